@@ -1,0 +1,1 @@
+"""The collector's code; the Azure Function stands in ``TimerPoller``."""

@@ -1,0 +1,1 @@
+"""Salesforce deletes into event files: see ``run.py`` for how the parts fit together."""

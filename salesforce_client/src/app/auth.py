@@ -1,0 +1,136 @@
+"""OAuth 2.0 JWT bearer flow: a signed assertion for an access token.
+
+Source: Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration".
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from .errors import AuthenticationError, SalesforceUnavailableError
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LIFETIME_SECONDS = 170  # Salesforce's maximum is quoted as 3 and as 5 minutes; below both, with room for a slow clock
+TIMEOUT_SECONDS = (10, 30)  # connect, read
+ATTEMPTS = 3
+
+# What to check for each pair of ``error`` and a part of ``error_description`` (Salesforce Help, "OAuth 2.0 Flow Errors").
+ADVICE = (
+    ("invalid_grant", "approved", "pre-authorize the user: the app's policy 'Admin approved users are pre-authorized' and a "
+     "permission set or profile for SALESFORCE_USERNAME"),
+    ("invalid_grant", "audience", "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox, else "
+     "https://login.salesforce.com"),
+    ("invalid_grant", "expired", "check this machine's clock: the assertion is valid for three minutes"),
+    ("invalid_grant", "assertion", "check that SALESFORCE_PRIVATE_KEY belongs to the certificate that was uploaded to the app"),
+    ("invalid_grant", "inactive", "unlock or activate SALESFORCE_USERNAME"),
+    ("invalid_grant", "locked", "unlock or activate SALESFORCE_USERNAME"),
+    ("invalid_grant", "user", "check SALESFORCE_USERNAME and SALESFORCE_LOGIN_URL"),
+    ("invalid_app_access", "", "give SALESFORCE_USERNAME access to the app in its policies"),
+    ("invalid_client", "", "check SALESFORCE_CLIENT_ID (the consumer key) and that OAuth is enabled for the app"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Session:
+    """What every Pub/Sub call carries. ``org_id`` has 18 characters."""
+
+    access_token: str = field(repr=False)
+    instance_url: str
+    org_id: str
+
+
+def claims(client_id: str, username: str, audience: str, now: float) -> dict[str, Any]:
+    """The assertion's claims; ``now`` and ``exp`` are seconds since 1970."""
+    return {"iss": client_id, "sub": username, "aud": audience, "exp": int(now) + LIFETIME_SECONDS}
+
+
+def authenticate(login_url: str, audience: str, client_id: str, username: str, private_key: RSAPrivateKey) -> Session:
+    """Exchange a freshly signed assertion for a session.
+
+    Raises:
+        AuthenticationError: Salesforce refuses; the message has its own words and what to check.
+        SalesforceUnavailableError: no usable answer after ``ATTEMPTS`` tries.
+    """
+    failure = ""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(2.0**attempt)
+        assertion = jwt.encode(claims(client_id, username, audience, time.time()), private_key, algorithm="RS256")
+        try:
+            response = requests.post(
+                f"{login_url}/services/oauth2/token",
+                data={"grant_type": GRANT_TYPE, "assertion": assertion},
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except requests.exceptions.SSLError as error:
+            raise AuthenticationError(f"TLS to {login_url} failed: {_reason(error)} (check SALESFORCE_LOGIN_URL)") from None
+        except requests.RequestException as error:
+            failure = _reason(error)
+            continue
+        if response.status_code == 429 or response.status_code >= 500:
+            failure = f"HTTP {response.status_code}"
+            continue
+        return _session(login_url, response)
+    raise SalesforceUnavailableError(f"no access token from {login_url} after {ATTEMPTS} attempts: {failure}")
+
+
+def _reason(error: Exception) -> str:
+    """The root of a chain of wrapped connection errors, without the wrappers' object addresses."""
+    while isinstance(error.args[0] if error.args else None, Exception):
+        error = error.args[0]
+    return f"{type(error).__name__}: {re.sub(r'<[^>]* at 0x[0-9a-f]+>', '', str(getattr(error, 'reason', error)))}"
+
+
+def _session(login_url: str, response: requests.Response) -> Session:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise AuthenticationError(
+            f"{login_url} answered HTTP {response.status_code} without JSON: check that SALESFORCE_LOGIN_URL is the login host"
+        )
+    if response.status_code != 200:
+        error, description = str(answer.get("error", "")), str(answer.get("error_description", ""))
+        raise AuthenticationError(f"{login_url} refused the JWT: {error}: {description}{_advice(error, description)}")
+    token, instance_url = answer.get("access_token"), answer.get("instance_url")
+    if not token or not instance_url:
+        raise AuthenticationError(f"the token response of {login_url} lacks access_token or instance_url")
+    return Session(str(token), str(instance_url).rstrip("/"), _org_id(str(answer.get("id", "")), str(token)))
+
+
+def _advice(error: str, description: str) -> str:
+    for code, words, advice in ADVICE:
+        if error.startswith(code) and words in description.lower():
+            return f" – {advice}"
+    return ""
+
+
+def _org_id(identity_url: str, token: str) -> str:
+    """The org's 18-character id: from the identity URL ``…/id/<org>/<user>``, else from the text before the token's ``!``."""
+    segments = urlsplit(identity_url).path.split("/")
+    for candidate in (segments[-2] if len(segments) > 2 else "", token.partition("!")[0]):
+        if re.fullmatch(r"00D[A-Za-z0-9]{12}([A-Z0-5]{3})?", candidate):
+            return with_checksum(candidate[:15])
+    raise AuthenticationError("the token response names no org: neither its id URL nor its access token has a 00D… id")
+
+
+def with_checksum(record_id: str) -> str:
+    """The 18-character form of a 15-character Salesforce id.
+
+    Each further character stands for the case of five characters (Salesforce Help, "What is the 18-character ID").
+    """
+    suffix = ""
+    for start in (0, 5, 10):
+        bits = sum(1 << place for place, letter in enumerate(record_id[start : start + 5]) if letter.isupper())
+        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
+    return record_id + suffix

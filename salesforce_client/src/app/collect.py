@@ -1,0 +1,284 @@
+"""The use case: drain every topic side by side, write what they deliver, upload it, and only then move the cursors.
+
+The order is the promise: event file closed and flushed → uploaded under a free name → cursor moved if nobody else has. A
+crash between any two steps repeats work; it never loses a row, and the rows' keys keep it from doubling one.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Protocol, Union
+
+from .deletes import Delete, Gap, RejectedEvent, timestamp
+from .drain import EARLIEST, Beginning, Delivery, Drain, Interpreter, Position
+from .errors import CollectorError, RunFailedError, SalesforceUnavailableError
+from .event_file import EventFile
+from .pubsub import After, Preset, PubSub
+from .storage import Cursor, StoredCursor
+
+log = logging.getLogger(__name__)
+
+REFRESH_CURSOR_AFTER = timedelta(hours=24)  # events are kept for 72 hours, and so is a cursor's meaning
+GRACE_SECONDS = 5.0  # for a drain to notice its deadline
+
+
+class Store(Protocol):
+    """Where event files and cursors are kept."""
+
+    def upload(self, path: Path, begun_at: datetime) -> str:
+        """Upload under a free name, which is returned."""
+
+    def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
+        """What is stored for the topic."""
+
+    def save_cursor(self, cursor: Cursor, etag: str | None) -> str | None:
+        """Replace that version; None where another run was ahead."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one run. Times are seconds; a part of the run's time is kept back for the last upload."""
+
+    run_seconds: float
+    idle_seconds: float
+    file_rows: int
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long topics may be drained."""
+        return self.run_seconds - min(60.0, self.run_seconds / 4)
+
+
+@dataclass
+class TopicReport:
+    """What became of one topic in this run."""
+
+    topic: str
+    received: int = 0
+    deletes: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    gaps: int = 0
+    cursor: str = "unchanged"
+    rpc_id: str = ""
+    error: Exception | None = None
+
+    def count(self, delivery: Delivery) -> None:
+        """Add a delivery's figures."""
+        self.received += delivery.received
+        self.skipped += delivery.skipped
+        self.deletes += sum(isinstance(row, Delete) for row in delivery.rows)
+        self.rejected += sum(isinstance(row, RejectedEvent) for row in delivery.rows)
+        self.gaps += sum(isinstance(row, Gap) for row in delivery.rows)
+        self.rpc_id = delivery.rpc_id or self.rpc_id
+
+    def line(self) -> str:
+        """One log line."""
+        state = "failed" if self.error else "ok"
+        line = (
+            f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} skipped={self.skipped} "
+            f"rejected={self.rejected} gaps={self.gaps} cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
+        )
+        return f"{line} error={type(self.error).__name__}" if self.error else line
+
+
+@dataclass
+class Report:
+    """What a run did."""
+
+    org_id: str
+    topics: dict[str, TopicReport]
+    files: list[str] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """One line for the run and one for each topic."""
+        yield f"org={self.org_id} files={','.join(self.files) or '-'} topics={len(self.topics)}"
+        for topic in self.topics.values():
+            yield topic.line()
+
+    def raise_if_failed(self) -> None:
+        """Make the run end as failed where a topic did.
+
+        Raises:
+            RunFailedError: with every topic's error.
+        """
+        failures = {topic.topic: topic.error for topic in self.topics.values() if topic.error}
+        if failures:
+            raise RunFailedError(failures)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    topic: str
+    error: Exception | None
+
+
+class Collection:
+    """One run over all topics. ``folder`` is where event files are written before they are uploaded."""
+
+    def __init__(
+        self,
+        source: PubSub,
+        store: Store,
+        folder: Path,
+        topics: Sequence[str],
+        *,
+        replay_preset: str,
+        event_fields: Mapping[str, str],
+        limits: Limits,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._folder = folder
+        self._replay_preset = replay_preset
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.drain_seconds
+        self._org_id = source.session.org_id
+        self._interpreter = Interpreter(source, self._org_id, event_fields)
+        self._inbox: queue.Queue[Union[Delivery, _Ended]] = queue.Queue(maxsize=64)
+        self._stop = threading.Event()
+        self._file: EventFile | None = None
+        self._positions: dict[str, Position] = {}  # delivered, not yet saved
+        self._etags: dict[str, str | None] = {}  # of the cursors as this run last saw them; absent: another run is ahead
+        self.report = Report(self._org_id, {topic: TopicReport(topic) for topic in topics})
+
+    def run(self) -> Report:
+        """Drain, write, upload, commit.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: an event file could not be uploaded; no cursor has moved past it.
+        """
+        for topic in self.report.topics:
+            threading.Thread(target=self._drain, args=(topic,), name=f"drain {topic}", daemon=True).start()
+        try:
+            for delivery in self._deliveries():
+                self._write(delivery)
+            self._publish()
+        finally:
+            self._stop.set()
+        return self.report
+
+    def _deliveries(self) -> Iterator[Delivery]:
+        """Everything the drains deliver, until all have ended or should have."""
+        running = set(self.report.topics)
+        while running:
+            try:
+                item = self._inbox.get(timeout=max(self._deadline + GRACE_SECONDS - time.monotonic(), 0.1))
+            except queue.Empty:
+                for topic in running:
+                    self.report.topics[topic].error = SalesforceUnavailableError(f"{topic}: still busy after the run's time was up")
+                return
+            if isinstance(item, Delivery):
+                yield item
+            else:
+                running.discard(item.topic)
+                self.report.topics[item.topic].error = item.error
+
+    def _write(self, delivery: Delivery) -> None:
+        if delivery.rows:
+            if self._file is None:
+                begun_at = datetime.now(timezone.utc)
+                self._file = EventFile(self._folder / f"{begun_at:%Y%m%dT%H%M%S%f}.db", begun_at)
+            self._file.add(delivery.rows)
+        if delivery.position:
+            self._positions[delivery.topic] = delivery.position
+        self.report.topics[delivery.topic].count(delivery)
+        if self._file and self._file.rows >= self._limits.file_rows:
+            self._publish()
+
+    def _publish(self) -> None:
+        """Close and upload the file, if there is one, then save the positions that it covers."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
+            self.report.files.append(self._store.upload(file.path, file.begun_at))
+            file.path.unlink()
+        positions, self._positions = self._positions, {}
+        for topic, position in positions.items():
+            self._save_cursor(topic, position)
+
+    def _save_cursor(self, topic: str, position: Position) -> None:
+        if topic not in self._etags:
+            return
+        now = timestamp(datetime.now(timezone.utc))
+        cursor = Cursor(self._org_id, topic, position.replay_id, position.event_id, now, position.source)
+        try:
+            saved = self._store.save_cursor(cursor, self._etags[topic])
+        except CollectorError as error:  # the rows are safe, the next run reads them once more; the other topics go on
+            self.report.topics[topic].error = error
+            return
+        if saved is None:
+            del self._etags[topic]
+            self.report.topics[topic].cursor = "kept"
+            log.warning("topic=%s cursor=kept reason=another run was ahead", topic)
+        else:
+            self._etags[topic] = saved
+            self.report.topics[topic].cursor = "moved"
+
+    def _drain(self, topic: str) -> None:
+        """A topic's thread. Whatever goes wrong here is this topic's failure and no other's."""
+        error: Exception | None = None
+        try:
+            beginning = self._beginning(topic)
+            self._source.check_topic(topic)
+            Drain(
+                topic,
+                beginning,
+                self._source,
+                self._interpreter,
+                self._hand_over,
+                self._stop,
+                self._deadline,
+                self._limits.idle_seconds,
+            ).run()
+        except CollectorError as known:
+            error = known
+        except Exception as unexpected:
+            log.exception("topic=%s unexpected failure", topic)
+            error = unexpected
+        self._hand_over(_Ended(topic, error))
+
+    def _hand_over(self, item: Union[Delivery, _Ended]) -> None:
+        """Block until the writer has room, unless the run is over."""
+        while not self._stop.is_set():
+            try:
+                return self._inbox.put(item, timeout=0.5)
+            except queue.Full:
+                continue
+
+    def _beginning(self, topic: str) -> Beginning:
+        """Where to start: after the cursor, or where a topic's first run starts."""
+        stored = self._store.load_cursor(self._org_id, topic)
+        self._etags[topic] = stored.etag
+        if stored.unreadable is not None:
+            return Beginning(EARLIEST, hold_for_keepalive=True, unreadable=stored.unreadable)
+        if stored.cursor is None:
+            # From LATEST without any position, the next run would start from a later LATEST and miss what lies between.
+            return Beginning(Preset(self._replay_preset), hold_for_keepalive=self._replay_preset == "LATEST")
+        saved_at = datetime.fromisoformat(stored.cursor.saved_at.replace("Z", "+00:00"))
+        old = datetime.now(timezone.utc) - saved_at > REFRESH_CURSOR_AFTER
+        return Beginning(After(stored.cursor.replay_id), stored.cursor.saved_at, hold_for_keepalive=old)
+
+
+def collect(
+    source: PubSub,
+    store: Store,
+    topics: Sequence[str],
+    *,
+    replay_preset: str,
+    event_fields: Mapping[str, str],
+    limits: Limits,
+) -> Report:
+    """Run once over ``topics``; see ``Collection``."""
+    with tempfile.TemporaryDirectory(prefix="events-") as folder:
+        return Collection(
+            source, store, Path(folder), topics, replay_preset=replay_preset, event_fields=event_fields, limits=limits
+        ).run()

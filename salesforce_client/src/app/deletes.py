@@ -1,0 +1,274 @@
+"""What an event says about deleted records: decoded events into deletes and gaps. Pure.
+
+Sources: Salesforce "Change Data Capture Developer Guide", pages "Change Event Header Fields", "Gap Events" and "Overflow
+Events"; "Platform Events Developer Guide".
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .errors import DecodeError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+DELETE, GAP_DELETE, GAP_OVERFLOW = "DELETE", "GAP_DELETE", "GAP_OVERFLOW"
+
+
+@dataclass(frozen=True)
+class Delete:
+    """One deleted record: a row of ``events`` in the event file. Times are UTC text as ``timestamp`` makes it."""
+
+    event_id: str
+    topic: str
+    object_name: str | None
+    record_id: str | None
+    deleted_by: str | None
+    deleted_date: str
+    owner_id: str | None
+    payload: str = field(repr=False)
+    ingested_at: str
+    replay_id: bytes
+    schema_id: str
+
+
+@dataclass(frozen=True)
+class RejectedEvent:
+    """An event that could not be decoded, kept byte for byte."""
+
+    reject_id: str
+    topic: str
+    event_id: str
+    replay_id: bytes
+    schema_id: str
+    payload: bytes = field(repr=False)
+    error: str
+    received_at: str
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of a topic that can no longer be had."""
+
+    gap_id: str
+    topic: str
+    reason: str
+    object_name: str | None
+    from_replay_id: bytes | None
+    from_time: str | None
+    to_time: str | None
+    detected_at: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where and when an event was received. ``received_at`` is UTC text."""
+
+    org_id: str
+    topic: str
+    event_id: str
+    replay_id: bytes
+    schema_id: str
+    received_at: str
+
+
+@dataclass
+class Found:
+    """What one event amounts to; both lists are empty for a change that is not a delete."""
+
+    deletes: list[Delete] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def interpret(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str]) -> Found:
+    """The deletes and gaps in one decoded event.
+
+    Args:
+        decoded: the event's fields in schema order.
+        origin: where it comes from.
+        event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
+            ``deleted_date`` and ``owner_id``.
+
+    Raises:
+        DecodeError: the event is readable but cannot be a row, as it has no id or no time.
+    """
+    if not origin.event_id:
+        raise DecodeError("the event has no id, so that it could not be told from its redelivery")
+    header = decoded.get("ChangeEventHeader")
+    if isinstance(header, dict):
+        return _from_change_event(header, decoded, origin)
+    return _from_platform_event(decoded, origin, event_fields)
+
+
+def _from_platform_event(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str]) -> Found:
+    value = {column: decoded.get(source) for column, source in event_fields.items()}
+    deleted_date = _time_of(value["deleted_date"]) or _time_of(decoded.get("CreatedDate"))
+    if deleted_date is None:
+        raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
+    delete = Delete(
+        event_id=origin.event_id,
+        topic=origin.topic,
+        object_name=_text(value["object_name"]),
+        record_id=_text(value["record_id"]),
+        deleted_by=_text(value["deleted_by"]) or _text(decoded.get("CreatedById")),
+        deleted_date=deleted_date,
+        owner_id=_text(value["owner_id"]),
+        payload=as_json(decoded),
+        ingested_at=origin.received_at,
+        replay_id=origin.replay_id,
+        schema_id=origin.schema_id,
+    )
+    return Found([delete])
+
+
+def _from_change_event(header: Mapping[str, Any], decoded: Mapping[str, Any], origin: Origin) -> Found:
+    change_type = header.get("changeType")
+    if change_type not in (DELETE, GAP_DELETE, GAP_OVERFLOW):
+        return Found()
+    committed = _time_of(header.get("commitTimestamp"))
+    if committed is None:
+        raise DecodeError(f"commitTimestamp {header.get('commitTimestamp')!r} is not a time")
+    object_name = _text(header.get("entityName"))
+    if change_type == GAP_OVERFLOW:
+        return Found(gaps=[_gap("overflow", object_name, committed, origin)])
+
+    record_ids = list(dict.fromkeys(header.get("recordIds") or ()))
+    if not record_ids:
+        raise DecodeError(f"a {change_type} of {object_name} names no record id")
+    found = Found()
+    for record_id in record_ids:
+        notes: dict[str, Any] = {"gap": True} if change_type == GAP_DELETE else {}
+        if record_id.endswith("*"):
+            notes["wildcard"] = True
+        delete = Delete(
+            event_id=origin.event_id if len(record_ids) == 1 else f"{origin.event_id}:{record_id}",
+            topic=origin.topic,
+            object_name=object_name,
+            record_id=record_id,
+            deleted_by=_text(header.get("commitUser")),
+            deleted_date=committed,
+            owner_id=_text(decoded.get("OwnerId")),
+            payload=as_json({**decoded, "_tracker": notes} if notes else decoded),
+            ingested_at=origin.received_at,
+            replay_id=origin.replay_id,
+            schema_id=origin.schema_id,
+        )
+        found.deletes.append(delete)
+    if any(record_id.endswith("*") for record_id in record_ids):
+        found.gaps.append(_gap("wildcard", object_name, committed, origin))
+    return found
+
+
+def _gap(reason: str, object_name: str | None, committed: str, origin: Origin) -> Gap:
+    return Gap(
+        gap_id=identity(origin.org_id, origin.topic, origin.event_id, reason),
+        topic=origin.topic,
+        reason=reason,
+        object_name=object_name,
+        from_replay_id=origin.replay_id,
+        from_time=committed,
+        to_time=committed,
+        detected_at=origin.received_at,
+    )
+
+
+def rejected(origin: Origin, payload: bytes, error: Exception) -> RejectedEvent:
+    """The record of an event that could not be decoded."""
+    return RejectedEvent(
+        reject_id=identity(origin.topic, origin.event_id, origin.replay_id),
+        topic=origin.topic,
+        event_id=origin.event_id,
+        replay_id=origin.replay_id,
+        schema_id=origin.schema_id,
+        payload=payload,
+        error=str(error),
+        received_at=origin.received_at,
+    )
+
+
+def cursor_gap(reason: str, origin: Origin, *, lost_since: str | None) -> Gap:
+    """The gap that an unusable cursor leaves: from when it was saved to now, of which EARLIEST brings back what is retained.
+
+    Args:
+        reason: ``expired_cursor`` or ``unreadable_cursor``.
+        origin: ``replay_id`` is the cursor that cannot be used, or the bytes that could not be read.
+        lost_since: when that cursor was saved, if known.
+    """
+    return Gap(
+        gap_id=identity(origin.org_id, origin.topic, origin.replay_id, reason),
+        topic=origin.topic,
+        reason=reason,
+        object_name=None,
+        from_replay_id=origin.replay_id,
+        from_time=lost_since,
+        to_time=origin.received_at,
+        detected_at=origin.received_at,
+    )
+
+
+def identity(*parts: str | bytes) -> str:
+    """A stable key, in hex, of parts that are kept apart whatever they contain."""
+    raw = (part.encode() if isinstance(part, str) else part for part in parts)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
+
+
+def timestamp(moment: datetime) -> str:
+    """UTC text with milliseconds: ``2026-01-31T23:59:59.123Z``."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON: integers exact, bytes as base64, a double that JSON does not have as its name in a string."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64)
+    except ValueError:
+        return json.dumps(_without_nan(value), ensure_ascii=False, separators=(",", ":"), default=_base64)
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value - value != 0:  # NaN and the infinities
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _time_of(value: Any) -> str | None:
+    """UTC text for milliseconds since 1970 or for ISO-8601 text; None where it is neither."""
+    try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return timestamp(EPOCH + timedelta(milliseconds=value))
+        if isinstance(value, str):
+            return timestamp(_parse(value.strip()))
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?")
+
+
+def _parse(text: str) -> datetime:
+    match = ISO_TIME.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    day, minute, second, fraction, offset = match.groups()
+    zone = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
+    micro = (fraction or "0")[:6].ljust(6, "0")
+    return datetime.fromisoformat(f"{day}T{minute or '00:00'}{second or ':00'}.{micro}{zone}")

@@ -1,0 +1,266 @@
+"""Reads one topic from its cursor until it is caught up: resumes after what was received, renews, retries, gives up in time.
+
+Everything goes to ``deliver`` in the topic's order; what becomes of it, and when the cursor moves, is ``collect.py``'s.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Union
+
+from .decode import Decoder
+from .deletes import Delete, Gap, Origin, RejectedEvent, cursor_gap, interpret, rejected, timestamp
+from .errors import (
+    AllUndecodableError,
+    AuthenticationError,
+    DecodeError,
+    GapError,
+    LimitExceededError,
+    ReplayIdRejectedError,
+    SchemaError,
+    SessionExpiredError,
+    TryAgainError,
+)
+from .pubsub import After, Batch, Event, Preset, PubSub, Start
+
+KEEPALIVE_SECONDS = 285.0  # Salesforce sends one within 270
+SETTLE_SECONDS = 2.0  # an empty response may precede more of the backlog
+ATTEMPTS_PER_POSITION = 5
+EARLIEST = Preset("EARLIEST")
+
+
+@dataclass(frozen=True)
+class Position:
+    """A replay id that may become the topic's cursor once everything delivered with and before it is uploaded."""
+
+    replay_id: bytes
+    event_id: str | None
+
+    @property
+    def source(self) -> str:
+        """What the position was learnt from."""
+        return "event" if self.event_id is not None else "keepalive"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one response amounts to."""
+
+    topic: str
+    rows: Sequence[Union[Delete, RejectedEvent, Gap]]
+    position: Position | None
+    received: int = 0
+    skipped: int = 0
+    rpc_id: str = ""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a drain starts.
+
+    Attributes:
+        start: the position.
+        saved_at: when the cursor was saved, None where there is no cursor.
+        hold_for_keepalive: wait for a position even if no event comes: the cursor is old, or there is none to fall back on.
+        unreadable: what lay in the cursor's place and could not be read.
+    """
+
+    start: Start
+    saved_at: str | None = None
+    hold_for_keepalive: bool = False
+    unreadable: bytes | None = None
+
+
+@dataclass
+class Patience:
+    """Decides how long to wait for the next response. Times are seconds of one monotonic clock."""
+
+    now: float
+    idle_seconds: float
+    deadline: float
+    hold_for_keepalive: bool
+    until: float = field(init=False)
+    _after_backlog: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._idle_until = self.now + self.idle_seconds
+        self.until = self.now + max(self.idle_seconds, KEEPALIVE_SECONDS if self.hold_for_keepalive else 0)
+
+    def heard(self, batch: Batch, now: float) -> None:
+        """Take note of a response: events renew the patience, an empty response after events all but ends it."""
+        settled = now + min(SETTLE_SECONDS, self.idle_seconds)
+        if batch.events:
+            self._after_backlog = True
+            self.until = now + self.idle_seconds
+        elif self._after_backlog:
+            self.until = min(self.until, settled)
+        elif batch.latest_replay_id:  # the position that was held for; more keepalives are no reason to stay
+            self.until = min(self.until, max(self._idle_until, settled))
+
+    def left(self, now: float) -> float:
+        """Seconds until the drain has ended; at or below zero it has."""
+        return min(self.until, self.deadline) - now
+
+
+class Interpreter:
+    """Turns responses into rows, with one decoder for each schema; what cannot be decoded becomes a rejected event."""
+
+    def __init__(self, source: PubSub, org_id: str, event_fields: Mapping[str, str]) -> None:
+        self._source = source
+        self._org_id = org_id
+        self._event_fields = event_fields
+        self._decoders: dict[str, Decoder] = {}
+
+    def origin(self, topic: str, event: Event | None = None, *, replay_id: bytes = b"") -> Origin:
+        """Where an event, or the lack of one, was met: now."""
+        now = timestamp(datetime.now(timezone.utc))
+        if event is None:
+            return Origin(self._org_id, topic, "", replay_id, "", now)
+        return Origin(self._org_id, topic, event.event_id, event.replay_id, event.schema_id, now)
+
+    def delivery(self, topic: str, batch: Batch) -> Delivery:
+        """The rows of a response, and the position it leads to.
+
+        Raises:
+            AllUndecodableError: not one of its events could be decoded.
+            TryAgainError, SessionExpiredError: a schema could not be fetched for now.
+        """
+        if not batch.events:
+            position = Position(batch.latest_replay_id, None) if batch.latest_replay_id else None
+            return Delivery(topic, (), position, rpc_id=batch.rpc_id)
+        rows: list[Union[Delete, RejectedEvent, Gap]] = []
+        failures: list[RejectedEvent] = []
+        skipped = 0
+        for event in batch.events:
+            origin = self.origin(topic, event)
+            try:
+                found = interpret(self._decoder(event.schema_id).decode(event.payload), origin, self._event_fields)
+            except (DecodeError, SchemaError) as error:
+                failures.append(rejected(origin, event.payload, error))
+                continue
+            rows += [*found.deletes, *found.gaps]
+            skipped += not (found.deletes or found.gaps)
+        if len(failures) == len(batch.events):
+            raise AllUndecodableError(
+                f"{topic}: none of {len(failures)} events could be decoded, the first ({failures[0].event_id}, schema "
+                f"{failures[0].schema_id}) because {failures[0].error} (rpcId: {batch.rpc_id}); the cursor stays where it was"
+            )
+        last = batch.events[-1]
+        position = Position(last.replay_id, last.event_id)
+        return Delivery(topic, rows + failures, position, len(batch.events), skipped, batch.rpc_id)
+
+    def _decoder(self, schema_id: str) -> Decoder:
+        if schema_id not in self._decoders:
+            self._decoders[schema_id] = Decoder(self._source.schema(schema_id))
+        return self._decoders[schema_id]
+
+
+class Drain:
+    """One topic's drain; ``run`` is to be called once, in a thread of its own.
+
+    Args:
+        topic: its name.
+        beginning: where to start.
+        source: the Pub/Sub API.
+        interpreter: makes rows of responses.
+        deliver: takes what was read; may block, which holds the stream back.
+        stop: ends the drain from outside.
+        deadline: on ``time.monotonic``'s clock.
+        idle_seconds: how long to wait for an event.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        beginning: Beginning,
+        source: PubSub,
+        interpreter: Interpreter,
+        deliver: Callable[[Delivery], None],
+        stop: threading.Event,
+        deadline: float,
+        idle_seconds: float,
+    ) -> None:
+        self._topic = topic
+        self._beginning = beginning
+        self._start = beginning.start
+        self._source = source
+        self._interpreter = interpreter
+        self._deliver = deliver
+        self._stop = stop
+        self._deadline = deadline
+        self._idle_seconds = idle_seconds
+        self._failures = 0  # at the current position
+        self._renewed = False
+        self._gap: GapError | None = None
+
+    def run(self) -> None:
+        """Drain to the end.
+
+        Raises:
+            GapError: the cursor could not be used; the gap is delivered, and so is everything that is still retained.
+            CollectorError: the drain broke off; what was delivered before stands.
+        """
+        if self._beginning.unreadable is not None:
+            self._leave_gap("unreadable_cursor", self._beginning.unreadable, "the stored cursor cannot be read")
+        while True:
+            try:
+                self._follow()
+                break
+            except ReplayIdRejectedError as error:
+                if not isinstance(self._start, After) or self._gap:
+                    raise
+                self._leave_gap("expired_cursor", self._start.replay_id, str(error))
+            except SessionExpiredError as error:
+                self._renew(error)
+            except LimitExceededError:
+                raise
+            except TryAgainError:
+                self._wait_before_retry()
+        if self._gap:
+            raise self._gap
+
+    def _follow(self) -> None:
+        """Read one stream until patience or time runs out."""
+        hold = self._beginning.hold_for_keepalive or self._gap is not None
+        patience = Patience(time.monotonic(), self._idle_seconds, self._deadline, hold)
+        with self._source.subscribe(self._topic, self._start) as self._stream:
+            while (left := patience.left(time.monotonic())) > 0 and not self._stop.is_set():
+                batch = self._stream.next(min(left, 1.0))
+                if batch is None:
+                    continue
+                delivery = self._interpreter.delivery(self._topic, batch)
+                self._deliver(delivery)
+                if delivery.position:
+                    self._start = After(delivery.position.replay_id)
+                    self._failures = 0
+                patience.heard(batch, time.monotonic())
+
+    def _leave_gap(self, reason: str, old_cursor: bytes, why: str) -> None:
+        origin = self._interpreter.origin(self._topic, replay_id=old_cursor)
+        gap = cursor_gap(reason, origin, lost_since=self._beginning.saved_at)
+        self._deliver(Delivery(self._topic, [gap], None))
+        self._gap = GapError(
+            f"{self._topic}: {why}; its cursor was saved at {self._beginning.saved_at or 'an unknown time'}. What is still retained "
+            f"was read again from EARLIEST, the rest is on record as a gap ({reason}): see 'gaps' in docs/operations.md"
+        )
+        self._start = EARLIEST
+
+    def _renew(self, error: SessionExpiredError) -> None:
+        """Once: a session that is refused although it is new is a matter for a person."""
+        if self._renewed:
+            raise AuthenticationError(f"{error} – refused again right after the session was renewed") from None
+        self._renewed = True
+        self._source.renew(self._stream.session)
+
+    def _wait_before_retry(self) -> None:
+        """Back off, with jitter; called in an ``except`` block, whose error it raises again when it is time to give up."""
+        self._failures += 1
+        pause = min(2.0**self._failures, 30) * random.uniform(0.25, 0.5)  # noqa: S311  (jitter is no secret)
+        if self._failures >= ATTEMPTS_PER_POSITION or time.monotonic() + pause >= self._deadline:
+            raise  # noqa: PLE0704
+        self._stop.wait(pause)

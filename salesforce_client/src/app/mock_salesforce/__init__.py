@@ -1,0 +1,141 @@
+"""A Salesforce on loopback: a token endpoint that verifies the JWT and a Pub/Sub API over a deterministic org.
+
+It hands back settings under the names of ``docs/settings.md``, so that the collector, or any other client, runs its real path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ..errors import SettingsError
+from ..wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
+from . import certificate
+from .org import TOPICS, Org, record_id
+from .pubsub_service import PubSubService
+from .token_endpoint import TokenEndpoint
+
+CLIENT_ID = "3MVG9mockConsumerKeyOfTheDeleteTracker"
+USERNAME = "delete.tracker@example.com.mock"
+AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
+AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
+
+
+def refuse_in_azure(environ: Mapping[str, str], *, allowed: bool) -> None:
+    """Keep invented deletes out of a real warehouse.
+
+    Raises:
+        SettingsError: this process runs in Azure, and nobody has said that it should.
+    """
+    in_azure = any(environ.get(mark) for mark in AZURE_MARKS) and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development"
+    if in_azure and not allowed:
+        raise SettingsError(
+            ["MOCK_MODE is true in Azure: it would fill the warehouse with invented deletes; set MOCK_MODE=false, or "
+             "MOCK_MODE_IN_AZURE=true if that is what you want"]
+        )  # fmt: skip
+
+
+class MockSalesforce:
+    """A context manager that serves an org on free ports of 127.0.0.1.
+
+    Args:
+        interval_seconds: between two events of the org.
+        now: a fixed time for the org's clock; by default it is the machine's. ``org.now`` may be replaced later.
+        tls: serve both ports over TLS, with a certificate that ``ca_file`` vouches for.
+        keepalive_seconds: silence after which an empty response is sent.
+        batch_size: the most events in one response.
+    """
+
+    def __init__(
+        self,
+        interval_seconds: float = 60,
+        now: datetime | None = None,
+        *,
+        tls: bool = False,
+        keepalive_seconds: float = 1.0,
+        batch_size: int = 100,
+    ) -> None:
+        self.org = Org(interval_seconds, (lambda: now) if now else None)
+        self._tls = tls
+        self._keepalive_seconds = keepalive_seconds
+        self._batch_size = batch_size
+        self._resources = contextlib.ExitStack()
+        self.settings: dict[str, str] = {}
+
+    def __enter__(self) -> MockSalesforce:
+        with self._resources:
+            self._start()
+            self._resources = self._resources.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._resources.close()
+
+    def _start(self) -> None:
+        folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mock-salesforce-")))
+        made = certificate.make() if self._tls else None
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        key_file = folder / "private_key.pem"
+        key_file.touch(mode=0o600)
+        key_file.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        ca_file = folder / "ca.pem"
+        if made:
+            ca_file.write_bytes(made.authority)
+        user = record_id("User", 0)
+        self.tokens = self._resources.enter_context(
+            TokenEndpoint(
+                self.org.org_id, user, CLIENT_ID, USERNAME, AUDIENCES, key.public_key(), _server_context(made, folder) if made else None
+            )
+        )
+        self.settings = {
+            "SALESFORCE_LOGIN_URL": self.tokens.url,
+            "SALESFORCE_AUDIENCE": AUDIENCES[0],
+            "SALESFORCE_CLIENT_ID": CLIENT_ID,
+            "SALESFORCE_USERNAME": USERNAME,
+            "SALESFORCE_PRIVATE_KEY": "",
+            "SALESFORCE_PRIVATE_KEY_FILE": str(key_file),
+            "SALESFORCE_PUBSUB_ENDPOINT": self._serve(made),
+            "SALESFORCE_TOPICS": ",".join(DEFAULT_TOPICS),
+        }
+        self.ca_file = str(ca_file) if made else ""
+
+    def _serve(self, made: certificate.Certificate | None) -> str:
+        server = grpc.server(
+            ThreadPoolExecutor(max_workers=64),
+            options=[("grpc.max_receive_message_length", 4 * 1024 * 1024), ("grpc.so_reuseport", 0)],
+        )
+        service = PubSubService(self.org, self.tokens.accepts, self._keepalive_seconds, self._batch_size)
+        add_PubSubServicer_to_server(service, server)
+        if made:
+            port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)]))
+        else:
+            port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        self._resources.callback(lambda: server.stop(grace=0).wait())
+        return f"127.0.0.1:{port}" if made else f"http://127.0.0.1:{port}"
+
+
+def _server_context(made: certificate.Certificate, folder: Path) -> ssl.SSLContext:
+    chain, key = folder / "server.pem", folder / "server.key"
+    chain.write_bytes(made.chain)
+    key.touch(mode=0o600)
+    key.write_bytes(made.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    return context
+
+
+__all__ = ["TOPICS", "MockSalesforce", "refuse_in_azure"]

@@ -1,0 +1,43 @@
+"""``python -m salesforce_client.src.app.mock_salesforce``: the mock by itself, for any client in any language.
+
+The first line it prints is a JSON object with the settings that the client needs, under the names of ``docs/settings.md``, and
+``org_id`` and ``ca_file``. It serves until it is interrupted or terminated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import threading
+from datetime import datetime, timezone
+
+from . import MockSalesforce
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(prog="mock_salesforce", description="A Salesforce on loopback: JWT login and Pub/Sub API.")
+    parser.add_argument("--tls", action="store_true", help="serve over TLS; ca_file in the first line names the authority")
+    parser.add_argument("--interval", type=float, default=60, metavar="SECONDS", help="between two events (60)")
+    parser.add_argument("--now", type=_time, metavar="TIME", help="stop the org's clock here, e.g. 2026-01-31T12:00:00Z")
+    parser.add_argument("--keepalive", type=float, default=1, metavar="SECONDS", help="silence before an empty response (1)")
+    parser.add_argument("--batch", type=int, default=100, metavar="EVENTS", help="the most events in one response (100)")
+    options = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with MockSalesforce(
+        options.interval, options.now, tls=options.tls, keepalive_seconds=options.keepalive, batch_size=options.batch
+    ) as mock:
+        print(json.dumps({**mock.settings, "org_id": mock.org.org_id, "ca_file": mock.ca_file}), flush=True)
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()

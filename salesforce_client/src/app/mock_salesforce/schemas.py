@@ -1,0 +1,113 @@
+"""The Avro schemas of the mock org, shaped as Salesforce shapes them (field names and nesting as documented and seen live)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+CHANGE_TYPES = (
+    "CREATE", "UPDATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW", "SNAPSHOT",
+)  # fmt: skip
+ARRAY_OF_STRINGS = {"type": "array", "items": "string"}
+HEADER = {
+    "type": "record",
+    "name": "ChangeEventHeader",
+    "fields": [
+        {"name": "entityName", "type": "string"},
+        {"name": "recordIds", "type": ARRAY_OF_STRINGS},
+        {"name": "changeType", "type": {"type": "enum", "name": "ChangeType", "symbols": list(CHANGE_TYPES)}},
+        {"name": "changeOrigin", "type": "string"},
+        {"name": "transactionKey", "type": "string"},
+        {"name": "sequenceNumber", "type": "int"},
+        {"name": "commitTimestamp", "type": "long"},
+        {"name": "commitNumber", "type": "long"},
+        {"name": "commitUser", "type": "string"},
+        {"name": "nulledFields", "type": ARRAY_OF_STRINGS},
+        {"name": "diffFields", "type": ARRAY_OF_STRINGS},
+        {"name": "changedFields", "type": ARRAY_OF_STRINGS},
+    ],
+}
+ADDRESS = {
+    "type": "record",
+    "name": "Address",
+    "fields": [
+        {"name": name, "type": ["null", kind], "default": None}
+        for name, kind in (
+            ("Street", "string"), ("City", "string"), ("State", "string"), ("PostalCode", "string"), ("Country", "string"),
+            ("Latitude", "double"), ("Longitude", "double"), ("Xyz", "string"), ("GeocodeAccuracy", "string"),
+        )  # fmt: skip
+    ],
+}
+PERSON_NAME = {
+    "type": "record",
+    "name": "Switchable_PersonName",
+    "fields": [
+        {"name": name, "type": ["null", "string"], "default": None}
+        for name in ("Salutation", "FirstName", "LastName", "MiddleName", "InformalName", "Suffix")
+    ],
+}
+# name:type; "address" and "name" are nested records, everything else an Avro type.
+ACCOUNT_FIELDS = """
+    Name:name Type:string ParentId:string BillingAddress:address ShippingAddress:address Phone:string Fax:string
+    AccountNumber:string Website:string Sic:string Industry:string AnnualRevenue:double NumberOfEmployees:int Ownership:string
+    TickerSymbol:string Description:string Rating:string Site:string OwnerId:string CreatedDate:long CreatedById:string
+    LastModifiedDate:long LastModifiedById:string Jigsaw:string JigsawCompanyId:string CleanStatus:string AccountSource:string
+    DunsNumber:string Tradestyle:string NaicsCode:string NaicsDesc:string YearStarted:string SicDesc:string DandbCompanyId:string
+    OperatingHoursId:string Tier:string Region__c:string Segment__c:string Territory__c:string Priority__c:string
+    Credit_Limit__c:double Credit_Rating__c:string Contract_Start__c:long Contract_End__c:long Renewal_Date__c:long
+    Support_Level__c:string Support_Expires__c:long Primary_Contact__c:string Secondary_Contact__c:string Tax_Number__c:string
+    Currency__c:string Language__c:string Time_Zone__c:string Invoice_Email__c:string Payment_Terms__c:string Discount__c:double
+    External_Id__c:string Legacy_Id__c:string Sync_Status__c:string Last_Synced__c:long Score__c:double Grade__c:string
+    Is_Partner__c:boolean Is_Key_Account__c:boolean Upsell__c:string Locations__c:double Active__c:string Notes__c:string
+    Source_System__c:string Batch__c:string Channel__c:string Campaign__c:string Consent__c:boolean Retention__c:string
+"""
+CONTACT_FIELDS = """
+    AccountId:string Name:name MailingAddress:address Phone:string MobilePhone:string Email:string Title:string Department:string
+    LeadSource:string Birthdate:long OwnerId:string CreatedDate:long CreatedById:string LastModifiedDate:long
+    LastModifiedById:string EmailBouncedReason:string Level__c:string Languages__c:string
+"""
+
+
+def _change_event(entity: str, fields: str) -> str:
+    defined: set[str] = set()
+
+    def kind(name: str) -> list[Any]:
+        if name == "name":
+            return ["null", "string", PERSON_NAME]
+        if name == "address":  # defined where it first stands, referred to by name afterwards
+            first = "Address" not in defined
+            defined.add("Address")
+            return ["null", ADDRESS if first else "Address"]
+        return ["null", name]
+
+    body = [{"name": name, "type": kind(of), "default": None} for name, _, of in (item.partition(":") for item in fields.split())]
+    header = {"name": "ChangeEventHeader", "doc": "Data:ComplexValueType", "type": HEADER}
+    record = {"type": "record", "name": f"{entity}ChangeEvent", "namespace": "com.sforce.eventbus", "fields": [header, *body]}
+    return json.dumps(record)
+
+
+def _platform_event(name: str, custom_fields: tuple[str, ...]) -> str:
+    fields: list[dict[str, Any]] = [
+        {"name": "CreatedDate", "type": "long", "doc": "CreatedDate:DateTime"},
+        {"name": "CreatedById", "type": "string", "doc": "CreatedBy:EntityId"},
+    ]
+    for field in custom_fields:
+        kind = "long" if field.endswith("Date__c") else "string"
+        fields.append({"name": field, "type": ["null", kind], "doc": f"Data:{kind}", "default": None})
+    return json.dumps({"type": "record", "name": name, "namespace": "com.sforce.eventbus", "fields": fields})
+
+
+def schema_id(schema_json: str) -> str:
+    """22 characters of base64url that follow from the schema's text, as a real schema id follows from its schema."""
+    return base64.urlsafe_b64encode(hashlib.sha256(schema_json.encode()).digest()[:16]).decode().rstrip("=")
+
+
+DELETE_EVENT = _platform_event(
+    "Delete_Event__e",
+    ("Object_Name__c", "Record_Id__c", "Deleted_By__c", "Deleted_Date__c", "Owner_Id__c", "Record_Name__c"),
+)
+ACCOUNT = _change_event("Account", ACCOUNT_FIELDS)
+CONTACT = _change_event("Contact", CONTACT_FIELDS)
+BY_ID = {schema_id(schema): schema for schema in (DELETE_EVENT, ACCOUNT, CONTACT)}

@@ -1,0 +1,137 @@
+"""The mock's login host: ``POST /services/oauth2/token`` for the JWT bearer flow, verified like Salesforce verifies it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import ssl
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LONGEST_SECONDS = 300
+INSTANCE_URL = "https://delete-tracker-mock.my.salesforce.com"
+
+
+class RefusedError(Exception):
+    """``error`` and ``error_description`` of a 400 answer."""
+
+
+class TokenEndpoint:
+    """A context manager that serves on a free port of 127.0.0.1.
+
+    Args:
+        org_id: 18 characters.
+        user_id: 18 characters, of the user that logs in.
+        client_id, username, audiences, public_key: what an assertion must say and be signed with.
+        tls: serve https with this context.
+    """
+
+    def __init__(
+        self,
+        org_id: str,
+        user_id: str,
+        client_id: str,
+        username: str,
+        audiences: tuple[str, ...],
+        public_key: RSAPublicKey,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._org_id = org_id
+        self._user_id = user_id
+        self._client_id = client_id
+        self._username = username
+        self._audiences = audiences
+        self._public_key = public_key
+        self._tokens: set[str] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> TokenEndpoint:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def accepts(self, access_token: str, instance_url: str, org_id: str) -> bool:
+        """Whether the three headers of a Pub/Sub call belong to a session of this org."""
+        return access_token in self._tokens and instance_url == INSTANCE_URL and org_id in (self._org_id, self._org_id[:15])
+
+    def expire_tokens(self) -> None:
+        """End every session."""
+        self._tokens.clear()
+
+    def answer(self, form: dict[str, list[str]]) -> dict[str, str]:
+        """The token response to a form.
+
+        Raises:
+            RefusedError: with what Salesforce would say.
+        """
+        if form.get("grant_type") != [GRANT_TYPE]:
+            raise RefusedError("unsupported_grant_type", "grant type not supported")
+        self._verify(form.get("assertion", [""])[0])
+        token = f"{self._org_id[:15]}!{secrets.token_urlsafe(48)}"
+        self._tokens.add(token)
+        return {
+            "access_token": token,
+            "scope": "api",
+            "instance_url": INSTANCE_URL,
+            "id": f"https://login.salesforce.com/id/{self._org_id}/{self._user_id}",
+            "token_type": "Bearer",
+        }
+
+    def _verify(self, assertion: str) -> None:
+        try:
+            said = jwt.decode(assertion, options={"verify_signature": False})
+            if said.get("iss") != self._client_id:
+                raise RefusedError("invalid_client_id", "client identifier invalid")
+            options: Any = {"require": ["exp", "aud", "sub"]}
+            claims = jwt.decode(assertion, self._public_key, algorithms=["RS256"], audience=self._audiences, options=options)
+        except jwt.ExpiredSignatureError:
+            raise RefusedError("invalid_grant", "expired authorization code") from None
+        except jwt.InvalidAudienceError:
+            raise RefusedError("invalid_grant", "audience is invalid") from None
+        except jwt.InvalidTokenError:
+            raise RefusedError("invalid_grant", "invalid assertion") from None
+        if claims["exp"] > time.time() + LONGEST_SECONDS:
+            raise RefusedError("invalid_grant", "expired authorization code")
+        if claims["sub"] != self._username:
+            raise RefusedError("invalid_grant", "user hasn't approved this consumer")
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode("utf-8", "replace"))
+                if self.path != "/services/oauth2/token":
+                    return self._send(404, {"error": "not_found", "error_description": self.path})
+                try:
+                    return self._send(200, endpoint.answer(form))
+                except RefusedError as refused:
+                    error, description = refused.args
+                    return self._send(400, {"error": error, "error_description": description})
+
+            def _send(self, status: int, answer: dict[str, str]) -> None:
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Stay silent: a request line is no news."""
+
+        return Handler

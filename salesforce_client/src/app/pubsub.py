@@ -1,0 +1,330 @@
+"""gRPC adapter for the Salesforce Pub/Sub API: topics, schemas, subscriptions with credits, errors by ``error-code``.
+
+Sources: the published ``pubsub_api.proto``; Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method", "Handle Errors",
+"Pub/Sub API Allocations" and "Supported Authentication".
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import grpc
+
+from .auth import Session
+from .errors import (
+    AuthenticationError,
+    CollectorError,
+    LimitExceededError,
+    ReplayIdRejectedError,
+    RequestRefusedError,
+    SalesforceUnavailableError,
+    SchemaError,
+    SessionExpiredError,
+    TopicError,
+)
+from .wire import pubsub_api_pb2 as wire
+from .wire.pubsub_api_pb2_grpc import PubSubStub
+
+MAX_CREDITS = 100  # outstanding events for each stream; Salesforce treats more as 100
+UNARY_TIMEOUT_SECONDS = 30
+CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
+    ("grpc.max_send_message_length", 4 * 1024 * 1024),
+    # Below the 4 minutes after which Azure's outbound NAT forgets a silent connection, and seldom enough that a server with
+    # gRPC's default ping policy does not call it abuse while a quiet topic is waited for.
+    ("grpc.keepalive_time_ms", 100_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.enable_retries", 0),  # retries are decided in drain.py, where the position is known
+)
+
+ERROR_CODE_PREFIX = "sfdc.platform.eventbus.grpc."
+ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
+    "service.unavailable": SalesforceUnavailableError,
+    "service.protection.triggered": SalesforceUnavailableError,
+    "service.protection.stream.limit.triggered": SalesforceUnavailableError,
+    "topic.api.unavailable": SalesforceUnavailableError,
+    "schema.api.unavailable": SalesforceUnavailableError,
+    "subscription.internal.error": SalesforceUnavailableError,
+    "subscription.fetch.replay.repeated": SalesforceUnavailableError,
+    "service.auth.error": SessionExpiredError,
+    "service.auth.headers.invalid": AuthenticationError,
+    "service.tenant.license": AuthenticationError,
+    "concurrent.client.limit.exceeded": LimitExceededError,
+    "subscription.limit.exceeded": LimitExceededError,
+    "topic.not.found": TopicError,
+    "topic.meta.permission": TopicError,
+    "subscription.topic.cannot.subscribe": TopicError,
+    "schema.meta.permission": SchemaError,
+    "schema.validation.failed": SchemaError,
+    "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
+}
+# Where the code is absent or new. INVALID_ARGUMENT is on purpose not taken for a rejected replay id: a reset would lose events.
+ERRORS_BY_STATUS: dict[grpc.StatusCode, type[CollectorError]] = {
+    grpc.StatusCode.UNAVAILABLE: SalesforceUnavailableError,
+    grpc.StatusCode.INTERNAL: SalesforceUnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: SalesforceUnavailableError,
+    grpc.StatusCode.CANCELLED: SalesforceUnavailableError,
+    grpc.StatusCode.ABORTED: SalesforceUnavailableError,
+    grpc.StatusCode.UNKNOWN: SalesforceUnavailableError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: SalesforceUnavailableError,
+    grpc.StatusCode.UNAUTHENTICATED: SessionExpiredError,
+    grpc.StatusCode.PERMISSION_DENIED: TopicError,
+    grpc.StatusCode.NOT_FOUND: TopicError,
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event as delivered. ``replay_id`` is opaque; ``payload`` is bare Avro binary."""
+
+    event_id: str
+    schema_id: str
+    payload: bytes = field(repr=False)
+    replay_id: bytes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One response. ``latest_replay_id`` is a position of its own only where ``events`` is empty (a keepalive)."""
+
+    events: Sequence[Event]
+    latest_replay_id: bytes
+    rpc_id: str
+
+
+@dataclass(frozen=True)
+class After:
+    """Start strictly after this replay id."""
+
+    replay_id: bytes
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Start at ``EARLIEST`` or ``LATEST``."""
+
+    name: str
+
+
+Start = Union[After, Preset]
+
+
+class PubSub:
+    """One channel to the Pub/Sub API, shared by all topics; close it when the run ends.
+
+    Args:
+        target: ``host:port``.
+        tls: over TLS (with the roots in ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` where set), else plaintext.
+        authenticate: makes a new session; called at the start and whenever a session is no longer accepted.
+    """
+
+    def __init__(self, target: str, *, tls: bool, authenticate: Callable[[], Session]) -> None:
+        self._authenticate = authenticate
+        self._session = authenticate()
+        self._renewing = threading.Lock()
+        self._fetching_schema = threading.Lock()
+        self._schemas: dict[str, Union[str, SchemaError]] = {}
+        options = list(CHANNEL_OPTIONS)
+        if tls:
+            self._channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
+        else:
+            self._channel = grpc.insecure_channel(target, options=options)
+        self._stub = PubSubStub(self._channel)
+
+    def __enter__(self) -> PubSub:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    @property
+    def session(self) -> Session:
+        """The session that calls are made with now."""
+        return self._session
+
+    def renew(self, expired: Session) -> None:
+        """Replace ``expired``, unless another topic's thread has done so already.
+
+        Raises:
+            AuthenticationError, SalesforceUnavailableError: as ``auth.authenticate``.
+        """
+        with self._renewing:
+            if self._session is expired:
+                self._session = self._authenticate()
+
+    def check_topic(self, topic: str) -> None:
+        """Ask for the topic before subscribing, for the clearer answer.
+
+        Raises:
+            TopicError: it does not exist, or this user may not subscribe to it.
+            CollectorError: any other failure of the call.
+        """
+        info = self._call(self._stub.GetTopic, wire.TopicRequest(topic_name=topic), topic)
+        if not info.can_subscribe:
+            right = "Read on the platform event" if topic.startswith("/event/") else "View All on the object"
+            raise TopicError(
+                f"{topic} exists, but the user may not subscribe to it: grant '{right}' in the permission set of "
+                f"SALESFORCE_USERNAME (rpcId: {info.rpc_id})"
+            )
+
+    def schema(self, schema_id: str) -> str:
+        """The Avro schema under this id, as JSON text; fetched once, as an id never changes its meaning.
+
+        Raises:
+            SchemaError: there is none, or it may not be read; asking again will not help in this run.
+            CollectorError: any other failure of the call.
+        """
+        with self._fetching_schema:
+            known = self._schemas.get(schema_id)
+            if known is None:
+                known = self._schemas[schema_id] = self._fetch_schema(schema_id)
+        if isinstance(known, SchemaError):
+            raise known
+        return known
+
+    def _fetch_schema(self, schema_id: str) -> Union[str, SchemaError]:
+        if not schema_id:
+            return SchemaError("the event names no schema id")
+        try:
+            return str(self._call(self._stub.GetSchema, wire.SchemaRequest(schema_id=schema_id), f"schema {schema_id}").schema_json)
+        except SchemaError as error:
+            return error
+        except (TopicError, RequestRefusedError) as error:  # NOT_FOUND or INVALID_ARGUMENT without a documented code
+            return SchemaError(str(error))
+
+    def subscribe(self, topic: str, start: Start) -> Subscription:
+        """Open a stream; errors come out of ``Subscription.next``."""
+        session = self._session
+        return Subscription(self._stub.Subscribe, topic, start, session)
+
+    def _call(self, method: Any, request: Any, about: str) -> Any:
+        """A unary call with a deadline, repeated once with a new session where the old one is not accepted any more."""
+        for last_try in (False, True):
+            session = self._session
+            try:
+                return method(request, metadata=_metadata(session), timeout=UNARY_TIMEOUT_SECONDS)
+            except grpc.RpcError as error:
+                translated = translate(error, about)
+                if last_try or not isinstance(translated, SessionExpiredError):
+                    raise _final(translated) from None
+            self.renew(session)
+        raise AssertionError("unreachable")
+
+
+class Subscription:
+    """One Subscribe stream: a context manager that hands out batches and keeps Salesforce supplied with credit."""
+
+    def __init__(self, method: Any, topic: str, start: Start, session: Session) -> None:
+        self.session = session
+        self._topic = topic
+        self._credits = Credits()
+        self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
+        self._responses: queue.SimpleQueue[Union[wire.FetchResponse, Exception]] = queue.SimpleQueue()
+        preset, replay_id = _preset(start)
+        first = wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=self._credits.grant())
+        self._requests.put(first)
+        self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
+        # gRPC's own iterator cannot wait with a time limit, and a silent server must not hang the run.
+        threading.Thread(target=self._read, name=f"read {topic}", daemon=True).start()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._requests.put(None)
+        self._call.cancel()
+
+    def next(self, timeout: float) -> Batch | None:
+        """The next batch, or None when nothing came within ``timeout`` seconds.
+
+        Raises:
+            CollectorError: the stream failed or was closed by the server; it cannot be used any more.
+        """
+        try:
+            response = self._responses.get(timeout=max(timeout, 0))
+        except queue.Empty:
+            return None
+        if isinstance(response, Exception):
+            raise response
+        self._credits.settle(len(response.events), response.pending_num_requested)
+        more = self._credits.grant()
+        if more:
+            self._requests.put(wire.FetchRequest(topic_name=self._topic, num_requested=more))
+        events = [Event(item.event.id, item.event.schema_id, item.event.payload, item.replay_id) for item in response.events]
+        return Batch(events, response.latest_replay_id, response.rpc_id)
+
+    def _read(self) -> None:
+        try:
+            for response in self._call:
+                self._responses.put(response)
+            self._responses.put(SalesforceUnavailableError(f"{self._topic}: the server ended the stream"))
+        except grpc.RpcError as error:
+            self._responses.put(translate(error, self._topic))
+
+
+class Credits:
+    """How many events Salesforce may still send on a stream, by its own word and by ours.
+
+    A response tells what was pending when it was sent; requests that were still under way then are not in that number.
+    They are told apart so that never more than ``MAX_CREDITS`` are outstanding and a stream never runs dry unnoticed.
+    """
+
+    def __init__(self) -> None:
+        self._acknowledged = 0
+        self._under_way: list[int] = []
+
+    @property
+    def outstanding(self) -> int:
+        """Credit granted and not used up."""
+        return self._acknowledged + sum(self._under_way)
+
+    def grant(self) -> int:
+        """How much to ask for now to be at the maximum again; counted as asked for. 0: nothing to send."""
+        more = MAX_CREDITS - self.outstanding
+        if more > 0:
+            self._under_way.append(more)
+        return max(more, 0)
+
+    def settle(self, received: int, pending: int) -> None:
+        """Account for a response with ``received`` events that says ``pending`` are left."""
+        expected = self._acknowledged - received
+        for count in range(len(self._under_way) + 1):
+            if expected + sum(self._under_way[:count]) == pending:
+                self._acknowledged, self._under_way = pending, self._under_way[count:]
+                return
+        # The two accounts differ: the server's counts, as it is the server that stops sending.
+        self._acknowledged, self._under_way = max(pending, 0), []
+
+
+def translate(error: grpc.RpcError, about: str) -> CollectorError:
+    """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
+    trailers = {key: value for key, value in error.trailing_metadata() or ()}
+    code = str(trailers.get("error-code", ""))
+    status = error.code()
+    kind = ERRORS_BY_CODE.get(code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code)
+    kind = kind or ERRORS_BY_STATUS.get(status, RequestRefusedError)
+    return kind(f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})")
+
+
+def _final(error: CollectorError) -> CollectorError:
+    """A session that is refused right after it was renewed is not expired: someone has to look."""
+    return AuthenticationError(f"{error} – the access token is refused although it is new") if isinstance(error, SessionExpiredError) else error
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _preset(start: Start) -> tuple[wire.ReplayPreset, bytes]:
+    if isinstance(start, After):
+        return wire.CUSTOM, start.replay_id
+    return wire.ReplayPreset.Value(start.name), b""
+
+
+def _metadata(session: Session) -> Sequence[tuple[str, str]]:
+    return (("accesstoken", session.access_token), ("instanceurl", session.instance_url), ("tenantid", session.org_id))

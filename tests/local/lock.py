@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+"""Lock the environments of the tests anew: ``python3 tests/local/lock.py``. Needs ``uv`` on PATH and npm."""
+
+from __future__ import annotations
+
+import subprocess
+
+from environments import LOCKS, REPOSITORY, npm, say
+
+COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--upgrade", "--no-header", "--no-annotate", "--no-emit-index-url"]
+
+
+def lock(name: str, python: str, *inputs: str) -> None:
+    """Write ``<name>.txt`` with every package that ``inputs`` lead to, for this Python version and newer ones."""
+    say(f"locking {name} …")
+    subprocess.run([*COMPILE, "--python-version", python, "-o", LOCKS / f"{name}.txt", *inputs], cwd=REPOSITORY, check=True)
+
+
+if __name__ == "__main__":
+    lock("dev", "3.9", "--group", "dev", "salesforce_client/requirements.txt", "delete_sync/requirements.txt")
+    lock("fakesnow", "3.11", "tests/local/fakesnow.in")
+    lock("stubs", "3.11", "tests/local/stubs.in")
+    lock("node", "3.9", "tests/local/node.in")
+    say("locking Azurite …")
+    # Without addresses: a lock that names a registry's host installs nowhere else.
+    subprocess.run(
+        [*npm(), "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"],
+        cwd=LOCKS,
+        check=True,
+    )
