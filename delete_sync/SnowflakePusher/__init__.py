@@ -1,0 +1,18 @@
+"""Timer trigger of the sync: one sweep over the event files."""
+
+import logging
+import os
+
+import azure.functions as func
+
+from ..src.run import run
+
+log = logging.getLogger(__name__)
+
+
+def main(timer: func.TimerRequest) -> None:
+    """Sweep once. An error escapes on purpose: a failed invocation is the alert."""
+    report = run(os.environ)
+    for line in report.lines():
+        log.info("past_due=%s %s", timer.past_due, line)
+    report.raise_if_failed()

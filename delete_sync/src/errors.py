@@ -1,0 +1,72 @@
+"""Everything that can go wrong, sorted by who has to act.
+
+::
+
+    SyncError
+    ├── TryAgainError                  nobody: the next sweep does the same again, nothing is lost or doubled
+    │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
+    │   └── WarehouseUnavailableError    Snowflake did not answer, or the session was lost
+    ├── ActionNeededError              a person: the message says what to do
+    │   ├── SettingsError                one or more settings are missing or malformed
+    │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
+    │   ├── WarehouseRefusedError        Snowflake refuses the login, a right, or a statement
+    │   ├── BooksDifferError             the warehouse counted other rows than we sent; rolled back
+    │   └── FilesRefusedError            event files were refused in this sweep; the others are synced
+    └── RefusedFileError               (inside a sweep) one file is not a readable event file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SyncError(Exception):
+    """Any failure that the sync knows and explains."""
+
+
+class TryAgainError(SyncError):
+    """The next scheduled sweep tries again; nobody has to act unless it keeps coming back."""
+
+
+class StorageUnavailableError(TryAgainError):
+    """Blob Storage did not answer or was busy, beyond the client's own retries."""
+
+
+class WarehouseUnavailableError(TryAgainError):
+    """Snowflake did not answer, or a session was lost in the middle of a merge, which is then rolled back."""
+
+
+class ActionNeededError(SyncError):
+    """Comes back in every sweep until a person changes something; the message says what."""
+
+
+class SettingsError(ActionNeededError):
+    """Settings are missing or malformed.
+
+    Attributes:
+        problems: one sentence each, beginning with the setting's name.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("the app's settings need attention:" + "".join(f"\n  - {problem}" for problem in self.problems))
+
+
+class StorageRefusedError(ActionNeededError):
+    """Blob Storage refuses the credentials, the rights or the container."""
+
+
+class WarehouseRefusedError(ActionNeededError):
+    """Snowflake refuses the login, a right, a warehouse or a statement."""
+
+
+class BooksDifferError(ActionNeededError):
+    """What the warehouse says it took is not what was sent; the merge is rolled back and its files stay unmarked."""
+
+
+class FilesRefusedError(ActionNeededError):
+    """Event files could not be read; they stay where they are, marked, and every other file is synced."""
+
+
+class RefusedFileError(SyncError):
+    """One file is not an event file that this reader can trust; the message says why."""

@@ -1,0 +1,1 @@
+CREATE STAGE IF NOT EXISTS {stage}

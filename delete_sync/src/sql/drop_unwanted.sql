@@ -1,0 +1,1 @@
+DELETE FROM {staging} WHERE v:event_file::VARCHAR IN ({files})

@@ -1,0 +1,1 @@
+PUT {files} @{stage}/{path} AUTO_COMPRESS=FALSE OVERWRITE=TRUE

@@ -1,0 +1,137 @@
+"""Blob adapter: lists and downloads event files and marks, in a file's own metadata, what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.identity import DefaultAzureCredential
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
+
+from .errors import StorageRefusedError, StorageUnavailableError
+from .event_file import NAME
+
+CLIENT_OPTIONS: dict[str, Any] = {
+    "connection_timeout": 10,
+    "read_timeout": 60,
+    "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
+}
+
+
+@dataclass(frozen=True)
+class EventBlob:
+    """An event file as listed. ``metadata`` may hold ``sha256``, ``synced`` and ``refused``."""
+
+    name: str
+    size: int
+    etag: str
+    metadata: Mapping[str, str]
+
+    def is_synced(self) -> bool:
+        """Whether an earlier sweep has marked this very content as synced."""
+        synced = self.metadata.get("synced")
+        return synced is not None and synced == self.metadata.get("sha256")
+
+    def is_refused_by(self, reader_version: int) -> bool:
+        """Whether this reader, or a newer one, has refused this very content before."""
+        sha256, _, version = self.metadata.get("refused", "").partition(";")
+        return sha256 != "" and sha256 == self.metadata.get("sha256") and version.isdigit() and int(version) >= reader_version
+
+
+def connect(connection_string: str, service_uri: str, client_id: str) -> BlobServiceClient:
+    """A client for the account: by connection string or, where that is empty, by managed identity."""
+    with _translated("the storage account"):
+        if connection_string:
+            return BlobServiceClient.from_connection_string(connection_string, **CLIENT_OPTIONS)
+        credential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
+        return BlobServiceClient(service_uri, credential=credential, **CLIENT_OPTIONS)
+
+
+class Storage:
+    """The container of event files."""
+
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
+        self._container = service.get_container_client(container)
+
+    def event_files(self) -> list[EventBlob]:
+        """Every event file, oldest name first; none where the container does not exist yet.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the container cannot be listed.
+        """
+        found = []
+        with _translated(f"container {self._container.container_name}"):
+            try:
+                for blob in self._container.list_blobs(name_starts_with="events_", include=["metadata"]):
+                    if NAME.fullmatch(blob.name):
+                        found.append(EventBlob(blob.name, blob.size, blob.etag, blob.metadata or {}))
+            except ResourceNotFoundError as error:
+                if error.error_code != "ContainerNotFound":
+                    raise
+        return sorted(found, key=lambda blob: blob.name)
+
+    def download(self, blob: EventBlob, path: Path) -> str:
+        """Write the content as it was listed to ``path``; returns its SHA-256 in hex.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: it could not be had.
+        """
+        digest = hashlib.sha256()
+        condition = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
+        with _translated(f"event file {blob.name}"), path.open("wb") as file:
+            for chunk in self._container.download_blob(blob.name, **condition).chunks():
+                digest.update(chunk)
+                file.write(chunk)
+        return digest.hexdigest()
+
+    def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
+        """Say in the metadata what became of this content; False where the blob has changed since it was listed.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: it could not be marked, which costs a later sweep some work.
+        """
+        mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
+        kept = {key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")}
+        with _translated(f"event file {blob.name}"):
+            try:
+                self._container.get_blob_client(blob.name).set_blob_metadata(
+                    {**kept, "sha256": sha256, **mark}, etag=blob.etag, match_condition=MatchConditions.IfNotModified
+                )
+            except (ResourceModifiedError, ResourceNotFoundError):
+                return False
+        return True
+
+
+@contextlib.contextmanager
+def _translated(about: str) -> Iterator[None]:
+    """The storage client's errors as ours: refused for good, or unavailable for now."""
+    try:
+        yield
+    except (ClientAuthenticationError, ResourceNotFoundError) as error:
+        raise StorageRefusedError(f"{about}: {_brief(error)} – check EVENTS_STORAGE and the roles of its identity") from None
+    except HttpResponseError as error:
+        refused = 400 <= (error.status_code or 500) < 500 and error.status_code not in (408, 412, 429)
+        raise (StorageRefusedError if refused else StorageUnavailableError)(f"{about}: {_brief(error)}") from None
+    except AzureError as error:
+        raise StorageUnavailableError(f"{about}: {_brief(error)}") from None
+    except ValueError as error:
+        raise StorageRefusedError(f"{about}: {error} – check EVENTS_STORAGE") from None
+
+
+def _brief(error: AzureError) -> str:
+    """The first line of a service's answer and its code: the rest repeats headers and times."""
+    first_line = next(iter(str(error.message or "").strip().splitlines()), type(error).__name__)
+    code = getattr(error, "error_code", None)
+    return f"{first_line} ({code})" if code else first_line

@@ -1,0 +1,71 @@
+"""The two apps as the Functions worker runs them: the function folder imported as ``__app__.<Function>``, in its own process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .environments import REPOSITORY
+
+INVOKE = Path(__file__).with_name("invoke.py")
+# What a test machine may have set for its own network must not lead an app away from this machine's servers.
+NOT_INHERITED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How an invocation ended. ``log`` is everything the process wrote."""
+
+    returncode: int
+    log: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether ``main`` returned."""
+        return self.returncode == 0
+
+
+def poll(settings: Mapping[str, str], **options: str) -> Invocation:
+    """One invocation of ``TimerPoller``."""
+    return finish(start("salesforce_client", "TimerPoller", settings, **options))
+
+
+def sweep(settings: Mapping[str, str], **options: str) -> Invocation:
+    """One invocation of ``SnowflakePusher``."""
+    return finish(start("delete_sync", "SnowflakePusher", settings, **options))
+
+
+def start(
+    app: str, function: str, settings: Mapping[str, str], *, python: str = sys.executable, folder: Path | None = None
+) -> subprocess.Popen[str]:
+    """Begin an invocation; ``folder`` is the app's root where it is not the one in this repository."""
+    command = [python, "-X", "dev", "-W", "ignore", str(INVOKE), str(folder or REPOSITORY / app), function]
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return subprocess.Popen(
+        command,
+        env={**inherited, **settings},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], timeout: float = 300) -> Invocation:
+    """Wait for an invocation to end; it is killed when it does not."""
+    try:
+        log, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        log, _ = process.communicate()
+        log += f"\nkilled after {timeout} s"
+    return Invocation(process.returncode, log)
+
+
+def lines_with(log: str, words: Sequence[str]) -> list[str]:
+    """The lines of a log that hold all of ``words``."""
+    return [line for line in log.splitlines() if all(word in line for word in words)]

@@ -1,0 +1,110 @@
+"""Azurite and fakesnow as processes of this machine: started on loopback, handed out as settings, always ended again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import environments
+
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # published by Microsoft
+START_SECONDS = 60
+STOP_SECONDS = 3  # Azurite waits for idle connections to close; its data is in memory anyway
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running emulator. ``settings`` are those under which an app finds it."""
+
+    port: int
+    pid: int
+    settings: Mapping[str, str]
+
+
+def connection_string(port: int) -> str:
+    """How to reach an Azurite on this port."""
+    endpoint = f"http://127.0.0.1:{port}/devstoreaccount1"
+    return f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURITE_KEY};BlobEndpoint={endpoint};"
+
+
+@contextlib.contextmanager
+def azurite(port: int = 0) -> Iterator[Server]:
+    """Azurite's Blob service, in memory, empty."""
+    port = port or free_port()
+    options = ["--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
+    address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    with _process("Azurite", [*environments.azurite(), *options, *address], port) as pid:
+        yield Server(port, pid, {"EVENTS_STORAGE": connection_string(port)})
+
+
+@contextlib.contextmanager
+def fakesnow(port: int = 0) -> Iterator[Server]:
+    """fakesnow's HTTP server with one empty in-memory account for all its connections."""
+    port = port or free_port()
+    command = [str(environments.fakesnow().with_name("fakesnow")), "-s", "--host", "127.0.0.1", "-p", str(port)]
+    settings = {
+        "SNOWFLAKE_ACCOUNT": "fakesnow",
+        "SNOWFLAKE_USER": "local",
+        "SNOWFLAKE_PASSWORD": "local",
+        "SNOWFLAKE_WAREHOUSE": "delete_sync_wh",
+        "SNOWFLAKE_DATABASE": "audit",
+        "SNOWFLAKE_SCHEMA": "salesforce",
+        "SNOWFLAKE_HOST": "127.0.0.1",
+        "SNOWFLAKE_PORT": str(port),
+        "SNOWFLAKE_PROTOCOL": "http",
+    }
+    with _process("fakesnow", command, port) as pid:
+        yield Server(port, pid, settings)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _process(name: str, command: Sequence[str], port: int) -> Iterator[int]:
+    """A server process, ready when its port answers; ended with everything it has started, also on Ctrl-C."""
+    with tempfile.TemporaryDirectory(prefix=f"{name.lower()}-") as folder:
+        output = Path(folder) / "output"
+        with output.open("w") as log:
+            process = subprocess.Popen(
+                command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        try:
+            _wait(name, process, port, output)
+            yield process.pid
+        finally:
+            _end(process)
+
+
+def _wait(name: str, process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{name} ended with {process.returncode} instead of serving:\n{output.read_text()[-2000:]}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"{name} did not open port {port} within {START_SECONDS} s:\n{output.read_text()[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

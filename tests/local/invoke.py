@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Invoke a function as the Functions worker loads it: ``invoke.py <app folder> <Function> [--past-due]``.
+
+The worker imports ``__app__.<Function>``, where ``__app__`` is a namespace package whose path is the app's root, and calls
+``main`` (azure-functions-python-worker, ``loader.py``). The app's root itself is not on ``sys.path``, so that an absolute import
+of the app's own code fails here as it would double the module there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import types
+from pathlib import Path
+
+from azure.functions.timer import TimerRequest
+
+
+def invoke(app: Path, function: str, *, past_due: bool = False) -> None:
+    """Load and call ``main`` once."""
+    package = types.ModuleType("__app__")
+    package.__path__ = [str(app.resolve())]
+    sys.modules["__app__"] = package
+    module = importlib.import_module(f"__app__.{function}")
+    module.main(TimerRequest(past_due=past_due))
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this script's folder
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout)
+    invoke(Path(sys.argv[1]), sys.argv[2], past_due="--past-due" in sys.argv[3:])
