@@ -34,7 +34,7 @@ def _problem() -> str:
         cases.append(f"WHEN length({column}) > {LONGEST_TEXT} THEN '{column} is longer than {LONGEST_TEXT} characters'")
         cases.append(f"WHEN instr({column}, char(0)) THEN '{column} holds a NUL character'")
     for column in TIME_COLUMNS:
-        roundtrip = f"strftime('%Y-%m-%dT%H:%M:%fZ', {column})"
+        roundtrip = f"strftime('%Y-%m-%dT%H:%M:%fZ', {column}, '+0 days')"  # adding nothing makes 31 February another day
         cases.append(f"WHEN typeof({column}) <> 'text' OR {roundtrip} IS NOT {column} THEN '{column} is not a time'")
     cases.append("WHEN typeof(payload) <> 'text' THEN 'payload is not text'")
     cases.append(f"WHEN length(CAST(payload AS BLOB)) > {LARGEST_PAYLOAD} THEN 'payload is larger than a VARIANT'")
@@ -43,6 +43,9 @@ def _problem() -> str:
 
 
 PROBLEM = _problem()
+FOREIGN = """
+    SELECT type || ' ' || name FROM sqlite_master
+    WHERE type NOT IN ('table', 'index') OR type = 'table' AND rootpage = 0 OR type = 'index' AND sql IS NOT NULL"""
 UTC = "substr({0}, 1, 23)"  # without the Z, which TIMESTAMP_NTZ has no place for
 LINES = {
     "delete": f"""
@@ -120,7 +123,7 @@ class EventFile:
             SELECT count(*), count({PROBLEM}), min(deleted_date) FILTER (WHERE {PROBLEM} IS NULL),
                 max(deleted_date) FILTER (WHERE {PROBLEM} IS NULL),
                 (SELECT count(*) FROM rejected_events), (SELECT count(*) FROM gaps)
-            FROM events"""  # noqa: S608
+            FROM events"""
         with _as_refusal():
             rows, refused, first, last, rejected, gaps = self._connection.execute(counts).fetchone()
         return Figures(rows - refused, refused + rejected, gaps, first and first.rstrip("Z"), last and last.rstrip("Z"))
@@ -169,16 +172,16 @@ def _check_format(connection: sqlite3.Connection) -> None:
         raise RefusedFileError(f"its format {version} is newer than this reader's {FORMAT_VERSION}: deploy the newer delete_sync")
     if version < 1:
         raise RefusedFileError(f"its format {version} does not exist")
-    foreign = connection.execute("SELECT type || ' ' || name FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchall()
+    foreign = connection.execute(FOREIGN).fetchone()
     if foreign:
-        raise RefusedFileError(f"it holds what an event file has no use for: {foreign[0][0]!r}")
+        raise RefusedFileError(f"it holds what an event file has no use for: {foreign[0]}")
     for table, columns in expected.columns.items():
-        found = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+        found = {name for (name,) in connection.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", (table,))}
         if missing := sorted(columns - found):
             raise RefusedFileError(f"its table {table} is missing or lacks {', '.join(missing)}")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise RefusedFileError(f"it is damaged: {verdict}")
+        raise RefusedFileError(f"it is damaged: {' '.join(str(verdict).split())}")
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,9 @@ def _expected() -> _Expected:
     with contextlib.closing(sqlite3.connect(":memory:")) as model:
         model.executescript(DDL.read_text(encoding="utf-8"))
         tables = [name for (name,) in model.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        columns = {table: {row[0] for row in model.execute("SELECT name FROM pragma_table_info(?)", (table,))} for table in tables}
+        columns = {
+            table: {row[0] for row in model.execute("SELECT name FROM pragma_table_info(?)", (table,))} for table in tables
+        }
         return _Expected(model.execute("PRAGMA application_id").fetchone()[0], columns)
 
 

@@ -122,7 +122,9 @@ class _Reader:
             number = float(value) if value else default
         except ValueError:
             return self.problem(name, f"must be a number, not {value!r}", default)
-        return number if least <= number < float("inf") else self.problem(name, f"must be at least {least:g}, not {value}", default)
+        return (
+            number if least <= number < float("inf") else self.problem(name, f"must be at least {least:g}, not {value}", default)
+        )
 
     def container(self, name: str, default: str) -> str:
         value = self.text(name) or default
@@ -148,7 +150,9 @@ class _Reader:
         if PLAIN_IDENTIFIER.fullmatch(value):
             return f'"{value.upper()}"'
         if value and not QUOTED_IDENTIFIER.fullmatch(value):
-            self.problem(name, f"must be a name of letters, digits and underscores, or any name in double quotes, not {value!r}", None)
+            self.problem(
+                name, f"must be a name of letters, digits and underscores, or any name in double quotes, not {value!r}", None
+            )
         return value
 
     def server(self) -> dict[str, Any]:
@@ -203,7 +207,11 @@ class _Reader:
             need = "needs no" if passphrase else "is encrypted: it needs"
             return self.problem(name, f"{need} SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", b"")
         except ValueError as error:
-            wrong = "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" if "password" in str(error).lower() else "is not a private key in PEM form"
+            wrong = (
+                "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
+                if "password" in str(error).lower()
+                else "is not a private key in PEM form"
+            )
             return self.problem(name, wrong, b"")
         return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 

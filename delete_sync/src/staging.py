@@ -41,6 +41,7 @@ class Batch:
     unwanted: list[str] = field(default_factory=list)
     _parts: int = field(default=0, init=False)
     _part: gzip.GzipFile | None = field(default=None, init=False)
+    _path: Path = field(default=Path(), init=False)
 
     def add(self, file: EventFile, name: str, sha256: str) -> None:
         """Append all rows of an event file.
@@ -75,9 +76,10 @@ class Batch:
         return self.folder / "rows_*.ndjson.gz" if self._parts else None
 
     def _room(self) -> gzip.GzipFile:
-        if self._part and self._part.fileobj and self._part.fileobj.tell() >= FILE_BYTES:
+        if self._part and self._path.stat().st_size >= FILE_BYTES:
             self.close()
         if self._part is None:
             self._parts += 1
-            self._part = gzip.GzipFile(self.folder / f"rows_{self._parts:04}.ndjson.gz", "wb", compresslevel=LEVEL)
+            self._path = self.folder / f"rows_{self._parts:04}.ndjson.gz"
+            self._part = gzip.GzipFile(self._path, "wb", compresslevel=LEVEL)
         return self._part

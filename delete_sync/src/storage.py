@@ -71,14 +71,17 @@ class Storage:
         Raises:
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
         """
-        found = []
+        found: list[EventBlob] = []
         with _translated(f"container {self._container.container_name}"):
             try:
-                for blob in self._container.list_blobs(name_starts_with="events_", include=["metadata"]):
-                    if NAME.fullmatch(blob.name):
-                        found.append(EventBlob(blob.name, blob.size, blob.etag, blob.metadata or {}))
+                listed = self._container.list_blobs(name_starts_with="events_", include=["metadata"])
+                found = [
+                    EventBlob(blob.name, blob.size, blob.etag, blob.metadata or {})
+                    for blob in listed
+                    if NAME.fullmatch(blob.name)
+                ]
             except ResourceNotFoundError as error:
-                if error.error_code != "ContainerNotFound":
+                if getattr(error, "error_code", None) != "ContainerNotFound":
                     raise
         return sorted(found, key=lambda blob: blob.name)
 
@@ -89,7 +92,7 @@ class Storage:
             StorageUnavailableError, StorageRefusedError: it could not be had.
         """
         digest = hashlib.sha256()
-        condition = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
+        condition: dict[str, Any] = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
         with _translated(f"event file {blob.name}"), path.open("wb") as file:
             for chunk in self._container.download_blob(blob.name, **condition).chunks():
                 digest.update(chunk)

@@ -130,7 +130,7 @@ def _merge_next(
 ) -> list[EventBlob]:
     """Fill one batch from ``pending``, load it and mark its files; returns what is still pending."""
     with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
-        batch, taken = _fill(store, pending, Path(folder), merge_rows, deadline, report)
+        batch, taken = _fill(store, pending, Path(folder), merge_rows, deadline)
         batch.close()
         loaded = target.load(batch)
     report.batches += 1
@@ -148,7 +148,7 @@ def _merge_next(
 
 
 def _fill(
-    store: Store, pending: Sequence[EventBlob], folder: Path, merge_rows: int, deadline: float, report: Report
+    store: Store, pending: Sequence[EventBlob], folder: Path, merge_rows: int, deadline: float
 ) -> tuple[Batch, list[EventBlob]]:
     """Download, verify and stage files until the batch is full, the time is up or there are no more."""
     rows = folder / "rows"
@@ -161,8 +161,7 @@ def _fill(
         path = folder / blob.name
         sha256 = store.download(blob, path)
         try:
-            if blob.metadata.get("sha256", sha256) != sha256:
-                raise RefusedFileError("its content is not what its SHA-256 in the metadata says: damaged, or changed since")
+            _check_sha256(blob, sha256)
             with EventFile(path, blob.name, sha256) as file:
                 batch.add(file, blob.name, sha256)
         except RefusedFileError as error:
@@ -171,6 +170,11 @@ def _fill(
             path.unlink()
         taken.append(blob)
     return batch, taken
+
+
+def _check_sha256(blob: EventBlob, sha256: str) -> None:
+    if blob.metadata.get("sha256", sha256) != sha256:
+        raise RefusedFileError("its content is not what its SHA-256 in the metadata says: damaged, or changed since")
 
 
 def _mark(store: Store, blob: EventBlob, sha256: str, *, synced: bool) -> None:

@@ -140,8 +140,21 @@ class Warehouse:
             for file in files:
                 figures = file.figures
                 if figures:
-                    counts = [figures.deletes + figures.rejected, new_by_file.get(file.name, 0), figures.rejected, figures.gaps]
-                    values += [file.name, file.sha256, self._sweep_id, *counts, figures.first_event_at, figures.last_event_at, None]
+                    counts = [
+                        figures.deletes + figures.rejected,
+                        new_by_file.get(file.name, 0),
+                        figures.rejected,
+                        figures.gaps,
+                    ]
+                    values += [
+                        file.name,
+                        file.sha256,
+                        self._sweep_id,
+                        *counts,
+                        figures.first_event_at,
+                        figures.last_event_at,
+                        None,
+                    ]
                 else:
                     values += [file.name, file.sha256, self._sweep_id, 0, 0, 0, 0, None, None, file.error]
             rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(files))
@@ -185,7 +198,9 @@ def _names(table: str) -> dict[str, str]:
 def _file_url(path: Path) -> str:
     """For PUT: bare where possible, as fakesnow takes no quotes."""
     text = path.as_posix()
-    return f"file://{text}" if PLAIN_PATH.fullmatch(text) else "'file://{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))
+    return (
+        f"file://{text}" if PLAIN_PATH.fullmatch(text) else "'file://{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))
+    )
 
 
 @contextlib.contextmanager
@@ -193,7 +208,11 @@ def _translated(doing: str) -> Iterator[None]:
     """The connector's errors as ours."""
     try:
         yield
-    except (snowflake_errors.OperationalError, snowflake_errors.InternalServerError, snowflake_errors.ServiceUnavailableError) as error:
+    except (
+        snowflake_errors.OperationalError,
+        snowflake_errors.InternalServerError,
+        snowflake_errors.ServiceUnavailableError,
+    ) as error:
         raise WarehouseUnavailableError(f"{doing}: {_brief(error)}") from None
     except snowflake_errors.Error as error:
         raise WarehouseRefusedError(f"{doing}: {_brief(error)}") from None

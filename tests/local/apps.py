@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .environments import REPOSITORY
 
@@ -29,12 +30,12 @@ class Invocation:
         return self.returncode == 0
 
 
-def poll(settings: Mapping[str, str], **options: str) -> Invocation:
+def poll(settings: Mapping[str, str], **options: Any) -> Invocation:
     """One invocation of ``TimerPoller``."""
     return finish(start("salesforce_client", "TimerPoller", settings, **options))
 
 
-def sweep(settings: Mapping[str, str], **options: str) -> Invocation:
+def sweep(settings: Mapping[str, str], **options: Any) -> Invocation:
     """One invocation of ``SnowflakePusher``."""
     return finish(start("delete_sync", "SnowflakePusher", settings, **options))
 

@@ -47,7 +47,7 @@ def azurite(port: int = 0) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def fakesnow(port: int = 0) -> Iterator[Server]:
-    """fakesnow's HTTP server with one empty in-memory account for all its connections."""
+    """Fakesnow's HTTP server with one empty in-memory account for all its connections."""
     port = port or free_port()
     command = [str(environments.fakesnow().with_name("fakesnow")), "-s", "--host", "127.0.0.1", "-p", str(port)]
     settings = {

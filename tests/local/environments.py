@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -78,8 +78,8 @@ def _environment(name: str, python: Path, lock: Path) -> Path:
             venv.create(home, with_pip=True, clear=True)
         else:
             subprocess.run([python, "-m", "venv", "--clear", home], check=True)
-        install = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "-r", lock], check=True, stderr=subprocess.DEVNULL if _quiet_pip() else None)
+        install = [str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(lock)]
+        subprocess.run(install, check=True, stderr=subprocess.DEVNULL if _quiet_pip() else None)
 
     _once(home, build)
     return home / "bin/python"
@@ -131,9 +131,8 @@ def _with_node() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def _once(home: Path, build: object) -> None:
+def _once(home: Path, build: Callable[[], None]) -> None:
     """Run ``build`` unless an earlier run of it into ``home`` came to its end; other processes wait meanwhile."""
-    assert callable(build)
     done = home / ".complete"
     if done.exists():
         return

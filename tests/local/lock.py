@@ -4,10 +4,23 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+from pathlib import Path
 
-from environments import LOCKS, REPOSITORY, npm, say
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from local.environments import LOCKS, REPOSITORY, npm, say
 
-COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--upgrade", "--no-header", "--no-annotate", "--no-emit-index-url"]
+COMPILE = [
+    "uv",
+    "pip",
+    "compile",
+    "--quiet",
+    "--universal",
+    "--upgrade",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+]
 
 
 def lock(name: str, python: str, *inputs: str) -> None:

@@ -24,10 +24,17 @@ ATTEMPTS = 3
 
 # What to check for each pair of ``error`` and a part of ``error_description`` (Salesforce Help, "OAuth 2.0 Flow Errors").
 ADVICE = (
-    ("invalid_grant", "approved", "pre-authorize the user: the app's policy 'Admin approved users are pre-authorized' and a "
-     "permission set or profile for SALESFORCE_USERNAME"),
-    ("invalid_grant", "audience", "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox, else "
-     "https://login.salesforce.com"),
+    (
+        "invalid_grant",
+        "approved",
+        "pre-authorize the user: the app's policy 'Admin approved users are pre-authorized', and a permission set or profile for "
+        "SALESFORCE_USERNAME",
+    ),
+    (
+        "invalid_grant",
+        "audience",
+        "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox, else https://login.salesforce.com",
+    ),
     ("invalid_grant", "expired", "check this machine's clock: the assertion is valid for three minutes"),
     ("invalid_grant", "assertion", "check that SALESFORCE_PRIVATE_KEY belongs to the certificate that was uploaded to the app"),
     ("invalid_grant", "inactive", "unlock or activate SALESFORCE_USERNAME"),
@@ -35,7 +42,7 @@ ADVICE = (
     ("invalid_grant", "user", "check SALESFORCE_USERNAME and SALESFORCE_LOGIN_URL"),
     ("invalid_app_access", "", "give SALESFORCE_USERNAME access to the app in its policies"),
     ("invalid_client", "", "check SALESFORCE_CLIENT_ID (the consumer key) and that OAuth is enabled for the app"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ crash between any two steps repeats work; it never loses a row, and the rows' ke
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import tempfile
@@ -174,7 +175,9 @@ class Collection:
                 item = self._inbox.get(timeout=max(self._deadline + GRACE_SECONDS - time.monotonic(), 0.1))
             except queue.Empty:
                 for topic in running:
-                    self.report.topics[topic].error = SalesforceUnavailableError(f"{topic}: still busy after the run's time was up")
+                    self.report.topics[topic].error = SalesforceUnavailableError(
+                        f"{topic}: still busy after the run's time was up"
+                    )
                 return
             if isinstance(item, Delivery):
                 yield item
@@ -248,11 +251,11 @@ class Collection:
 
     def _hand_over(self, item: Union[Delivery, _Ended]) -> None:
         """Block until the writer has room, unless the run is over."""
-        while not self._stop.is_set():
-            try:
-                return self._inbox.put(item, timeout=0.5)
-            except queue.Full:
-                continue
+        handed_over = False
+        while not handed_over and not self._stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._inbox.put(item, timeout=0.5)
+                handed_over = True
 
     def _beginning(self, topic: str) -> Beginning:
         """Where to start: after the cursor, or where a topic's first run starts."""

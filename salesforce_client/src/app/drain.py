@@ -152,7 +152,7 @@ class Interpreter:
             )
         last = batch.events[-1]
         position = Position(last.replay_id, last.event_id)
-        return Delivery(topic, rows + failures, position, len(batch.events), skipped, batch.rpc_id)
+        return Delivery(topic, [*rows, *failures], position, len(batch.events), skipped, batch.rpc_id)
 
     def _decoder(self, schema_id: str) -> Decoder:
         if schema_id not in self._decoders:
@@ -217,10 +217,8 @@ class Drain:
                 self._leave_gap("expired_cursor", self._start.replay_id, str(error))
             except SessionExpiredError as error:
                 self._renew(error)
-            except LimitExceededError:
-                raise
-            except TryAgainError:
-                self._wait_before_retry()
+            except TryAgainError as error:
+                self._wait_before_retry(error)
         if self._gap:
             raise self._gap
 
@@ -244,9 +242,10 @@ class Drain:
         origin = self._interpreter.origin(self._topic, replay_id=old_cursor)
         gap = cursor_gap(reason, origin, lost_since=self._beginning.saved_at)
         self._deliver(Delivery(self._topic, [gap], None))
+        saved_at = self._beginning.saved_at or "an unknown time"
         self._gap = GapError(
-            f"{self._topic}: {why}; its cursor was saved at {self._beginning.saved_at or 'an unknown time'}. What is still retained "
-            f"was read again from EARLIEST, the rest is on record as a gap ({reason}): see 'gaps' in docs/operations.md"
+            f"{self._topic}: {why}; its cursor was saved at {saved_at}. What is still retained was read again from EARLIEST, the "
+            f"rest is on record ({reason}): see 'gaps' in docs/operations.md"
         )
         self._start = EARLIEST
 
@@ -257,10 +256,11 @@ class Drain:
         self._renewed = True
         self._source.renew(self._stream.session)
 
-    def _wait_before_retry(self) -> None:
-        """Back off, with jitter; called in an ``except`` block, whose error it raises again when it is time to give up."""
+    def _wait_before_retry(self, error: TryAgainError) -> None:
+        """Back off, with jitter, or raise the error when another attempt has no point or no time."""
         self._failures += 1
         pause = min(2.0**self._failures, 30) * random.uniform(0.25, 0.5)  # noqa: S311  (jitter is no secret)
-        if self._failures >= ATTEMPTS_PER_POSITION or time.monotonic() + pause >= self._deadline:
-            raise  # noqa: PLE0704
+        hopeless = isinstance(error, LimitExceededError) or self._failures >= ATTEMPTS_PER_POSITION
+        if hopeless or time.monotonic() + pause >= self._deadline:
+            raise error
         self._stop.wait(pause)

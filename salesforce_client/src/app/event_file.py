@@ -20,8 +20,10 @@ def _insert(table: str, row: type, on_conflict: str) -> str:
 
 
 # Of two rows with one key the earliest counts, by time and then by topic, whichever thread was faster.
-EARLIEST_WINS = "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
-    ", ".join(f"{column.name} = excluded.{column.name}" for column in dataclasses.fields(Delete) if column.name != "event_id")
+EARLIEST_WINS = (
+    "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
+        ", ".join(f"{column.name} = excluded.{column.name}" for column in dataclasses.fields(Delete) if column.name != "event_id")
+    )
 )
 INSERTS = {
     Delete: _insert("events", Delete, EARLIEST_WINS),

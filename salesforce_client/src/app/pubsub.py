@@ -191,7 +191,9 @@ class PubSub:
         if not schema_id:
             return SchemaError("the event names no schema id")
         try:
-            return str(self._call(self._stub.GetSchema, wire.SchemaRequest(schema_id=schema_id), f"schema {schema_id}").schema_json)
+            return str(
+                self._call(self._stub.GetSchema, wire.SchemaRequest(schema_id=schema_id), f"schema {schema_id}").schema_json
+            )
         except SchemaError as error:
             return error
         except (TopicError, RequestRefusedError) as error:  # NOT_FOUND or INVALID_ARGUMENT without a documented code
@@ -226,7 +228,9 @@ class Subscription:
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
         self._responses: queue.SimpleQueue[Union[wire.FetchResponse, Exception]] = queue.SimpleQueue()
         preset, replay_id = _preset(start)
-        first = wire.FetchRequest(topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=self._credits.grant())
+        first = wire.FetchRequest(
+            topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=self._credits.grant()
+        )
         self._requests.put(first)
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
         # gRPC's own iterator cannot wait with a time limit, and a silent server must not hang the run.
@@ -301,10 +305,9 @@ class Credits:
         self._acknowledged, self._under_way = max(pending, 0), []
 
 
-def translate(error: grpc.RpcError, about: str) -> CollectorError:
+def translate(error: Any, about: str) -> CollectorError:
     """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
-    trailers = {key: value for key, value in error.trailing_metadata() or ()}
-    code = str(trailers.get("error-code", ""))
+    code = next((str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), "")
     status = error.code()
     kind = ERRORS_BY_CODE.get(code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code)
     kind = kind or ERRORS_BY_STATUS.get(status, RequestRefusedError)
@@ -313,14 +316,18 @@ def translate(error: grpc.RpcError, about: str) -> CollectorError:
 
 def _final(error: CollectorError) -> CollectorError:
     """A session that is refused right after it was renewed is not expired: someone has to look."""
-    return AuthenticationError(f"{error} – the access token is refused although it is new") if isinstance(error, SessionExpiredError) else error
+    return (
+        AuthenticationError(f"{error} – the access token is refused although it is new")
+        if isinstance(error, SessionExpiredError)
+        else error
+    )
 
 
 def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _preset(start: Start) -> tuple[wire.ReplayPreset, bytes]:
+def _preset(start: Start) -> tuple[Any, bytes]:
     if isinstance(start, After):
         return wire.CUSTOM, start.replay_id
     return wire.ReplayPreset.Value(start.name), b""

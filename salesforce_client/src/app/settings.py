@@ -151,7 +151,9 @@ class _Reader:
             number = float(value) if value else default
         except ValueError:
             return self.problem(name, f"must be a number, not {value!r}", default)
-        return number if least <= number < float("inf") else self.problem(name, f"must be at least {least:g}, not {value}", default)
+        return (
+            number if least <= number < float("inf") else self.problem(name, f"must be at least {least:g}, not {value}", default)
+        )
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name) or allowed[0]
@@ -185,7 +187,9 @@ class _Reader:
             return self.problem(name, f"must be <host>:<port>, not {value!r}", Endpoint(value, tls=True))
         tls = parts.scheme == "https"
         if not tls and not _is_loopback(host):
-            return self.problem(name, f"is plaintext for {host}: http:// is accepted for this machine only", Endpoint(value, tls=tls))
+            return self.problem(
+                name, f"is plaintext for {host}: http:// is accepted for this machine only", Endpoint(value, tls=tls)
+            )
         return Endpoint(f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls)
 
     def container(self, name: str, default: str) -> str:

@@ -97,7 +97,13 @@ class MockSalesforce:
         user = record_id("User", 0)
         self.tokens = self._resources.enter_context(
             TokenEndpoint(
-                self.org.org_id, user, CLIENT_ID, USERNAME, AUDIENCES, key.public_key(), _server_context(made, folder) if made else None
+                self.org.org_id,
+                user,
+                CLIENT_ID,
+                USERNAME,
+                AUDIENCES,
+                key.public_key(),
+                _server_context(made, folder) if made else None,
             )
         )
         self.settings = {

@@ -42,9 +42,9 @@ TOPICS = {  # with the schema id that GetTopic tells; blank on a channel of seve
 }
 # What the history repeats: the object, what happens to it, and how many records one event names at the most.
 RHYTHM = (
-    ("Opportunity", "EVENT", 1), ("Account", "CREATE", 1), ("Account", "DELETE", 1), ("Contact", "DELETE", 1), ("Case", "EVENT", 1),
-    ("Account", "UPDATE", 1), ("Account", "DELETE", 20), ("Contact", "UPDATE", 1), ("Opportunity", "EVENT", 1),
-    ("Account", "DELETE", 1), ("Account", "UNDELETE", 1), ("Contact", "DELETE", 3),
+    ("Opportunity", "EVENT", 1), ("Account", "CREATE", 1), ("Account", "DELETE", 1), ("Contact", "DELETE", 1),
+    ("Case", "EVENT", 1), ("Account", "UPDATE", 1), ("Account", "DELETE", 20), ("Contact", "UPDATE", 1),
+    ("Opportunity", "EVENT", 1), ("Account", "DELETE", 1), ("Account", "UNDELETE", 1), ("Contact", "DELETE", 3),
 )  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _random(about: str, number: int) -> random.Random:
     return random.Random(hashlib.sha256(f"{about} {number}".encode()).digest())
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _writer(schema_json: str) -> tuple[avro.io.DatumWriter, tuple[str, ...]]:
     fields = tuple(field["name"] for field in json.loads(schema_json)["fields"])
     return avro.io.DatumWriter(avro.schema.parse(schema_json)), fields

@@ -30,7 +30,7 @@ INVALID, NOT_FOUND, UNAUTHENTICATED = (
 )
 
 
-class PubSubService(PubSubServicer):  # type: ignore[misc]  # generated code has no types
+class PubSubService(PubSubServicer):
     """Serves one org.
 
     Args:
@@ -41,7 +41,11 @@ class PubSubService(PubSubServicer):  # type: ignore[misc]  # generated code has
     """
 
     def __init__(
-        self, org: Org, accepts: Callable[[str, str, str], bool], keepalive_seconds: float = 1.0, batch_size: int = MAX_CREDITS
+        self,
+        org: Org,
+        accepts: Callable[[str, str, str], bool],
+        keepalive_seconds: float = 1.0,
+        batch_size: int = MAX_CREDITS,
     ) -> None:
         self._org = org
         self._accepts = accepts
@@ -73,7 +77,9 @@ class PubSubService(PubSubServicer):  # type: ignore[misc]  # generated code has
             call.fail(NOT_FOUND, "", f"The schema {request.schema_id} was not found.")
         return wire.SchemaInfo(schema_json=schema, schema_id=request.schema_id, rpc_id=call.rpc_id)
 
-    def Subscribe(self, request_iterator: Iterator[wire.FetchRequest], context: grpc.ServicerContext) -> Iterator[wire.FetchResponse]:
+    def Subscribe(
+        self, request_iterator: Iterator[wire.FetchRequest], context: grpc.ServicerContext
+    ) -> Iterator[wire.FetchResponse]:
         """Events of one topic, as long as there is credit."""
         call = _Call(context)
         self._authorize(call)
@@ -98,8 +104,8 @@ class PubSubService(PubSubServicer):  # type: ignore[misc]  # generated code has
             call.fail(
                 INVALID,
                 "subscription.fetch.replayid.corrupted",
-                "The Replay ID validation failed. Ensure that the replay_id field value in FetchRequest is valid and refers to an "
-                "event that is within the retention window.",
+                "The Replay ID validation failed. Ensure that the replay_id field value in FetchRequest is valid and refers to "
+                "an event that is within the retention window.",
             )
 
     def _serve(self, stream: _Stream) -> Iterator[wire.FetchResponse]:
@@ -135,7 +141,9 @@ class PubSubService(PubSubServicer):  # type: ignore[misc]  # generated code has
     def _authorize(self, call: _Call) -> None:
         given = [call.header(name) for name in ("accesstoken", "instanceurl", "tenantid")]
         if not all(given):
-            call.fail(UNAUTHENTICATED, "service.auth.headers.invalid", "Provide the accesstoken, instanceurl and tenantid headers.")
+            call.fail(
+                UNAUTHENTICATED, "service.auth.headers.invalid", "Provide the accesstoken, instanceurl and tenantid headers."
+            )
         if not self._accepts(*given):
             call.fail(
                 UNAUTHENTICATED,
@@ -150,8 +158,8 @@ class PubSubService(PubSubServicer):  # type: ignore[misc]  # generated code has
             call.fail(
                 NOT_FOUND,
                 "topic.not.found",
-                f"The topic information for org CORE/prod/{self._org.org_id} and topic {topic} not found. Ensure the topic name is "
-                "correct and that the topic exists.",
+                f"The topic information for org CORE/prod/{self._org.org_id} and topic {topic} not found. Ensure the topic name "
+                "is correct and that the topic exists.",
             )
 
 
@@ -161,7 +169,7 @@ class _Call:
     def __init__(self, context: grpc.ServicerContext) -> None:
         self.context = context
         self.rpc_id = str(uuid.uuid4())
-        self._headers = {item.key: item.value for item in context.invocation_metadata()}
+        self._headers = {str(key): str(value) for key, value in context.invocation_metadata()}
 
     def header(self, name: str) -> str:
         return str(self._headers.get(name, ""))

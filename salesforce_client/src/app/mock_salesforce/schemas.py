@@ -7,9 +7,8 @@ import hashlib
 import json
 from typing import Any
 
-CHANGE_TYPES = (
-    "CREATE", "UPDATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW", "SNAPSHOT",
-)  # fmt: skip
+CHANGES = ("CREATE", "UPDATE", "DELETE", "UNDELETE")
+CHANGE_TYPES = [*CHANGES, *(f"GAP_{change}" for change in CHANGES), "GAP_OVERFLOW", "SNAPSHOT"]
 ARRAY_OF_STRINGS = {"type": "array", "items": "string"}
 HEADER = {
     "type": "record",
@@ -17,7 +16,7 @@ HEADER = {
     "fields": [
         {"name": "entityName", "type": "string"},
         {"name": "recordIds", "type": ARRAY_OF_STRINGS},
-        {"name": "changeType", "type": {"type": "enum", "name": "ChangeType", "symbols": list(CHANGE_TYPES)}},
+        {"name": "changeType", "type": {"type": "enum", "name": "ChangeType", "symbols": CHANGE_TYPES}},
         {"name": "changeOrigin", "type": "string"},
         {"name": "transactionKey", "type": "string"},
         {"name": "sequenceNumber", "type": "int"},
@@ -29,15 +28,16 @@ HEADER = {
         {"name": "changedFields", "type": ARRAY_OF_STRINGS},
     ],
 }
+ADDRESS_FIELDS = (
+    "Street:string City:string State:string PostalCode:string Country:string Latitude:double Longitude:double Xyz:string "
+    "GeocodeAccuracy:string"
+)
 ADDRESS = {
     "type": "record",
     "name": "Address",
     "fields": [
         {"name": name, "type": ["null", kind], "default": None}
-        for name, kind in (
-            ("Street", "string"), ("City", "string"), ("State", "string"), ("PostalCode", "string"), ("Country", "string"),
-            ("Latitude", "double"), ("Longitude", "double"), ("Xyz", "string"), ("GeocodeAccuracy", "string"),
-        )  # fmt: skip
+        for name, _, kind in (field.partition(":") for field in ADDRESS_FIELDS.split())
     ],
 }
 PERSON_NAME = {
@@ -84,7 +84,12 @@ def _change_event(entity: str, fields: str) -> str:
 
     body = [{"name": name, "type": kind(of), "default": None} for name, _, of in (item.partition(":") for item in fields.split())]
     header = {"name": "ChangeEventHeader", "doc": "Data:ComplexValueType", "type": HEADER}
-    record = {"type": "record", "name": f"{entity}ChangeEvent", "namespace": "com.sforce.eventbus", "fields": [header, *body]}
+    record = {
+        "type": "record",
+        "name": f"{entity}ChangeEvent",
+        "namespace": "com.sforce.eventbus",
+        "fields": [header, *body],
+    }
     return json.dumps(record)
 
 

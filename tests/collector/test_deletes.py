@@ -1,0 +1,170 @@
+"""Decoded events into deletes and gaps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salesforce_client.src.app.deletes import Found, Origin, as_json, identity, interpret
+from salesforce_client.src.app.errors import DecodeError
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+
+ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "e1", b"\0\1", "s1", "2026-01-01T00:00:05.000Z")
+COMMITTED = 1767225600123
+A, B = "001AA000001ExmpAAA", "001AA000001ExmqAAA"
+
+
+def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
+    header = {"entityName": "Account", "recordIds": list(record_ids), "changeType": kind, "commitTimestamp": COMMITTED}
+    return {"ChangeEventHeader": {**header, "commitUser": "005AA000000ExmpAAA", "commitNumber": 12000000000001}, **body}
+
+
+def found(decoded: dict[str, Any]) -> Found:
+    return interpret(decoded, ORIGIN, DEFAULT_EVENT_FIELDS)
+
+
+def test_a_delete_of_one_record_is_a_row_under_the_events_own_id() -> None:
+    """With the header's facts and the event unchanged as payload."""
+    decoded = change("DELETE", A, OwnerId=None)
+    (row,) = found(decoded).deletes
+    assert (row.event_id, row.object_name, row.record_id) == ("e1", "Account", A)
+    assert (row.deleted_by, row.deleted_date, row.owner_id) == ("005AA000000ExmpAAA", "2026-01-01T00:00:00.123Z", None)
+    assert (row.topic, row.ingested_at, row.replay_id, row.schema_id) == (ORIGIN.topic, ORIGIN.received_at, b"\0\1", "s1")
+    assert json.loads(row.payload) == decoded
+
+
+def test_a_delete_of_several_records_is_a_row_for_each() -> None:
+    """Keyed by event and record; an id named twice counts once."""
+    rows = found(change("DELETE", A, B, A)).deletes
+    assert [(row.event_id, row.record_id) for row in rows] == [(f"e1:{A}", A), (f"e1:{B}", B)]
+
+
+def test_an_enriched_owner_is_used() -> None:
+    """From a custom channel."""
+    assert found(change("DELETE", A, OwnerId="005AA000000OwnrAAA")).deletes[0].owner_id == "005AA000000OwnrAAA"
+
+
+@pytest.mark.parametrize(
+    "kind", ["CREATE", "UPDATE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_UNDELETE", "SNAPSHOT", "NEW_ONE"]
+)
+def test_other_changes_are_skipped(kind: str) -> None:
+    """Known ones and ones that do not exist yet."""
+    assert found(change(kind, A)) == Found()
+
+
+def test_a_gap_delete_is_a_row_that_says_so() -> None:
+    """Salesforce could not build the full event; the record is deleted all the same."""
+    (row,) = found(change("GAP_DELETE", A)).deletes
+    assert json.loads(row.payload)["_tracker"] == {"gap": True}
+
+
+def test_an_overflow_is_a_gap_without_rows() -> None:
+    """It names no records."""
+    result = found(change("GAP_OVERFLOW"))
+    assert result.deletes == []
+    (gap,) = result.gaps
+    assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == ("overflow", "Account", *["2026-01-01T00:00:00.123Z"] * 2)
+
+
+def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
+    """Which records it stands for is not known."""
+    result = found(change("DELETE", "001*"))
+    assert result.deletes[0].record_id == "001*"
+    assert json.loads(result.deletes[0].payload)["_tracker"] == {"wildcard": True}
+    assert [gap.reason for gap in result.gaps] == ["wildcard"]
+
+
+@pytest.mark.parametrize(
+    ("decoded", "words"),
+    [
+        (change("DELETE"), "names no record id"),
+        ({"ChangeEventHeader": {**change("DELETE", A)["ChangeEventHeader"], "commitTimestamp": 2**62}}, "not a time"),
+        ({"CreatedDate": None}, "CreatedDate is a time"),
+    ],
+)
+def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(decoded: dict[str, Any], words: str) -> None:
+    """It is kept as a rejected event."""
+    with pytest.raises(DecodeError, match=words):
+        found(decoded)
+
+
+def test_an_event_without_an_id_cannot_be_told_from_its_redelivery() -> None:
+    """So it is no row."""
+    with pytest.raises(DecodeError, match="no id"):
+        interpret(change("DELETE", A), Origin("o", "t", "", b"1", "s", "now"), DEFAULT_EVENT_FIELDS)
+
+
+PLATFORM = {
+    "CreatedDate": COMMITTED, "CreatedById": "005AA000000CrtrAAA", "Object_Name__c": "Case", "Record_Id__c": "500AA000001ExmpAAA",
+    "Deleted_By__c": "005AA000000DltrAAA", "Deleted_Date__c": COMMITTED - 5000, "Owner_Id__c": "005AA000000OwnrAAA",
+}  # fmt: skip
+
+
+def test_a_platform_event_fills_its_row_from_its_fields() -> None:
+    """Under their default names."""
+    (row,) = found(PLATFORM).deletes
+    assert (row.object_name, row.record_id, row.owner_id) == ("Case", "500AA000001ExmpAAA", "005AA000000OwnrAAA")
+    assert (row.deleted_by, row.deleted_date) == ("005AA000000DltrAAA", "2025-12-31T23:59:55.123Z")
+
+
+def test_fields_may_have_other_names() -> None:
+    """As ``SALESFORCE_EVENT_FIELDS`` says."""
+    (row,) = interpret({**PLATFORM, "Id__c": A}, ORIGIN, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"}).deletes
+    assert row.record_id == A
+
+
+@pytest.mark.parametrize(
+    ("value", "deleted_date"),
+    [
+        (None, "2026-01-01T00:00:00.123Z"),
+        ("", "2026-01-01T00:00:00.123Z"),
+        ("yesterday", "2026-01-01T00:00:00.123Z"),
+        (2**62, "2026-01-01T00:00:00.123Z"),
+        ("2025-12-31", "2025-12-31T00:00:00.000Z"),
+        ("2025-12-31T10:00:00Z", "2025-12-31T10:00:00.000Z"),
+        ("2025-12-31T10:00:00.5+0200", "2025-12-31T08:00:00.500Z"),
+        ("2025-12-31 10:00", "2025-12-31T10:00:00.000Z"),
+    ],
+)
+def test_the_deletion_time_is_never_missing(value: Any, deleted_date: str) -> None:
+    """What is no time falls back to when the event was created; the payload keeps the value as it came."""
+    (row,) = found({**PLATFORM, "Deleted_Date__c": value}).deletes
+    assert row.deleted_date == deleted_date
+    assert json.loads(row.payload)["Deleted_Date__c"] == value
+
+
+def test_who_published_stands_in_for_an_unknown_deleter() -> None:
+    """Null and empty alike."""
+    for nobody in (None, ""):
+        assert found({**PLATFORM, "Deleted_By__c": nobody}).deletes[0].deleted_by == "005AA000000CrtrAAA"
+
+
+def test_json_keeps_integers_exact_bytes_as_base64_and_knows_no_nan() -> None:
+    """What a reader of JSON could not take back is written as text."""
+    value = {"long": 2**63 - 1, "bytes": b"\0\xff", "nan": float("nan"), "inf": [float("inf")], "text": 'it\'s "x"\n\\ 🦊 $$ %s'}
+    assert as_json(value) == (
+        '{"long":9223372036854775807,"bytes":"AP8=","nan":"nan","inf":["inf"],"text":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s"}'
+    )
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text(), JSON_VALUES))
+def test_json_round_trips(value: dict[str, Any]) -> None:
+    """Any event that has no bytes in it comes back as it was."""
+    assert json.loads(as_json(value)) == value
+
+
+@given(st.lists(st.binary(), min_size=2, max_size=2), st.lists(st.binary(), min_size=2, max_size=2))
+def test_identities_differ_where_any_part_does(one: list[bytes], other: list[bytes]) -> None:
+    """Also where the parts together are the same bytes."""
+    assert (identity(*one) == identity(*other)) == (one == other)

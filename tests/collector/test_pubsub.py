@@ -1,0 +1,180 @@
+"""The Pub/Sub adapter over real sockets, and the two pure parts of it: credits and the table of errors."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salesforce_client.src.app import pubsub
+from salesforce_client.src.app.auth import Session, authenticate
+from salesforce_client.src.app.errors import (
+    AuthenticationError,
+    ReplayIdRejectedError,
+    RequestRefusedError,
+    SchemaError,
+    SessionExpiredError,
+    TopicError,
+)
+from salesforce_client.src.app.mock_salesforce import MockSalesforce
+from salesforce_client.src.app.mock_salesforce.org import replay_id
+from salesforce_client.src.app.pubsub import MAX_CREDITS, After, Batch, Credits, Event, Preset, PubSub
+from salesforce_client.src.app.settings import read
+
+TOPIC = "/data/AccountChangeEvent"
+EARLIEST = Preset("EARLIEST")
+
+
+@pytest.fixture
+def source(mock: MockSalesforce) -> Iterator[PubSub]:
+    settings = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"})
+    assert settings.private_key
+    log_in = functools.partial(
+        authenticate, settings.login_url, settings.audience, settings.client_id, settings.username, settings.private_key
+    )
+    with PubSub(settings.pubsub_endpoint.target, tls=False, authenticate=log_in) as running:
+        yield running
+
+
+def drained(source: PubSub, topic: str, start: pubsub.Start) -> tuple[list[Event], bytes]:
+    """Everything up to the first empty response, and that response's replay id."""
+    events: list[Event] = []
+    with source.subscribe(topic, start) as stream:
+        while True:
+            batch = stream.next(5)
+            assert batch is not None
+            if not batch.events:
+                return events, batch.latest_replay_id
+            events += batch.events
+
+
+def test_a_topic_that_does_not_exist_is_named(source: PubSub) -> None:
+    """With the id that Salesforce's support asks for."""
+    with pytest.raises(TopicError, match=r"/event/Missing__e.*not found.*rpcId: .*topic\.not\.found"):
+        source.check_topic("/event/Missing__e")
+
+
+def test_a_schema_is_had_by_its_id_and_an_unknown_id_is_an_error_of_its_own(source: PubSub, mock: MockSalesforce) -> None:
+    """So that one event can be set aside without failing its topic."""
+    events, _ = drained(source, TOPIC, EARLIEST)
+    assert '"AccountChangeEvent"' in source.schema(events[0].schema_id)
+    for unknown in ("", "AAAAAAAAAAAAAAAAAAAAAA"):
+        with pytest.raises(SchemaError):
+            source.schema(unknown)
+
+
+def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(source: PubSub, mock: MockSalesforce) -> None:
+    """Clients that do not top up stop after 100 events."""
+    events, _ = drained(source, "/data/ChangeEvents", EARLIEST)
+    assert len(events) == 54
+    assert len({event.event_id for event in events}) == 54
+    again, _ = drained(source, "/data/ChangeEvents", After(events[9].replay_id))
+    assert again == events[10:]
+
+
+def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(source: PubSub, mock: MockSalesforce) -> None:
+    """It is ahead of every event, and no event bears it."""
+    events, position = drained(source, TOPIC, EARLIEST)
+    assert position not in {event.replay_id for event in events}
+    assert drained(source, TOPIC, After(position))[0] == []
+
+
+@pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])
+def test_a_replay_id_that_salesforce_does_not_know_is_told_apart_by_its_code(source: PubSub, bad: bytes) -> None:
+    """The one error that may reset a cursor."""
+    with source.subscribe(TOPIC, After(bad)) as stream, pytest.raises(ReplayIdRejectedError, match="within the retention window"):
+        stream.next(5)
+
+
+def test_another_invalid_argument_is_never_taken_for_a_bad_replay_id(source: PubSub) -> None:
+    """A cursor reset on it would lose events."""
+    with source.subscribe(TOPIC, After(b"")) as stream, pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"):
+        stream.next(5)
+
+
+def test_an_expired_session_is_renewed_once_for_a_unary_call(source: PubSub, mock: MockSalesforce) -> None:
+    """And tells a subscription's owner to do the same."""
+    before = source.session
+    mock.tokens.expire_tokens()
+    with source.subscribe(TOPIC, EARLIEST) as stream, pytest.raises(SessionExpiredError):
+        stream.next(5)
+    source.check_topic(TOPIC)
+    assert source.session is not before
+    source.renew(before)  # another thread, late: the new session stays
+    source.check_topic(TOPIC)
+
+
+def test_a_session_that_is_refused_although_new_is_for_a_person(mock: MockSalesforce) -> None:
+    """No endless renewing."""
+    useless = Session("x", "https://elsewhere.my.salesforce.com", mock.org.org_id)
+    target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
+    with PubSub(target, tls=False, authenticate=lambda: useless) as source, pytest.raises(AuthenticationError, match="is new"):
+        source.check_topic(TOPIC)
+
+
+def test_silence_ends_after_the_time_given(source: PubSub) -> None:
+    """GRPC's own iterator would wait for ever."""
+    with source.subscribe(TOPIC, Preset("LATEST")) as stream:
+        assert stream.next(0.01) is None
+        batch = stream.next(5)
+    assert isinstance(batch, Batch)
+    assert not batch.events
+
+
+def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:
+    """An error as gRPC raises it."""
+    error: Any = grpc.RpcError()
+    error.code = lambda: status
+    error.details = lambda: "what Salesforce says\nrpcId: 1"
+    error.trailing_metadata = lambda: (("error-code", code),) if code else None
+    return error  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("suffix", pubsub.ERRORS_BY_CODE)
+def test_every_documented_code_decides_by_itself(suffix: str) -> None:
+    """Whatever status it comes with: the statuses of several are undocumented."""
+    for status in grpc.StatusCode:
+        error = pubsub.translate(failure(status, pubsub.ERROR_CODE_PREFIX + suffix), "/event/X__e")
+        assert type(error) is pubsub.ERRORS_BY_CODE[suffix]
+        assert "what Salesforce says rpcId: 1" in str(error)
+
+
+@pytest.mark.parametrize("status", list(grpc.StatusCode))
+def test_a_status_without_a_known_code_is_never_a_reason_to_reset(status: grpc.StatusCode) -> None:
+    """Neither without a code nor with one that is new."""
+    for code in ("", pubsub.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
+        error = pubsub.translate(failure(status, code), "/event/X__e")
+        assert type(error) is pubsub.ERRORS_BY_STATUS.get(status, RequestRefusedError)
+
+
+@given(st.data())
+def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) -> None:
+    """Against a server that answers in parts of any size, with requests still under way."""
+    account, on_the_wire, server = Credits(), [], 0
+    on_the_wire.append(account.grant())
+    for _ in range(data.draw(st.integers(1, 60))):
+        for _ in range(data.draw(st.integers(0, len(on_the_wire)))):
+            server += on_the_wire.pop(0)
+        assert server <= MAX_CREDITS
+        sent = data.draw(st.integers(0, server))
+        server -= sent
+        account.settle(sent, server)
+        assert account.outstanding == server + sum(on_the_wire)
+        more = account.grant()
+        if more:
+            on_the_wire.append(more)
+        assert server + sum(on_the_wire) == MAX_CREDITS
+
+
+def test_where_the_accounts_differ_the_server_is_believed() -> None:
+    """It is the one that stops sending."""
+    account = Credits()
+    assert account.grant() == 100
+    account.settle(10, 25)
+    assert account.outstanding == 25
+    assert account.grant() == 75

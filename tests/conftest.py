@@ -1,0 +1,79 @@
+"""The real parts that tests share: one Azurite and one fakesnow for the session, and names in them for each test alone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerClient
+from local import emulators, warehouse
+
+from salesforce_client.src.app.mock_salesforce import MockSalesforce
+
+HOURLY = 3600.0  # one event an hour: 72 of them are retained
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[emulators.Server]:
+    with emulators.azurite() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fakesnow() -> Iterator[emulators.Server]:
+    with emulators.fakesnow() as server:
+        yield server
+
+
+@pytest.fixture
+def blob_settings(azurite: emulators.Server) -> dict[str, str]:
+    """Azurite, with two containers of this test's own."""
+    name = uuid.uuid4().hex[:12]
+    return {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}", "CURSORS_CONTAINER": f"cursors-{name}"}
+
+
+@pytest.fixture
+def snowflake_settings(fakesnow: emulators.Server) -> dict[str, str]:
+    """fakesnow, with a schema of this test's own."""
+    return {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:12]}"}
+
+
+@pytest.fixture
+def settings(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> dict[str, str]:
+    """Both apps' storage and warehouse, in MOCK_MODE with an event an hour."""
+    mock = {"MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": f"{HOURLY:g}", "IDLE_SECONDS": "1.5"}
+    return {**blob_settings, **snowflake_settings, **mock}
+
+
+@pytest.fixture
+def service(azurite: emulators.Server) -> Iterator[BlobServiceClient]:
+    with BlobServiceClient.from_connection_string(azurite.settings["EVENTS_STORAGE"]) as client:
+        yield client
+
+
+@pytest.fixture
+def events(service: BlobServiceClient, blob_settings: Mapping[str, str]) -> ContainerClient:
+    """The test's container of event files, which may not exist yet."""
+    return service.get_container_client(blob_settings["EVENTS_CONTAINER"])
+
+
+@pytest.fixture
+def cursors(service: BlobServiceClient, blob_settings: Mapping[str, str]) -> ContainerClient:
+    """The test's container of cursors, which may not exist yet."""
+    return service.get_container_client(blob_settings["CURSORS_CONTAINER"])
+
+
+@pytest.fixture
+def connection(snowflake_settings: Mapping[str, str]) -> Iterator[Any]:
+    """A session in the test's own schema."""
+    with warehouse.connect(snowflake_settings) as session:
+        yield session
+
+
+@pytest.fixture
+def mock() -> Iterator[MockSalesforce]:
+    """A mock Salesforce in this process, with an event an hour."""
+    with MockSalesforce(HOURLY, keepalive_seconds=0.2) as running:
+        yield running

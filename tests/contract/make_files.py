@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Make the committed event files anew: ``python3 tests/contract/make_files.py`` (in the development environment).
+
+``golden/`` holds one file of every released format version, written by the collector of that version: never remake an old one.
+``broken/`` holds files that the reader must refuse, each named after what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+
+from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent  # noqa: E402  (found through the line above)
+from salesforce_client.src.app.event_file import EventFile  # noqa: E402
+
+DELETES = [
+    Delete(
+        event_id="11111111-1111-4111-8111-111111111111",
+        topic="/event/Delete_Event__e",
+        object_name="Opportunity",
+        record_id="0065f00000ABCDEAA1",
+        deleted_by="0055f000000ABCDAA1",
+        deleted_date="2026-01-31T23:59:59.123Z",
+        owner_id="0055f000000ABCEAA1",
+        payload='{"Record_Name__c":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s","n":9223372036854775807,"none":null}',
+        ingested_at="2026-02-01T00:10:00.000Z",
+        replay_id=b"\0\0\0\0\0\0\x93\x8b\0\0",
+        schema_id="_CADE3qaegX3ECEW0rlbYA",
+    ),
+    Delete(
+        event_id="22222222-2222-4222-8222-222222222222:0015f00000ABCDEAA1",
+        topic="/data/AccountChangeEvent",
+        object_name=None,
+        record_id=None,
+        deleted_by=None,
+        deleted_date="2026-02-01T00:00:00.000Z",
+        owner_id=None,
+        payload="{}",
+        ingested_at="2026-02-01T00:10:00.001Z",
+        replay_id=b"\0\0\0\0\0\0\x93\x8c\0\0",
+        schema_id="",
+    ),
+]
+REJECTED = RejectedEvent(
+    reject_id="a" * 64,
+    topic="/data/AccountChangeEvent",
+    event_id="33333333-3333-4333-8333-333333333333",
+    replay_id=b"\0\0\0\0\0\0\x93\x8d\0\0",
+    schema_id="_CADE3qaegX3ECEW0rlbYA",
+    payload=b"\0\x01\xff",
+    error="the payload does not fit its schema",
+    received_at="2026-02-01T00:10:00.002Z",
+)
+GAP = Gap(
+    gap_id="b" * 64,
+    topic="/data/AccountChangeEvent",
+    reason="expired_cursor",
+    object_name=None,
+    from_replay_id=b"\0\0\0\0\0\0\x93\x01\0\0",
+    from_time="2026-01-20T00:00:00.000Z",
+    to_time="2026-02-01T00:10:00.000Z",
+    detected_at="2026-02-01T00:10:00.003Z",
+)
+
+
+def write(path: Path) -> None:
+    """An event file with a row of every kind."""
+    file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc))
+    file.add([*DELETES, REJECTED, GAP])
+    file.close()
+
+
+def sql(*statements: str) -> Callable[[Path], None]:
+    """A breakage done with SQL."""
+
+    def apply(path: Path) -> None:
+        connection = sqlite3.connect(path, isolation_level=None)
+        for statement in statements:
+            connection.execute(statement)
+        connection.close()
+
+    return apply
+
+
+def raw(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """A breakage of the bytes."""
+
+    def apply(path: Path) -> None:
+        path.write_bytes(change(path.read_bytes()))
+
+    return apply
+
+
+def _scrambled(content: bytes) -> bytes:
+    """Every page but the first overwritten in its middle."""
+    pages = [content[start : start + 4096] for start in range(0, len(content), 4096)]
+    return pages[0] + b"".join(page[:4] + b"\xa5" * 2000 + page[2004:] for page in pages[1:])
+
+
+REBUILD_EVENTS = "CREATE TABLE events AS SELECT {columns} FROM kept"
+ALL = (
+    "id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at, replay_id, schema_id"
+)
+MOVE_AWAY = "ALTER TABLE events RENAME TO kept"
+BROKEN: dict[str, Callable[[Path], None]] = {
+    "not_sqlite": raw(lambda _: b"event_id,topic\n1,/event/X__e\n" * 50),
+    "empty": raw(lambda _: b""),
+    "header_only": raw(lambda content: content[:100]),
+    "half": raw(lambda content: content[: len(content) // 2]),
+    "three_bytes_short": raw(lambda content: content[:-3]),
+    "a_page_too_long": raw(lambda content: content + b"\0" * 4096),
+    "scrambled_pages": raw(_scrambled),
+    "foreign_application_id": sql("PRAGMA application_id = 1"),
+    "no_application_id": sql("PRAGMA application_id = 0"),
+    "newer_version": sql("PRAGMA user_version = 2"),
+    "version_zero": sql("PRAGMA user_version = 0"),
+    "wal_mode": sql("PRAGMA journal_mode = WAL"),
+    "table_missing": sql("DROP TABLE gaps"),
+    "column_missing": sql(MOVE_AWAY, REBUILD_EVENTS.format(columns=ALL.replace("payload, ", "")), "DROP TABLE kept"),
+    "column_renamed": sql("ALTER TABLE events RENAME COLUMN payload TO body"),
+    "events_is_a_view": sql(MOVE_AWAY, "CREATE VIEW events AS SELECT * FROM kept"),
+    "a_view_beside": sql("CREATE VIEW extra AS SELECT 1"),
+    "a_trigger": sql("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM gaps; END"),
+    "a_virtual_table": sql(MOVE_AWAY, f"CREATE VIRTUAL TABLE events USING fts5({ALL})", "DROP TABLE kept"),
+    "a_generated_column": sql(MOVE_AWAY, f"CREATE TABLE events ({ALL.replace('payload', 'payload AS (hex(zeroblob(9)))')})"),
+    "an_index_of_its_own": sql("CREATE INDEX i ON events (upper(payload))"),
+}
+
+
+def main() -> None:
+    """Write what is not there yet into ``golden/``, and all of ``broken/``."""
+    for folder in ("golden", "broken"):
+        (HERE / folder).mkdir(exist_ok=True)
+    golden = HERE / "golden/v1.db"
+    if not golden.exists():
+        write(golden)
+    for name, spoil in BROKEN.items():
+        path = HERE / f"broken/{name}.db"
+        shutil.copy(golden, path)
+        spoil(path)
+
+
+if __name__ == "__main__":
+    main()

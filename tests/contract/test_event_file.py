@@ -1,0 +1,195 @@
+"""The event file between its writer and its reader: what one writes the other reads, and what is not one is refused by name."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from delete_sync.src.errors import RefusedFileError
+from delete_sync.src.event_file import EventFile, Figures
+from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent, as_json
+from salesforce_client.src.app.event_file import EventFile as Writer
+from salesforce_client.src.app.event_file import blob_name
+
+HERE = Path(__file__).resolve().parent
+BEGUN_AT = datetime(2026, 2, 1, 0, 10, 59, tzinfo=timezone.utc)
+NAME = "events_20260201T001059Z.db"
+
+
+def written(path: Path, *rows: Delete | RejectedEvent | Gap) -> Path:
+    file = Writer(path, BEGUN_AT)
+    file.add(rows)
+    file.close()
+    return path
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    with EventFile(path, NAME, "f" * 64) as file:
+        return [json.loads(line) for _, several in file.lines() for line in several.splitlines()]
+
+
+def delete(event_id: str = "e1", **changes: Any) -> Delete:
+    values = {
+        "event_id": event_id, "topic": "/event/X__e", "object_name": "Account", "record_id": "001", "deleted_by": "005",
+        "deleted_date": "2026-02-01T00:00:00.000Z", "owner_id": None, "payload": "{}", "ingested_at": "2026-02-01T00:10:00.000Z",
+        "replay_id": b"\1", "schema_id": "s",
+    }  # fmt: skip
+    return Delete(**{**values, **changes})
+
+
+@pytest.mark.parametrize("golden", sorted((HERE / "golden").glob("*.db")), ids=lambda path: path.stem)
+def test_files_of_every_released_version_are_read(golden: Path) -> None:
+    """Each was written by the collector of its time."""
+    with EventFile(golden, NAME, "f" * 64) as file:
+        assert file.figures() == Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000")
+    first, second, reject, gap = lines(golden)
+    assert first == {
+        "kind": "delete",
+        "event_file": NAME,
+        "event_id": "11111111-1111-4111-8111-111111111111",
+        "topic": "/event/Delete_Event__e",
+        "object_name": "Opportunity",
+        "record_id": "0065f00000ABCDEAA1",
+        "deleted_by": "0055f000000ABCDAA1",
+        "deleted_date": "2026-01-31T23:59:59.123",
+        "owner_id": "0055f000000ABCEAA1",
+        "payload": {"Record_Name__c": 'it\'s "x"\n\\ 🦊 $$ %s', "n": 9223372036854775807, "none": None},
+        "ingested_at": "2026-02-01T00:10:00.000",
+    }
+    assert second["record_id"] is None
+    assert (reject["refused_by"], reject["payload"], reject["replay_id"]) == ("collector", "0001FF", "000000000000938D0000")
+    assert (gap["reason"], gap["from_replay_id"], gap["from_time"]) == (
+        "expired_cursor",
+        "00000000000093010000",
+        "2026-01-20T00:00:00.000",
+    )
+
+
+@pytest.mark.parametrize("broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem)
+def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
+    """Before any of its rows is read."""
+    with pytest.raises(RefusedFileError):
+        EventFile(broken, NAME, "f" * 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("newer_version", "newer than this reader's 1: deploy the newer delete_sync"),
+        ("foreign_application_id", "not an event file"),
+        ("wal_mode", "WAL mode"),
+        ("three_bytes_short", "damaged or cut off"),
+        ("a_virtual_table", "table events"),
+        ("column_missing", "table events is missing or lacks payload"),
+    ],
+)
+def test_a_refusal_says_why(name: str, words: str) -> None:
+    """To someone who has nothing but the log."""
+    with pytest.raises(RefusedFileError, match=words):
+        EventFile(HERE / f"broken/{name}.db", NAME, "f" * 64)
+
+
+def test_there_are_as_many_broken_files_as_ways_to_break_one() -> None:
+    """None of them was forgotten in a commit."""
+    assert len(list((HERE / "broken").glob("*.db"))) >= 20
+
+
+TEXT = st.none() | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=255)
+TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(lambda it: it.isoformat(timespec="milliseconds") + "Z")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | NO_SURROGATES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NO_SURROGATES, inner, max_size=4),
+    max_leaves=8,
+)
+ROWS = st.builds(
+    Delete, event_id=st.uuids().map(str), topic=st.just("/event/X__e"), object_name=TEXT, record_id=TEXT, deleted_by=TEXT,
+    deleted_date=TIMES, owner_id=TEXT, payload=st.dictionaries(NO_SURROGATES, JSON).map(as_json),
+    ingested_at=TIMES, replay_id=st.binary(min_size=1, max_size=20), schema_id=st.just("s"),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROWS, max_size=8, unique_by=lambda row: row.event_id))
+def test_what_is_written_is_read(rows: list[Delete]) -> None:
+    """Any text, any time, any JSON: writer and reader agree."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder) / "x.db", *rows)
+        assert [
+            {**line, "payload": json.dumps(line["payload"])} for line in lines(path)
+        ] == [
+            {
+                "kind": "delete", "event_file": NAME, "event_id": row.event_id, "topic": row.topic, "object_name": row.object_name,
+                "record_id": row.record_id, "deleted_by": row.deleted_by, "deleted_date": row.deleted_date[:-1],
+                "owner_id": row.owner_id, "payload": json.dumps(json.loads(row.payload)), "ingested_at": row.ingested_at[:-1],
+            }
+            for row in rows
+        ]  # fmt: skip
+
+
+def test_of_two_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
+    """By the time of receipt, then by topic, in whatever order they were added."""
+    early, late = "2026-02-01T00:10:00.000Z", "2026-02-01T00:10:00.001Z"
+    path = written(
+        tmp_path / "x.db",
+        delete("e1", topic="/data/B", ingested_at=late),
+        delete("e1", topic="/data/B", ingested_at=early),
+        delete("e1", topic="/data/A", ingested_at=early),
+        delete("e1", topic="/data/C", ingested_at=early),
+    )
+    assert [(line["topic"], line["ingested_at"]) for line in lines(path)] == [("/data/A", early[:-1])]
+
+
+def test_a_file_is_complete_by_itself(tmp_path: Path) -> None:
+    """No journal beside it, and marked as what it is."""
+    path = written(tmp_path / "x.db", delete())
+    assert [file.name for file in tmp_path.iterdir()] == ["x.db"]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (0x53446454,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection.close()
+
+
+def test_a_blob_is_named_after_the_second_in_which_its_file_was_begun() -> None:
+    """Or a later one, where that is taken; over the end of a minute too."""
+    assert blob_name(BEGUN_AT) == NAME
+    assert blob_name(BEGUN_AT, attempt=1) == "events_20260201T001100Z.db"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"event_id": ""}, "event_id is empty"),
+        ({"event_id": "x" * 256}, "event_id is longer than 255 characters"),
+        ({"record_id": "ü" * 256}, "record_id is longer than 255 characters"),
+        ({"object_name": "a\0b"}, "object_name holds a NUL character"),
+        ({"owner_id": b"\1\2"}, "owner_id is not text"),
+        ({"deleted_date": "2026-02-31T00:00:00.000Z"}, "deleted_date is not a time"),
+        ({"deleted_date": "yesterday"}, "deleted_date is not a time"),
+        ({"ingested_at": 5}, "ingested_at is not a time"),
+        ({"payload": "{"}, "payload is not JSON"),
+        ({"payload": b"{}"}, "payload is not text"),
+        ({"payload": '"' + "x" * 16_000_000 + '"'}, "payload is larger than a VARIANT"),
+    ],
+)
+def test_a_row_that_snowflake_would_refuse_becomes_a_reject(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    """With its reason, and without stopping the rows beside it."""
+    path = written(tmp_path / "x.db", delete("good"), delete(**{"event_id": "bad", **changes}))
+    good, bad = lines(path)
+    assert good["event_id"] == "good"
+    assert (bad["kind"], bad["refused_by"], bad["error"], bad["reject_id"]) == ("reject", "sync", problem, f"{'f' * 64}:2")
+    with EventFile(path, NAME, "f" * 64) as file:
+        assert (file.figures().deletes, file.figures().rejected) == (1, 1)
+
+
+def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
+    """Snowflake counts characters, not bytes."""
+    (line,) = lines(written(tmp_path / "x.db", delete(record_id="🦊" * 255)))
+    assert line["record_id"] == "🦊" * 255

@@ -1,0 +1,116 @@
+"""A reverse proxy on loopback that acts when a chosen request passes: where a crash, an error or a delay is wanted, exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.client
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+NOT_FORWARDED = {"host", "connection", "transfer-encoding", "content-length"}
+TIMEOUT_SECONDS = 60
+
+
+@dataclass
+class Request:
+    """One request; ``text`` is its body, decompressed, as far as it is text."""
+
+    method: str
+    path: str
+    body: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        body = gzip.decompress(self.body) if self.body[:2] == b"\x1f\x8b" else self.body
+        return body.decode("utf-8", "replace")
+
+
+Answer = tuple[int, bytes]  # status and body, instead of the server's own
+Rule = Callable[[Request], "Answer | None"]
+
+
+def _nothing(_: Request) -> None:
+    return None
+
+
+@dataclass
+class Proxy:
+    """A running proxy. ``before`` sees a request before it is forwarded, ``after`` before its answer is handed back."""
+
+    port: int
+    before: Rule = _nothing
+    after: Rule = _nothing
+    seen: list[Request] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def proxy(target_port: int) -> Iterator[Proxy]:
+    """Forward to ``127.0.0.1:target_port``."""
+    running = Proxy(0)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            request = Request(self.command, self.path, body)
+            running.seen.append(request)
+            answer = running.before(request)
+            headers: list[tuple[str, str]] = []
+            if answer is None:
+                status, headers, content = self._fetch(body)
+                answer = running.after(request) or (status, content)
+            self._send(answer, headers)
+
+        def _fetch(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+            upstream = http.client.HTTPConnection("127.0.0.1", target_port, timeout=TIMEOUT_SECONDS)
+            try:
+                kept = {name: value for name, value in self.headers.items() if name.lower() not in NOT_FORWARDED}
+                upstream.request(self.command, self.path, body, {**kept, "Content-Length": str(len(body))})
+                response = upstream.getresponse()
+                return response.status, response.getheaders(), response.read()
+            finally:
+                upstream.close()
+
+        def _send(self, answer: Answer, headers: list[tuple[str, str]]) -> None:
+            status, content = answer
+            given_length = next((value for name, value in headers if name.lower() == "content-length"), "0")
+            self.send_response_only(status)
+            for name, value in headers:
+                if name.lower() not in NOT_FORWARDED:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", given_length if self.command == "HEAD" else str(len(content)))
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):  # the client may be dead by now
+                self.wfile.write(b"" if self.command == "HEAD" else content)
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815  (http.server prescribes the names)
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a killed client is what this is for
+    running.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield running
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, and wait until the process can do nothing any more."""
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.05)
