@@ -108,9 +108,9 @@ def show_blobs(settings: dict[str, str]) -> None:
                 print(f"    {blob.name}  {blob.size:,} bytes{mark}")
 
 
-def show_table(settings: dict[str, str], first: datetime, second: datetime) -> int:
-    """The monitoring queries, and how the table differs from what the org published: missing, doubled and unknown keys."""
-    from local import warehouse
+def show_table(settings: dict[str, str], first: datetime, second: datetime) -> bool:
+    """The monitoring queries, and whether the table differs from what the org published."""
+    from local import truth, warehouse
 
     from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
     from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
@@ -119,18 +119,13 @@ def show_table(settings: dict[str, str], first: datetime, second: datetime) -> i
         for title, query in QUERIES.items():
             step(title)
             print(warehouse.as_table(*warehouse.query(connection, query)))
-        _, rows = warehouse.query(
-            connection, "SELECT event_id, object_name, record_id, deleted_by, deleted_date FROM delete_tracker"
-        )
-    step("The table against what the org published")
-    published = Org().deletes(DEFAULT_TOPICS, first - RETENTION, second)
-    expected = {(it.event_id, it.object_name, it.record_id, it.deleted_by, it.at.replace(tzinfo=None)) for it in published}
-    found = [tuple(row) for row in rows]
-    missing, unknown, doubled = len(expected - set(found)), len(set(found) - expected), len(found) - len(set(found))
+        step("The table against what the org published")
+        result = truth.difference(connection, Org(), DEFAULT_TOPICS, first - RETENTION, second)
     print(
-        f"  published {len(expected):,}, in delete_tracker {len(found):,}: {missing} missing, {doubled} twice, {unknown} unknown"
+        f"  published {result.published:,}, in delete_tracker {result.found:,}: {len(result.missing)} missing, "
+        f"{len(result.twice)} twice, {len(result.unknown)} unknown"
     )
-    return missing + unknown + doubled
+    return bool(result)
 
 
 def wait(blob_port: int, snowflake_port: int) -> None:

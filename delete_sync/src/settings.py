@@ -19,7 +19,7 @@ from .errors import SettingsError
 
 CONTAINER = re.compile(r"[a-z0-9](-?[a-z0-9]){2,62}")
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,200}")
-QUOTED_IDENTIFIER = re.compile(r'"([^"\x00]|""){1,200}"')
+QUOTED_IDENTIFIER = re.compile(r'"([^"\x00%{}]|""){1,200}"')  # %, { and } mean something to those who fill in statements
 T = TypeVar("T")
 
 
@@ -139,7 +139,7 @@ class _Reader:
         elif not connection and not uri and not self.problems:
             self.problem(name, f"is missing (or {uri_name}, for a managed identity)", None)
         if uri and not uri.startswith("https://"):
-            self.problem(uri_name, f"must be https://<account>.blob.core.windows.net, not {uri!r}", None)
+            self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
         if connection and connection != "UseDevelopmentStorage=true" and "=" not in connection:
             self.problem(name, "is not a storage connection string", None)
         return BlobAccount(connection, uri, self.text("EVENTS_STORAGE__clientId"))
@@ -150,9 +150,7 @@ class _Reader:
         if PLAIN_IDENTIFIER.fullmatch(value):
             return f'"{value.upper()}"'
         if value and not QUOTED_IDENTIFIER.fullmatch(value):
-            self.problem(
-                name, f"must be a name of letters, digits and underscores, or any name in double quotes, not {value!r}", None
-            )
+            self.problem(name, f"must be a name of letters, digits and underscores, or one in double quotes, not {value!r}", None)
         return value
 
     def server(self) -> dict[str, Any]:
@@ -199,8 +197,10 @@ class _Reader:
         passphrase = self.text("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE").encode() or None
         try:
             pem = Path(path).read_text() if path else inline
-        except (OSError, UnicodeDecodeError) as error:
-            return self.problem(name, f"cannot be read: {error}", b"")
+        except OSError as error:  # without the path: someone may have pasted the key itself
+            return self.problem(name, f"cannot be read: {error.strerror}", b"")
+        except ValueError:
+            return self.problem(name, "is not the path of a text file", b"")
         try:
             key = serialization.load_pem_private_key(_as_pem(pem), passphrase)
         except TypeError:

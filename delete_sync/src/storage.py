@@ -45,9 +45,9 @@ class EventBlob:
         return synced is not None and synced == self.metadata.get("sha256")
 
     def is_refused_by(self, reader_version: int) -> bool:
-        """Whether this reader, or a newer one, has refused this very content before."""
-        sha256, _, version = self.metadata.get("refused", "").partition(";")
-        return sha256 != "" and sha256 == self.metadata.get("sha256") and version.isdigit() and int(version) >= reader_version
+        """Whether this reader, or a newer one, has refused this very content before; new content comes with new metadata."""
+        _, _, version = self.metadata.get("refused", "").partition(";")
+        return version.isdigit() and int(version) >= reader_version
 
 
 def connect(connection_string: str, service_uri: str, client_id: str) -> BlobServiceClient:
@@ -107,10 +107,11 @@ class Storage:
         """
         mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
         kept = {key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")}
+        declared = kept.pop("sha256", sha256)  # what the content should be stays on record where it is something else
         with _translated(f"event file {blob.name}"):
             try:
                 self._container.get_blob_client(blob.name).set_blob_metadata(
-                    {**kept, "sha256": sha256, **mark}, etag=blob.etag, match_condition=MatchConditions.IfNotModified
+                    {**kept, "sha256": declared, **mark}, etag=blob.etag, match_condition=MatchConditions.IfNotModified
                 )
             except (ResourceModifiedError, ResourceNotFoundError):
                 return False

@@ -59,7 +59,7 @@ class Warehouse:
         sweep_id: str,
     ) -> None:
         self._sweep_id = sweep_id
-        self._names = _names(table)
+        self._names = names_beside(table)
         parameters = {
             **login,
             **server,
@@ -189,7 +189,7 @@ class Warehouse:
         return SQL[statement].format(**self._names, **parts)
 
 
-def _names(table: str) -> dict[str, str]:
+def names_beside(table: str) -> dict[str, str]:
     """The quoted names of everything that stands beside the table."""
     beside = {part: f'{table[:-1]}_{part.upper()}"' for part in ("loads", "gaps", "rejects", "lock", "stage", "staging")}
     return {"table": table, **beside}

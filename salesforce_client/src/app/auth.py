@@ -78,10 +78,10 @@ def authenticate(login_url: str, audience: str, client_id: str, username: str, p
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
             )
-        except requests.exceptions.SSLError as error:
-            raise AuthenticationError(f"TLS to {login_url} failed: {_reason(error)} (check SALESFORCE_LOGIN_URL)") from None
         except requests.RequestException as error:
             failure = _reason(error)
+            if "CERTIFICATE_VERIFY_FAILED" in failure:
+                raise AuthenticationError(f"TLS to {login_url} failed: {failure} (check SALESFORCE_LOGIN_URL)") from None
             continue
         if response.status_code == 429 or response.status_code >= 500:
             failure = f"HTTP {response.status_code}"

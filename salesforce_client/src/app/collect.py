@@ -18,17 +18,18 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol, Union
 
-from .deletes import Delete, Gap, RejectedEvent, timestamp
+from .deletes import Delete, Gap, RejectedEvent
 from .drain import EARLIEST, Beginning, Delivery, Drain, Interpreter, Position
 from .errors import CollectorError, RunFailedError, SalesforceUnavailableError
 from .event_file import EventFile
 from .pubsub import After, Preset, PubSub
-from .storage import Cursor, StoredCursor
+from .storage import Cursor, StoredCursor, parse
 
 log = logging.getLogger(__name__)
 
 REFRESH_CURSOR_AFTER = timedelta(hours=24)  # events are kept for 72 hours, and so is a cursor's meaning
 GRACE_SECONDS = 5.0  # for a drain to notice its deadline
+WARN_ABOUT_CURSOR_AFTER = timedelta(hours=48)
 
 
 class Store(Protocol):
@@ -69,6 +70,7 @@ class TopicReport:
     rejected: int = 0
     gaps: int = 0
     cursor: str = "unchanged"
+    ended: str = "-"
     rpc_id: str = ""
     error: Exception | None = None
 
@@ -86,7 +88,7 @@ class TopicReport:
         state = "failed" if self.error else "ok"
         line = (
             f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} skipped={self.skipped} "
-            f"rejected={self.rejected} gaps={self.gaps} cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
+            f"rejected={self.rejected} gaps={self.gaps} ended={self.ended} cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
         )
         return f"{line} error={type(self.error).__name__}" if self.error else line
 
@@ -119,11 +121,23 @@ class Report:
 @dataclass(frozen=True)
 class _Ended:
     topic: str
+    why: str
     error: Exception | None
 
 
 class Collection:
-    """One run over all topics. ``folder`` is where event files are written before they are uploaded."""
+    """One run over all topics.
+
+    Args:
+        source: the Pub/Sub API.
+        store: where event files and cursors are kept.
+        folder: where event files are written before they are uploaded.
+        topics: their names.
+        replay_preset: where a topic's first run starts, ``EARLIEST`` or ``LATEST``.
+        event_fields: as in ``deletes.interpret``.
+        limits: bounds of the run.
+        began: when the run began, on ``time.monotonic``'s clock; what came before the drain counts.
+    """
 
     def __init__(
         self,
@@ -135,13 +149,14 @@ class Collection:
         replay_preset: str,
         event_fields: Mapping[str, str],
         limits: Limits,
+        began: float,
     ) -> None:
         self._source = source
         self._store = store
         self._folder = folder
         self._replay_preset = replay_preset
         self._limits = limits
-        self._deadline = time.monotonic() + limits.drain_seconds
+        self._deadline = began + limits.drain_seconds
         self._org_id = source.session.org_id
         self._interpreter = Interpreter(source, self._org_id, event_fields)
         self._inbox: queue.Queue[Union[Delivery, _Ended]] = queue.Queue(maxsize=64)
@@ -157,14 +172,22 @@ class Collection:
         Raises:
             StorageUnavailableError, StorageRefusedError: an event file could not be uploaded; no cursor has moved past it.
         """
-        for topic in self.report.topics:
-            threading.Thread(target=self._drain, args=(topic,), name=f"drain {topic}", daemon=True).start()
+        drains = [
+            threading.Thread(target=self._drain, args=(topic,), name=f"drain {topic}", daemon=True)
+            for topic in self.report.topics
+        ]
+        for drain in drains:
+            drain.start()
         try:
             for delivery in self._deliveries():
                 self._write(delivery)
             self._publish()
         finally:
             self._stop.set()
+            if self._file is not None:
+                self._file.close()
+            for drain in drains:
+                drain.join(GRACE_SECONDS / len(drains))
         return self.report
 
     def _deliveries(self) -> Iterator[Delivery]:
@@ -172,18 +195,22 @@ class Collection:
         running = set(self.report.topics)
         while running:
             try:
-                item = self._inbox.get(timeout=max(self._deadline + GRACE_SECONDS - time.monotonic(), 0.1))
+                item = self._inbox.get(timeout=max(self._deadline - time.monotonic(), 0) + GRACE_SECONDS)
             except queue.Empty:
                 for topic in running:
-                    self.report.topics[topic].error = SalesforceUnavailableError(
-                        f"{topic}: still busy after the run's time was up"
-                    )
+                    self._fail(topic, SalesforceUnavailableError(f"{topic}: still busy after the run's time was up"))
                 return
             if isinstance(item, Delivery):
                 yield item
             else:
                 running.discard(item.topic)
-                self.report.topics[item.topic].error = item.error
+                self.report.topics[item.topic].ended = item.why
+                if item.error:
+                    self._fail(item.topic, item.error)
+
+    def _fail(self, topic: str, error: Exception) -> None:
+        """Note a topic's failure; of several the first counts."""
+        self.report.topics[topic].error = self.report.topics[topic].error or error
 
     def _write(self, delivery: Delivery) -> None:
         if delivery.rows:
@@ -211,12 +238,11 @@ class Collection:
     def _save_cursor(self, topic: str, position: Position) -> None:
         if topic not in self._etags:
             return
-        now = timestamp(datetime.now(timezone.utc))
-        cursor = Cursor(self._org_id, topic, position.replay_id, position.event_id, now, position.source)
+        cursor = Cursor(self._org_id, topic, position.replay_id, position.event_id, position.received_at, position.source)
         try:
             saved = self._store.save_cursor(cursor, self._etags[topic])
         except CollectorError as error:  # the rows are safe, the next run reads them once more; the other topics go on
-            self.report.topics[topic].error = error
+            self._fail(topic, error)
             return
         if saved is None:
             del self._etags[topic]
@@ -229,12 +255,11 @@ class Collection:
     def _drain(self, topic: str) -> None:
         """A topic's thread. Whatever goes wrong here is this topic's failure and no other's."""
         error: Exception | None = None
+        ended = "failed"
         try:
-            beginning = self._beginning(topic)
-            self._source.check_topic(topic)
-            Drain(
+            ended = Drain(
                 topic,
-                beginning,
+                self._beginning(topic),
                 self._source,
                 self._interpreter,
                 self._hand_over,
@@ -247,7 +272,7 @@ class Collection:
         except Exception as unexpected:
             log.exception("topic=%s unexpected failure", topic)
             error = unexpected
-        self._hand_over(_Ended(topic, error))
+        self._hand_over(_Ended(topic, ended, error))
 
     def _hand_over(self, item: Union[Delivery, _Ended]) -> None:
         """Block until the writer has room, unless the run is over."""
@@ -266,9 +291,10 @@ class Collection:
         if stored.cursor is None:
             # From LATEST without any position, the next run would start from a later LATEST and miss what lies between.
             return Beginning(Preset(self._replay_preset), hold_for_keepalive=self._replay_preset == "LATEST")
-        saved_at = datetime.fromisoformat(stored.cursor.saved_at.replace("Z", "+00:00"))
-        old = datetime.now(timezone.utc) - saved_at > REFRESH_CURSOR_AFTER
-        return Beginning(After(stored.cursor.replay_id), stored.cursor.saved_at, hold_for_keepalive=old)
+        age = datetime.now(timezone.utc) - parse(stored.cursor.saved_at)
+        if age > WARN_ABOUT_CURSOR_AFTER:
+            log.warning("topic=%s cursor_age=%s reason=Salesforce keeps events for 72 hours only", topic, age)
+        return Beginning(After(stored.cursor.replay_id), stored.cursor.saved_at, hold_for_keepalive=age > REFRESH_CURSOR_AFTER)
 
 
 def collect(
@@ -279,9 +305,17 @@ def collect(
     replay_preset: str,
     event_fields: Mapping[str, str],
     limits: Limits,
+    began: float,
 ) -> Report:
     """Run once over ``topics``; see ``Collection``."""
     with tempfile.TemporaryDirectory(prefix="events-") as folder:
         return Collection(
-            source, store, Path(folder), topics, replay_preset=replay_preset, event_fields=event_fields, limits=limits
+            source,
+            store,
+            Path(folder),
+            topics,
+            replay_preset=replay_preset,
+            event_fields=event_fields,
+            limits=limits,
+            began=began,
         ).run()

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import avro.io
 import avro.schema
 
 from .errors import DecodeError
+
+CHANGE_TYPES = "CREATE UPDATE DELETE UNDELETE GAP_CREATE GAP_UPDATE GAP_DELETE GAP_UNDELETE GAP_OVERFLOW SNAPSHOT"
+HEADER_FIELDS = (
+    "entityName:string recordIds:strings changeType:enum changeOrigin:string transactionKey:string sequenceNumber:int "
+    "commitTimestamp:long commitNumber:long commitUser:string nulledFields:strings diffFields:strings changedFields:strings"
+)
+HEADER_TYPES = {
+    "strings": {"type": "array", "items": "string"},
+    "enum": {"type": "enum", "name": "ChangeType", "symbols": CHANGE_TYPES.split()},
+}
+HEADER = {
+    "type": "record",
+    "name": "ChangeEventHeader",
+    "fields": [
+        {"name": name, "type": HEADER_TYPES.get(kind, kind)}
+        for name, _, kind in (field.partition(":") for field in HEADER_FIELDS.split())
+    ],
+}
+HEADER_ALONE = json.dumps({"type": "record", "name": "AnyChangeEvent", "fields": [{"name": "ChangeEventHeader", "type": HEADER}]})
+RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
+EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years 2000 and 2100, in milliseconds
 
 
 class Decoder:
@@ -36,17 +58,47 @@ class Decoder:
         Raises:
             DecodeError: the bytes do not fit the schema, or are not used up by it, which is how a wrong schema shows.
         """
+        value, left = self.decode_beginning(payload)
+        if left:
+            raise DecodeError(f"the payload does not fit its schema: {left} of {len(payload)} bytes are left over")
+        return value
+
+    def decode_beginning(self, payload: bytes) -> tuple[dict[str, Any], int]:
+        """The record at the beginning of ``payload``, and how many bytes follow it.
+
+        Raises:
+            DecodeError: the bytes do not fit the schema.
+        """
         stream = io.BytesIO(payload)
         try:
             value = self._reader.read(avro.io.BinaryDecoder(stream))
         except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
             raise DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}") from None
-        left = len(payload) - stream.tell()
-        if left:
-            raise DecodeError(f"the payload does not fit its schema: {left} of {len(payload)} bytes are left over")
         if not isinstance(value, dict):
             raise DecodeError(f"the schema describes a {type(value).__name__}, not a record")
-        return value
+        return value, len(payload) - stream.tell()
+
+
+def decode_header(payload: bytes) -> dict[str, Any]:
+    """A change event without its body, which needs no schema: its first field is the same header for every object.
+
+    Source: Salesforce "Change Data Capture Developer Guide", page "Change Event Header Fields". Other bytes may happen
+    to decode, so the result is held against what a header can say.
+
+    Raises:
+        DecodeError: the payload does not begin with a plausible header.
+    """
+    value, _ = Decoder(HEADER_ALONE).decode_beginning(payload)
+    header = value["ChangeEventHeader"]
+    plausible = (
+        re.fullmatch(r"[A-Za-z]\w{0,79}", header["entityName"], re.ASCII)
+        and all(RECORD_ID.fullmatch(record_id) for record_id in header["recordIds"])
+        and RECORD_ID.fullmatch(header["commitUser"])
+        and EARLIEST_COMMIT <= header["commitTimestamp"] < LATEST_COMMIT
+    )
+    if not plausible:
+        raise DecodeError("the payload does not begin with the header of a change event")
+    return value
 
 
 def _without_logical_types(schema: Any) -> Any:

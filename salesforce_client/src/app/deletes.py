@@ -86,7 +86,9 @@ class Found:
     gaps: list[Gap] = field(default_factory=list)
 
 
-def interpret(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str]) -> Found:
+def interpret(
+    decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str], *, header_only: str | None = None
+) -> Found:
     """The deletes and gaps in one decoded event.
 
     Args:
@@ -94,6 +96,7 @@ def interpret(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[
         origin: where it comes from.
         event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
             ``deleted_date`` and ``owner_id``.
+        header_only: why a change event's header is all that could be decoded, if so.
 
     Raises:
         DecodeError: the event is readable but cannot be a row, as it has no id or no time.
@@ -102,7 +105,7 @@ def interpret(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
     header = decoded.get("ChangeEventHeader")
     if isinstance(header, dict):
-        return _from_change_event(header, decoded, origin)
+        return _from_change_event(header, decoded, origin, {"header_only": header_only} if header_only else {})
     return _from_platform_event(decoded, origin, event_fields)
 
 
@@ -127,7 +130,9 @@ def _from_platform_event(decoded: Mapping[str, Any], origin: Origin, event_field
     return Found([delete])
 
 
-def _from_change_event(header: Mapping[str, Any], decoded: Mapping[str, Any], origin: Origin) -> Found:
+def _from_change_event(
+    header: Mapping[str, Any], decoded: Mapping[str, Any], origin: Origin, remarks: Mapping[str, Any]
+) -> Found:
     change_type = header.get("changeType")
     if change_type not in (DELETE, GAP_DELETE, GAP_OVERFLOW):
         return Found()
@@ -138,12 +143,13 @@ def _from_change_event(header: Mapping[str, Any], decoded: Mapping[str, Any], or
     if change_type == GAP_OVERFLOW:
         return Found(gaps=[_gap("overflow", object_name, committed, origin)])
 
-    record_ids = list(dict.fromkeys(header.get("recordIds") or ()))
-    if not record_ids:
+    named = header.get("recordIds")
+    if not named or not isinstance(named, list) or not all(isinstance(record_id, str) and record_id for record_id in named):
         raise DecodeError(f"a {change_type} of {object_name} names no record id")
+    record_ids = list(dict.fromkeys(named))
     found = Found()
     for record_id in record_ids:
-        notes: dict[str, Any] = {"gap": True} if change_type == GAP_DELETE else {}
+        notes = {**remarks, **({"gap": True} if change_type == GAP_DELETE else {})}
         if record_id.endswith("*"):
             notes["wildcard"] = True
         delete = Delete(

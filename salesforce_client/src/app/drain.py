@@ -13,15 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Union
 
-from .decode import Decoder
-from .deletes import Delete, Gap, Origin, RejectedEvent, cursor_gap, interpret, rejected, timestamp
+from .decode import Decoder, decode_header
+from .deletes import Delete, Found, Gap, Origin, RejectedEvent, cursor_gap, interpret, rejected, timestamp
 from .errors import (
     AllUndecodableError,
     AuthenticationError,
+    CollectorError,
     DecodeError,
     GapError,
     LimitExceededError,
     ReplayIdRejectedError,
+    SalesforceUnavailableError,
     SchemaError,
     SessionExpiredError,
     TryAgainError,
@@ -31,6 +33,7 @@ from .pubsub import After, Batch, Event, Preset, PubSub, Start
 KEEPALIVE_SECONDS = 285.0  # Salesforce sends one within 270
 SETTLE_SECONDS = 2.0  # an empty response may precede more of the backlog
 ATTEMPTS_PER_POSITION = 5
+POLL_SECONDS = 0.5  # how soon a waiting drain notices that it is to stop
 EARLIEST = Preset("EARLIEST")
 
 
@@ -40,6 +43,7 @@ class Position:
 
     replay_id: bytes
     event_id: str | None
+    received_at: str
 
     @property
     def source(self) -> str:
@@ -78,14 +82,18 @@ class Beginning:
 
 @dataclass
 class Patience:
-    """Decides how long to wait for the next response. Times are seconds of one monotonic clock."""
+    """Decides how long to wait for the next response, and when an empty one has proved to be the end of the backlog.
+
+    Times are seconds of one monotonic clock.
+    """
 
     now: float
     idle_seconds: float
     deadline: float
     hold_for_keepalive: bool
     until: float = field(init=False)
-    _after_backlog: bool = field(default=False, init=False)
+    _had_events: bool = field(default=False, init=False)
+    _settled_at: float | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._idle_until = self.now + self.idle_seconds
@@ -93,18 +101,21 @@ class Patience:
 
     def heard(self, batch: Batch, now: float) -> None:
         """Take note of a response: events renew the patience, an empty response after events all but ends it."""
-        settled = now + min(SETTLE_SECONDS, self.idle_seconds)
         if batch.events:
-            self._after_backlog = True
+            self._had_events = True
+            self._settled_at = None
             self.until = now + self.idle_seconds
-        elif self._after_backlog:
-            self.until = min(self.until, settled)
-        elif batch.latest_replay_id:  # the position that was held for; more keepalives are no reason to stay
-            self.until = min(self.until, max(self._idle_until, settled))
+        elif batch.latest_replay_id and self._settled_at is None:  # further keepalives are no reason to stay
+            self._settled_at = now + min(SETTLE_SECONDS, self.idle_seconds)
+            self.until = self._settled_at if self._had_events else max(self._idle_until, self._settled_at)
 
     def left(self, now: float) -> float:
         """Seconds until the drain has ended; at or below zero it has."""
         return min(self.until, self.deadline) - now
+
+    def settled(self, now: float) -> bool:
+        """Whether no event has followed the last empty response, so that its position leaves nothing out."""
+        return self._settled_at is not None and now >= self._settled_at
 
 
 class Interpreter:
@@ -124,35 +135,40 @@ class Interpreter:
         return Origin(self._org_id, topic, event.event_id, event.replay_id, event.schema_id, now)
 
     def delivery(self, topic: str, batch: Batch) -> Delivery:
-        """The rows of a response, and the position it leads to.
+        """The rows of a response with events, and the position it leads to: none where no event of it could be decoded.
 
         Raises:
-            AllUndecodableError: not one of its events could be decoded.
             TryAgainError, SessionExpiredError: a schema could not be fetched for now.
         """
-        if not batch.events:
-            position = Position(batch.latest_replay_id, None) if batch.latest_replay_id else None
-            return Delivery(topic, (), position, rpc_id=batch.rpc_id)
         rows: list[Union[Delete, RejectedEvent, Gap]] = []
         failures: list[RejectedEvent] = []
         skipped = 0
         for event in batch.events:
             origin = self.origin(topic, event)
             try:
-                found = interpret(self._decoder(event.schema_id).decode(event.payload), origin, self._event_fields)
+                found = self._interpret(event, origin)
             except (DecodeError, SchemaError) as error:
                 failures.append(rejected(origin, event.payload, error))
                 continue
             rows += [*found.deletes, *found.gaps]
             skipped += not (found.deletes or found.gaps)
+        last = next((event for event in reversed(batch.events) if event.replay_id), None)
+        position = Position(last.replay_id, last.event_id, self.origin(topic).received_at) if last else None
         if len(failures) == len(batch.events):
-            raise AllUndecodableError(
-                f"{topic}: none of {len(failures)} events could be decoded, the first ({failures[0].event_id}, schema "
-                f"{failures[0].schema_id}) because {failures[0].error} (rpcId: {batch.rpc_id}); the cursor stays where it was"
-            )
-        last = batch.events[-1]
-        position = Position(last.replay_id, last.event_id)
+            position = None
         return Delivery(topic, [*rows, *failures], position, len(batch.events), skipped, batch.rpc_id)
+
+    def _interpret(self, event: Event, origin: Origin) -> Found:
+        """An event by its schema or, where that fails and it is a change event, by its header alone."""
+        try:
+            return interpret(self._decoder(event.schema_id).decode(event.payload), origin, self._event_fields)
+        except (DecodeError, SchemaError) as error:
+            if not origin.topic.startswith("/data/"):
+                raise
+            try:
+                return interpret(decode_header(event.payload), origin, self._event_fields, header_only=str(error))
+            except DecodeError:
+                raise error from None
 
     def _decoder(self, schema_id: str) -> Decoder:
         if schema_id not in self._decoders:
@@ -194,23 +210,40 @@ class Drain:
         self._stop = stop
         self._deadline = deadline
         self._idle_seconds = idle_seconds
+        self._checked = False
+        self._position: Position | None = None  # the last one delivered
+        self._undecodable: list[RejectedEvent] = []  # since then
         self._failures = 0  # at the current position
         self._renewed = False
         self._gap: GapError | None = None
 
-    def run(self) -> None:
-        """Drain to the end.
+    def run(self) -> str:
+        """Drain to the end; returns why it ended: ``caught_up``, ``idle`` or ``deadline``.
 
         Raises:
             GapError: the cursor could not be used; the gap is delivered, and so is everything that is still retained.
             CollectorError: the drain broke off; what was delivered before stands.
         """
+        try:
+            ended = self._persist()
+        except CollectorError as error:
+            if self._gap is None:
+                raise
+            raise GapError(f"{self._gap}; after that: {error}") from error
+        if self._gap:
+            raise self._gap
+        return ended
+
+    def _persist(self) -> str:
+        """Follow one stream after the other until one comes to its natural end."""
         if self._beginning.unreadable is not None:
             self._leave_gap("unreadable_cursor", self._beginning.unreadable, "the stored cursor cannot be read")
         while True:
             try:
-                self._follow()
-                break
+                if not self._checked:
+                    self._source.check_topic(self._topic)
+                    self._checked = True
+                return self._follow()
             except ReplayIdRejectedError as error:
                 if not isinstance(self._start, After) or self._gap:
                     raise
@@ -219,24 +252,61 @@ class Drain:
                 self._renew(error)
             except TryAgainError as error:
                 self._wait_before_retry(error)
-        if self._gap:
-            raise self._gap
 
-    def _follow(self) -> None:
+    def _follow(self) -> str:
         """Read one stream until patience or time runs out."""
-        hold = self._beginning.hold_for_keepalive or self._gap is not None
+        hold = self._position is None and (self._beginning.hold_for_keepalive or self._gap is not None)
         patience = Patience(time.monotonic(), self._idle_seconds, self._deadline, hold)
+        keepalive: Position | None = None
         with self._source.subscribe(self._topic, self._start) as self._stream:
             while (left := patience.left(time.monotonic())) > 0 and not self._stop.is_set():
-                batch = self._stream.next(min(left, 1.0))
-                if batch is None:
-                    continue
-                delivery = self._interpreter.delivery(self._topic, batch)
-                self._deliver(delivery)
-                if delivery.position:
-                    self._start = After(delivery.position.replay_id)
-                    self._failures = 0
-                patience.heard(batch, time.monotonic())
+                batch = self._stream.next(min(left, POLL_SECONDS))
+                if batch:
+                    patience.heard(batch, time.monotonic())
+                    if batch.events:
+                        keepalive = None
+                        self._take(self._interpreter.delivery(self._topic, batch))
+                    elif batch.latest_replay_id:
+                        received_at = self._interpreter.origin(self._topic).received_at
+                        keepalive = Position(batch.latest_replay_id, None, received_at)
+                if keepalive and not self._undecodable and patience.settled(time.monotonic()):
+                    self._take(Delivery(self._topic, (), keepalive))
+                    keepalive = None
+        return self._end(patience, hold=hold)
+
+    def _take(self, delivery: Delivery) -> None:
+        """Hand over what was read, and go on behind it if the stream has to be opened again."""
+        self._deliver(delivery)
+        if delivery.position:
+            self._position = delivery.position
+            self._start = After(delivery.position.replay_id)
+            self._failures = 0
+            self._undecodable = []
+            return
+        # A lone event may be a poison of its own: its neighbours tell. Several at once mean that it is us.
+        self._undecodable += [row for row in delivery.rows if isinstance(row, RejectedEvent)]
+        if delivery.received > 1:
+            self._give_up_on_undecodable()
+
+    def _end(self, patience: Patience, *, hold: bool) -> str:
+        if self._undecodable:
+            self._give_up_on_undecodable()
+        now = time.monotonic()
+        if hold and self._position is None and not self._stop.is_set():
+            raise SalesforceUnavailableError(
+                f"{self._topic}: no event and no keepalive within {now - patience.now:.0f} s, and without a position the next "
+                "run may miss events; if this stays, check the network and that MAX_RUN_SECONDS is at least 400"
+            )
+        if now >= self._deadline:
+            return "deadline"
+        return "caught_up" if patience.settled(now) else "idle"
+
+    def _give_up_on_undecodable(self) -> None:
+        first = self._undecodable[0]
+        raise AllUndecodableError(
+            f"{self._topic}: none of {len(self._undecodable)} events could be decoded, the first ({first.event_id}, schema "
+            f"{first.schema_id}) because {first.error}; their bytes are kept as rejected events, the cursor stays before them"
+        )
 
     def _leave_gap(self, reason: str, old_cursor: bytes, why: str) -> None:
         origin = self._interpreter.origin(self._topic, replay_id=old_cursor)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -31,7 +31,8 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 MAX_CREDITS = 100  # outstanding events for each stream; Salesforce treats more as 100
-UNARY_TIMEOUT_SECONDS = 30
+TOP_UP_AT = 50  # a request for each small response would trip Salesforce's limit of requests for each stream
+UNARY_TIMEOUT_SECONDS = 20
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
@@ -64,7 +65,8 @@ ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
     "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
 }
 # Where the code is absent or new. INVALID_ARGUMENT is on purpose not taken for a rejected replay id: a reset would lose events.
-ERRORS_BY_STATUS: dict[grpc.StatusCode, type[CollectorError]] = {
+ErrorsByStatus = Mapping[grpc.StatusCode, type[CollectorError]]
+ERRORS_BY_STATUS: ErrorsByStatus = {
     grpc.StatusCode.UNAVAILABLE: SalesforceUnavailableError,
     grpc.StatusCode.INTERNAL: SalesforceUnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: SalesforceUnavailableError,
@@ -76,6 +78,8 @@ ERRORS_BY_STATUS: dict[grpc.StatusCode, type[CollectorError]] = {
     grpc.StatusCode.PERMISSION_DENIED: TopicError,
     grpc.StatusCode.NOT_FOUND: TopicError,
 }
+# GetSchema says by these that it knows no such schema; any other failure is the service's and not the event's.
+ERRORS_OF_A_SCHEMA = {**ERRORS_BY_STATUS, grpc.StatusCode.NOT_FOUND: SchemaError, grpc.StatusCode.INVALID_ARGUMENT: SchemaError}
 
 
 @dataclass(frozen=True)
@@ -190,28 +194,25 @@ class PubSub:
     def _fetch_schema(self, schema_id: str) -> Union[str, SchemaError]:
         if not schema_id:
             return SchemaError("the event names no schema id")
+        request = wire.SchemaRequest(schema_id=schema_id)
         try:
-            return str(
-                self._call(self._stub.GetSchema, wire.SchemaRequest(schema_id=schema_id), f"schema {schema_id}").schema_json
-            )
+            return str(self._call(self._stub.GetSchema, request, f"schema {schema_id}", ERRORS_OF_A_SCHEMA).schema_json)
         except SchemaError as error:
             return error
-        except (TopicError, RequestRefusedError) as error:  # NOT_FOUND or INVALID_ARGUMENT without a documented code
-            return SchemaError(str(error))
 
     def subscribe(self, topic: str, start: Start) -> Subscription:
         """Open a stream; errors come out of ``Subscription.next``."""
         session = self._session
         return Subscription(self._stub.Subscribe, topic, start, session)
 
-    def _call(self, method: Any, request: Any, about: str) -> Any:
+    def _call(self, method: Any, request: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> Any:
         """A unary call with a deadline, repeated once with a new session where the old one is not accepted any more."""
         for last_try in (False, True):
             session = self._session
             try:
                 return method(request, metadata=_metadata(session), timeout=UNARY_TIMEOUT_SECONDS)
             except grpc.RpcError as error:
-                translated = translate(error, about)
+                translated = translate(error, about, by_status)
                 if last_try or not isinstance(translated, SessionExpiredError):
                     raise _final(translated) from None
             self.renew(session)
@@ -269,6 +270,8 @@ class Subscription:
             self._responses.put(SalesforceUnavailableError(f"{self._topic}: the server ended the stream"))
         except grpc.RpcError as error:
             self._responses.put(translate(error, self._topic))
+        except Exception as error:  # noqa: BLE001  (whoever waits for the next response must learn of it)
+            self._responses.put(SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}"))
 
 
 class Credits:
@@ -288,11 +291,12 @@ class Credits:
         return self._acknowledged + sum(self._under_way)
 
     def grant(self) -> int:
-        """How much to ask for now to be at the maximum again; counted as asked for. 0: nothing to send."""
+        """How much to ask for now to be at the maximum again; counted as asked for. 0: there is enough left."""
+        if self.outstanding > TOP_UP_AT:
+            return 0
         more = MAX_CREDITS - self.outstanding
-        if more > 0:
-            self._under_way.append(more)
-        return max(more, 0)
+        self._under_way.append(more)
+        return more
 
     def settle(self, received: int, pending: int) -> None:
         """Account for a response with ``received`` events that says ``pending`` are left."""
@@ -305,12 +309,12 @@ class Credits:
         self._acknowledged, self._under_way = max(pending, 0), []
 
 
-def translate(error: Any, about: str) -> CollectorError:
+def translate(error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> CollectorError:
     """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
     code = next((str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), "")
     status = error.code()
     kind = ERRORS_BY_CODE.get(code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code)
-    kind = kind or ERRORS_BY_STATUS.get(status, RequestRefusedError)
+    kind = kind or by_status.get(status, RequestRefusedError)
     return kind(f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Mapping
 
 from . import settings as settings_module
@@ -23,6 +24,7 @@ def run(environ: Mapping[str, str]) -> Report:
     Raises:
         CollectorError: the run could not be done; what a single topic ran into stands in the report instead.
     """
+    began = time.monotonic()
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
@@ -33,11 +35,11 @@ def run(environ: Mapping[str, str]) -> Report:
         with MockSalesforce(settings.mock_interval_seconds, settings.mock_now) as mock:
             own_topics = environ.get("SALESFORCE_TOPICS") or mock.settings["SALESFORCE_TOPICS"]
             real = {**environ, **mock.settings, "SALESFORCE_TOPICS": own_topics, "MOCK_MODE": "false"}
-            return _poll(settings_module.read(real))
-    return _poll(settings)
+            return _poll(settings_module.read(real), began)
+    return _poll(settings, began)
 
 
-def _poll(settings: Settings) -> Report:
+def _poll(settings: Settings, began: float) -> Report:
     account = settings.storage
     service = storage.connect(account.connection_string, account.service_uri, account.client_id)
     store = storage.Storage(service, settings.events_container, settings.cursors_container)
@@ -54,4 +56,5 @@ def _poll(settings: Settings) -> Report:
             replay_preset=settings.replay_preset,
             event_fields=settings.event_fields,
             limits=Limits(settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows),
+            began=began,
         )

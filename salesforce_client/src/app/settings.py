@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,6 +109,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         mock_now=values.moment("MOCK_NOW"),
         mock_faults=values.text("MOCK_FAULTS"),
     )
+    if settings.events_container == settings.cursors_container:
+        values.problem("CURSORS_CONTAINER", "must be another container than EVENTS_CONTAINER", None)
     if values.problems:
         raise SettingsError(values.problems)
     return settings
@@ -115,7 +118,7 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 def _audience(login_url: str) -> str:
     """Who a JWT is addressed to: sandboxes and production have one audience each, whatever the host of the My Domain."""
-    host = urlsplit(login_url).hostname or ""
+    host = login_url.partition("://")[2]
     return SANDBOX_LOGIN if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com") else LOGIN
 
 
@@ -169,11 +172,12 @@ class _Reader:
 
     def url(self, name: str, default: str) -> str:
         value = (self.text(name) or default).rstrip("/")
-        parts = urlsplit(value)
-        if parts.scheme == "https" and parts.hostname and not parts.path:
-            return value
-        if parts.scheme == "http" and _is_loopback(parts.hostname):
-            return value
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(value)
+            if parts.scheme == "https" and parts.hostname and not parts.path:
+                return value
+            if parts.scheme == "http" and _is_loopback(parts.hostname):
+                return value
         return self.problem(name, f"must be https://<host>, not {value!r} (plain http is accepted for this machine only)", value)
 
     def endpoint(self, name: str, default: str) -> Endpoint:
@@ -201,7 +205,7 @@ class _Reader:
         name, uri_name = "EVENTS_STORAGE", "EVENTS_STORAGE__blobServiceUri"
         connection, uri = self.either(name, uri_name, required=True)
         if uri and not uri.startswith("https://"):
-            self.problem(uri_name, f"must be https://<account>.blob.core.windows.net, not {uri!r}", None)
+            self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
         if connection and connection != "UseDevelopmentStorage=true" and "=" not in connection:
             self.problem(name, "is not a storage connection string", None)
         return BlobAccount(connection, uri, self.text("EVENTS_STORAGE__clientId"))
@@ -218,6 +222,8 @@ class _Reader:
 
     def topics(self, name: str, *, required: bool) -> tuple[str, ...]:
         names = [topic.strip() for topic in self.text(name, required=required).split(",") if topic.strip()]
+        if self.text(name) and not names:
+            self.problem(name, "names no topic", None)
         for topic in names:
             if not TOPIC.fullmatch(topic):
                 self.problem(name, f"has {topic!r}: a topic looks like /event/Delete_Event__e or /data/AccountChangeEvent", None)
@@ -233,14 +239,16 @@ class _Reader:
                 self.problem(name, f"has {pair!r}: write <column>=<Field__c> with one of {', '.join(fields)}", None)
         return fields
 
-    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:
+    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:  # noqa: PLR0911  (one for each problem)
         inline, path = self.either(name, file_name, required=required)
         if not inline and not path:
             return None
         try:
             pem = Path(path).read_text() if path else inline
-        except (OSError, UnicodeDecodeError) as error:
-            return self.problem(file_name, f"cannot be read: {error}", None)
+        except OSError as error:  # without the path: someone may have pasted the key itself
+            return self.problem(file_name, f"cannot be read: {error.strerror}", None)
+        except ValueError:
+            return self.problem(file_name, "is not the path of a text file", None)
         try:
             key = load_pem_private_key(_as_pem(pem), password=None)
         except TypeError:

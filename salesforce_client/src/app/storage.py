@@ -29,7 +29,7 @@ from .event_file import blob_name
 
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
-    "read_timeout": 60,
+    "read_timeout": 30,
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
@@ -63,12 +63,22 @@ class Cursor:
             cursor = Cursor(
                 fields["org_id"], fields["topic"], replay_id, fields["event_id"], fields["saved_at"], fields["source"]
             )
-            datetime.fromisoformat(cursor.saved_at.replace("Z", "+00:00"))
+            if parse(cursor.saved_at).tzinfo is None:
+                raise ValueError("saved_at has no zone")
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from None
         if (cursor.org_id, cursor.topic) != (org_id, topic) or not replay_id:
             raise ValueError("it belongs to another org or topic, or is empty")
         return cursor
+
+
+def parse(saved_at: str) -> datetime:
+    """The time in a cursor.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return datetime.fromisoformat(saved_at.replace("Z", "+00:00"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ class Storage:
             with _translated(f"event file {name}"):
                 try:
                     with path.open("rb") as data:
-                        blob.upload_blob(data, overwrite=False, metadata={"sha256": digest})
+                        blob.upload_blob(data, overwrite=False, metadata={"sha256": digest}, validate_content=True)
                 except ResourceExistsError:
                     # Taken by another file, or by this very one: the client repeats a request whose answer got lost.
                     if blob.get_blob_properties().metadata.get("sha256") != digest:

@@ -7,27 +7,8 @@ import hashlib
 import json
 from typing import Any
 
-CHANGES = ("CREATE", "UPDATE", "DELETE", "UNDELETE")
-CHANGE_TYPES = [*CHANGES, *(f"GAP_{change}" for change in CHANGES), "GAP_OVERFLOW", "SNAPSHOT"]
-ARRAY_OF_STRINGS = {"type": "array", "items": "string"}
-HEADER = {
-    "type": "record",
-    "name": "ChangeEventHeader",
-    "fields": [
-        {"name": "entityName", "type": "string"},
-        {"name": "recordIds", "type": ARRAY_OF_STRINGS},
-        {"name": "changeType", "type": {"type": "enum", "name": "ChangeType", "symbols": CHANGE_TYPES}},
-        {"name": "changeOrigin", "type": "string"},
-        {"name": "transactionKey", "type": "string"},
-        {"name": "sequenceNumber", "type": "int"},
-        {"name": "commitTimestamp", "type": "long"},
-        {"name": "commitNumber", "type": "long"},
-        {"name": "commitUser", "type": "string"},
-        {"name": "nulledFields", "type": ARRAY_OF_STRINGS},
-        {"name": "diffFields", "type": ARRAY_OF_STRINGS},
-        {"name": "changedFields", "type": ARRAY_OF_STRINGS},
-    ],
-}
+from ..decode import HEADER
+
 ADDRESS_FIELDS = (
     "Street:string City:string State:string PostalCode:string Country:string Latitude:double Longitude:double Xyz:string "
     "GeocodeAccuracy:string"

@@ -1,0 +1,215 @@
+"""Whole polls in this process: a real mock Salesforce, a real Azurite, real event files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+
+from salesforce_client.src.app.collect import Report
+from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
+from salesforce_client.src.app.errors import RunFailedError, SettingsError, TopicError
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
+from salesforce_client.src.app.mock_salesforce.org import RETENTION
+from salesforce_client.src.app.pubsub import Batch, Event
+from salesforce_client.src.app.run import run
+
+NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def poll(mock: MockSalesforce, blob_settings: Mapping[str, str]) -> Callable[..., Report]:
+    """One run against ``mock``; the org's clock stands at ``NOW`` until a test moves it."""
+    mock.org.now = lambda: NOW
+
+    def once(**changes: str) -> Report:
+        return run({**blob_settings, **mock.settings, "IDLE_SECONDS": "1", **changes})
+
+    return once
+
+
+def rows(events: ContainerClient, folder: Path, table: str = "events") -> list[Row]:
+    """All rows of a table over all event files, in the files' order."""
+    found: list[Row] = []
+    for blob in events.list_blobs():
+        path = folder / blob.name
+        path.write_bytes(events.download_blob(blob.name).readall())
+        connection = sqlite3.connect(path)
+        connection.row_factory = sqlite3.Row
+        found += [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
+        connection.close()
+    return found
+
+
+def keys(deletes: list[Row]) -> list[str]:
+    return sorted(row["event_id"] for row in deletes)
+
+
+def published(mock: MockSalesforce, since: datetime, topics: tuple[str, ...] = DEFAULT_TOPICS) -> list[str]:
+    return sorted(it.event_id for it in mock.org.deletes(topics, since, mock.org.now()))
+
+
+def test_a_first_poll_stores_every_delete_that_is_retained(
+    poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
+) -> None:
+    """From all topics in one file; a change that shows on two channels is one row."""
+    report = poll()
+    assert len(list(events.list_blobs())) == len(report.files) == 1
+    assert keys(rows(events, tmp_path)) == published(mock, NOW - RETENTION)
+    assert all(topic.cursor == "moved" for topic in report.topics.values())
+
+
+def test_a_second_poll_resumes_where_the_first_ended(
+    poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
+) -> None:
+    """It finds the new deletes and none of the old ones."""
+    poll()
+    mock.org.now = lambda: NOW + timedelta(hours=13)
+    report = poll()
+    assert sum(topic.received for topic in report.topics.values()) == 3 + 7 + 10
+    found = keys(rows(events, tmp_path))
+    assert found == published(mock, NOW - RETENTION)
+    assert len(found) == len(set(found))
+
+
+def test_without_news_there_is_no_file_and_the_cursor_moves_all_the_same(
+    poll: Callable[..., Report], cursors: ContainerClient, events: ContainerClient
+) -> None:
+    """To the position that a keepalive told, so that a quiet topic's cursor does not age."""
+    poll()
+    before = {blob.name: blob.etag for blob in cursors.list_blobs()}
+    report = poll()
+    assert report.files == []
+    assert len(list(events.list_blobs())) == 1
+    after = {blob.name: blob.etag for blob in cursors.list_blobs()}
+    assert before.keys() == after.keys()
+    assert all(before[name] != after[name] for name in before)
+    assert b'"source": "keepalive"' in cursors.download_blob(next(iter(after))).readall()
+
+
+def test_a_full_file_is_uploaded_and_the_run_goes_on_in_a_new_one(
+    poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
+) -> None:
+    """With its cursors saved before."""
+    report = poll(MAX_FILE_ROWS="20")
+    assert len(report.files) >= 2
+    assert sorted(blob.name for blob in events.list_blobs()) == sorted(report.files)
+    assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION))
+
+
+def test_a_topic_that_fails_does_not_keep_the_others_back(
+    poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
+) -> None:
+    """Their rows are uploaded and their cursors move; the run ends as failed and names the one."""
+    report = poll(SALESFORCE_TOPICS="/event/Missing__e,/event/Delete_Event__e")
+    assert keys(rows(events, tmp_path)) == published(mock, NOW - RETENTION, ("/event/Delete_Event__e",))
+    assert isinstance(report.topics["/event/Missing__e"].error, TopicError)
+    with pytest.raises(RunFailedError, match=r"1 topic\(s\) failed.*\n.*/event/Missing__e: TopicError: .*not found"):
+        report.raise_if_failed()
+
+
+def test_latest_begins_with_what_is_published_after_the_first_poll(
+    poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
+) -> None:
+    """The first poll waits for a keepalive, as without a position the second would begin later still."""
+    assert poll(SALESFORCE_REPLAY_PRESET="LATEST").files == []
+    mock.org.now = lambda: NOW + timedelta(hours=6)
+    poll(SALESFORCE_REPLAY_PRESET="LATEST")
+    assert keys(rows(events, tmp_path)) == published(mock, NOW)
+
+
+def test_a_cursor_that_salesforce_no_longer_knows_leaves_a_gap_on_record(
+    poll: Callable[..., Report], mock: MockSalesforce, cursors: ContainerClient, events: ContainerClient, tmp_path: Path
+) -> None:
+    """What is still retained is read again from the start, and the run ends as failed so that someone is told."""
+    topic = "/event/Delete_Event__e"
+    poll(SALESFORCE_TOPICS=topic)
+    (blob,) = cursors.list_blobs()
+    old = cursors.download_blob(blob.name).readall().decode()
+    cursors.upload_blob(blob.name, old.replace('"replay_id": "', '"replay_id": "AAAA'), overwrite=True)
+    report = poll(SALESFORCE_TOPICS=topic)
+    (gap,) = rows(events, tmp_path, "gaps")
+    assert (gap["topic"], gap["reason"]) == (topic, "expired_cursor")
+    assert gap["from_time"] in old
+    with pytest.raises(RunFailedError, match=r"GapError.*expired_cursor"):
+        report.raise_if_failed()
+    assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION, (topic,)))
+    poll(SALESFORCE_TOPICS=topic).raise_if_failed()
+
+
+def test_a_cursor_blob_that_cannot_be_read_leaves_a_gap_on_record(
+    poll: Callable[..., Report], cursors: ContainerClient, events: ContainerClient, tmp_path: Path
+) -> None:
+    """With the bytes that lay there."""
+    topic = "/event/Delete_Event__e"
+    poll(SALESFORCE_TOPICS=topic)
+    (blob,) = cursors.list_blobs()
+    cursors.upload_blob(blob.name, b"not json", overwrite=True)
+    with pytest.raises(RunFailedError, match="unreadable_cursor"):
+        poll(SALESFORCE_TOPICS=topic).raise_if_failed()
+    (gap,) = rows(events, tmp_path, "gaps")
+    assert (gap["reason"], gap["from_replay_id"], gap["from_time"]) == ("unreadable_cursor", b"not json", None)
+    poll(SALESFORCE_TOPICS=topic).raise_if_failed()
+
+
+def test_a_session_that_ends_in_the_middle_is_renewed(poll: Callable[..., Report], mock: MockSalesforce) -> None:
+    """Once for each topic, without losing the position."""
+    poll()
+    mock.tokens.expire_tokens()
+    poll().raise_if_failed()
+
+
+def test_invented_deletes_stay_out_of_azure(blob_settings: Mapping[str, str]) -> None:
+    """Unless someone says that they are wanted."""
+    azure = {**blob_settings, "MOCK_MODE": "true", "WEBSITE_SITE_NAME": "app"}
+    with pytest.raises(SettingsError, match="MOCK_MODE is true in Azure"):
+        run(azure)
+    local = {"MOCK_INTERVAL_SECONDS": "36000", "IDLE_SECONDS": "1"}
+    run({**azure, **local, "MOCK_MODE_IN_AZURE": "true"}).raise_if_failed()
+    run({**azure, **local, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}).raise_if_failed()
+
+
+EVENTS = Batch([Event("e", "s", b"", b"1")], b"1", "")
+KEEPALIVE = Batch([], b"2", "")
+NEITHER = Batch([], b"", "")
+
+
+@pytest.mark.parametrize(
+    ("hold", "heard", "until"),
+    [
+        (False, [], 30),
+        (False, [(1, EVENTS)], 31),
+        (False, [(1, EVENTS), (2, KEEPALIVE)], 4),
+        (False, [(1, EVENTS), (2, KEEPALIVE), (3, KEEPALIVE)], 4),
+        (False, [(1, EVENTS), (2, KEEPALIVE), (3, EVENTS)], 33),
+        (False, [(1, KEEPALIVE)], 30),
+        (False, [(1, KEEPALIVE), (20, EVENTS)], 50),
+        (False, [(29, KEEPALIVE)], 31),
+        (True, [], KEEPALIVE_SECONDS),
+        (True, [(1, KEEPALIVE)], 30),
+        (True, [(200, KEEPALIVE)], 202),
+        (True, [(200, KEEPALIVE), (201, KEEPALIVE)], 202),
+        (True, [(1, NEITHER)], KEEPALIVE_SECONDS),
+        (True, [(100, EVENTS)], 130),
+    ],
+)
+def test_patience_ends_a_drain_neither_too_early_nor_too_late(hold: bool, heard: list[tuple[float, Batch]], until: float) -> None:
+    """An empty response before any event is no end, one after events nearly is; keepalives alone do not prolong."""
+    patience = Patience(0, 30, 1000, hold)
+    for now, batch in heard:
+        patience.heard(batch, now)
+    assert patience.until == until
+    assert patience.left(until) == 0
+
+
+def test_the_runs_deadline_ends_any_patience() -> None:
+    """Even with events coming without end."""
+    patience = Patience(0, 30, 10, hold_for_keepalive=True)
+    patience.heard(EVENTS, 9)
+    assert patience.left(9) == 1

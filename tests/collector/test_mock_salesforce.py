@@ -1,0 +1,113 @@
+"""The mock as a product: deterministic in time, strict at its door, and usable by any client."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import grpc
+import pytest
+
+from salesforce_client.src.app.auth import with_checksum
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
+from salesforce_client.src.app.mock_salesforce.org import RETENTION, TOPICS, Org
+from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.wire.pubsub_api_pb2_grpc import PubSubStub
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
+EVERY_TOPIC = tuple(TOPICS)
+
+
+def org(now: datetime = NOW) -> Org:
+    return Org(3600, lambda: now)
+
+
+def test_two_mocks_tell_the_same_history() -> None:
+    """Cursors stay valid over restarts and machines without any stored state."""
+    assert org().events("/data/ChangeEvents", org().earliest(), 1000) == org().events(
+        "/data/ChangeEvents", org().earliest(), 1000
+    )
+    earlier, later = org(), org(NOW + timedelta(hours=5))
+    past = earlier.events("/data/ChangeEvents", earlier.earliest(), 1000)
+    assert later.events("/data/ChangeEvents", past[-2].position, 1000)[0] == past[-1]
+
+
+def test_a_change_bears_the_same_id_on_every_channel_that_carries_it() -> None:
+    """So that it is one row downstream."""
+    on_account = {event.event_id for event in org().events("/data/AccountChangeEvent", org().earliest(), 1000)}
+    on_all = {event.event_id for event in org().events("/data/ChangeEvents", org().earliest(), 1000)}
+    assert on_account
+    assert on_account < on_all
+
+
+def test_record_ids_are_realistic() -> None:
+    """18 characters, the object's key prefix, a correct checksum."""
+    prefixes = {"Account": "001", "Contact": "003", "Opportunity": "006", "Case": "500"}
+    deletes = org().deletes(EVERY_TOPIC, NOW - RETENTION, NOW)
+    for deleted in deletes:
+        assert deleted.record_id.startswith(prefixes[deleted.object_name])
+        assert deleted.deleted_by.startswith("005")
+        assert with_checksum(deleted.record_id[:15]) == deleted.record_id
+    assert len({deleted.record_id for deleted in deletes}) == len(deletes)
+
+
+def test_the_history_holds_more_than_single_deletes() -> None:
+    """Creates and updates among the deletes, and events that name several records."""
+    mock = org()
+    events = mock.events("/data/ChangeEvents", mock.earliest(), 1000)
+    assert any(not event.deleted for event in events)
+    assert any(len(event.deleted) > 5 for event in events)
+
+
+def test_replay_ids_are_ten_bytes_with_holes_and_a_keepalive_names_none_of_them() -> None:
+    """As on live orgs."""
+    mock = org()
+    ids = [event.replay_id for event in mock.events("/data/ChangeEvents", mock.earliest(), 1000)]
+    assert {len(one) for one in ids} == {10}
+    assert ids == sorted(set(ids))
+    told = [mock.keepalive_position() for _ in range(3)]
+    assert told == sorted(set(told))
+    assert mock.events("/data/ChangeEvents", told[0], 1000) == []
+
+
+@pytest.mark.parametrize("missing", ["accesstoken", "instanceurl", "tenantid"])
+def test_a_call_without_one_of_the_three_headers_is_refused(mock: MockSalesforce, missing: str) -> None:
+    """With the documented code and the rpc id in the message."""
+    headers = {"accesstoken": "x", "instanceurl": "https://x", "tenantid": "00D"}
+    headers.pop(missing)
+    target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
+    with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as raised:
+        PubSubStub(channel).GetTopic(wire.TopicRequest(topic_name="/event/Delete_Event__e"), metadata=tuple(headers.items()))
+    error: object = raised.value
+    assert isinstance(error, grpc.Call)
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert "rpcId: " in (error.details() or "")
+    assert ("error-code", "sfdc.platform.eventbus.grpc.service.auth.headers.invalid") in {
+        tuple(it) for it in error.trailing_metadata()
+    }
+
+
+def test_started_by_itself_it_prints_what_a_client_needs_on_its_first_line() -> None:
+    """Under the names of the settings; and it ends on SIGTERM."""
+    command = [sys.executable, "-m", "salesforce_client.src.app.mock_salesforce", "--tls", "--interval", "3600"]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."})
+    assert process.stdout
+    try:
+        settings = json.loads(process.stdout.readline())
+        assert settings["SALESFORCE_LOGIN_URL"].startswith("https://127.0.0.1:")
+        assert settings["SALESFORCE_TOPICS"] == ",".join(DEFAULT_TOPICS)
+        assert "PRIVATE KEY" in Path(settings["SALESFORCE_PRIVATE_KEY_FILE"]).read_text()
+        assert Path(settings["SALESFORCE_PRIVATE_KEY_FILE"]).stat().st_mode & 0o077 == 0
+        assert "CERTIFICATE" in Path(settings["ca_file"]).read_text()
+        assert settings["org_id"] == org().org_id
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        process.stdout.close()
+    assert not Path(settings["SALESFORCE_PRIVATE_KEY_FILE"]).exists()

@@ -1,0 +1,129 @@
+"""The Blob adapter on Azurite."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerClient
+from local.emulators import Server, connection_string, free_port
+from local.proxy import proxy
+
+from salesforce_client.src.app import storage
+from salesforce_client.src.app.errors import StorageRefusedError, StorageUnavailableError
+from salesforce_client.src.app.storage import Cursor, Storage, StoredCursor
+
+ORG, TOPIC = "00D000000000001EAA", "/event/Delete_Event__e"
+NAME = f"{ORG}/event/Delete_Event__e.json"
+BEGUN_AT = datetime(2026, 2, 1, 0, 0, 59, tzinfo=timezone.utc)
+
+
+def cursor(replay_id: bytes = b"\0\1\xff", event_id: str | None = "e1") -> Cursor:
+    return Cursor(ORG, TOPIC, replay_id, event_id, "2026-02-01T00:00:00.000Z", "event" if event_id else "keepalive")
+
+
+@pytest.fixture
+def store(service: BlobServiceClient, blob_settings: Mapping[str, str]) -> Storage:
+    return Storage(service, blob_settings["EVENTS_CONTAINER"], blob_settings["CURSORS_CONTAINER"])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "x.db").write_bytes(b"content")
+    return tmp_path / "x.db"
+
+
+def test_both_containers_are_created_where_absent(store: Storage, events: ContainerClient, cursors: ContainerClient) -> None:
+    """And found where present: both are there already when the second run starts."""
+    assert events.exists()
+    assert cursors.exists()
+
+
+def test_an_upload_never_overwrites(store: Storage, events: ContainerClient, file: Path, tmp_path: Path) -> None:
+    """A taken name leads to the next free second."""
+    assert store.upload(file, BEGUN_AT) == "events_20260201T000059Z.db"
+    other = tmp_path / "y.db"
+    other.write_bytes(b"other")
+    assert store.upload(other, BEGUN_AT) == "events_20260201T000100Z.db"
+    assert events.download_blob("events_20260201T000059Z.db").readall() == b"content"
+
+
+def test_the_same_content_under_its_name_counts_as_uploaded(store: Storage, events: ContainerClient, file: Path) -> None:
+    """The client repeats a request whose answer got lost; that must not make a second blob."""
+    assert store.upload(file, BEGUN_AT) == store.upload(file, BEGUN_AT)
+    (blob,) = events.list_blobs(include=["metadata"])
+    assert blob.metadata == {"sha256": "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"}
+
+
+def test_a_cursor_comes_back_as_it_was_saved(store: Storage, cursors: ContainerClient) -> None:
+    """Any bytes, and with its version."""
+    assert store.load_cursor(ORG, TOPIC) == StoredCursor(None, None)
+    etag = store.save_cursor(cursor(), None)
+    assert store.load_cursor(ORG, TOPIC) == StoredCursor(cursor(), etag)
+    saved = json.loads(cursors.download_blob(NAME).readall())
+    assert base64.b64decode(saved["replay_id"]) == b"\0\1\xff"
+
+
+def test_only_the_version_that_was_read_is_replaced(store: Storage) -> None:
+    """Of two runs that read the same cursor, the second to save learns that the first was ahead."""
+    first = store.save_cursor(cursor(), None)
+    assert store.save_cursor(cursor(b"late"), None) is None
+    second = store.save_cursor(cursor(b"ahead"), first)
+    assert store.save_cursor(cursor(b"late"), first) is None
+    assert store.load_cursor(ORG, TOPIC) == StoredCursor(cursor(b"ahead"), second)
+
+
+def test_a_save_whose_answer_got_lost_counts_as_saved(store: Storage) -> None:
+    """Its repetition finds its own work in the place."""
+    etag = store.save_cursor(cursor(), None)
+    assert store.save_cursor(cursor(), None) == etag
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff", b"{}", json.dumps({**json.loads(cursor().to_json()), "org_id": "00D000000000002EAA"}).encode(),
+     json.dumps({**json.loads(cursor().to_json()), "replay_id": "!"}).encode(),
+     json.dumps({**json.loads(cursor().to_json()), "saved_at": "x"}).encode(),
+     json.dumps({**json.loads(cursor().to_json()), "replay_id": ""}).encode()],
+)  # fmt: skip
+def test_a_cursor_that_cannot_be_read_is_told_apart_from_none(store: Storage, cursors: ContainerClient, content: bytes) -> None:
+    """It may be replaced, and leads to a gap."""
+    cursors.upload_blob(NAME, content)
+    stored = store.load_cursor(ORG, TOPIC)
+    assert stored.cursor is None
+    assert stored.unreadable == content
+    assert store.save_cursor(cursor(), stored.etag)
+
+
+def test_a_storage_that_does_not_answer_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the next run."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(StorageUnavailableError, match="container events"):
+        Storage(storage.connect(connection_string(free_port()), "", ""), "events", "cursors")
+
+
+def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the run, by the client itself."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    failures = [(503, b""), (500, b"")]
+    with proxy(azurite.port) as through:
+        through.before = lambda _: failures.pop() if failures else None
+        Storage(storage.connect(connection_string(through.port), "", ""), "events-retry", "cursors-retry")
+    assert not failures
+
+
+def test_a_storage_that_refuses_is_for_a_person(azurite: Server) -> None:
+    """With the setting to look at."""
+    refused = (
+        b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
+    )
+    with proxy(azurite.port) as through:
+        through.before = lambda _: (403, refused)
+        with pytest.raises(StorageRefusedError, match="container events"):
+            Storage(storage.connect(connection_string(through.port), "", ""), "events", "cursors")
+    with pytest.raises(StorageRefusedError, match="EVENTS_STORAGE"):
+        storage.connect("no=account", "", "")

@@ -1,0 +1,42 @@
+"""What must be in the warehouse, told by the mock's org itself, and how the table differs from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from salesforce_client.src.app.mock_salesforce.org import Org
+
+from . import warehouse
+
+Key = tuple[str, str, str, str, datetime]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Between what was published and what is in the table."""
+
+    published: int
+    found: int
+    missing: list[Key]
+    twice: list[Key]
+    unknown: list[Key]
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.missing or self.twice or self.unknown)
+
+
+def difference(connection: Any, org: Org, topics: Sequence[str], since: datetime, until: datetime) -> Difference:
+    """Compare ``delete_tracker`` with every delete that ``org`` published on ``topics`` after ``since`` and up to ``until``."""
+    expected = {
+        (it.event_id, it.object_name, it.record_id, it.deleted_by, it.at.replace(tzinfo=None))
+        for it in org.deletes(topics, since, until)
+    }
+    sql = "SELECT event_id, object_name, record_id, deleted_by, deleted_date FROM delete_tracker"
+    found: list[Any] = warehouse.query(connection, sql)[1]
+    twice = [key for key, count in Counter(found).items() if count > 1]
+    return Difference(len(expected), len(found), sorted(expected - set(found)), twice, sorted(set(found) - expected))

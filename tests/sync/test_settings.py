@@ -1,0 +1,123 @@
+"""Settings of the sync: what is accepted, and how problems are told."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from delete_sync.src.errors import SettingsError
+from delete_sync.src.settings import read
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+DER = KEY.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+ENCRYPTED = KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"sesame")
+).decode()
+COMPLETE = {
+    "EVENTS_STORAGE": "UseDevelopmentStorage=true",
+    "SNOWFLAKE_ACCOUNT": "org-account",
+    "SNOWFLAKE_USER": "delete_sync_svc",
+    "SNOWFLAKE_PRIVATE_KEY": PEM,
+    "SNOWFLAKE_WAREHOUSE": "delete_sync_wh",
+    "SNOWFLAKE_DATABASE": "audit",
+    "SNOWFLAKE_SCHEMA": "salesforce",
+}
+NO_KEY = {"SNOWFLAKE_PRIVATE_KEY": ""}
+
+
+def problems(**changes: str) -> str:
+    with pytest.raises(SettingsError) as raised:
+        read({**COMPLETE, **changes})
+    return "\n".join(raised.value.problems)
+
+
+def test_every_problem_is_reported_at_once_by_setting_name() -> None:
+    """An operator mends them in one go."""
+    with pytest.raises(SettingsError) as raised:
+        read({"MAX_MERGE_ROWS": "many"})
+    names = ("EVENTS_STORAGE", "SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_WAREHOUSE")
+    for name in (*names, "SNOWFLAKE_DATABASE", "SNOWFLAKE_SCHEMA", "MAX_MERGE_ROWS"):
+        assert f"- {name} " in str(raised.value)
+
+
+def test_there_is_exactly_one_way_to_log_in() -> None:
+    """None and two are both told; an empty setting counts as absent."""
+    assert "exactly one of them: found none" in problems(**NO_KEY)
+    two = problems(SNOWFLAKE_PASSWORD="secret", SNOWFLAKE_TOKEN="")
+    assert "found SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD" in two
+    assert "secret" not in two
+
+
+@pytest.mark.parametrize(
+    ("changes", "login"),
+    [
+        ({}, {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER}),
+        (
+            {"SNOWFLAKE_PRIVATE_KEY": ENCRYPTED.replace("\n", "\\n"), "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame"},
+            {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER},
+        ),
+        (
+            {**NO_KEY, "SNOWFLAKE_TOKEN": "pat"},
+            {"user": "delete_sync_svc", "authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": "pat"},
+        ),
+        ({**NO_KEY, "SNOWFLAKE_PASSWORD": "p"}, {"user": "delete_sync_svc", "password": "p"}),
+        (
+            {**NO_KEY, "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_USER": ""},
+            {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "AZURE"},
+        ),
+    ],
+    ids=["key", "encrypted key", "token", "password", "workload identity"],
+)
+def test_each_way_becomes_what_the_connector_understands(changes: dict[str, str], login: dict[str, object]) -> None:
+    """A key always as unencrypted PKCS8 in DER, which every version takes."""
+    assert read({**COMPLETE, **changes}).snowflake.login == login
+
+
+def test_a_key_that_does_not_open_is_named_with_the_reason() -> None:
+    """No passphrase, a wrong one, one too many, garbage."""
+    assert "SNOWFLAKE_PRIVATE_KEY is encrypted: it needs SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(
+        SNOWFLAKE_PRIVATE_KEY=ENCRYPTED
+    )
+    wrong = problems(SNOWFLAKE_PRIVATE_KEY=ENCRYPTED, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="open")
+    assert "SNOWFLAKE_PRIVATE_KEY does not open" in wrong
+    assert "needs no SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="sesame")
+    assert "SNOWFLAKE_PRIVATE_KEY is not a private key" in problems(SNOWFLAKE_PRIVATE_KEY="garbage")
+
+
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [("audit", '"AUDIT"'), ("Audit_1$", '"AUDIT_1$"'), ('"Audit log"', '"Audit log"'), ('"a""b"', '"a""b"')],
+)
+def test_a_name_means_what_it_means_in_snowflake(name: str, identifier: str) -> None:
+    """Without quotes upper case, in quotes as it stands."""
+    assert read({**COMPLETE, "SNOWFLAKE_TABLE": name}).snowflake.table == identifier
+
+
+@pytest.mark.parametrize("name", ["audit; DROP TABLE x", "a.b", '"open', '"a"b"', "1st", "a b", '"50%"'])
+def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
+    """It would be spliced into SQL."""
+    assert "SNOWFLAKE_TABLE must be a name" in problems(SNOWFLAKE_TABLE=name)
+
+
+def test_an_unresolved_key_vault_reference_is_named_as_such() -> None:
+    """It arrives as its own text where the identity has no right to the secret."""
+    reference = "@Microsoft.KeyVault(VaultName=v;SecretName=n)"
+    assert problems(SNOWFLAKE_PRIVATE_KEY=reference).startswith(
+        "SNOWFLAKE_PRIVATE_KEY is a Key Vault reference that was not resolved"
+    )
+
+
+def test_plaintext_is_for_this_machine_alone() -> None:
+    """The local emulator."""
+    local = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": "10085", "SNOWFLAKE_PROTOCOL": "http"}
+    assert read({**COMPLETE, **local}).snowflake.server == {"host": "127.0.0.1", "port": 10085, "protocol": "http"}
+    assert "SNOWFLAKE_PROTOCOL is http" in problems(SNOWFLAKE_PROTOCOL="http", SNOWFLAKE_HOST="example.com")
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    """In logs and in tracebacks of debuggers."""
+    shown = repr(read({**COMPLETE, **NO_KEY, "SNOWFLAKE_PASSWORD": "hush-hush", "EVENTS_STORAGE": "AccountKey=c2VjcmV0"}))
+    assert "hush-hush" not in shown
+    assert "c2VjcmV0" not in shown

@@ -1,0 +1,49 @@
+"""The statements of a sweep: one place, one snapshot, and Snowflake's grammar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlglot
+
+from delete_sync.src.warehouse import SQL, names_beside
+
+SNAPSHOT = Path(__file__).with_name("statements.sql")
+PARTS = {
+    "files": "%s",
+    "path": "sweep/batch",
+    "keys": "(%s, %s)",
+    "rows": "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+}
+
+
+def rendered(statement: str) -> str:
+    parts = {**PARTS, "files": "file:///tmp/rows/rows_*.ndjson.gz"} if statement == "put" else PARTS
+    return SQL[statement].format(**names_beside('"DELETE_TRACKER"'), **parts)
+
+
+def test_the_statements_are_the_reviewed_ones() -> None:
+    """A change shows in the diff of ``statements.sql``; accept it by deleting that file and running this test once."""
+    text = "\n\n".join(f"-- {statement}\n{rendered(statement)};" for statement in sorted(SQL)) + "\n"
+    if not SNAPSHOT.exists():
+        SNAPSHOT.write_text(text)
+        pytest.fail(f"wrote {SNAPSHOT.name}: review it and run again")
+    assert SNAPSHOT.read_text() == text
+
+
+@pytest.mark.parametrize("statement", sorted(SQL))
+def test_every_statement_parses_as_snowflakes(statement: str) -> None:
+    """As far as sqlglot knows that dialect; an unknown statement would come back as a bare command."""
+    (tree,) = sqlglot.parse(rendered(statement).replace("%s", "'x'"), dialect="snowflake")
+    assert tree is not None
+    assert not isinstance(tree, sqlglot.exp.Command)
+
+
+def test_delete_tracker_is_created_as_the_spec_says() -> None:
+    """Columns, types and constraints; ``id`` numbers itself."""
+    assert " ".join(SQL["create_table"].split()) == (
+        "CREATE TABLE IF NOT EXISTS {table} ( id INTEGER AUTOINCREMENT PRIMARY KEY, event_id VARCHAR(255) UNIQUE, "
+        "topic VARCHAR(255), object_name VARCHAR(255), record_id VARCHAR(255), deleted_by VARCHAR(255), "
+        "deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ )"
+    )

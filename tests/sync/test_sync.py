@@ -1,0 +1,274 @@
+"""Whole sweeps in this process: real event files on Azurite, the real connector, fakesnow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local import emulators, warehouse
+from local.proxy import Proxy, proxy
+
+from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUnavailableError
+from delete_sync.src.run import run
+from delete_sync.src.sync import Report
+from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
+from salesforce_client.src.app.event_file import EventFile, blob_name
+
+BROKEN = Path(__file__).resolve().parent.parent / "contract/broken"
+BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+AWKWARD = {
+    "text": ["it's", '"x"', "a\nb\r\n", "\\ \\n", "🦊", "$$", "%s %(x)s", "{table}", ""],
+    "long": 2**63 - 1,
+    "none": None,
+    "deep": {"a": [1, {"b": "}"}]},
+}
+Put = Callable[..., str]
+Sweep = Callable[..., Report]
+
+
+def delete(event_id: str, **changes: Any) -> Delete:
+    values = {
+        "event_id": event_id, "topic": "/event/X__e", "object_name": "Account", "record_id": "001", "deleted_by": "005",
+        "deleted_date": "2026-02-01T00:00:00.123Z", "owner_id": None, "payload": "{}", "ingested_at": "2026-02-01T00:10:00.456Z",
+        "replay_id": b"\1", "schema_id": "s",
+    }  # fmt: skip
+    return Delete(**{**values, **changes})
+
+
+REJECT = RejectedEvent("r1", "/event/X__e", "e9", b"\2", "s", b"\0\xff", "unreadable", "2026-02-01T00:10:00.456Z")
+GAP = Gap("g1", "/event/X__e", "expired_cursor", None, b"\3", "2026-01-01T00:00:00.000Z", None, "2026-02-01T00:10:00.456Z")
+
+
+@pytest.fixture
+def put(events: ContainerClient, tmp_path: Path) -> Put:
+    """Upload an event file of these rows, as the collector does; returns its name."""
+    if not events.exists():
+        events.create_container()
+    count = iter(range(10_000))
+
+    def once(*rows: Delete | RejectedEvent | Gap, content: bytes | None = None, metadata: bool = True) -> str:
+        number = next(count)
+        if content is None:
+            file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
+            file.add(rows)
+            file.close()
+            content = file.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        name = blob_name(BEGUN_AT, number)
+        events.upload_blob(name, content, metadata={"sha256": digest} if metadata else None)
+        return name
+
+    return once
+
+
+@pytest.fixture
+def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> Sweep:
+    return lambda **changes: run({**blob_settings, **snowflake_settings, **changes})
+
+
+@pytest.fixture
+def query(connection: Any) -> Callable[[str], list[tuple[Any, ...]]]:
+    return lambda sql: warehouse.query(connection, sql)[1]
+
+
+Query = Callable[[str], list[tuple[Any, ...]]]
+
+
+def test_rows_arrive_as_they_were_written(put: Put, sweep: Sweep, query: Query) -> None:
+    """Whatever stands in them: quotes, newlines, backslashes, emoji, dollars, percents, exact integers."""
+    put(delete("e1", payload=json.dumps(AWKWARD), object_name='O\'Brien "x" %s $$ \\'), delete("e2", object_name=None))
+    report = sweep()
+    assert (report.staged, report.inserted) == (2, 2)
+    rows = query("SELECT * FROM delete_tracker ORDER BY event_id")
+    assert rows[0][1:8] == (
+        "e1", "/event/X__e", "O'Brien \"x\" %s $$ \\", "001", "005", datetime(2026, 2, 1, 0, 0, 0, 123000), None,
+    )  # fmt: skip
+    assert json.loads(rows[0][8]) == AWKWARD
+    assert rows[0][9] == datetime(2026, 2, 1, 0, 10, 0, 456000)
+    assert rows[1][3] is None
+    assert len({row[0] for row in rows}) == 2
+
+
+def test_a_synced_file_is_marked_and_not_read_again(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+    """The next sweep finds nothing to do."""
+    name = put(delete("e1"))
+    assert sweep().synced == [name]
+    (blob,) = events.list_blobs(include=["metadata"])
+    assert blob.metadata["synced"] == blob.metadata["sha256"]
+    report = sweep()
+    assert (report.files, report.synced, report.batches) == (1, [], 0)
+
+
+def test_with_nothing_new_snowflake_is_not_even_connected_to(put: Put, sweep: Sweep, fakesnow: emulators.Server) -> None:
+    """A warehouse that wakes costs a minute."""
+    put(delete("e1"))
+    sweep()
+    with proxy(fakesnow.port) as through:
+        assert sweep(SNOWFLAKE_PORT=str(through.port)).batches == 0
+        assert through.seen == []
+
+
+def test_a_container_that_does_not_exist_yet_is_an_empty_one(sweep: Sweep) -> None:
+    """The first sweep may come before the first poll."""
+    assert sweep().files == 0
+
+
+def test_losing_every_mark_doubles_nothing(put: Put, sweep: Sweep, query: Query, events: ContainerClient) -> None:
+    """The mark saves work; the transaction carries the promise."""
+    put(delete("e1"), delete("e2"), REJECT, GAP)
+    sweep()
+    for blob in events.list_blobs():
+        events.get_blob_client(blob.name).set_blob_metadata({})
+    report = sweep()
+    assert (report.staged, report.inserted, report.gaps, report.rejects) == (4, 0, 0, 0)
+    assert query("SELECT COUNT(*) FROM delete_tracker") == [(2,)]
+    for table in ("loads", "gaps", "rejects"):
+        assert query(f"SELECT COUNT(*) FROM delete_tracker_{table}") == [(1,)]
+
+
+def test_a_full_sweep_reads_everything_again_and_inserts_nothing(put: Put, sweep: Sweep, query: Query) -> None:
+    """``FULL_SWEEP`` is for when somebody doubts the marks."""
+    for number in range(3):
+        put(delete(f"e{number}"))
+    sweep()
+    report = sweep(FULL_SWEEP="true")
+    assert (len(report.synced), report.inserted) == (3, 0)
+    assert query("SELECT COUNT(*) FROM delete_tracker") == [(3,)]
+
+
+def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, query: Query) -> None:
+    """By time, topic and file; one that is in the table stays."""
+    put(delete("e1", ingested_at="2026-02-01T00:10:01.000Z", topic="/data/A", record_id="late"))
+    put(delete("e1", ingested_at="2026-02-01T00:10:00.000Z", topic="/data/B", record_id="early"))
+    put(delete("e1", ingested_at="2026-02-01T00:10:00.000Z", topic="/data/A", record_id="earliest"))
+    assert sweep().inserted == 1
+    put(delete("e1", ingested_at="2020-01-01T00:00:00.000Z", record_id="later sweep"))
+    assert sweep().inserted == 0
+    assert query("SELECT record_id FROM delete_tracker") == [("earliest",)]
+
+
+def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, query: Query) -> None:
+    """Load records, gaps and rejects stand beside the table."""
+    name = put(delete("e1"), delete("x" * 256), REJECT, GAP)
+    report = sweep()
+    assert (report.inserted, report.gaps, report.rejects) == (1, 1, 2)
+    assert query("SELECT event_file, rows_read, rows_inserted, rows_rejected, gaps, error FROM delete_tracker_loads") == [
+        (name, 3, 1, 2, 1, None)
+    ]
+    assert query("SELECT gap_id, topic, reason, from_replay_id FROM delete_tracker_gaps") == [
+        ("g1", "/event/X__e", "expired_cursor", "03")
+    ]
+    rejects = query("SELECT refused_by, error, payload FROM delete_tracker_rejects ORDER BY refused_by")
+    assert rejects == [("collector", "unreadable", "00FF"), ("sync", "event_id is longer than 255 characters", "7B7D")]
+
+
+@pytest.mark.parametrize("broken", sorted(BROKEN.glob("*.db")), ids=lambda path: path.stem)
+def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
+    broken: Path, put: Put, sweep: Sweep, query: Query, events: ContainerClient
+) -> None:
+    """It is named, recorded, marked, left where it is, and not read again; the sweep that finds it ends as failed."""
+    put(delete("before"))
+    name = put(content=broken.read_bytes())
+    put(delete("after"))
+    report = sweep()
+    with pytest.raises(FilesRefusedError, match=name):
+        report.raise_if_failed()
+    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [("after",), ("before",)]
+    (recorded,) = query("SELECT event_file, error FROM delete_tracker_loads WHERE error IS NOT NULL")
+    assert recorded == (name, report.refused[name])
+    assert events.download_blob(name).readall() == broken.read_bytes()
+    again = sweep()
+    again.raise_if_failed()
+    assert (again.refused_before, again.batches) == (1, 0)
+
+
+def test_content_that_is_not_what_its_metadata_says_is_refused(
+    put: Put, sweep: Sweep, events: ContainerClient, query: Query
+) -> None:
+    """It was damaged, or changed after its upload; the record of what it should be stays."""
+    name = put(delete("e1"))
+    events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
+    with pytest.raises(FilesRefusedError, match="SHA-256"):
+        sweep().raise_if_failed()
+    assert events.get_blob_client(name).get_blob_properties().metadata["sha256"] == "0" * 64
+    assert sweep().refused_before == 1
+    with pytest.raises(FilesRefusedError, match="SHA-256"):
+        sweep(FULL_SWEEP="true").raise_if_failed()
+    assert query("SELECT COUNT(*) FROM delete_tracker") == [(0,)]
+
+
+def test_a_file_without_metadata_is_synced_and_given_its_digest(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+    """Someone may have copied it there by hand."""
+    put(delete("e1"), metadata=False)
+    assert sweep().inserted == 1
+    (blob,) = events.list_blobs(include=["metadata"])
+    assert blob.metadata["synced"] == blob.metadata["sha256"]
+
+
+def test_only_event_files_are_looked_at(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+    """A stray blob is none of our business."""
+    put(delete("e1"))
+    for stray in ("readme.txt", "events_2026.db", "events_20260201T000000Z.db.bak", "x/events_20260201T000000Z.db"):
+        events.upload_blob(stray, b"stray")
+    report = sweep()
+    report.raise_if_failed()
+    assert report.files == 1
+
+
+def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query: Query) -> None:
+    """A long outage is worked through in several merges."""
+    for number in range(5):
+        put(delete(f"e{number}a"), delete(f"e{number}b"))
+    report = sweep(MAX_MERGE_ROWS="4")
+    assert (report.batches, report.inserted, len(report.synced)) == (3, 10, 5)
+    assert query("SELECT COUNT(*) FROM delete_tracker") == [(10,)]
+
+
+def test_statements_do_not_grow_with_the_rows(put: Put, sweep: Sweep, fakesnow: emulators.Server) -> None:
+    """A hundred times the rows take the same statements."""
+
+    def statements(through: Proxy) -> int:
+        return sum("query-request" in request.path for request in through.seen)
+
+    put(delete("warm-up"))
+    sweep()
+    counts = []
+    for size in (10, 1000):
+        put(*(delete(f"{size}-{number}") for number in range(size)))
+        with proxy(fakesnow.port) as through:
+            assert sweep(SNOWFLAKE_PORT=str(through.port)).inserted == size
+            counts.append(statements(through))
+    assert counts[0] == counts[1]
+
+
+def test_a_warehouse_that_does_not_answer_is_worth_another_sweep(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+    """Nothing is marked."""
+    put(delete("e1"))
+    with pytest.raises(WarehouseUnavailableError):
+        sweep(SNOWFLAKE_PORT=str(emulators.free_port()), MAX_RUN_SECONDS="10")
+    (blob,) = events.list_blobs(include=["metadata"])
+    assert "synced" not in blob.metadata
+
+
+def test_no_payload_and_no_secret_is_logged(
+    put: Put, sweep: Sweep, caplog: pytest.LogCaptureFixture, snowflake_settings: Mapping[str, str]
+) -> None:
+    """At the level that Azure shows."""
+    caplog.set_level(logging.INFO)
+    put(delete("e1", payload='{"secret":"do not tell"}'))
+    sweep()
+    assert "do not tell" not in caplog.text
+    assert "AccountKey" not in caplog.text
+
+
+def test_settings_are_checked_before_anything_is_touched() -> None:
+    """With every problem in one error."""
+    with pytest.raises(SettingsError):
+        run({})
