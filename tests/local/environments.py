@@ -41,6 +41,15 @@ def stubs() -> Path:
     return _environment("stubs", find_python("3.11", "3.12"), LOCKS / "stubs.txt")
 
 
+def not_run(what: str) -> None:
+    """Leave out a test for which an interpreter is missing: listed at the end, and an error where ``CI`` is set."""
+    import pytest
+
+    if os.environ.get("CI"):
+        pytest.fail(f"not run: {what}")
+    pytest.skip(f"not run: {what}")
+
+
 def find_python(*versions: str) -> Path:
     """An interpreter of one of these versions: the running one, from PATH or from pyenv, in this order.
 
