@@ -21,7 +21,7 @@ OWN_CODE = sorted(
 # Who may import whom inside an app: what decides does no input or output, adapters know nothing of the use case.
 MAY_NOT_IMPORT = {
     "deletes": {"collect", "drain", "event_file", "storage", "pubsub", "auth", "run", "settings"},
-    "decode": {"collect", "drain", "event_file", "storage", "pubsub", "auth", "run", "settings", "deletes"},
+    "decode": {"deletes", "collect", "drain", "event_file", "storage", "pubsub", "auth", "run", "settings"},
     "event_file": {"collect", "drain", "storage", "pubsub", "auth", "run", "settings", "sync", "warehouse"},
     "pubsub": {"collect", "drain", "storage", "event_file", "run", "settings"},
     "storage": {"collect", "drain", "pubsub", "run", "settings", "sync", "warehouse"},

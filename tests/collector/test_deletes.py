@@ -98,6 +98,29 @@ def test_an_event_without_an_id_cannot_be_told_from_its_redelivery() -> None:
         interpret(change("DELETE", A), Origin("o", "t", "", b"1", "s", "now"), DEFAULT_EVENT_FIELDS)
 
 
+FIELDS = (("ChangeEventHeader", ("entityName",)), ("Name", ("FirstName", "LastName")), ("Phone", ()), ("Website", ()))
+
+
+@pytest.mark.parametrize(
+    ("bitmaps", "names"),
+    [
+        (["0x4"], ["Phone"]),
+        (["0x0C", "1-0x02"], ["Phone", "Website", "Name.LastName"]),
+        (["1-0x3"], ["Name.FirstName", "Name.LastName"]),
+        (["0xffff"], ["ChangeEventHeader", "Name", "Phone", "Website"]),
+        (["9-0x1", "nonsense", "0x"], None),
+    ],
+)
+def test_bitmaps_are_expanded_to_names_and_kept(bitmaps: list[str], names: list[str] | None) -> None:
+    """Top-level and nested, either alone; what cannot be told is left out and never fails the row."""
+    decoded = change("DELETE", A)
+    decoded["ChangeEventHeader"]["changedFields"] = bitmaps
+    (row,) = interpret(decoded, ORIGIN, DEFAULT_EVENT_FIELDS, schema_fields=FIELDS).deletes
+    payload = json.loads(row.payload)
+    assert payload["ChangeEventHeader"]["changedFields"] == bitmaps
+    assert payload.get("_tracker", {}).get("changed_fields") == names
+
+
 PLATFORM = {
     "CreatedDate": COMMITTED, "CreatedById": "005AA000000CrtrAAA", "Object_Name__c": "Case", "Record_Id__c": "500AA000001ExmpAAA",
     "Deleted_By__c": "005AA000000DltrAAA", "Deleted_Date__c": COMMITTED - 5000, "Owner_Id__c": "005AA000000OwnrAAA",

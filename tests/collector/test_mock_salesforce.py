@@ -68,7 +68,7 @@ def test_the_history_holds_more_than_single_deletes() -> None:
 def test_replay_ids_are_ten_bytes_with_holes_and_a_keepalive_names_none_of_them() -> None:
     """As on live orgs."""
     mock = org()
-    ids = [event.replay_id for event in mock.events("/data/ChangeEvents", mock.earliest(), 1000)]
+    ids = [mock.replay_id(event.position) for event in mock.events("/data/ChangeEvents", mock.earliest(), 1000)]
     assert {len(one) for one in ids} == {10}
     assert ids == sorted(set(ids))
     told = [mock.keepalive_position() for _ in range(3)]

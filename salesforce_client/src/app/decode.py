@@ -34,8 +34,11 @@ RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
 EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years 2000 and 2100, in milliseconds
 
 
+Fields = tuple[tuple[str, tuple[str, ...]], ...]
+
+
 class Decoder:
-    """Decodes payloads of one schema.
+    """Decodes payloads of one schema; ``fields`` names its fields by position, each with those nested in it.
 
     Args:
         schema_json: the schema as Salesforce hands it out.
@@ -49,6 +52,7 @@ class Decoder:
             # Without logical types a value stays what is on the wire: milliseconds an integer, decimals bytes.
             schema = avro.schema.make_avsc_object(_without_logical_types(json.loads(schema_json)), avro.name.Names())
             self._reader = avro.io.DatumReader(schema)
+            self.fields = _fields(schema)
         except Exception as error:  # noqa: BLE001  (the library raises its own, KeyError, TypeError … for bad schemas)
             raise DecodeError(f"not an Avro schema: {type(error).__name__}: {error}") from None
 
@@ -99,6 +103,16 @@ def decode_header(payload: bytes) -> dict[str, Any]:
     if not plausible:
         raise DecodeError("the payload does not begin with the header of a change event")
     return value
+
+
+def _fields(schema: Any) -> Fields:
+    """The fields of a record schema by position, each with the fields of the record that it may hold."""
+    fields = []
+    for field in getattr(schema, "fields", ()):
+        kinds = getattr(field.type, "schemas", [field.type])
+        nested = next((kind.fields for kind in kinds if kind.type == "record"), ())
+        fields.append((str(field.name), tuple(str(inner.name) for inner in nested)))
+    return tuple(fields)
 
 
 def _without_logical_types(schema: Any) -> Any:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from .decode import Fields
 from .errors import DecodeError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -87,7 +88,12 @@ class Found:
 
 
 def interpret(
-    decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str], *, header_only: str | None = None
+    decoded: Mapping[str, Any],
+    origin: Origin,
+    event_fields: Mapping[str, str],
+    *,
+    schema_fields: Fields = (),
+    header_only: str | None = None,
 ) -> Found:
     """The deletes and gaps in one decoded event.
 
@@ -96,6 +102,7 @@ def interpret(
         origin: where it comes from.
         event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
             ``deleted_date`` and ``owner_id``.
+        schema_fields: the names that a change event's bitmaps refer to.
         header_only: why a change event's header is all that could be decoded, if so.
 
     Raises:
@@ -105,7 +112,8 @@ def interpret(
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
     header = decoded.get("ChangeEventHeader")
     if isinstance(header, dict):
-        return _from_change_event(header, decoded, origin, {"header_only": header_only} if header_only else {})
+        remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
+        return _from_change_event(header, decoded, origin, remarks)
     return _from_platform_event(decoded, origin, event_fields)
 
 
@@ -169,6 +177,36 @@ def _from_change_event(
     if any(record_id.endswith("*") for record_id in record_ids):
         found.gaps.append(_gap("wildcard", object_name, committed, origin))
     return found
+
+
+BITMAPS = {"changed_fields": "changedFields", "nulled_fields": "nulledFields", "diff_fields": "diffFields"}
+BITMAP = re.compile(r"(?:(\d+)-)?0x([0-9A-Fa-f]+)")
+
+
+def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any]:
+    """The names behind the header's bitmaps, as far as they can be told; the raw ones stay in the payload.
+
+    ``0x…`` is a set of top-level fields, least significant bit first; ``<position>-0x…`` one of the fields nested at a position
+    (Salesforce "Pub/Sub API" guide, "Event Deserialization Considerations").
+    """
+    names = {
+        ours: [name for bitmap in header.get(theirs) or () for name in _names(str(bitmap), schema_fields)]
+        for ours, theirs in BITMAPS.items()
+    }
+    return {ours: found for ours, found in names.items() if found}
+
+
+def _names(bitmap: str, schema_fields: Fields) -> list[str]:
+    match = BITMAP.fullmatch(bitmap)
+    if not match:
+        return []
+    position, bits = match[1], int(match[2], 16)
+    if position is None:
+        return [name for place, (name, _) in enumerate(schema_fields) if bits >> place & 1]
+    if int(position) >= len(schema_fields):
+        return []
+    parent, nested = schema_fields[int(position)]
+    return [f"{parent}.{name}" for place, name in enumerate(nested) if bits >> place & 1]
 
 
 def _gap(reason: str, object_name: str | None, committed: str, origin: Origin) -> Gap:

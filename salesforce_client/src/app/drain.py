@@ -161,7 +161,8 @@ class Interpreter:
     def _interpret(self, event: Event, origin: Origin) -> Found:
         """An event by its schema or, where that fails and it is a change event, by its header alone."""
         try:
-            return interpret(self._decoder(event.schema_id).decode(event.payload), origin, self._event_fields)
+            decoder = self._decoder(event.schema_id)
+            return interpret(decoder.decode(event.payload), origin, self._event_fields, schema_fields=decoder.fields)
         except (DecodeError, SchemaError) as error:
             if not origin.topic.startswith("/data/"):
                 raise

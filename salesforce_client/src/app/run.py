@@ -32,7 +32,7 @@ def run(environ: Mapping[str, str]) -> Report:
         from .mock_salesforce import MockSalesforce, refuse_in_azure  # noqa: PLC0415  (never loaded in production)
 
         refuse_in_azure(environ, allowed=settings.mock_mode_in_azure)
-        with MockSalesforce(settings.mock_interval_seconds, settings.mock_now) as mock:
+        with MockSalesforce(settings.mock_interval_seconds, settings.mock_now, faults=settings.mock_faults) as mock:
             own_topics = environ.get("SALESFORCE_TOPICS") or mock.settings["SALESFORCE_TOPICS"]
             real = {**environ, **mock.settings, "SALESFORCE_TOPICS": own_topics, "MOCK_MODE": "false"}
             return _poll(settings_module.read(real), began)

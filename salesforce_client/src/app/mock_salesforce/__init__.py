@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ..errors import SettingsError
 from ..wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
 from . import certificate
+from .faults import Faults, UnknownFaultError
 from .org import TOPICS, Org, record_id
 from .pubsub_service import PubSubService
 from .token_endpoint import TokenEndpoint
@@ -52,6 +53,7 @@ class MockSalesforce:
     Args:
         interval_seconds: between two events of the org.
         now: a fixed time for the org's clock; by default it is the machine's. ``org.now`` may be replaced later.
+        faults: as in ``MOCK_FAULTS``; ``faults.FAULTS`` lists them.
         tls: serve both ports over TLS, with a certificate that ``ca_file`` vouches for.
         keepalive_seconds: silence after which an empty response is sent.
         batch_size: the most events in one response.
@@ -62,11 +64,16 @@ class MockSalesforce:
         interval_seconds: float = 60,
         now: datetime | None = None,
         *,
+        faults: str = "",
         tls: bool = False,
         keepalive_seconds: float = 1.0,
         batch_size: int = 100,
     ) -> None:
-        self.org = Org(interval_seconds, (lambda: now) if now else None)
+        try:
+            self._faults = Faults(faults)
+        except UnknownFaultError as error:
+            raise SettingsError([f"MOCK_FAULTS {error}"]) from None
+        self.org = Org(interval_seconds, (lambda: now) if now else None, self._faults)
         self._tls = tls
         self._keepalive_seconds = keepalive_seconds
         self._batch_size = batch_size
@@ -103,6 +110,7 @@ class MockSalesforce:
                 USERNAME,
                 AUDIENCES,
                 key.public_key(),
+                self._faults,
                 _server_context(made, folder) if made else None,
             )
         )
@@ -123,7 +131,9 @@ class MockSalesforce:
             ThreadPoolExecutor(max_workers=64),
             options=[("grpc.max_receive_message_length", 4 * 1024 * 1024), ("grpc.so_reuseport", 0)],
         )
-        service = PubSubService(self.org, self.tokens.accepts, self._keepalive_seconds, self._batch_size)
+        service = PubSubService(
+            self.org, self.tokens.accepts, self.tokens.expire_tokens, self._faults, self._keepalive_seconds, self._batch_size
+        )
         add_PubSubServicer_to_server(service, server)
         if made:
             port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)]))

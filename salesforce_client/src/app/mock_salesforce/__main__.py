@@ -13,6 +13,7 @@ import threading
 from datetime import datetime, timezone
 
 from . import MockSalesforce
+from .faults import FAULTS
 
 
 def _time(text: str) -> datetime:
@@ -28,12 +29,23 @@ def main() -> None:
     parser.add_argument("--now", type=_time, metavar="TIME", help="stop the org's clock here, e.g. 2026-01-31T12:00:00Z")
     parser.add_argument("--keepalive", type=float, default=1, metavar="SECONDS", help="silence before an empty response (1)")
     parser.add_argument("--batch", type=int, default=100, metavar="EVENTS", help="the most events in one response (100)")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE][@TOPIC]", help="a misbehaviour, repeatable")
+    parser.add_argument("--faults", action="store_true", help="list the misbehaviours and exit")
     options = parser.parse_args()
+    if options.faults:
+        for name, (value, what) in FAULTS.items():
+            print(f"{name}{f' ({value})' if value else ''}: {what}")
+        return
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with MockSalesforce(
-        options.interval, options.now, tls=options.tls, keepalive_seconds=options.keepalive, batch_size=options.batch
+        options.interval,
+        options.now,
+        faults=",".join(options.fault),
+        tls=options.tls,
+        keepalive_seconds=options.keepalive,
+        batch_size=options.batch,
     ) as mock:
         print(json.dumps({**mock.settings, "org_id": mock.org.org_id, "ca_file": mock.ca_file}), flush=True)
         ended.wait()

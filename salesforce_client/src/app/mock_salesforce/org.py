@@ -23,6 +23,7 @@ import avro.schema
 
 from ..auth import with_checksum
 from . import schemas
+from .faults import Faults
 
 EPOCH = datetime(2025, 1, 1, tzinfo=timezone.utc)
 RETENTION = timedelta(hours=72)
@@ -46,6 +47,11 @@ RHYTHM = (
     ("Case", "EVENT", 1), ("Account", "UPDATE", 1), ("Account", "DELETE", 20), ("Contact", "UPDATE", 1),
     ("Opportunity", "EVENT", 1), ("Account", "DELETE", 1), ("Account", "UNDELETE", 1), ("Contact", "DELETE", 3),
 )  # fmt: skip
+Rhythm = tuple[tuple[str, str, int], ...]
+RARE_RHYTHM: Rhythm = (
+    *RHYTHM, ("Account", "GAP_DELETE", 3), ("Contact", "GAP_OVERFLOW", 1), ("Account", "SNAPSHOT", 1), ("Account", "WILDCARD", 1),
+    ("Contact", "GAP_UPDATE", 1),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Deleted:
 
 @dataclass(frozen=True)
 class OrgEvent:
-    """One event on the bus. ``position`` orders events and makes the replay id."""
+    """One event on the bus. ``position`` orders events and makes the replay id; ``gap`` is the reason of the gap it tells of."""
 
     position: int
     event_id: str
@@ -69,16 +75,20 @@ class OrgEvent:
     schema_id: str
     payload: bytes
     deleted: tuple[Deleted, ...]
-
-    @property
-    def replay_id(self) -> bytes:
-        """Ten bytes, as live orgs hand them out."""
-        return replay_id(self.position)
+    gap: str | None = None
 
 
 def replay_id(position: int) -> bytes:
-    """The replay id of a position: big-endian, followed by two zero bytes."""
+    """The replay id of a position as live orgs hand it out: ten bytes, big-endian, followed by two zero bytes."""
     return position.to_bytes(8, "big") + b"\0\0"
+
+
+def opaque_replay_id(position: int) -> bytes:
+    """The replay id of a position in an org whose ids have no order and no fixed length."""
+    noise = hashlib.sha256(b"id %d" % position).digest()
+    mask = hashlib.sha256(noise[:4]).digest()
+    hidden = bytes(one ^ other for one, other in zip(position.to_bytes(8, "big"), mask))
+    return noise[:4] + hidden + noise[4 : 4 + position % 20]
 
 
 class UnknownReplayIdError(Exception):
@@ -91,10 +101,15 @@ class Org:
     Args:
         interval_seconds: between two events of the history.
         now: the clock; the machine's own by default. May be replaced at any time.
+        faults: ``opaque_ids``, ``strict_retention``, ``rare_changes``, ``schema_change`` and ``large`` are the org's.
     """
 
-    def __init__(self, interval_seconds: float = 60, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, interval_seconds: float = 60, now: Callable[[], datetime] | None = None, faults: Faults | None = None
+    ) -> None:
         self.org_id = ORG_ID
+        self._faults = faults or Faults()
+        self._published: list[OrgEvent] = []
         self.now = now or (lambda: datetime.now(timezone.utc))
         self._interval = timedelta(seconds=interval_seconds)
         self._lock = threading.Lock()
@@ -108,16 +123,36 @@ class Org:
                 found.append(event)
                 if len(found) == limit:
                     break
-        return found
+        published = [event for event in self._published if topic in event.topics and event.position > after]
+        return sorted([*found, *published], key=lambda event: event.position)[:limit] if published else found
+
+    def publish(self, topic: str, event_id: str, schema_id: str, payload: bytes) -> OrgEvent:
+        """Put an event of a client's on the bus, now."""
+        with self._lock:
+            self._told = self._tip() + _random("published", len(self._published)).randint(2, 9)
+            event = OrgEvent(self._told, event_id, (topic,), schema_id, payload, ())
+            self._published.append(event)
+            return event
 
     def deletes(self, topics: Sequence[str], since: datetime, until: datetime) -> list[Deleted]:
         """Every delete that happened after ``since`` and up to ``until`` and shows on one of ``topics``, each once."""
-        seen: dict[str, OrgEvent] = {}
+        return [deleted for event in self._between(topics, since, until) for deleted in event.deleted]
+
+    def gaps(self, topics: Sequence[str], since: datetime, until: datetime) -> list[tuple[str, str]]:
+        """Topic and reason of every gap that the org's own events told of in that time, once for each topic."""
+        return [
+            (topic, event.gap)
+            for event in self._between(topics, since, until)
+            if event.gap
+            for topic in event.topics
+            if topic in topics
+        ]
+
+    def _between(self, topics: Sequence[str], since: datetime, until: datetime) -> Iterator[OrgEvent]:
         for number in range(self._number(since) + 1, self._number(until) + 1):
-            event = _event(number, self._interval)
+            event = self._event(number)
             if set(event.topics) & set(topics):
-                seen[event.event_id] = event
-        return [deleted for event in seen.values() for deleted in event.deleted]
+                yield event
 
     def earliest(self) -> int:
         """The position before the oldest event that is still retained."""
@@ -126,35 +161,54 @@ class Org:
     def tip(self) -> int:
         """The newest position, events and keepalives taken together."""
         with self._lock:
-            return max(_position(self._number(self.now())), self._told)
+            return self._tip()
 
     def keepalive_position(self) -> int:
         """A position ahead of every event so far, which no event will ever have."""
         with self._lock:
-            self._told = max(_position(self._number(self.now())), self._told) + 1
+            self._told = self._tip() + 1
             return self._told
+
+    def replay_id(self, position: int) -> bytes:
+        """The bytes that name a position in this org."""
+        return opaque_replay_id(position) if self._faults.on("opaque_ids") else replay_id(position)
 
     def position(self, raw: bytes) -> int:
         """The position of a replay id.
 
         Raises:
-            UnknownReplayIdError: this org has never handed it out.
+            UnknownReplayIdError: this org has never handed it out, or no longer knows it.
         """
-        if len(raw) != 10 or raw[8:] != b"\0\0":
+        position = self._position_of(raw)
+        if self._faults.on("strict_retention") and position < self.earliest():
             raise UnknownReplayIdError
-        position = int.from_bytes(raw[:8], "big")
-        if not ROOM <= position <= self._number(self.now()) * ROOM + ROOM:
+        if self.replay_id(position) != raw or not ROOM <= position <= self._number(self.now()) * ROOM + ROOM:
             raise UnknownReplayIdError
         return position
+
+    def _position_of(self, raw: bytes) -> int:
+        if not self._faults.on("opaque_ids"):
+            return int.from_bytes(raw[:8], "big")
+        mask = hashlib.sha256(raw[:4]).digest()
+        return int.from_bytes(bytes(one ^ other for one, other in zip(raw[4:12], mask)), "big")
+
+    def _tip(self) -> int:
+        return max(_position(self._number(self.now())), self._told)
+
+    def _event(self, number: int) -> OrgEvent:
+        rhythm = RARE_RHYTHM if self._faults.on("rare_changes") else RHYTHM
+        second_schema = self._faults.on("schema_change") and number // 3 % 2 == 1
+        return _event(number, self._interval, rhythm, int(self._faults.number("large") or 0), second_schema=second_schema)
 
     def _number(self, at: datetime) -> int:
         """The number of the last event that has happened at ``at``."""
         return (at - EPOCH) // self._interval
 
     def _history(self, number: int, topic: str) -> Iterator[OrgEvent]:
+        rhythm = RARE_RHYTHM if self._faults.on("rare_changes") else RHYTHM
         while number <= self._number(self.now()):
-            if topic in _topics(*RHYTHM[number % len(RHYTHM)][:2]):
-                yield _event(number, self._interval)
+            if topic in _topics(*rhythm[number % len(rhythm)][:2]):
+                yield self._event(number)
             number += 1
 
 
@@ -166,25 +220,27 @@ def _topics(entity: str, change: str) -> tuple[str, ...]:
     return (DELETE_EVENT_TOPIC,) if change == "EVENT" else (f"/data/{entity}ChangeEvent", ALL_CHANGES)
 
 
-@functools.lru_cache(maxsize=100_000)
-def _event(number: int, interval: timedelta) -> OrgEvent:
-    entity, change, most = RHYTHM[number % len(RHYTHM)]
+@functools.lru_cache(maxsize=20_000)
+def _event(number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, *, second_schema: bool) -> OrgEvent:
+    entity, change, most = rhythm[number % len(rhythm)]
     chance = _random("event", number)
     at = EPOCH + number * interval
     milliseconds = (at - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
     event_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
     user = record_id("User", chance.randrange(25))
-    ids = [record_id(entity, number * 100 + place) for place in range(1 if most == 1 else chance.randint(2, most))]
+    ids = [record_id(entity, number * 100 + place) for place in range(1 if most == 1 else chance.randint(2, max(most, 2)))]
+    if change == "WILDCARD":
+        ids = [f"{KEY_PREFIXES[entity]}*"]
+    schema = schemas.of(entity if change != "EVENT" else "", second=second_schema)
     if change == "EVENT":
-        schema = schemas.DELETE_EVENT
         value = {
             "CreatedDate": milliseconds, "CreatedById": user, "Object_Name__c": entity, "Record_Id__c": ids[0],
             "Deleted_By__c": user, "Deleted_Date__c": milliseconds, "Owner_Id__c": record_id("User", chance.randrange(25)),
-            "Record_Name__c": f"{chance.choice(LAST_NAMES)} {number}",
+            "Record_Name__c": f"{chance.choice(LAST_NAMES)} {number}" + "x" * 1024 * kilobytes,
         }  # fmt: skip
     else:
-        schema = schemas.ACCOUNT if entity == "Account" else schemas.CONTACT
         value = _change(entity, change, ids, user, milliseconds, chance)
+    gaps = {"GAP_OVERFLOW": "overflow", "WILDCARD": "wildcard"}
     return OrgEvent(
         position=_position(number),
         event_id=event_id,
@@ -194,17 +250,19 @@ def _event(number: int, interval: timedelta) -> OrgEvent:
         deleted=tuple(
             Deleted(event_id if len(ids) == 1 else f"{event_id}:{one}", entity, one, user, at)
             for one in ids
-            if change in ("EVENT", "DELETE")
+            if change in ("EVENT", "DELETE", "GAP_DELETE", "WILDCARD")
         ),
+        gap=gaps.get(change),
     )
 
 
 def _change(entity: str, change: str, ids: list[str], user: str, milliseconds: int, chance: random.Random) -> dict[str, Any]:
     header = {
-        "entityName": entity, "recordIds": ids, "changeType": change, "changeOrigin": "com/salesforce/api/rest/66.0",
+        "entityName": entity, "recordIds": [] if change == "GAP_OVERFLOW" else ids,
+        "changeType": "DELETE" if change == "WILDCARD" else change, "changeOrigin": "com/salesforce/api/rest/66.0",
         "transactionKey": str(uuid.UUID(int=chance.getrandbits(128))), "sequenceNumber": 1, "commitTimestamp": milliseconds,
         "commitNumber": 12_000_000_000_000 + milliseconds, "commitUser": user, "nulledFields": [], "diffFields": [],
-        "changedFields": ["0x400"] if change == "UPDATE" else [],
+        "changedFields": ["0x400", "4-0x06"] if change == "UPDATE" else [],
     }  # fmt: skip
     body: dict[str, Any] = {"Phone": f"+49 {chance.randrange(10**9)}"} if change == "UPDATE" else {}
     if change in ("CREATE", "UNDELETE"):

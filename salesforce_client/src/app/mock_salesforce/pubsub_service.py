@@ -6,28 +6,26 @@ the message, credit that adds up to at most 100, keepalives that name a position
 
 from __future__ import annotations
 
+import queue
+import random
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
 from ..wire import pubsub_api_pb2 as wire
 from ..wire.pubsub_api_pb2_grpc import PubSubServicer
 from . import schemas
-from .org import TOPICS, Org, UnknownReplayIdError, replay_id
+from .calls import INVALID, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE, Call, Stream
+from .faults import Faults
+from .managed import ManagedSubscription, commit_response
+from .org import TOPICS, Org, OrgEvent, UnknownReplayIdError
 
-MAX_CREDITS = 100
-CODE_PREFIX = "sfdc.platform.eventbus.grpc."
 POLL_SECONDS = 0.02  # how often a stream looks at the org's clock
-CLOSE_WITHOUT_CREDIT_SECONDS = 60
-INVALID, NOT_FOUND, UNAUTHENTICATED = (
-    grpc.StatusCode.INVALID_ARGUMENT,
-    grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.UNAUTHENTICATED,
-)
+PUBLISH_IDLE_SECONDS = 70  # the published proto's number; the error table says 1,800
 
 
 class PubSubService(PubSubServicer):
@@ -36,6 +34,8 @@ class PubSubService(PubSubServicer):
     Args:
         org: the org.
         accepts: whether an access token, instance URL and org id belong together.
+        expire_sessions: ends all sessions.
+        faults: what goes wrong.
         keepalive_seconds: how long a stream with credit stays silent before an empty response.
         batch_size: the most events in one response.
     """
@@ -44,114 +44,267 @@ class PubSubService(PubSubServicer):
         self,
         org: Org,
         accepts: Callable[[str, str, str], bool],
-        keepalive_seconds: float = 1.0,
-        batch_size: int = MAX_CREDITS,
+        expire_sessions: Callable[[], None],
+        faults: Faults,
+        keepalive_seconds: float,
+        batch_size: int,
     ) -> None:
         self._org = org
         self._accepts = accepts
+        self._expire_sessions = expire_sessions
+        self._faults = faults
         self._keepalive_seconds = keepalive_seconds
         self._batch_size = batch_size
+        self._managed = ManagedSubscription(org)
+        self.delivered = 0  # of the org's allocation
+
+    # -- topics and schemas
 
     def GetTopic(self, request: wire.TopicRequest, context: grpc.ServicerContext) -> wire.TopicInfo:
         """A topic of the org."""
-        call = _Call(context)
-        self._authorize(call)
+        call = self._authorized(context)
+        if self._faults.happens("topic_unavailable", request.topic_name):
+            call.fail(UNAVAILABLE, "topic.api.unavailable", "The topic information is temporarily unavailable.")
         self._require_topic(call, request.topic_name)
         return wire.TopicInfo(
             topic_name=request.topic_name,
             tenant_guid=self._org.org_id,
             can_publish=request.topic_name.startswith("/event/"),
-            can_subscribe=True,
+            can_subscribe=not self._faults.on("deny_topic", request.topic_name),
             schema_id=TOPICS[request.topic_name],
             rpc_id=call.rpc_id,
         )
 
     def GetSchema(self, request: wire.SchemaRequest, context: grpc.ServicerContext) -> wire.SchemaInfo:
         """A schema by its id."""
-        call = _Call(context)
-        self._authorize(call)
+        call = self._authorized(context)
         if not request.schema_id:
             call.fail(INVALID, "schema.validation.failed", "Schema validation failed. The schema ID can't be blank.")
+        if self._faults.happens("schema_unavailable"):
+            call.fail(UNAVAILABLE, "schema.api.unavailable", "The schema is temporarily unavailable.")
         schema = schemas.BY_ID.get(request.schema_id)
-        if schema is None:
+        if schema is None or self._faults.on("schema_missing"):
             call.fail(NOT_FOUND, "", f"The schema {request.schema_id} was not found.")
         return wire.SchemaInfo(schema_json=schema, schema_id=request.schema_id, rpc_id=call.rpc_id)
+
+    # -- subscribing
 
     def Subscribe(
         self, request_iterator: Iterator[wire.FetchRequest], context: grpc.ServicerContext
     ) -> Iterator[wire.FetchResponse]:
         """Events of one topic, as long as there is credit."""
-        call = _Call(context)
-        self._authorize(call)
+        call = self._authorized(context)
         first = next(request_iterator, None)
         if first is None:
             return
         self._require_topic(call, first.topic_name)
-        stream = _Stream(call, first, self._start(call, first))
-        threading.Thread(target=stream.read_requests, args=(request_iterator,), daemon=True).start()
-        yield from self._serve(stream)
+        stream = Stream(call, first.topic_name, self._start(call, first))
+        stream.take(first)
+        threading.Thread(target=stream.read, args=(request_iterator,), daemon=True).start()
+        if first.replay_preset == wire.LATEST and self._faults.on("latest_immediate", stream.topic):
+            stream.empty_responses_due = 1
+        for events in self._responses(stream):
+            pending = stream.use_up(len(events))
+            yield wire.FetchResponse(
+                events=[self._consumer_event(event, stream) for event in events],
+                latest_replay_id=self._org.replay_id(stream.told),
+                rpc_id=call.rpc_id,
+                pending_num_requested=pending,
+            )
 
-    def _start(self, call: _Call, first: wire.FetchRequest) -> int:
+    def _start(self, call: Call, first: wire.FetchRequest) -> int:
         if first.replay_preset == wire.LATEST:
             return self._org.tip()
         if first.replay_preset == wire.EARLIEST:
             return self._org.earliest()
         if not first.replay_id:
-            call.fail(INVALID, "subscription.fetch.replayid.validation.failed", "A replay ID is required with the CUSTOM preset.")
+            code = "subscription.fetch.replayid.validation.failed"
+            call.fail(INVALID, code, "A replay ID is required with the CUSTOM preset.")
         try:
-            return self._org.position(first.replay_id)
+            position = self._org.position(first.replay_id)
         except UnknownReplayIdError:
+            position = None
+        if position is None or self._faults.happens("reject_replay_id", first.topic_name):
             call.fail(
                 INVALID,
                 "subscription.fetch.replayid.corrupted",
                 "The Replay ID validation failed. Ensure that the replay_id field value in FetchRequest is valid and refers to "
                 "an event that is within the retention window.",
             )
+        return position
 
-    def _serve(self, stream: _Stream) -> Iterator[wire.FetchResponse]:
+    def _responses(self, stream: Stream) -> Iterator[list[OrgEvent]]:
+        """What to send and when: events as credit allows, or none for a keepalive; ``stream.told`` is the position to name."""
+        faults, topic = self._faults, stream.topic
+        keepalive = faults.number("keepalive", topic) or self._keepalive_seconds
+        patience = faults.number("close_without_credit", topic) or 60
+        quiet_until = time.monotonic() + (faults.number("delay_first", topic) or 0)
+        stream.empty_responses_due = int(faults.number("empty_first", topic) or stream.empty_responses_due)
         last_response = time.monotonic()
-        while stream.open():
-            stream.raise_refusal()
-            credit = stream.credit
-            events = self._org.events(stream.topic, stream.position, min(credit, self._batch_size)) if credit else []
-            silent_for = time.monotonic() - last_response
+        while stream.is_open():
+            stream.fail_if_refused()
+            now = time.monotonic()
+            if faults.on("silent", topic) or now < quiet_until:
+                stream.wait(POLL_SECONDS)
+                continue
+            self._break(stream)
+            events = self._next_events(stream) if stream.credit and not stream.empty_responses_due else []
             if events:
-                stream.position = events[-1].position
-            elif credit and silent_for >= self._keepalive_seconds:
-                stream.position = self._org.keepalive_position()
-            elif not credit and silent_for >= CLOSE_WITHOUT_CREDIT_SECONDS:
+                stream.position = stream.told = events[-1].position
+                stream.sent += len(events)
+                self.delivered += len(events)
+                quiet_until = now + (faults.number("trickle", topic) or 0)
+            elif stream.empty_responses_due:
+                stream.empty_responses_due -= 1
+                stream.told = self._org.keepalive_position()
+            elif stream.credit and now - last_response >= keepalive:
+                stream.position = stream.told = self._org.keepalive_position()
+            elif not stream.credit and now - last_response >= patience:
                 return
             else:
                 stream.wait(POLL_SECONDS)
                 continue
             last_response = time.monotonic()
-            yield wire.FetchResponse(
-                events=[
-                    wire.ConsumerEvent(
-                        event=wire.ProducerEvent(id=event.event_id, schema_id=event.schema_id, payload=event.payload),
-                        replay_id=event.replay_id,
-                    )
-                    for event in events
-                ],
-                latest_replay_id=replay_id(stream.position),
-                rpc_id=stream.call.rpc_id,
-                pending_num_requested=stream.use_up(len(events)),
-            )
+            yield events
 
-    def _authorize(self, call: _Call) -> None:
+    def _next_events(self, stream: Stream) -> list[OrgEvent]:
+        limit = min(stream.credit, self._batch_size)
+        if self._faults.on("odd_batches", stream.topic):
+            limit = random.randint(1, limit)
+        if self._faults.on("trickle", stream.topic):
+            limit = 1
+        for name in ("drop_stream", "end_stream", "expire_session", "revoke_session"):
+            after = self._faults.number(name, stream.topic)
+            if after is not None and stream.sent < after:
+                limit = min(limit, int(after) - stream.sent)
+        return self._org.events(stream.topic, stream.position, limit)
+
+    def _break(self, stream: Stream) -> None:
+        """End the stream, or the session, if a fault says so by now."""
+        faults, topic, sent = self._faults, stream.topic, stream.sent
+        if sent >= (faults.number("drop_stream", topic) or float("inf")):
+            stream.call.fail(UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR")
+        if sent >= (faults.number("end_stream", topic) or float("inf")):
+            stream.close()
+        if status := faults.value("status", topic):
+            stream.call.fail(grpc.StatusCode[status], "", "Something undocumented.")
+        if self.delivered >= (faults.number("delivery_limit", topic) or float("inf")):
+            message = "You have exceeded the event delivery limit for your org."
+            stream.call.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, "subscription.limit.exceeded", message)
+        if error := faults.value("error", topic):
+            code, after, times = (error.split(":") + ["0", "always"])[:3] if ":" in error else (error, "0", "always")
+            if sent >= int(after or 0) and faults.happens(
+                "error", topic, times=float("inf") if times == "always" else float(times)
+            ):
+                stream.call.fail(STATUS_OF.get(code, INVALID), code, f"As asked for: {code}.")
+        for name in ("expire_session", "revoke_session"):
+            if sent >= (faults.number(name, topic) or float("inf")) and faults.happens(name, topic, times=1):
+                self._expire_sessions()
+                if name == "expire_session":
+                    stream.call.fail(UNAUTHENTICATED, "service.auth.error", "An authentication exception occurred.")
+
+    def _consumer_event(self, event: OrgEvent, stream: Stream) -> wire.ConsumerEvent:
+        payload = event.payload
+        every = self._faults.number("corrupt", stream.topic)
+        if every and event.position // 1_000_000 % int(every) == 0:
+            payload = payload[: len(payload) // 2]
+        if self._faults.on("garbage", stream.topic):
+            payload = random.Random(event.position).randbytes(len(payload))
+        produced = wire.ProducerEvent(id=event.event_id, schema_id=event.schema_id, payload=payload)
+        return wire.ConsumerEvent(event=produced, replay_id=self._org.replay_id(event.position))
+
+    # -- publishing
+
+    def Publish(self, request: wire.PublishRequest, context: grpc.ServicerContext) -> wire.PublishResponse:
+        """Put events on the bus."""
+        return self._published(self._authorized(context), request)
+
+    def PublishStream(
+        self, request_iterator: Iterator[wire.PublishRequest], context: grpc.ServicerContext
+    ) -> Iterator[wire.PublishResponse]:
+        """Likewise, request by request, until the client has had nothing to publish for too long."""
+        call = self._authorized(context)
+        requests: queue.SimpleQueue[wire.PublishRequest | None] = queue.SimpleQueue()
+
+        def read() -> None:
+            try:
+                for request in request_iterator:
+                    requests.put(request)
+            except Exception:  # noqa: BLE001, S110  (gRPC raises a bare Exception here when the client is gone)
+                pass
+            requests.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        while True:
+            try:
+                request = requests.get(timeout=PUBLISH_IDLE_SECONDS)
+            except queue.Empty:
+                call.fail(INVALID, "publish.stream.sweeper.timeout", "No publish request came for too long.")
+            if request is None:
+                return
+            yield self._published(call, request)
+
+    def _published(self, call: Call, request: wire.PublishRequest) -> wire.PublishResponse:
+        if not request.topic_name:
+            call.fail(INVALID, "publish.topic.validation.empty", "The topic name can't be blank.")
+        self._require_topic(call, request.topic_name)
+        if not request.events:
+            call.fail(INVALID, "publish.event.count.invalid", "The publish request holds no events.")
+        results = []
+        for event in request.events:
+            event_id = event.id or str(uuid.uuid4())
+            if event.schema_id != TOPICS[request.topic_name]:
+                error = wire.Error(code=wire.PUBLISH, msg="The schema ID does not belong to the topic.")
+                results.append(wire.PublishResult(error=error, correlation_key=event_id))
+                continue
+            published = self._org.publish(request.topic_name, event_id, event.schema_id, event.payload)
+            results.append(wire.PublishResult(replay_id=self._org.replay_id(published.position), correlation_key=event_id))
+        return wire.PublishResponse(results=results, schema_id=TOPICS[request.topic_name], rpc_id=call.rpc_id)
+
+    # -- managed subscriptions
+
+    def ManagedSubscribe(
+        self, request_iterator: Iterator[wire.ManagedFetchRequest], context: grpc.ServicerContext
+    ) -> Iterator[wire.ManagedFetchResponse]:
+        """Like Subscribe, with the cursor kept here; one client at a time."""
+        call = self._authorized(context)
+        first = next(request_iterator, None)
+        if first is None:
+            return
+        self._managed.check_first(call, first)
+        with self._managed.occupied(call):
+            stream = Stream(call, self._managed.topic, self._managed.position)
+            stream.take(first)
+            commits: queue.SimpleQueue[wire.CommitReplayRequest] = queue.SimpleQueue()
+            threading.Thread(target=stream.read, args=(request_iterator, commits.put), daemon=True).start()
+            for events in self._responses(stream):
+                response = wire.ManagedFetchResponse(
+                    events=[self._consumer_event(event, stream) for event in events],
+                    latest_replay_id=self._org.replay_id(stream.told),
+                    rpc_id=call.rpc_id,
+                    pending_num_requested=stream.use_up(len(events)),
+                )
+                while not commits.empty():
+                    response.commit_response.CopyFrom(commit_response(self._managed, commits.get(), stream.position))
+                yield response
+
+    # -- at the door
+
+    def _authorized(self, context: grpc.ServicerContext) -> Call:
+        call = Call(context)
         given = [call.header(name) for name in ("accesstoken", "instanceurl", "tenantid")]
         if not all(given):
-            call.fail(
-                UNAUTHENTICATED, "service.auth.headers.invalid", "Provide the accesstoken, instanceurl and tenantid headers."
-            )
-        if not self._accepts(*given):
+            code = "service.auth.headers.invalid"
+            call.fail(UNAUTHENTICATED, code, "Provide the accesstoken, instanceurl and tenantid headers.")
+        if not self._accepts(*given) or self._faults.on("refuse_session"):
             call.fail(
                 UNAUTHENTICATED,
                 "service.auth.error",
                 "An authentication exception occurred. Provide valid authentication via metadata headers.",
             )
+        return call
 
-    def _require_topic(self, call: _Call, topic: str) -> None:
+    def _require_topic(self, call: Call, topic: str) -> None:
         if not topic:
             call.fail(INVALID, "topic.validation.empty", "The topic name can't be blank.")
         if topic not in TOPICS:
@@ -163,67 +316,14 @@ class PubSubService(PubSubServicer):
             )
 
 
-class _Call:
-    """One RPC: its id, its headers, and the way it fails."""
-
-    def __init__(self, context: grpc.ServicerContext) -> None:
-        self.context = context
-        self.rpc_id = str(uuid.uuid4())
-        self._headers = {str(key): str(value) for key, value in context.invocation_metadata()}
-
-    def header(self, name: str) -> str:
-        return str(self._headers.get(name, ""))
-
-    def fail(self, status: grpc.StatusCode, code: str, message: str) -> NoReturn:
-        if code:
-            self.context.set_trailing_metadata((("error-code", CODE_PREFIX + code),))
-        self.context.abort(status, f"{message} rpcId: {self.rpc_id}")
-        raise AssertionError("abort raises")
-
-
-class _Stream:
-    """A subscription's state: how far it has got and how much credit is left. Requests arrive on a thread of their own."""
-
-    def __init__(self, call: _Call, first: wire.FetchRequest, position: int) -> None:
-        self.call = call
-        self.topic = first.topic_name
-        self.position = position
-        self.credit = 0
-        self._refusal: tuple[str, str] | None = None
-        self._changed = threading.Condition()
-        self._take(first)
-
-    def read_requests(self, requests: Iterator[wire.FetchRequest]) -> None:
-        try:
-            for request in requests:
-                self._take(request)
-        except Exception:  # noqa: BLE001, S110  (gRPC raises a bare Exception here when the client is gone)
-            pass
-
-    def _take(self, request: wire.FetchRequest) -> None:
-        with self._changed:
-            if request.num_requested <= 0:
-                self._refusal = (
-                    "subscription.fetch.requested.events.invalid",
-                    "The requested number of events in a fetch request must be greater than zero.",
-                )
-            elif request.topic_name not in ("", self.topic):
-                self._refusal = ("subscription.fetch.topic.mismatch", "The topic name can't change within a stream.")
-            self.credit = min(self.credit + request.num_requested, MAX_CREDITS)
-            self._changed.notify_all()
-
-    def open(self) -> bool:
-        return bool(self.call.context.is_active())
-
-    def raise_refusal(self) -> None:
-        if self._refusal:
-            self.call.fail(INVALID, *self._refusal)
-
-    def use_up(self, events: int) -> int:
-        with self._changed:
-            self.credit -= events
-            return self.credit
-
-    def wait(self, seconds: float) -> Any:
-        with self._changed:
-            return self._changed.wait(seconds)
+# Statuses of codes that may be asked for by name; those that Salesforce does not document are assumed.
+STATUS_OF: dict[str, Any] = {
+    "service.unavailable": UNAVAILABLE,
+    "service.protection.triggered": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "service.auth.error": UNAUTHENTICATED,
+    "concurrent.client.limit.exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "subscription.limit.exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "subscription.internal.error": grpc.StatusCode.INTERNAL,
+    "subscription.topic.cannot.subscribe": grpc.StatusCode.PERMISSION_DENIED,
+    "topic.not.found": NOT_FOUND,
+}

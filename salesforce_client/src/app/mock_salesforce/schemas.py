@@ -90,10 +90,19 @@ def schema_id(schema_json: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(schema_json.encode()).digest()[:16]).decode().rstrip("=")
 
 
-DELETE_EVENT = _platform_event(
-    "Delete_Event__e",
-    ("Object_Name__c", "Record_Id__c", "Deleted_By__c", "Deleted_Date__c", "Owner_Id__c", "Record_Name__c"),
-)
+DELETE_EVENT_FIELDS = ("Object_Name__c", "Record_Id__c", "Deleted_By__c", "Deleted_Date__c", "Owner_Id__c", "Record_Name__c")
+DELETE_EVENT = _platform_event("Delete_Event__e", DELETE_EVENT_FIELDS)
 ACCOUNT = _change_event("Account", ACCOUNT_FIELDS)
 CONTACT = _change_event("Contact", CONTACT_FIELDS)
-BY_ID = {schema_id(schema): schema for schema in (DELETE_EVENT, ACCOUNT, CONTACT)}
+SECOND_VERSIONS = {  # an admin has added a field
+    DELETE_EVENT: _platform_event("Delete_Event__e", ("Reason__c", *DELETE_EVENT_FIELDS)),
+    ACCOUNT: _change_event("Account", f"Added__c:string {ACCOUNT_FIELDS}"),
+    CONTACT: _change_event("Contact", f"Added__c:string {CONTACT_FIELDS}"),
+}
+BY_ID = {schema_id(schema): schema for pair in SECOND_VERSIONS.items() for schema in pair}
+
+
+def of(entity: str, *, second: bool = False) -> str:
+    """The schema of an object's change events, or of the platform event; in its second version if so wanted."""
+    schema = {"Account": ACCOUNT, "Contact": CONTACT}.get(entity, DELETE_EVENT)
+    return SECOND_VERSIONS[schema] if second else schema

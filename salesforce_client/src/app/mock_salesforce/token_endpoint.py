@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from .faults import Faults
+
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LONGEST_SECONDS = 300
 INSTANCE_URL = "https://delete-tracker-mock.my.salesforce.com"
@@ -30,6 +32,7 @@ class TokenEndpoint:
         org_id: 18 characters.
         user_id: 18 characters, of the user that logs in.
         client_id, username, audiences, public_key: what an assertion must say and be signed with.
+        faults: ``login_unavailable`` is this endpoint's.
         tls: serve https with this context.
     """
 
@@ -41,8 +44,10 @@ class TokenEndpoint:
         username: str,
         audiences: tuple[str, ...],
         public_key: RSAPublicKey,
+        faults: Faults,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._faults = faults
         self._org_id = org_id
         self._user_id = user_id
         self._client_id = client_id
@@ -71,6 +76,10 @@ class TokenEndpoint:
     def expire_tokens(self) -> None:
         """End every session."""
         self._tokens.clear()
+
+    def is_down(self) -> bool:
+        """Whether this request finds nobody at home."""
+        return self._faults.happens("login_unavailable")
 
     def answer(self, form: dict[str, list[str]]) -> dict[str, str]:
         """The token response to a form.
@@ -115,6 +124,8 @@ class TokenEndpoint:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode("utf-8", "replace"))
+                if endpoint.is_down():
+                    return self._send(503, {"error": "unavailable", "error_description": "try again"})
                 if self.path != "/services/oauth2/token":
                     return self._send(404, {"error": "not_found", "error_description": self.path})
                 try:
