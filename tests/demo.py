@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import sys
 import time
@@ -36,10 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Watch deletes travel from a mock Salesforce into delete_tracker.")
     parser.add_argument("--keep", action="store_true", help="leave the emulators up on fixed ports until Ctrl-C")
     keep = parser.parse_args().keep
-    python = environments.dev()
-    if Path(sys.prefix) != python.parent.parent:  # go on in the environment that has the apps' packages
-        environments.azurite(), environments.fakesnow()
-        os.execv(python, [str(python), *sys.argv])
+    environments.go_on_in_dev()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.suppress(KeyboardInterrupt):
         return demonstrate(keep=keep)

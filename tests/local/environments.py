@@ -31,6 +31,15 @@ def dev() -> Path:
     return _environment("dev", Path(sys.executable), LOCKS / "dev.txt")
 
 
+def go_on_in_dev() -> None:
+    """Replace this process by the same command in the development environment, unless it runs there already."""
+    python = dev()
+    if Path(sys.prefix) != python.parent.parent:
+        azurite()
+        fakesnow()
+        os.execv(python, [str(python), *sys.argv])
+
+
 def fakesnow() -> Path:
     """Python of fakesnow's environment, which must not share the apps' connector."""
     return _environment("fakesnow", find_python("3.11", "3.12", "3.13"), LOCKS / "fakesnow.txt")

@@ -6,6 +6,7 @@ follow from n: any process on any machine tells the same history, so that cursor
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import io
@@ -101,7 +102,8 @@ class Org:
     Args:
         interval_seconds: between two events of the history.
         now: the clock; the machine's own by default. May be replaced at any time.
-        faults: ``opaque_ids``, ``strict_retention``, ``rare_changes``, ``schema_change`` and ``large`` are the org's.
+        faults: ``opaque_ids``, ``strict_retention``, ``rare_changes``, ``schema_change``, ``duplicate`` and ``large`` are the
+            org's.
     """
 
     def __init__(
@@ -138,10 +140,10 @@ class Org:
         """Every delete that happened after ``since`` and up to ``until`` and shows on one of ``topics``, each once."""
         return [deleted for event in self._between(topics, since, until) for deleted in event.deleted]
 
-    def gaps(self, topics: Sequence[str], since: datetime, until: datetime) -> list[tuple[str, str]]:
-        """Topic and reason of every gap that the org's own events told of in that time, once for each topic."""
+    def gaps(self, topics: Sequence[str], since: datetime, until: datetime) -> list[tuple[str, str, str]]:
+        """Topic, event id and reason of every gap that the org's own events told of in that time, once for each topic."""
         return [
-            (topic, event.gap)
+            (topic, event.event_id, event.gap)
             for event in self._between(topics, since, until)
             if event.gap
             for topic in event.topics
@@ -206,9 +208,13 @@ class Org:
 
     def _history(self, number: int, topic: str) -> Iterator[OrgEvent]:
         rhythm = RARE_RHYTHM if self._faults.on("rare_changes") else RHYTHM
+        every = int(self._faults.number("duplicate", topic) or 0)
         while number <= self._number(self.now()):
             if topic in _topics(*rhythm[number % len(rhythm)][:2]):
-                yield self._event(number)
+                event = self._event(number)
+                yield event
+                if every and number % every == 0:
+                    yield dataclasses.replace(event, position=event.position + 1)
             number += 1
 
 

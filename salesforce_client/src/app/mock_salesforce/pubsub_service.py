@@ -25,6 +25,7 @@ from .managed import ManagedSubscription, commit_response
 from .org import TOPICS, Org, OrgEvent, UnknownReplayIdError
 
 POLL_SECONDS = 0.02  # how often a stream looks at the org's clock
+NEVER = float("inf")
 PUBLISH_IDLE_SECONDS = 70  # the published proto's number; the error table says 1,800
 
 
@@ -148,6 +149,8 @@ class PubSubService(PubSubServicer):
                 stream.wait(POLL_SECONDS)
                 continue
             self._break(stream)
+            if not stream.is_open():
+                return
             events = self._next_events(stream) if stream.credit and not stream.empty_responses_due else []
             if events:
                 stream.position = stream.told = events[-1].position
@@ -182,26 +185,34 @@ class PubSubService(PubSubServicer):
     def _break(self, stream: Stream) -> None:
         """End the stream, or the session, if a fault says so by now."""
         faults, topic, sent = self._faults, stream.topic, stream.sent
-        if sent >= (faults.number("drop_stream", topic) or float("inf")):
-            stream.call.fail(UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR")
-        if sent >= (faults.number("end_stream", topic) or float("inf")):
+        if sent >= (faults.number("end_stream", topic) or NEVER):
             stream.close()
+        if sent >= (faults.number("drop_stream", topic) or NEVER):
+            stream.call.fail(UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR")
         if status := faults.value("status", topic):
             stream.call.fail(grpc.StatusCode[status], "", "Something undocumented.")
-        if self.delivered >= (faults.number("delivery_limit", topic) or float("inf")):
+        if self.delivered >= (faults.number("delivery_limit", topic) or NEVER):
             message = "You have exceeded the event delivery limit for your org."
             stream.call.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, "subscription.limit.exceeded", message)
-        if error := faults.value("error", topic):
-            code, after, times = (error.split(":") + ["0", "always"])[:3] if ":" in error else (error, "0", "always")
-            if sent >= int(after or 0) and faults.happens(
-                "error", topic, times=float("inf") if times == "always" else float(times)
-            ):
-                stream.call.fail(STATUS_OF.get(code, INVALID), code, f"As asked for: {code}.")
+        self._end_sessions(stream)
+        self._fail_as_asked(stream)
+
+    def _end_sessions(self, stream: Stream) -> None:
         for name in ("expire_session", "revoke_session"):
-            if sent >= (faults.number(name, topic) or float("inf")) and faults.happens(name, topic, times=1):
+            due = stream.sent >= (self._faults.number(name, stream.topic) or NEVER)
+            if due and self._faults.happens(name, stream.topic, times=1):
                 self._expire_sessions()
                 if name == "expire_session":
                     stream.call.fail(UNAUTHENTICATED, "service.auth.error", "An authentication exception occurred.")
+
+    def _fail_as_asked(self, stream: Stream) -> None:
+        error = self._faults.value("error", stream.topic)
+        if error is None:
+            return
+        code, after, times = (error.split(":") + ["0", "always"][error.count(":") :])[:3]
+        limit = NEVER if times == "always" else float(times)
+        if stream.sent >= int(after) and self._faults.happens("error", stream.topic, times=limit):
+            stream.call.fail(STATUS_OF.get(code, INVALID), code, f"As asked for: {code}.")
 
     def _consumer_event(self, event: OrgEvent, stream: Stream) -> wire.ConsumerEvent:
         payload = event.payload

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""The promise under fire: ``python3 tests/marathon.py --minutes 30 --seed 7``.
+
+Polls and sweeps, one at a time or several at once, against a Salesforce and a Blob Storage that misbehave at random, and most
+of them killed at a random moment. In the end every fault is switched off, one clean poll and sweep follow, and ``delete_tracker``, its gaps
+and its rejects are held against what the org published. The seed decides what is tried; when it strikes depends on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+from local import environments  # noqa: E402  (found through the line above)
+
+START = datetime(2026, 3, 1, tzinfo=timezone.utc)
+INTERVAL_SECONDS = 600
+TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
+ALWAYS = "rare_changes,opaque_ids,keepalive=0.3"
+FAULTS = (
+    "drop_stream=7", "drop_stream=40", "end_stream=25", "expire_session=20", "revoke_session=10",
+    "error=subscription.internal.error:30:2", "error=service.unavailable:5:1", "delivery_limit=50", "odd_batches", "empty_first=2", "delay_first=0.5", "duplicate=3",
+    "schema_change", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
+    "garbage@/event/Delete_Event__e", "silent@/data/AccountChangeEvent", "deny_topic@/data/ChangeEvents", "latest_immediate",
+)  # fmt: skip
+# Without constraints, as Snowflake does not enforce them: a doubled row shows as one instead of as an error.
+TABLE = """
+    CREATE TABLE delete_tracker (id INTEGER AUTOINCREMENT, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255),
+    record_id VARCHAR(255), deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT,
+    ingested_at TIMESTAMP_NTZ)"""
+
+
+@dataclass
+class Outcome:
+    """What a marathon came to."""
+
+    seed: int
+    counts: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        figures = ", ".join(f"{count} {what}" for what, count in self.counts.items())
+        verdict = "nothing lost, nothing doubled" if not self.problems else "; ".join(self.problems)
+        return f"seed {self.seed}: {figures}: {verdict}"
+
+
+class Marathon:
+    """One marathon on emulators of its own."""
+
+    def __init__(self, seed: int, settings: Mapping[str, str], blob: Any) -> None:
+        self.outcome = Outcome(seed)
+        self._chance = random.Random(seed)
+        self._settings = {**settings, "MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": str(INTERVAL_SECONDS), "IDLE_SECONDS": "0.8"}
+        self._blob = blob
+        self._now = START
+        self._trouble = 0.0
+        blob.before = self._disturb
+
+    def run(self, seconds: float) -> Outcome:
+        """Disturb for so long, then put everything in order and compare."""
+        self._set_in_order()  # from here on each topic has a cursor, so that nothing falls out of the 72 hours unseen
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._round()
+        self._trouble = 0
+        self._set_in_order()
+        self._compare()
+        return self.outcome
+
+    def _round(self) -> None:
+        chance = self._chance
+        self._now += timedelta(hours=chance.choice((0, 0, 1, 2, 5, chance.uniform(5, 40))))
+        self._trouble = chance.choice((0, 0, 0.05, 0.2))
+        faults = ",".join([ALWAYS, *chance.sample(FAULTS, chance.choice((0, 1, 1, 2)))])
+        small_file = {"MAX_FILE_ROWS": chance.choice(("40", "250000"))}
+        polls = [self._start_poll({"MOCK_FAULTS": faults, **small_file}) for _ in range(chance.choice((0, 1, 1, 1, 2)))]
+        sweeps = [self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))})] if chance.random() < 0.5 else []
+        self._let_run(polls + sweeps)
+
+    def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
+        """Wait for all of them, and kill some on the way."""
+        from local import apps
+
+        for process in running:
+            if self._chance.random() < 0.85:
+                time.sleep(self._chance.uniform(0.2, 2.2))
+                if process.poll() is None:
+                    process.kill()
+                    self.outcome.counts["killed"] += 1
+        for process in running:
+            ended = apps.finish(process, timeout=120)
+            if ended.returncode not in (0, 1, -9) or "unexpected failure" in ended.log:
+                self.outcome.problems.append(f"a run ended with {ended.returncode}:\n{ended.log[-3000:]}")
+            self.outcome.counts["failed as it should" if ended.returncode == 1 else "ended"] += ended.returncode != -9
+
+    def _start_poll(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
+        from local import apps
+
+        self.outcome.counts["polls"] += 1
+        moment = {"MOCK_NOW": self._now.isoformat(), "MAX_RUN_SECONDS": "25"}
+        return apps.start("salesforce_client", "TimerPoller", {**self._settings, **moment, **changes})
+
+    def _start_sweep(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
+        from local import apps
+
+        self.outcome.counts["sweeps"] += 1
+        return apps.start("delete_sync", "SnowflakePusher", {**self._settings, **changes})
+
+    def _disturb(self, _: Any) -> tuple[int, bytes] | None:
+        """Blob Storage fails, or takes its time, for a share of the requests."""
+        if random.random() < self._trouble:
+            self.outcome.counts["storage faults"] += 1
+            time.sleep(random.choice((0, 0, 1.5)))
+            return random.choice((500, 503)), b""
+        return None
+
+    def _set_in_order(self) -> None:
+        from local import apps
+
+        for _ in range(2):
+            polled = apps.finish(self._start_poll({"MOCK_FAULTS": ALWAYS, "MAX_RUN_SECONDS": "480"}))
+            swept = apps.finish(self._start_sweep({}))
+        for ended in (polled, swept):
+            if not ended.succeeded:
+                self.outcome.problems.append(f"the last run failed:\n{ended.log[-3000:]}")
+
+    def _compare(self) -> None:
+        from local import truth, warehouse
+
+        from salesforce_client.src.app.deletes import identity
+        from salesforce_client.src.app.mock_salesforce.faults import Faults
+        from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
+
+        org = Org(INTERVAL_SECONDS, lambda: self._now, Faults(ALWAYS))
+        since = START - RETENTION
+        with warehouse.connect(self._settings) as connection:
+            difference = truth.difference(connection, org, TOPICS, since, self._now)
+            rejected = set(warehouse.query(connection, "SELECT topic, event_id FROM delete_tracker_rejects")[1])
+            gaps = [row[0] for row in warehouse.query(connection, "SELECT gap_id FROM delete_tracker_gaps")[1]]
+        rejected_events = {event_id for _, event_id in rejected}
+        lost = [key for key in difference.missing if key[0].partition(":")[0] not in rejected_events]
+        told = {
+            identity(org.org_id, topic, event_id, reason): (topic, event_id)
+            for topic, event_id, reason in org.gaps(TOPICS, since, self._now)
+        }
+        unrecorded = [event for gap_id, event in told.items() if gap_id not in gaps and event not in rejected]
+        self.outcome.counts.update(
+            {
+                "published": difference.published,
+                "in the table": difference.found,
+                "only as rejects": len(difference.missing) - len(lost),
+                "gaps": len(gaps),
+                "lost": len(lost),
+                "doubled": len(difference.twice),
+            }
+        )
+        if lost or difference.twice or difference.unknown:
+            self.outcome.problems.append(f"lost {lost[:5]}, twice {difference.twice[:5]}, unknown {difference.unknown[:5]}")
+        if unrecorded or set(gaps) - set(told) or len(gaps) != len(set(gaps)):
+            self.outcome.problems.append(
+                f"gaps: {len(unrecorded)} not on record, {len(set(gaps) - set(told))} unknown, {len(gaps)} rows"
+            )
+
+
+def run(minutes: float, seed: int) -> Outcome:
+    """One marathon from empty stores."""
+    from local import emulators, proxy, warehouse
+
+    with emulators.azurite() as azurite, emulators.fakesnow() as snowflake, proxy.proxy(azurite.port) as blob:
+        settings = {**snowflake.settings, "EVENTS_STORAGE": emulators.connection_string(blob.port)}
+        with warehouse.connect(settings) as connection:
+            warehouse.query(connection, TABLE)
+        return Marathon(seed, settings, blob).run(minutes * 60)
+
+
+def main() -> int:
+    """From the command line."""
+    parser = argparse.ArgumentParser(description="Run collector and sync under random faults and SIGKILLs, then compare.")
+    parser.add_argument("--minutes", type=float, default=1, help="how long each seed runs (1)")
+    parser.add_argument("--seed", type=int, action="append", help="repeatable; random by default")
+    options = parser.parse_args()
+    environments.go_on_in_dev()
+    outcomes = [run(options.minutes, seed) for seed in options.seed or [random.randrange(1_000_000)]]
+    for outcome in outcomes:
+        print(outcome, flush=True)
+    return any(outcome.problems for outcome in outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
