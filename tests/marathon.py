@@ -2,8 +2,9 @@
 """The promise under fire: ``python3 tests/marathon.py --minutes 30 --seed 7``.
 
 Polls and sweeps, one at a time or several at once, against a Salesforce and a Blob Storage that misbehave at random, and most
-of them killed at a random moment. In the end every fault is switched off, one clean poll and sweep follow, and ``delete_tracker``, its gaps
-and its rejects are held against what the org published. The seed decides what is tried; when it strikes depends on the machine.
+of them killed at a random moment. In the end every fault is switched off, clean polls and sweeps follow, and ``delete_tracker``,
+its gaps and its rejects are held against what the org published. The seed decides what is tried; when it strikes depends on the
+machine.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ INTERVAL_SECONDS = 600
 TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
 ALWAYS = "rare_changes,opaque_ids,keepalive=0.3"
 FAULTS = (
-    "drop_stream=7", "drop_stream=40", "end_stream=25", "expire_session=20", "revoke_session=10",
-    "error=subscription.internal.error:30:2", "error=service.unavailable:5:1", "delivery_limit=50", "odd_batches", "empty_first=2", "delay_first=0.5", "duplicate=3",
-    "schema_change", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
+    "drop_stream=7", "drop_stream=40", "end_stream=25", "expire_session=20", "revoke_session=10", "delivery_limit=50",
+    "error=subscription.internal.error:30:2", "error=service.unavailable:5:1", "odd_batches", "empty_first=2", "delay_first=0.5",
+    "duplicate=3", "schema_change", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
     "garbage@/event/Delete_Event__e", "silent@/data/AccountChangeEvent", "deny_topic@/data/ChangeEvents", "latest_immediate",
 )  # fmt: skip
 # Without constraints, as Snowflake does not enforce them: a doubled row shows as one instead of as an error.
@@ -190,10 +191,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, action="append", help="repeatable; random by default")
     options = parser.parse_args()
     environments.go_on_in_dev()
-    outcomes = [run(options.minutes, seed) for seed in options.seed or [random.randrange(1_000_000)]]
-    for outcome in outcomes:
+    failed = False
+    for seed in options.seed or [random.randrange(1_000_000)]:
+        outcome = run(options.minutes, seed)
         print(outcome, flush=True)
-    return any(outcome.problems for outcome in outcomes)
+        failed = failed or bool(outcome.problems)
+    return failed
 
 
 if __name__ == "__main__":

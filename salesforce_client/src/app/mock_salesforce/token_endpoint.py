@@ -48,13 +48,14 @@ class TokenEndpoint:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._faults = faults
-        self._org_id = org_id
+        self.org_id = org_id
         self._user_id = user_id
         self._client_id = client_id
         self._username = username
         self._audiences = audiences
         self._public_key = public_key
         self._tokens: set[str] = set()
+        self.issued: list[str] = []  # every access token ever
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         if tls:
@@ -71,7 +72,7 @@ class TokenEndpoint:
 
     def accepts(self, access_token: str, instance_url: str, org_id: str) -> bool:
         """Whether the three headers of a Pub/Sub call belong to a session of this org."""
-        return access_token in self._tokens and instance_url == INSTANCE_URL and org_id in (self._org_id, self._org_id[:15])
+        return access_token in self._tokens and instance_url == INSTANCE_URL and org_id in (self.org_id, self.org_id[:15])
 
     def expire_tokens(self) -> None:
         """End every session."""
@@ -90,13 +91,14 @@ class TokenEndpoint:
         if form.get("grant_type") != [GRANT_TYPE]:
             raise RefusedError("unsupported_grant_type", "grant type not supported")
         self._verify(form.get("assertion", [""])[0])
-        token = f"{self._org_id[:15]}!{secrets.token_urlsafe(48)}"
+        token = f"{self.org_id[:15]}!{secrets.token_urlsafe(48)}"
         self._tokens.add(token)
+        self.issued.append(token)
         return {
             "access_token": token,
             "scope": "api",
             "instance_url": INSTANCE_URL,
-            "id": f"https://login.salesforce.com/id/{self._org_id}/{self._user_id}",
+            "id": f"https://login.salesforce.com/id/{self.org_id}/{self._user_id}",
             "token_type": "Bearer",
         }
 
