@@ -15,6 +15,7 @@ import pytest
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.settings import read as read_sync
 from salesforce_client.src.app import errors as collector_errors
+from salesforce_client.src.app.mock_salesforce.faults import FAULTS
 from salesforce_client.src.app.settings import read as read_collector
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -100,6 +101,21 @@ def test_links_and_named_files_exist(page: Path) -> None:
         assert (page.parent / link).exists(), link
     for path in re.findall(r"`((?:tests|proto|docs|salesforce_client|delete_sync)/[\w./-]+)`", text):
         assert (REPOSITORY / path).exists(), path
+
+
+def test_tests_named_in_the_docs_exist() -> None:
+    """A behaviour without its test is only a claim."""
+    tests = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    named = {name for page in DOCS.rglob("*.md") for name in re.findall(r"`(test_\w+)`", page.read_text())}
+    assert len(named) > 30
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_the_mocks_faults_are_the_same_in_code_and_docs() -> None:
+    """Names, values and what happens."""
+    page = (DOCS / "mock-salesforce.md").read_text()
+    told = {name: (value, what) for name, value, what in re.findall(r"^\| `(\w+)` \| (.*?) ?\| (.*) \|$", page, re.MULTILINE)}
+    assert told == FAULTS
 
 
 def test_modules_named_in_the_apps_readmes_exist() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
+from local import event_files
 
 from salesforce_client.src.app import auth
 from salesforce_client.src.app.collect import Report
@@ -96,9 +97,7 @@ def salesforce(
 
 @pytest.fixture
 def rows(events: ContainerClient, tmp_path: Path) -> Rows:
-    from test_collect import rows as read  # type: ignore[import-not-found]
-
-    return lambda table="events": read(events, tmp_path, table)
+    return lambda table="events": event_files.rows(events, tmp_path, table)
 
 
 def keys(deletes: list[dict[str, Any]]) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
+from local.event_files import Row, rows
 
 from salesforce_client.src.app.collect import Report
 from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
@@ -20,7 +19,6 @@ from salesforce_client.src.app.pubsub import Batch, Event
 from salesforce_client.src.app.run import run
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
-Row = dict[str, Any]
 
 
 @pytest.fixture
@@ -32,19 +30,6 @@ def poll(mock: MockSalesforce, blob_settings: Mapping[str, str]) -> Callable[...
         return run({**blob_settings, **mock.settings, "IDLE_SECONDS": "1", **changes})
 
     return once
-
-
-def rows(events: ContainerClient, folder: Path, table: str = "events") -> list[Row]:
-    """All rows of a table over all event files, in the files' order."""
-    found: list[Row] = []
-    for blob in events.list_blobs():
-        path = folder / blob.name
-        path.write_bytes(events.download_blob(blob.name).readall())
-        connection = sqlite3.connect(path)
-        connection.row_factory = sqlite3.Row
-        found += [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
-        connection.close()
-    return found
 
 
 def keys(deletes: list[Row]) -> list[str]:

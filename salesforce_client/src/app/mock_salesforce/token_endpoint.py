@@ -1,4 +1,4 @@
-"""The mock's login host: ``POST /services/oauth2/token`` for the JWT bearer flow, verified like Salesforce verifies it."""
+"""The mock's login host: the token endpoint of the JWT bearer flow, verified like Salesforce verifies it, and ``userinfo``."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class TokenEndpoint:
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
+        self._audiences = (*self._audiences, self.url)  # as a My Domain's own address is accepted
 
     def __enter__(self) -> TokenEndpoint:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -91,16 +92,30 @@ class TokenEndpoint:
         if form.get("grant_type") != [GRANT_TYPE]:
             raise RefusedError("unsupported_grant_type", "grant type not supported")
         self._verify(form.get("assertion", [""])[0])
-        token = f"{self.org_id[:15]}!{secrets.token_urlsafe(48)}"
-        self._tokens.add(token)
-        self.issued.append(token)
         return {
-            "access_token": token,
+            "access_token": self.new_token(),
             "scope": "api",
             "instance_url": INSTANCE_URL,
             "id": f"https://login.salesforce.com/id/{self.org_id}/{self._user_id}",
             "token_type": "Bearer",
         }
+
+    def new_token(self) -> str:
+        """Begin a session."""
+        token = f"{self.org_id[:15]}!{secrets.token_urlsafe(48)}"
+        self._tokens.add(token)
+        self.issued.append(token)
+        return token
+
+    def user_info(self, authorization: str) -> dict[str, str]:
+        """Who is logged in, for clients that do not read the org from the token response.
+
+        Raises:
+            RefusedError: the token is none of ours.
+        """
+        if authorization.partition("Bearer ")[2] not in self._tokens:
+            raise RefusedError("invalid_token", "the access token is not valid")
+        return {"organization_id": self.org_id, "preferred_username": self._username, "user_id": self._user_id}
 
     def _verify(self, assertion: str) -> None:
         try:
@@ -120,7 +135,7 @@ class TokenEndpoint:
         if claims["sub"] != self._username:
             raise RefusedError("invalid_grant", "user hasn't approved this consumer")
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[BaseHTTPRequestHandler]:  # noqa: C901  (its methods are counted in)
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -135,6 +150,14 @@ class TokenEndpoint:
                 except RefusedError as refused:
                     error, description = refused.args
                     return self._send(400, {"error": error, "error_description": description})
+
+            def do_GET(self) -> None:
+                if self.path != "/services/oauth2/userinfo":
+                    return self._send(404, {"error": "not_found", "error_description": self.path})
+                try:
+                    return self._send(200, endpoint.user_info(self.headers.get("Authorization", "")))
+                except RefusedError as refused:
+                    return self._send(403, {"error": refused.args[0], "error_description": refused.args[1]})
 
             def _send(self, status: int, answer: dict[str, str]) -> None:
                 body = json.dumps(answer).encode()

@@ -1,0 +1,179 @@
+"""The RPCs of the mock that the collector does not use: any Pub/Sub client may be pointed at it."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+
+from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
+from salesforce_client.src.app.mock_salesforce.faults import FAULTS, Faults
+from salesforce_client.src.app.mock_salesforce.managed import DEVELOPER_NAME
+from salesforce_client.src.app.mock_salesforce.org import encode
+from salesforce_client.src.app.mock_salesforce.token_endpoint import INSTANCE_URL
+from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.wire.pubsub_api_pb2_grpc import PubSubStub
+
+TOPIC = "/event/Delete_Event__e"
+SCHEMA_ID = schemas.schema_id(schemas.DELETE_EVENT)
+PAYLOAD = encode(schemas.DELETE_EVENT, {"CreatedDate": 1, "CreatedById": "005"})
+EVENT = wire.ProducerEvent(id="mine", schema_id=SCHEMA_ID, payload=PAYLOAD)
+
+
+class Client:
+    """A stub with a session."""
+
+    def __init__(self, mock: MockSalesforce, channel: grpc.Channel) -> None:
+        self.stub = PubSubStub(channel)
+        token = mock.tokens.new_token()
+        self.session = (("accesstoken", token), ("instanceurl", INSTANCE_URL), ("tenantid", mock.org.org_id[:15]))
+
+    def stream(self, method: Any, *requests: Any) -> tuple[Any, queue.SimpleQueue[Any]]:
+        """An open stream, and where to put further requests; None ends it."""
+        waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for request in requests:
+            waiting.put(request)
+        return method(iter(waiting.get, None), metadata=self.session, timeout=20), waiting
+
+
+@pytest.fixture
+def client(mock: MockSalesforce) -> Iterator[Client]:
+    with grpc.insecure_channel(mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")) as channel:
+        yield Client(mock, channel)
+
+
+def code(error: Any) -> str:
+    (found,) = [value for key, value in error.trailing_metadata() if key == "error-code"]
+    return str(found).removeprefix("sfdc.platform.eventbus.grpc.")
+
+
+def test_what_is_published_is_delivered(client: Client) -> None:
+    """Under its own id, to who listens from LATEST."""
+    first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
+    stream, waiting = client.stream(client.stub.Subscribe, first)
+    assert list(next(stream).events) == []
+    answer = client.stub.Publish(wire.PublishRequest(topic_name=TOPIC, events=[EVENT]), metadata=client.session)
+    response = next(response for response in stream if response.events)
+    assert [(it.event.id, it.replay_id) for it in response.events] == [("mine", answer.results[0].replay_id)]
+    assert response.pending_num_requested == 0
+    waiting.put(None)
+    stream.cancel()
+
+
+def test_a_publish_stream_answers_request_by_request(client: Client) -> None:
+    """An event of a wrong schema has an error of its own."""
+    wrong = wire.ProducerEvent(id="other", schema_id="x", payload=b"")
+    stream, waiting = client.stream(client.stub.PublishStream, wire.PublishRequest(topic_name=TOPIC, events=[EVENT, wrong]))
+    results = next(stream).results
+    assert [(it.correlation_key, it.error.code) for it in results] == [("mine", wire.UNKNOWN), ("other", wire.PUBLISH)]
+    waiting.put(wire.PublishRequest(topic_name=TOPIC))
+    with pytest.raises(grpc.RpcError) as raised:
+        next(stream)
+    assert code(raised.value) == "publish.event.count.invalid"
+    waiting.put(None)
+
+
+def managed(**fields: Any) -> wire.ManagedFetchRequest:
+    return wire.ManagedFetchRequest(**{"developer_name": DEVELOPER_NAME, **fields})
+
+
+def test_a_managed_subscription_keeps_its_cursor_on_the_server(client: Client) -> None:
+    """What was committed is not delivered again."""
+    stream, waiting = client.stream(client.stub.ManagedSubscribe, managed(num_requested=5))
+    events = next(stream).events
+    assert len(events) == 5
+    waiting.put(
+        wire.ManagedFetchRequest(
+            commit_replay_id_request=wire.CommitReplayRequest(commit_request_id="c", replay_id=events[1].replay_id)
+        )
+    )
+    answer = next(response for response in stream if response.HasField("commit_response")).commit_response
+    assert (answer.commit_request_id, answer.replay_id) == ("c", events[1].replay_id)
+    waiting.put(None)
+    stream.cancel()
+    assert first_managed_event(client).event.id == events[2].event.id
+
+
+def first_managed_event(client: Client) -> Any:
+    """From a new stream, as soon as the server has noticed that the slot's last holder is gone."""
+    for _ in range(50):
+        stream, waiting = client.stream(client.stub.ManagedSubscribe, managed(num_requested=1))
+        try:
+            return next(stream).events[0]
+        except grpc.RpcError:
+            time.sleep(0.1)
+        finally:
+            waiting.put(None)
+            stream.cancel()
+    raise AssertionError("the slot is still taken")
+
+
+def test_a_managed_subscription_serves_one_client_at_a_time(client: Client) -> None:
+    """The second is told so."""
+    stream, waiting = client.stream(client.stub.ManagedSubscribe, managed(num_requested=1))
+    next(stream)
+    with pytest.raises(grpc.RpcError) as raised:
+        next(client.stream(client.stub.ManagedSubscribe, managed(num_requested=1))[0])
+    assert code(raised.value) == "managed.subscription.already.active"
+    waiting.put(None)
+    stream.cancel()
+
+
+@pytest.mark.parametrize(
+    ("request_", "suffix"),
+    [
+        (wire.ManagedFetchRequest(num_requested=1), "id.or.developer.name.empty"),
+        (managed(developer_name="Other", num_requested=1), "developer.name.not.found"),
+        (wire.ManagedFetchRequest(subscription_id="short", num_requested=1), "subscription.id.invalid"),
+        (managed(commit_replay_id_request=wire.CommitReplayRequest()), "fetch.request.commit.request.restricted"),
+    ],
+)
+def test_a_managed_subscription_is_strict_about_its_first_request(client: Client, request_: Any, suffix: str) -> None:
+    """With the documented codes."""
+    with pytest.raises(grpc.RpcError) as raised:
+        next(client.stream(client.stub.ManagedSubscribe, request_)[0])
+    assert code(raised.value) == f"managed.subscription.{suffix}"
+
+
+@pytest.mark.parametrize(
+    ("second", "suffix"),
+    [
+        (wire.FetchRequest(num_requested=0), "requested.events.invalid"),
+        (wire.FetchRequest(topic_name="/data/ChangeEvents", num_requested=1), "topic.mismatch"),
+    ],
+)
+def test_a_stream_is_strict_about_later_requests(client: Client, second: Any, suffix: str) -> None:
+    """No credit, another topic."""
+    first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.EARLIEST, num_requested=1)
+    stream, _ = client.stream(client.stub.Subscribe, first, second)
+    with pytest.raises(grpc.RpcError) as raised:
+        list(stream)
+    assert code(raised.value) == f"subscription.fetch.{suffix}"
+
+
+def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforce) -> None:
+    """Whatever is asked for; a start in a later request is ignored."""
+    first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=90)
+    stream, waiting = client.stream(client.stub.Subscribe, first)
+    waiting.put(wire.FetchRequest(replay_preset=wire.EARLIEST, num_requested=90))
+    response = next(stream)
+    assert (list(response.events), response.pending_num_requested) == ([], 100)
+    waiting.put(None)
+    stream.cancel()
+
+
+def test_every_fault_has_a_default_that_it_understands() -> None:
+    """So that its bare name is enough."""
+    numbers = {name for name, (value, _) in FAULTS.items() if value and name not in ("error", "status")}
+    for name in FAULTS:
+        faults = Faults(name)
+        assert faults.on(name, "/event/X__e")
+        if name in numbers:
+            assert faults.number(name, "/event/X__e") is not None
+    limited = Faults("silent@/event/A__e, corrupt=2")
+    assert (limited.on("silent", "/event/A__e"), limited.on("silent", "/event/B__e")) == (True, False)
+    assert [limited.happens("corrupt") for _ in range(3)] == [True, True, False]

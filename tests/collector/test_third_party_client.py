@@ -1,0 +1,77 @@
+"""A Pub/Sub client that is not ours, unmodified, against the mock over TLS: what it understands, any client should."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local import environments
+
+from salesforce_client.src.app.mock_salesforce import CLIENT_ID, USERNAME, MockSalesforce
+from salesforce_client.src.app.mock_salesforce.org import ORG_ID, RETENTION
+from salesforce_client.src.app.mock_salesforce.token_endpoint import INSTANCE_URL
+
+SCRIPT = Path(environments.__file__).with_name("third_party_client.mjs")
+NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
+TOPIC = "/event/Delete_Event__e"
+
+
+@pytest.fixture
+def salesforce() -> Iterator[MockSalesforce]:
+    with MockSalesforce(600, NOW, tls=True, keepalive_seconds=1) as running:
+        yield running
+
+
+def told(mock: MockSalesforce, changes: dict[str, Any], **what: Any) -> list[dict[str, Any]]:
+    """What the client says when it runs with this configuration."""
+    endpoint = {"pubSubEndpoint": mock.settings["SALESFORCE_PUBSUB_ENDPOINT"], "rejectUnauthorizedSsl": False}
+    arguments = {"config": {**endpoint, **changes}, "topic": TOPIC, **what}
+    package = environments.node_modules() / "salesforce-pubsub-api-client"
+    ended = subprocess.run(
+        [environments.node(), SCRIPT, package, json.dumps(arguments)],
+        env={**os.environ, "NODE_EXTRA_CA_CERTS": mock.ca_file},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def by_jwt(mock: MockSalesforce) -> dict[str, Any]:
+    key = Path(mock.settings["SALESFORCE_PRIVATE_KEY_FILE"]).read_text()
+    login = {"loginUrl": mock.settings["SALESFORCE_LOGIN_URL"], "clientId": CLIENT_ID, "username": USERNAME}
+    return {"authType": "oauth-jwt-bearer", "privateKey": key, **login}
+
+
+def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(salesforce: MockSalesforce) -> None:
+    """More events than one credit holds."""
+    lines = told(salesforce, by_jwt(salesforce))
+    events = [line for line in lines if line["kind"] == "event"]
+    published = salesforce.org.deletes((TOPIC,), NOW - RETENTION, NOW)
+    assert [(line["id"], line["payload"]["Record_Id__c"]) for line in events] == [(it.event_id, it.record_id) for it in published]
+    assert len(events) > 100
+    assert lines[-1] == {"kind": "grpcKeepAlive"}
+
+
+def test_it_is_told_that_a_token_is_bad(salesforce: MockSalesforce) -> None:
+    """With the documented code."""
+    bad = {"authType": "user-supplied", "accessToken": "00D!wrong", "instanceUrl": INSTANCE_URL, "organizationId": ORG_ID}
+    (error,) = [line for line in told(salesforce, bad) if line["kind"] == "error"]
+    assert error["code"] == 16
+    assert error["errorCode"] == "sfdc.platform.eventbus.grpc.service.auth.error"
+    assert "rpcId: " in error["details"]
+
+
+def test_it_is_told_that_a_replay_id_is_bad(salesforce: MockSalesforce) -> None:
+    """Eight bytes where the org has ten."""
+    (error,) = [line for line in told(salesforce, by_jwt(salesforce), replayId=5) if line["kind"] == "error"]
+    assert error["code"] == 3
+    assert error["errorCode"] == "sfdc.platform.eventbus.grpc.subscription.fetch.replayid.corrupted"
