@@ -10,9 +10,14 @@
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── WarehouseRefusedError        Snowflake refuses the login, a right, or a statement
+    │   │   └── DataRefusedError           a value: leads to the refusal of the file it stands in
+    │   ├── TableError                   a table exists, but not as it must be
     │   ├── BooksDifferError             the warehouse counted other rows than we sent; rolled back
+    │   ├── DuplicateRowsError           a key stands twice in the table
     │   └── FilesRefusedError            event files were refused in this sweep; the others are synced
-    └── RefusedFileError               (inside a sweep) one file is not a readable event file
+    └── (inside a sweep)
+        ├── RefusedFileError           one file is not a readable event file
+        └── ChangedBlobError           a file was changed, moved or removed since it was listed: left to the next sweep
 """
 
 from __future__ import annotations
@@ -60,6 +65,18 @@ class WarehouseRefusedError(ActionNeededError):
     """Snowflake refuses the login, a right, a warehouse or a statement."""
 
 
+class DataRefusedError(WarehouseRefusedError):
+    """Snowflake refuses a value among the rows of a batch; the batch is rolled back and its files are tried one by one."""
+
+
+class TableError(ActionNeededError):
+    """A table lacks a column or has one of another type; the message has the statement to run."""
+
+
+class DuplicateRowsError(ActionNeededError):
+    """An ``event_id`` stands twice in the table: two sweeps wrote at once in spite of lease and lock, or someone else did."""
+
+
 class BooksDifferError(ActionNeededError):
     """What the warehouse says it took is not what was sent; the merge is rolled back and its files stay unmarked."""
 
@@ -70,3 +87,7 @@ class FilesRefusedError(ActionNeededError):
 
 class RefusedFileError(SyncError):
     """One file is not an event file that this reader can trust; the message says why."""
+
+
+class ChangedBlobError(SyncError):
+    """An event file was changed, archived or removed since it was listed."""

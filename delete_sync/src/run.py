@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from . import settings as settings_module
 from . import storage
-from .sync import Report, sweep
+from .sync import Limits, Report, sweep
 from .warehouse import Warehouse
 
 NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity", "snowflake.connector")
@@ -30,9 +30,8 @@ def run(environ: Mapping[str, str]) -> Report:
     sweep_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     return sweep(
         storage.Storage(service, settings.events_container),
-        functools.partial(Warehouse, **vars(settings.snowflake), sweep_id=sweep_id),
+        functools.partial(Warehouse, **vars(settings.snowflake), sweep_id=sweep_id, patience_seconds=settings.max_run_seconds),
         sweep_id,
         full=settings.full_sweep,
-        run_seconds=settings.max_run_seconds,
-        merge_rows=settings.max_merge_rows,
+        limits=Limits(settings.max_run_seconds, settings.max_merge_rows),
     )

@@ -206,12 +206,8 @@ class _Reader:
         except TypeError:
             need = "needs no" if passphrase else "is encrypted: it needs"
             return self.problem(name, f"{need} SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", b"")
-        except ValueError as error:
-            wrong = (
-                "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
-                if "password" in str(error).lower()
-                else "is not a private key in PEM form"
-            )
+        except ValueError:  # by chance, a wrong passphrase yields bytes that look decrypted
+            wrong = "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" if passphrase else "is not a private key in PEM form"
             return self.problem(name, wrong, b"")
         return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 

@@ -10,6 +10,7 @@ from .errors import RefusedFileError
 from .event_file import EventFile, Figures
 
 FILE_BYTES = 100_000_000  # compressed; Snowflake recommends 100 to 250 MB a file (docs: data-load-considerations-prepare)
+LONGEST_ERROR = 500
 LEVEL = 1  # compressing is most of the client's work; higher levels save a fifth of the bytes for three times the time
 
 
@@ -50,19 +51,23 @@ class Batch:
             RefusedFileError: it turned out to be unreadable half-way; its rows so far are ``unwanted``.
         """
         figures = file.figures()
+        written = 0
         try:
             for count, lines in file.lines():
                 self._room().write(lines)
-                self.lines += count
+                written += count
+            _check_count(written, figures)
         except RefusedFileError:
             self.unwanted.append(name)
             raise
+        finally:
+            self.lines += written
         self.deletes += figures.deletes
         self.files.append(StagedFile(name, sha256, figures))
 
     def refuse(self, name: str, sha256: str, error: str) -> None:
         """Note a file that cannot be read, so that the warehouse knows of it."""
-        self.files.append(StagedFile(name, sha256, None, error))
+        self.files.append(StagedFile(name, sha256, None, " ".join(error.split())[:LONGEST_ERROR]))
 
     def close(self) -> None:
         """Finish the last part; afterwards the files may be uploaded."""
@@ -83,3 +88,8 @@ class Batch:
             self._path = self.folder / f"rows_{self._parts:04}.ndjson.gz"
             self._part = gzip.GzipFile(self._path, "wb", compresslevel=LEVEL)
         return self._part
+
+
+def _check_count(written: int, figures: Figures) -> None:
+    if written != figures.deletes + figures.rejected + figures.gaps:
+        raise RefusedFileError("it yields another number of rows than it counts: damaged")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +17,19 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
+    ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ExponentialRetry
 
-from .errors import StorageRefusedError, StorageUnavailableError
+from .errors import ChangedBlobError, StorageRefusedError, StorageUnavailableError
 from .event_file import NAME
 
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 15  # the shortest there is: what a killed sweep leaves behind
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 60,
@@ -89,15 +96,52 @@ class Storage:
         """Write the content as it was listed to ``path``; returns its SHA-256 in hex.
 
         Raises:
+            ChangedBlobError: it was changed, moved or removed since.
             StorageUnavailableError, StorageRefusedError: it could not be had.
         """
         digest = hashlib.sha256()
         condition: dict[str, Any] = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
         with _translated(f"event file {blob.name}"), path.open("wb") as file:
-            for chunk in self._container.download_blob(blob.name, **condition).chunks():
-                digest.update(chunk)
-                file.write(chunk)
+            try:
+                for chunk in self._container.download_blob(blob.name, **condition).chunks():
+                    digest.update(chunk)
+                    file.write(chunk)
+            except (ResourceModifiedError, ResourceNotFoundError, ResourceExistsError) as error:  # the last: it is archived
+                path.unlink()
+                raise ChangedBlobError(f"{blob.name}: {_brief(error)}") from None
         return digest.hexdigest()
+
+    @contextlib.contextmanager
+    def sole_sweep(self) -> Iterator[bool]:
+        """Hold the lease on the container while the block runs; False where another sweep has it.
+
+        A sweep that was killed leaves its lease behind for up to ``LEASE_SECONDS``, which are waited for.
+        """
+        lease = self._acquire()
+        if lease is None:
+            yield False
+            return
+        done = threading.Event()
+        keeper = threading.Thread(target=_keep, args=(lease, done), daemon=True)
+        keeper.start()
+        try:
+            yield True
+        finally:
+            done.set()
+            keeper.join()
+            with contextlib.suppress(AzureError):  # it ends by itself
+                lease.release()
+
+    def _acquire(self) -> BlobLeaseClient | None:
+        deadline = time.monotonic() + LEASE_SECONDS + 5
+        while True:
+            with _translated(f"container {self._container.container_name}"):
+                try:
+                    return self._container.acquire_lease(LEASE_SECONDS)
+                except ResourceExistsError:
+                    if time.monotonic() >= deadline:
+                        return None
+            time.sleep(0.5)
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
         """Say in the metadata what became of this content; False where the blob has changed since it was listed.
@@ -118,11 +162,22 @@ class Storage:
         return True
 
 
+def _keep(lease: BlobLeaseClient, done: threading.Event) -> None:
+    """Renew the lease until the sweep is done. Should it be lost, the warehouse's lock row still keeps two sweeps apart."""
+    while not done.wait(LEASE_SECONDS / 3):
+        try:
+            lease.renew()
+        except AzureError as error:
+            log.warning("lease=lost reason=%s", _brief(error))
+
+
 @contextlib.contextmanager
 def _translated(about: str) -> Iterator[None]:
     """The storage client's errors as ours: refused for good, or unavailable for now."""
     try:
         yield
+    except ChangedBlobError:
+        raise
     except (ClientAuthenticationError, ResourceNotFoundError) as error:
         raise StorageRefusedError(f"{about}: {_brief(error)} – check EVENTS_STORAGE and the roles of its identity") from None
     except HttpResponseError as error:

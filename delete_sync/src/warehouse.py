@@ -1,4 +1,4 @@
-"""Snowflake adapter: the tables, and the load of one batch as a single transaction. All SQL stands in ``sql/``.
+"""Snowflake adapter: one session, and the load of one batch as a single transaction. All SQL stands in ``sql/``.
 
 Written to what the connector's versions 4 and 5 have in common. Sources: Snowflake documentation, pages "Transactions",
 "MERGE", "COPY INTO <table>", "PUT"; Python connector API.
@@ -8,42 +8,68 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import snowflake.connector
 from snowflake.connector import errors as snowflake_errors
 
-from .errors import BooksDifferError, WarehouseRefusedError, WarehouseUnavailableError
+from .errors import BooksDifferError, SyncError, TableError, WarehouseRefusedError, WarehouseUnavailableError
+from .refusals import translated
 from .staging import Batch
+
+log = logging.getLogger(__name__)
 
 SQL = {file.stem: file.read_text(encoding="utf-8").strip() for file in Path(__file__).with_name("sql").glob("*.sql")}
 LOGIN_SECONDS = 60
-NETWORK_SECONDS = 120  # for one request and its repetitions; without it, version 4 repeats an HTTP 500 for ever
+LOCK_SECONDS = 300  # to wait for another sweep's transaction; Snowflake's own default is 12 hours
+ATTEMPTS = 3
 LOADS_AT_ONCE = 500  # load records in one statement, to keep its text well under Snowflake's 1 MB
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./*-]+")
+COLUMNS = {  # of delete_tracker; further ones are nobody's business
+    "ID": "NUMBER",
+    "EVENT_ID": "TEXT",
+    "TOPIC": "TEXT",
+    "OBJECT_NAME": "TEXT",
+    "RECORD_ID": "TEXT",
+    "DELETED_BY": "TEXT",
+    "DELETED_DATE": "TIMESTAMP_NTZ",
+    "OWNER_ID": "TEXT",
+    "PAYLOAD": "VARIANT",
+    "INGESTED_AT": "TIMESTAMP_NTZ",
+}
+NUMBERED_BY_US = {
+    "place": "ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS place, ",
+    "id": "id, ",
+    "number": "{last_id} + s.place, ",
+}
+NUMBERED_BY_SNOWFLAKE = {"place": "", "id": "", "number": ""}
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a batch's transaction did."""
+    """What a batch's transaction did; ``duplicates`` are keys of it that stand twice in the table."""
 
     staged: int
     inserted: int
     gaps: int
     rejects: int
+    duplicates: list[str] = field(default_factory=list)
 
 
 class Warehouse:
-    """One session; a context manager.
+    """One session; a context manager. A session that is lost is opened again.
 
     Args:
         account, login, warehouse, role, database, schema, table, server: as in ``settings.Snowflake``.
         sweep_id: names this sweep in the query tag, the stage and the load records.
+        patience_seconds: how long a request, its repetitions and a statement may take.
     """
 
     def __init__(
@@ -57,70 +83,100 @@ class Warehouse:
         table: str,
         server: Mapping[str, Any],
         sweep_id: str,
+        patience_seconds: float,
     ) -> None:
         self._sweep_id = sweep_id
         self._names = names_beside(table)
-        parameters = {
+        self._place = {"database": database, "schema": schema}
+        self._numbering: Mapping[str, str] = NUMBERED_BY_SNOWFLAKE
+        patience = max(int(patience_seconds), 10)
+        self._parameters = {
             **login,
             **server,
+            **self._place,
             "account": account,
             "warehouse": warehouse,
-            "database": database,
-            "schema": schema,
             "application": "SalesforceDeleteTracker",
-            "login_timeout": LOGIN_SECONDS,
-            "network_timeout": NETWORK_SECONDS,
-            "session_parameters": {"QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}), "TIMEZONE": "UTC"},
+            "login_timeout": min(LOGIN_SECONDS, patience),
+            # Also ends a statement that takes longer; without it, version 4 repeats an HTTP 500 for ever.
+            "network_timeout": patience,
+            "session_parameters": {
+                "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
+                "TIMEZONE": "UTC",
+                "TIMESTAMP_INPUT_FORMAT": "AUTO",
+                "LOCK_TIMEOUT": LOCK_SECONDS,
+                "STATEMENT_TIMEOUT_IN_SECONDS": patience,
+                "ABORT_DETACHED_QUERY": True,
+            },
             **({"role": role} if role else {}),
         }
-        with _translated("connecting to Snowflake"):
-            self._connection = snowflake.connector.connect(**parameters)
+        self._connect()
 
     def __enter__(self) -> Warehouse:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self._disconnect()
 
-    def create_what_is_missing(self) -> None:
-        """Create the tables and the stage, except those that are there already.
+    def prepare(self) -> None:
+        """Create what is missing of tables and stage, and check what is there.
 
         Raises:
-            WarehouseRefusedError: a right is missing; the message has the statement to run.
+            WarehouseRefusedError: a right is missing; the message has the statement that was refused.
+            TableError: a column is missing or of another type; the message has the statement to run.
         """
-        with _translated("listing the tables"):
-            existing = {name for (name,) in self._rows("existing")}
-        for table in ("table", "loads", "gaps", "rejects"):
-            if self._names[table].strip('"') not in existing:
-                with _translated(f"creating {self._names[table]}"):
-                    self._rows(f"create_{table}")
-        with _translated(f"creating {self._names['stage']}"):
+        database, schema = ('"{}"'.format(str(name).replace('"', '""')) for name in self._rows("current_schema")[0])
+        if {"database": database, "schema": schema} != self._place:
+            raise WarehouseRefusedError(
+                f"SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA are {self._place['database']}.{self._place['schema']}, but the session "
+                f"is in {database}.{schema}: they do not exist, or the role has no USAGE on them"
+            )
+        existing = self._columns()
+        for table in ("table", "loads", "gaps", "rejects", "lock"):
+            if self._names[table] not in existing:
+                self._rows(f"create_{table}")
+        if self._names["stage"] not in {_quoted(row[1]) for row in self._rows("find_stage")}:
             self._rows("create_stage")
+        self._rows("fill_lock")
+        self._check(existing.get(self._names["table"]))
 
     def load(self, batch: Batch) -> Loaded:
         """Load one batch: stage, then deletes, gaps, rejects and load records in one transaction.
 
-        Raises:
-            WarehouseUnavailableError, WarehouseRefusedError: nothing of the batch is in the tables.
-            BooksDifferError: likewise; the warehouse counted differently.
-        """
-        path = f"{self._sweep_id}/{uuid.uuid4().hex}"
-        with _translated("loading a batch"):
-            staged = self._stage(batch, path)
-            with self._transaction():
-                new_by_file = {str(name): int(count) for name, count in self._rows("count_new")} if batch.deletes else {}
-                inserted = self._change("merge") if batch.deletes else 0
-                if inserted != sum(new_by_file.values()):
-                    raise BooksDifferError(f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new")
-                gaps = self._change("insert_gaps") if staged else 0
-                rejects = self._change("insert_rejects") if staged else 0
-                self._record_loads(batch, new_by_file)
-        return Loaded(staged, inserted, gaps, rejects)
+        What is transient is tried again in a new session from the beginning, as nothing of the batch is in the tables.
 
-    def _stage(self, batch: Batch, path: str) -> int:
+        Raises:
+            DataRefusedError: a value was refused; nothing of the batch is in the tables.
+            SyncError: likewise, for another reason.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._load(batch)
+            except (WarehouseUnavailableError, BooksDifferError) as error:
+                if attempt == ATTEMPTS:
+                    raise
+                log.warning("batch=again attempt=%s reason=%s", attempt, error)
+            time.sleep(attempt)
+            self._disconnect()
+            self._connect()
+        raise AssertionError("unreachable")
+
+    def _load(self, batch: Batch) -> Loaded:
+        staged = self._stage(batch)
+        with self._transaction():
+            # Two insert-only merges at once may both insert a key: the second waits here, and its MERGE sees the first's rows.
+            self._change("take_lock", [self._sweep_id])
+            new_by_file, inserted, duplicates = self._merge() if batch.deletes else ({}, 0, [])
+            gaps = self._change("insert_gaps") if staged else 0
+            rejects = self._change("insert_rejects") if staged else 0
+            self._record_loads(batch, new_by_file)
+        return Loaded(staged, inserted, gaps, rejects, duplicates)
+
+    def _stage(self, batch: Batch) -> int:
         """Upload the batch and copy it into the session's staging table; returns the number of lines."""
         if batch.pattern is None:
             return 0
+        path = f"{self._sweep_id}/{uuid.uuid4().hex}"
         self._rows("create_staging")
         self._rows("put", files=_file_url(batch.pattern), path=path)
         copied = sum(int(row[3]) for row in self._rows("copy", path=path) if len(row) > 3)
@@ -129,6 +185,17 @@ class Warehouse:
         if batch.unwanted:
             self._change("drop_unwanted", batch.unwanted, files=", ".join(["%s"] * len(batch.unwanted)))
         return copied
+
+    def _merge(self) -> tuple[dict[str, int], int, list[str]]:
+        """New rows by event file, their number, and keys that stand twice afterwards."""
+        new_by_file = {str(name): int(count) for name, count in self._rows("count_new")}
+        numbering = self._numbering
+        if numbering["number"]:
+            numbering = {**numbering, "number": numbering["number"].format(last_id=int(self._rows("last_id")[0][0]))}
+        inserted = self._change("merge", **numbering)
+        if inserted != sum(new_by_file.values()):
+            raise BooksDifferError(f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new")
+        return new_by_file, inserted, [str(row[0]) for row in self._rows("duplicates")]
 
     def _record_loads(self, batch: Batch, new_by_file: Mapping[str, int]) -> None:
         """One record for each event file; a refusal by an earlier reader gives way, a record of the same content stays."""
@@ -140,12 +207,7 @@ class Warehouse:
             for file in files:
                 figures = file.figures
                 if figures:
-                    counts = [
-                        figures.deletes + figures.rejected,
-                        new_by_file.get(file.name, 0),
-                        figures.rejected,
-                        figures.gaps,
-                    ]
+                    counts = [figures.deletes + figures.rejected, new_by_file.get(file.name, 0), figures.rejected, figures.gaps]
                     values += [
                         file.name,
                         file.sha256,
@@ -160,33 +222,68 @@ class Warehouse:
             rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(files))
             self._change("insert_loads", values, rows=rows)
 
+    def _columns(self) -> dict[str, dict[str, tuple[str, bool]]]:
+        """Type of every column of our tables that exist, and whether it fills itself."""
+        tables = [self._names[part] for part in ("table", "loads", "gaps", "rejects", "lock")]
+        found: dict[str, dict[str, tuple[str, bool]]] = {}
+        for table, column, kind, default, identity in self._rows("columns", [_unquoted(table) for table in tables]):
+            fills_itself = default is not None or str(identity).upper() in ("YES", "TRUE")
+            found.setdefault(_quoted(table), {})[str(column)] = (str(kind), fills_itself)
+        return found
+
+    def _check(self, columns: Mapping[str, tuple[str, bool]] | None) -> None:
+        """Hold a table that somebody else has made against what is written to it."""
+        if columns is None:
+            return
+        table = self._names["table"]
+        for column, kind in COLUMNS.items():
+            spelled = {"TEXT": "VARCHAR(255)", "NUMBER": "INTEGER"}.get(kind, kind)
+            if column not in columns:
+                raise TableError(f"{table} lacks a column: ALTER TABLE {table} ADD COLUMN {column} {spelled}")
+            if columns[column][0] != kind:
+                raise TableError(
+                    f"{table}.{column} is {columns[column][0]}, not {kind}: rename the table and let the app create one, or "
+                    f"ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {spelled}"
+                )
+        if not columns["ID"][1]:  # made from the plain DDL, in which id has no default
+            self._numbering = NUMBERED_BY_US
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        """All or nothing. Not by BEGIN, after which fakesnow takes no MERGE; DDL, which would commit, has no place inside."""
-        self._connection.autocommit(False)
+        """All or nothing. DDL, which would commit, has no place inside.
+
+        Not by BEGIN, after which fakesnow takes no MERGE; nor by the connector's ``autocommit()``, which hides its own failure.
+        """
+        self._change("autocommit_off")
         try:
             yield
-            self._connection.commit()
+            with translated("COMMIT"):
+                self._connection.commit()
         except BaseException:
             with contextlib.suppress(snowflake_errors.Error):  # the session may be gone, and the transaction with it
                 self._connection.rollback()
             raise
         finally:
-            with contextlib.suppress(snowflake_errors.Error):
-                self._connection.autocommit(True)
+            with contextlib.suppress(SyncError):
+                self._change("autocommit_on")
+
+    def _connect(self) -> None:
+        with translated("connecting to Snowflake"):
+            self._connection = snowflake.connector.connect(**self._parameters)
+
+    def _disconnect(self) -> None:
+        with contextlib.suppress(snowflake_errors.Error):
+            self._connection.close()
 
     def _rows(self, statement: str, values: Sequence[Any] | None = None, **parts: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._text(statement, parts), values)
+        with translated(statement), self._connection.cursor() as cursor:
+            cursor.execute(SQL[statement].format(**self._names, **parts), values)
             return list(cursor.fetchall())
 
     def _change(self, statement: str, values: Sequence[Any] | None = None, **parts: str) -> int:
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._text(statement, parts), values)
+        with translated(statement), self._connection.cursor() as cursor:
+            cursor.execute(SQL[statement].format(**self._names, **parts), values)
             return int(cursor.rowcount or 0)
-
-    def _text(self, statement: str, parts: Mapping[str, str]) -> str:
-        return SQL[statement].format(**self._names, **parts)
 
 
 def names_beside(table: str) -> dict[str, str]:
@@ -195,28 +292,17 @@ def names_beside(table: str) -> dict[str, str]:
     return {"table": table, **beside}
 
 
+def _quoted(name: object) -> str:
+    return '"{}"'.format(str(name).replace('"', '""'))
+
+
+def _unquoted(identifier: str) -> str:
+    return identifier[1:-1].replace('""', '"')
+
+
 def _file_url(path: Path) -> str:
     """For PUT: bare where possible, as fakesnow takes no quotes."""
     text = path.as_posix()
     return (
         f"file://{text}" if PLAIN_PATH.fullmatch(text) else "'file://{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))
     )
-
-
-@contextlib.contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    """The connector's errors as ours."""
-    try:
-        yield
-    except (
-        snowflake_errors.OperationalError,
-        snowflake_errors.InternalServerError,
-        snowflake_errors.ServiceUnavailableError,
-    ) as error:
-        raise WarehouseUnavailableError(f"{doing}: {_brief(error)}") from None
-    except snowflake_errors.Error as error:
-        raise WarehouseRefusedError(f"{doing}: {_brief(error)}") from None
-
-
-def _brief(error: snowflake_errors.Error) -> str:
-    return re.sub(r"\s+", " ", str(error.msg or error)).strip()

@@ -87,8 +87,10 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
         ("foreign_application_id", "not an event file"),
         ("wal_mode", "WAL mode"),
         ("three_bytes_short", "damaged or cut off"),
-        ("a_virtual_table", "table events"),
-        ("column_missing", "table events is missing or lacks payload"),
+        ("a_virtual_table", "its table events is not made as"),
+        ("column_missing", "its table events is not made as"),
+        ("table_missing", "its table gaps is missing"),
+        ("a_trigger", "no use for: trigger t"),
     ],
 )
 def test_a_refusal_says_why(name: str, words: str) -> None:
@@ -103,7 +105,7 @@ def test_there_are_as_many_broken_files_as_ways_to_break_one() -> None:
 
 
 TEXT = st.none() | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=255)
-NO_SURROGATES = st.text(st.characters(blacklist_categories=["Cs"]))
+NO_SURROGATES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(lambda it: it.isoformat(timespec="milliseconds") + "Z")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | NO_SURROGATES,
@@ -183,7 +185,12 @@ def test_a_blob_is_named_after_the_second_in_which_its_file_was_begun() -> None:
         ({"ingested_at": 5}, "ingested_at is not a time"),
         ({"payload": "{"}, "payload is not JSON"),
         ({"payload": b"{}"}, "payload is not text"),
-        ({"payload": '"' + "x" * 16_000_000 + '"'}, "payload is larger than a VARIANT"),
+        ({"payload": "[]"}, "payload is not a JSON object"),
+        ({"payload": "{}\0x"}, "payload is not JSON"),
+        ({"payload": '{"a":"\\u0000"}'}, "payload holds a NUL or half a character"),
+        ({"payload": '{"a":"\\ud800"}'}, "payload holds a NUL or half a character"),
+        ({"deleted_date": "0001-01-01T00:00:00.000Z"}, "deleted_date is not a time"),
+        ({"payload": '{"a":"' + "x" * 16_000_000 + '"}'}, "payload is larger than a VARIANT"),
     ],
 )
 def test_a_row_that_snowflake_would_refuse_becomes_a_reject(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
@@ -200,3 +207,39 @@ def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
     """Snowflake counts characters, not bytes."""
     (line,) = lines(written(tmp_path / "x.db", delete(record_id="🦊" * 255)))
     assert line["record_id"] == "🦊" * 255
+
+
+def test_an_escaped_character_that_is_whole_is_fine(tmp_path: Path) -> None:
+    """Two halves that belong together."""
+    (line,) = lines(written(tmp_path / "x.db", delete(payload='{"a":"\\ud83e\\udd8a \\u00e4"}')))
+    assert line["payload"] == {"a": "🦊 ä"}
+
+
+def gap(gap_id: str = "g", **changes: Any) -> Gap:
+    return Gap(
+        **{**vars(Gap(gap_id, "/event/X__e", "expired_cursor", None, None, None, None, "2026-02-01T00:00:00.000Z")), **changes}
+    )
+
+
+def test_gaps_and_rejects_are_cut_to_what_a_table_holds(tmp_path: Path) -> None:
+    """They are our own notes: a part of one is better than none."""
+    long = gap(topic="t" * 300, from_time="yesterday", to_time="2026-02-31T00:00:00.000Z")
+    reject = RejectedEvent("r", "t", "e", b"", "s", b"\0" * 5_000_000, "x" * 9000, "now")
+    line_of_reject, line_of_gap = lines(written(tmp_path / "x.db", long, reject))
+    assert (len(line_of_gap["topic"]), line_of_gap["from_time"], line_of_gap["to_time"]) == (255, None, None)
+    assert (line_of_gap["detected_at"], line_of_gap["from_replay_id"]) == ("2026-02-01T00:00:00.000", None)
+    assert (line_of_reject["payload"], len(line_of_reject["error"])) == (None, 4000)
+
+
+@pytest.mark.parametrize("row", [gap("g" * 65), gap(""), RejectedEvent("", "t", "e", b"", "s", b"", "x", "now")])
+def test_a_key_that_is_none_refuses_the_file(tmp_path: Path, row: Gap | RejectedEvent) -> None:
+    """By it a row is known again."""
+    with EventFile(written(tmp_path / "x.db", row), NAME, "f" * 64) as file, pytest.raises(RefusedFileError, match="key"):
+        file.figures()
+
+
+def test_memory_stays_flat_whatever_the_rows_weigh(tmp_path: Path) -> None:
+    """A portion is a megabyte, or one row."""
+    path = written(tmp_path / "x.db", *(delete(f"e{number}", payload='{"a":"' + "x" * 700_000 + '"}') for number in range(20)))
+    with EventFile(path, NAME, "f" * 64) as file:
+        assert max(len(portion) for _, portion in file.lines()) < 2_000_000

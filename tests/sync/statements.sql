@@ -1,3 +1,14 @@
+-- autocommit_off
+ALTER SESSION SET AUTOCOMMIT = FALSE;
+
+-- autocommit_on
+ALTER SESSION SET AUTOCOMMIT = TRUE;
+
+-- columns
+SELECT table_name AS table_name, column_name AS column_name, data_type AS data_type, column_default AS column_default, is_identity AS is_identity
+FROM information_schema.columns
+WHERE table_schema = CURRENT_SCHEMA() AND table_name IN (%s, %s, %s, %s, %s);
+
 -- copy
 COPY INTO "DELETE_TRACKER_STAGING" FROM @"DELETE_TRACKER_STAGE"/sweep/batch FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE;
 
@@ -45,6 +56,13 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_LOADS" (
     loaded_at TIMESTAMP_NTZ
 );
 
+-- create_lock
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_LOCK" (
+    id INTEGER,
+    sweep_id VARCHAR(64),
+    taken_at TIMESTAMP_NTZ
+);
+
 -- create_rejects
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_REJECTS" (
     reject_id VARCHAR(128),
@@ -80,11 +98,28 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER" (
     ingested_at TIMESTAMP_NTZ
 );
 
+-- current_schema
+SELECT CURRENT_DATABASE() AS database_name, CURRENT_SCHEMA() AS schema_name;
+
 -- drop_unwanted
 DELETE FROM "DELETE_TRACKER_STAGING" WHERE v:event_file::VARCHAR IN (%s);
 
--- existing
-SELECT table_name AS table_name FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA();
+-- duplicates
+SELECT t.event_id AS event_id
+FROM "DELETE_TRACKER" t
+JOIN (SELECT DISTINCT v:event_id::VARCHAR AS event_id FROM "DELETE_TRACKER_STAGING" WHERE v:kind::VARCHAR = 'delete') s
+ON t.event_id = s.event_id
+GROUP BY t.event_id
+HAVING COUNT(*) > 1
+LIMIT 100;
+
+-- fill_lock
+INSERT INTO "DELETE_TRACKER_LOCK" (id, sweep_id, taken_at)
+SELECT 1 AS id, 'none' AS sweep_id, SYSDATE() AS taken_at
+WHERE NOT EXISTS (SELECT 1 AS present FROM "DELETE_TRACKER_LOCK" l);
+
+-- find_stage
+SHOW STAGES;
 
 -- forget_refusals
 DELETE FROM "DELETE_TRACKER_LOADS" WHERE error IS NOT NULL AND (event_file, sha256) IN ((%s, %s));
@@ -93,23 +128,33 @@ DELETE FROM "DELETE_TRACKER_LOADS" WHERE error IS NOT NULL AND (event_file, sha2
 INSERT INTO "DELETE_TRACKER_GAPS"
     (gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time, detected_at, loaded_at)
 SELECT
-    s.v:gap_id::VARCHAR AS gap_id,
-    s.v:event_file::VARCHAR AS event_file,
-    s.v:topic::VARCHAR AS topic,
-    s.v:reason::VARCHAR AS reason,
-    s.v:object_name::VARCHAR AS object_name,
-    s.v:from_replay_id::VARCHAR AS from_replay_id,
-    TO_TIMESTAMP_NTZ(s.v:from_time::VARCHAR) AS from_time,
-    TO_TIMESTAMP_NTZ(s.v:to_time::VARCHAR) AS to_time,
-    TO_TIMESTAMP_NTZ(s.v:detected_at::VARCHAR) AS detected_at,
+    s.gap_id AS gap_id,
+    s.event_file AS event_file,
+    s.topic AS topic,
+    s.reason AS reason,
+    s.object_name AS object_name,
+    s.from_replay_id AS from_replay_id,
+    s.from_time AS from_time,
+    s.to_time AS to_time,
+    s.detected_at AS detected_at,
     SYSDATE() AS loaded_at
-FROM "DELETE_TRACKER_STAGING" s
-WHERE s.v:kind::VARCHAR = 'gap'
-    AND NOT EXISTS (SELECT 1 AS present FROM "DELETE_TRACKER_GAPS" t WHERE t.gap_id = s.v:gap_id::VARCHAR)
-QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY s.v:gap_id::VARCHAR
-    ORDER BY s.v:detected_at::VARCHAR, s.v:event_file::VARCHAR
-) = 1;
+FROM (
+    SELECT
+        v:gap_id::VARCHAR AS gap_id,
+        v:event_file::VARCHAR AS event_file,
+        v:topic::VARCHAR AS topic,
+        v:reason::VARCHAR AS reason,
+        v:object_name::VARCHAR AS object_name,
+        v:from_replay_id::VARCHAR AS from_replay_id,
+        TO_TIMESTAMP_NTZ(v:from_time::VARCHAR) AS from_time,
+        TO_TIMESTAMP_NTZ(v:to_time::VARCHAR) AS to_time,
+        TO_TIMESTAMP_NTZ(v:detected_at::VARCHAR) AS detected_at
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'gap'
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY v:gap_id::VARCHAR ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR) = 1
+) s
+LEFT JOIN "DELETE_TRACKER_GAPS" t ON t.gap_id = s.gap_id
+WHERE t.gap_id IS NULL;
 
 -- insert_loads
 INSERT INTO "DELETE_TRACKER_LOADS"
@@ -140,30 +185,45 @@ FROM (
         column10::VARCHAR AS error
     FROM VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ) s
-WHERE NOT EXISTS (SELECT 1 AS present FROM "DELETE_TRACKER_LOADS" l WHERE l.event_file = s.event_file AND l.sha256 = s.sha256);
+LEFT JOIN "DELETE_TRACKER_LOADS" l ON l.event_file = s.event_file AND l.sha256 = s.sha256
+WHERE l.event_file IS NULL;
 
 -- insert_rejects
 INSERT INTO "DELETE_TRACKER_REJECTS"
     (reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error, received_at, loaded_at)
 SELECT
-    s.v:reject_id::VARCHAR AS reject_id,
-    s.v:refused_by::VARCHAR AS refused_by,
-    s.v:event_file::VARCHAR AS event_file,
-    s.v:topic::VARCHAR AS topic,
-    s.v:event_id::VARCHAR AS event_id,
-    s.v:replay_id::VARCHAR AS replay_id,
-    s.v:schema_id::VARCHAR AS schema_id,
-    s.v:payload::VARCHAR AS payload,
-    s.v:error::VARCHAR AS error,
-    s.v:received_at::VARCHAR AS received_at,
+    s.reject_id AS reject_id,
+    s.refused_by AS refused_by,
+    s.event_file AS event_file,
+    s.topic AS topic,
+    s.event_id AS event_id,
+    s.replay_id AS replay_id,
+    s.schema_id AS schema_id,
+    s.payload AS payload,
+    s.error AS error,
+    s.received_at AS received_at,
     SYSDATE() AS loaded_at
-FROM "DELETE_TRACKER_STAGING" s
-WHERE s.v:kind::VARCHAR = 'reject'
-    AND NOT EXISTS (SELECT 1 AS present FROM "DELETE_TRACKER_REJECTS" t WHERE t.reject_id = s.v:reject_id::VARCHAR)
-QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY s.v:reject_id::VARCHAR
-    ORDER BY s.v:received_at::VARCHAR, s.v:event_file::VARCHAR
-) = 1;
+FROM (
+    SELECT
+        v:reject_id::VARCHAR AS reject_id,
+        v:refused_by::VARCHAR AS refused_by,
+        v:event_file::VARCHAR AS event_file,
+        v:topic::VARCHAR AS topic,
+        v:event_id::VARCHAR AS event_id,
+        v:replay_id::VARCHAR AS replay_id,
+        v:schema_id::VARCHAR AS schema_id,
+        v:payload::VARCHAR AS payload,
+        v:error::VARCHAR AS error,
+        v:received_at::VARCHAR AS received_at
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'reject'
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY v:reject_id::VARCHAR ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR) = 1
+) s
+LEFT JOIN "DELETE_TRACKER_REJECTS" t ON t.reject_id = s.reject_id
+WHERE t.reject_id IS NULL;
+
+-- last_id
+SELECT COALESCE(MAX(id), 0) AS last_id FROM "DELETE_TRACKER";
 
 -- merge
 MERGE INTO "DELETE_TRACKER" t
@@ -193,3 +253,6 @@ WHEN NOT MATCHED THEN INSERT
 
 -- put
 PUT file:///tmp/rows/rows_*.ndjson.gz @"DELETE_TRACKER_STAGE"/sweep/batch AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
+
+-- take_lock
+UPDATE "DELETE_TRACKER_LOCK" SET sweep_id = %s, taken_at = SYSDATE() WHERE id = 1;

@@ -26,4 +26,5 @@ FROM (
         column10::VARCHAR AS error
     FROM VALUES {rows}
 ) s
-WHERE NOT EXISTS (SELECT 1 AS present FROM {loads} l WHERE l.event_file = s.event_file AND l.sha256 = s.sha256)
+LEFT JOIN {loads} l ON l.event_file = s.event_file AND l.sha256 = s.sha256
+WHERE l.event_file IS NULL
