@@ -45,11 +45,11 @@ COLUMNS = {  # of delete_tracker; further ones are nobody's business
     "INGESTED_AT": "TIMESTAMP_NTZ",
 }
 NUMBERED_BY_US = {
-    "place": "ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS place, ",
+    "numbered": "{last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, ",
     "id": "id, ",
-    "number": "{last_id} + s.place, ",
+    "its_id": "s.id, ",
 }
-NUMBERED_BY_SNOWFLAKE = {"place": "", "id": "", "number": ""}
+NUMBERED_BY_SNOWFLAKE = {"numbered": "", "id": "", "its_id": ""}
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,8 @@ class Warehouse:
         """New rows by event file, their number, and keys that stand twice afterwards."""
         new_by_file = {str(name): int(count) for name, count in self._rows("count_new")}
         numbering = self._numbering
-        if numbering["number"]:
-            numbering = {**numbering, "number": numbering["number"].format(last_id=int(self._rows("last_id")[0][0]))}
+        if numbering["id"]:
+            numbering = {**numbering, "numbered": numbering["numbered"].format(last_id=int(self._rows("last_id")[0][0]))}
         inserted = self._change("merge", **numbering)
         if inserted != sum(new_by_file.values()):
             raise BooksDifferError(f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new")
