@@ -19,20 +19,20 @@ OWN_CODE = sorted(
     if "wire" not in path.parts
 )
 # Who may import whom inside an app: what decides does no input or output, adapters know nothing of the use case.
+USE_CASES = {"collect", "drain", "sync", "run", "settings"}
+ADAPTERS = {"auth", "pubsub", "storage", "event_file", "warehouse", "downloads", "staging"}
 MAY_NOT_IMPORT = {
-    "deletes": {"collect", "drain", "event_file", "storage", "pubsub", "auth", "run", "settings"},
-    "decode": {"deletes", "collect", "drain", "event_file", "storage", "pubsub", "auth", "run", "settings"},
-    "event_file": {"collect", "drain", "storage", "pubsub", "auth", "run", "settings", "sync", "warehouse"},
-    "pubsub": {"collect", "drain", "storage", "event_file", "run", "settings"},
-    "storage": {"collect", "drain", "pubsub", "run", "settings", "sync", "warehouse"},
-    "auth": {"collect", "drain", "pubsub", "storage", "run", "settings"},
-    "warehouse": {"sync", "storage", "run", "settings"},
-    "refusals": {"warehouse", "sync", "storage", "run", "settings", "staging"},
-    "downloads": {"sync", "warehouse", "run", "settings", "staging", "event_file"},
-    "staging": {"sync", "warehouse", "storage", "run", "settings"},
-    "sync": {"run", "settings"},
+    **dict.fromkeys(("values", "credits", "rpc_errors", "decode", "deletes", "errors", "refusals"), USE_CASES | ADAPTERS),
+    **dict.fromkeys(("auth", "event_file", "pubsub"), USE_CASES | (ADAPTERS - {"auth"})),
+    "storage": USE_CASES | (ADAPTERS - {"event_file"}),
+    "staging": USE_CASES | (ADAPTERS - {"event_file"}),
+    "downloads": USE_CASES | (ADAPTERS - {"storage"}),
+    "warehouse": USE_CASES | (ADAPTERS - {"staging"}),
+    "interpreter": USE_CASES | (ADAPTERS - {"pubsub"}),
+    "report": USE_CASES | ADAPTERS,
+    "drain": {"collect", "run", "settings", "storage", "event_file"},
     "collect": {"run", "settings"},
-    "drain": {"run", "settings", "collect", "storage", "event_file"},
+    "sync": {"run", "settings"},
 }
 
 

@@ -19,7 +19,6 @@ from azure.storage.blob import ContainerClient
 from local import event_files
 
 from salesforce_client.src.app import auth
-from salesforce_client.src.app.collect import Report
 from salesforce_client.src.app.errors import (
     AllUndecodableError,
     AuthenticationError,
@@ -33,6 +32,7 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
+from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)

@@ -10,12 +10,12 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local.event_files import Row, rows
 
-from salesforce_client.src.app.collect import Report
 from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
 from salesforce_client.src.app.errors import RunFailedError, SettingsError, TopicError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.pubsub import Batch, Event
+from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)

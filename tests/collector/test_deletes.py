@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app.deletes import Found, Origin, as_json, identity, interpret
+from salesforce_client.src.app.deletes import Found, Origin, interpret
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+from salesforce_client.src.app.values import as_json, identity
 
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "e1", b"\0\1", "s1", "2026-01-01T00:00:05.000Z")
 COMMITTED = 1767225600123

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app import pubsub
+from salesforce_client.src.app import pubsub, rpc_errors
 from salesforce_client.src.app.auth import Session, authenticate
+from salesforce_client.src.app.credits import MAX_CREDITS, TOP_UP_AT, Credits
 from salesforce_client.src.app.errors import (
     AuthenticationError,
     ReplayIdRejectedError,
@@ -23,7 +24,7 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
-from salesforce_client.src.app.pubsub import MAX_CREDITS, After, Batch, Credits, Event, Preset, PubSub
+from salesforce_client.src.app.pubsub import After, Batch, Event, Preset, PubSub
 from salesforce_client.src.app.settings import read
 
 TOPIC = "/data/AccountChangeEvent"
@@ -135,21 +136,21 @@ def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:
     return error  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("suffix", pubsub.ERRORS_BY_CODE)
+@pytest.mark.parametrize("suffix", rpc_errors.ERRORS_BY_CODE)
 def test_every_documented_code_decides_by_itself(suffix: str) -> None:
     """Whatever status it comes with: the statuses of several are undocumented."""
     for status in grpc.StatusCode:
-        error = pubsub.translate(failure(status, pubsub.ERROR_CODE_PREFIX + suffix), "/event/X__e")
-        assert type(error) is pubsub.ERRORS_BY_CODE[suffix]
+        error = rpc_errors.translate(failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e")
+        assert type(error) is rpc_errors.ERRORS_BY_CODE[suffix]
         assert "what Salesforce says rpcId: 1" in str(error)
 
 
 @pytest.mark.parametrize("status", list(grpc.StatusCode))
 def test_a_status_without_a_known_code_is_never_a_reason_to_reset(status: grpc.StatusCode) -> None:
     """Neither without a code nor with one that is new."""
-    for code in ("", pubsub.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
-        error = pubsub.translate(failure(status, code), "/event/X__e")
-        assert type(error) is pubsub.ERRORS_BY_STATUS.get(status, RequestRefusedError)
+    for code in ("", rpc_errors.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
+        error = rpc_errors.translate(failure(status, code), "/event/X__e")
+        assert type(error) is rpc_errors.ERRORS_BY_STATUS.get(status, RequestRefusedError)
 
 
 @given(st.data())
@@ -168,7 +169,7 @@ def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) ->
         more = account.grant()
         if more:
             on_the_wire.append(more)
-        assert pubsub.TOP_UP_AT < server + sum(on_the_wire) <= MAX_CREDITS
+        assert TOP_UP_AT < server + sum(on_the_wire) <= MAX_CREDITS
 
 
 def test_where_the_accounts_differ_the_server_is_believed() -> None:

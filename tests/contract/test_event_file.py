@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_file import EventFile, Figures
-from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent, as_json
+from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
 from salesforce_client.src.app.event_file import EventFile as Writer
 from salesforce_client.src.app.event_file import blob_name
+from salesforce_client.src.app.values import as_json
 
 HERE = Path(__file__).resolve().parent
 BEGUN_AT = datetime(2026, 2, 1, 0, 10, 59, tzinfo=timezone.utc)

@@ -13,16 +13,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol, Union
 
-from .deletes import Delete, Gap, RejectedEvent
-from .drain import EARLIEST, Beginning, Delivery, Drain, Interpreter, Position
-from .errors import CollectorError, RunFailedError, SalesforceUnavailableError
+from .drain import EARLIEST, Beginning, Drain
+from .errors import CollectorError, SalesforceUnavailableError
 from .event_file import EventFile
+from .interpreter import Delivery, Interpreter, Position
 from .pubsub import After, Preset, PubSub
+from .report import Report, TopicReport
 from .storage import Cursor, StoredCursor, parse
 
 log = logging.getLogger(__name__)
@@ -57,65 +58,6 @@ class Limits:
     def drain_seconds(self) -> float:
         """How long topics may be drained."""
         return self.run_seconds - min(60.0, self.run_seconds / 4)
-
-
-@dataclass
-class TopicReport:
-    """What became of one topic in this run."""
-
-    topic: str
-    received: int = 0
-    deletes: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    gaps: int = 0
-    cursor: str = "unchanged"
-    ended: str = "-"
-    rpc_id: str = ""
-    error: Exception | None = None
-
-    def count(self, delivery: Delivery) -> None:
-        """Add a delivery's figures."""
-        self.received += delivery.received
-        self.skipped += delivery.skipped
-        self.deletes += sum(isinstance(row, Delete) for row in delivery.rows)
-        self.rejected += sum(isinstance(row, RejectedEvent) for row in delivery.rows)
-        self.gaps += sum(isinstance(row, Gap) for row in delivery.rows)
-        self.rpc_id = delivery.rpc_id or self.rpc_id
-
-    def line(self) -> str:
-        """One log line."""
-        state = "failed" if self.error else "ok"
-        line = (
-            f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} skipped={self.skipped} "
-            f"rejected={self.rejected} gaps={self.gaps} ended={self.ended} cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
-        )
-        return f"{line} error={type(self.error).__name__}" if self.error else line
-
-
-@dataclass
-class Report:
-    """What a run did."""
-
-    org_id: str
-    topics: dict[str, TopicReport]
-    files: list[str] = field(default_factory=list)
-
-    def lines(self) -> Iterator[str]:
-        """One line for the run and one for each topic."""
-        yield f"org={self.org_id} files={','.join(self.files) or '-'} topics={len(self.topics)}"
-        for topic in self.topics.values():
-            yield topic.line()
-
-    def raise_if_failed(self) -> None:
-        """Make the run end as failed where a topic did.
-
-        Raises:
-            RunFailedError: with every topic's error.
-        """
-        failures = {topic.topic: topic.error for topic in self.topics.values() if topic.error}
-        if failures:
-            raise RunFailedError(failures)
 
 
 @dataclass(frozen=True)

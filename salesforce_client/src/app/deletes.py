@@ -6,19 +6,15 @@ Events"; "Platform Events Developer Guide".
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .decode import Fields
 from .errors import DecodeError
+from .values import as_json, identity, text, time_of
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DELETE, GAP_DELETE, GAP_OVERFLOW = "DELETE", "GAP_DELETE", "GAP_OVERFLOW"
 
 
@@ -119,17 +115,17 @@ def interpret(
 
 def _from_platform_event(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str]) -> Found:
     value = {column: decoded.get(source) for column, source in event_fields.items()}
-    deleted_date = _time_of(value["deleted_date"]) or _time_of(decoded.get("CreatedDate"))
+    deleted_date = time_of(value["deleted_date"]) or time_of(decoded.get("CreatedDate"))
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     delete = Delete(
         event_id=origin.event_id,
         topic=origin.topic,
-        object_name=_text(value["object_name"]),
-        record_id=_text(value["record_id"]),
-        deleted_by=_text(value["deleted_by"]) or _text(decoded.get("CreatedById")),
+        object_name=text(value["object_name"]),
+        record_id=text(value["record_id"]),
+        deleted_by=text(value["deleted_by"]) or text(decoded.get("CreatedById")),
         deleted_date=deleted_date,
-        owner_id=_text(value["owner_id"]),
+        owner_id=text(value["owner_id"]),
         payload=as_json(decoded),
         ingested_at=origin.received_at,
         replay_id=origin.replay_id,
@@ -144,10 +140,10 @@ def _from_change_event(
     change_type = header.get("changeType")
     if change_type not in (DELETE, GAP_DELETE, GAP_OVERFLOW):
         return Found()
-    committed = _time_of(header.get("commitTimestamp"))
+    committed = time_of(header.get("commitTimestamp"))
     if committed is None:
         raise DecodeError(f"commitTimestamp {header.get('commitTimestamp')!r} is not a time")
-    object_name = _text(header.get("entityName"))
+    object_name = text(header.get("entityName"))
     if change_type == GAP_OVERFLOW:
         return Found(gaps=[_gap("overflow", object_name, committed, origin)])
 
@@ -165,9 +161,9 @@ def _from_change_event(
             topic=origin.topic,
             object_name=object_name,
             record_id=record_id,
-            deleted_by=_text(header.get("commitUser")),
+            deleted_by=text(header.get("commitUser")),
             deleted_date=committed,
-            owner_id=_text(decoded.get("OwnerId")),
+            owner_id=text(decoded.get("OwnerId")),
             payload=as_json({**decoded, "_tracker": notes} if notes else decoded),
             ingested_at=origin.received_at,
             replay_id=origin.replay_id,
@@ -254,65 +250,3 @@ def cursor_gap(reason: str, origin: Origin, *, lost_since: str | None) -> Gap:
         to_time=origin.received_at,
         detected_at=origin.received_at,
     )
-
-
-def identity(*parts: str | bytes) -> str:
-    """A stable key, in hex, of parts that are kept apart whatever they contain."""
-    raw = (part.encode() if isinstance(part, str) else part for part in parts)
-    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
-
-
-def timestamp(moment: datetime) -> str:
-    """UTC text with milliseconds: ``2026-01-31T23:59:59.123Z``."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def as_json(value: Any) -> str:
-    """Compact JSON: integers exact, bytes as base64, a double that JSON does not have as its name in a string."""
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64)
-    except ValueError:
-        return json.dumps(_without_nan(value), ensure_ascii=False, separators=(",", ":"), default=_base64)
-
-
-def _base64(value: Any) -> str:
-    return base64.b64encode(value).decode("ascii")
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and value - value != 0:  # NaN and the infinities
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return value
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None or value == "" else str(value)
-
-
-def _time_of(value: Any) -> str | None:
-    """UTC text for milliseconds since 1970 or for ISO-8601 text; None where it is neither."""
-    try:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return timestamp(EPOCH + timedelta(milliseconds=value))
-        if isinstance(value, str):
-            return timestamp(_parse(value.strip()))
-    except (ValueError, OverflowError):
-        pass
-    return None
-
-
-ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?")
-
-
-def _parse(text: str) -> datetime:
-    match = ISO_TIME.fullmatch(text)
-    if not match:
-        raise ValueError(text)
-    day, minute, second, fraction, offset = match.groups()
-    zone = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
-    micro = (fraction or "0")[:6].ljust(6, "0")
-    return datetime.fromisoformat(f"{day}T{minute or '00:00'}{second or ':00'}.{micro}{zone}")

@@ -1,37 +1,26 @@
-"""gRPC adapter for the Salesforce Pub/Sub API: topics, schemas, subscriptions with credits, errors by ``error-code``.
+"""gRPC adapter for the Salesforce Pub/Sub API: topics, schemas, subscriptions.
 
-Sources: the published ``pubsub_api.proto``; Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method", "Handle Errors",
+Sources: the published ``pubsub_api.proto``; Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method",
 "Pub/Sub API Allocations" and "Supported Authentication".
 """
 
 from __future__ import annotations
 
 import queue
-import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
 import grpc
 
 from .auth import Session
-from .errors import (
-    AuthenticationError,
-    CollectorError,
-    LimitExceededError,
-    ReplayIdRejectedError,
-    RequestRefusedError,
-    SalesforceUnavailableError,
-    SchemaError,
-    SessionExpiredError,
-    TopicError,
-)
+from .credits import Credits
+from .errors import AuthenticationError, CollectorError, SalesforceUnavailableError, SchemaError, SessionExpiredError, TopicError
+from .rpc_errors import ERRORS_BY_STATUS, ERRORS_OF_A_SCHEMA, ErrorsByStatus, translate
 from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
-MAX_CREDITS = 100  # outstanding events for each stream; Salesforce treats more as 100
-TOP_UP_AT = 50  # a request for each small response would trip Salesforce's limit of requests for each stream
 UNARY_TIMEOUT_SECONDS = 20
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
@@ -42,44 +31,6 @@ CHANNEL_OPTIONS = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.enable_retries", 0),  # retries are decided in drain.py, where the position is known
 )
-
-ERROR_CODE_PREFIX = "sfdc.platform.eventbus.grpc."
-ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
-    "service.unavailable": SalesforceUnavailableError,
-    "service.protection.triggered": SalesforceUnavailableError,
-    "service.protection.stream.limit.triggered": SalesforceUnavailableError,
-    "topic.api.unavailable": SalesforceUnavailableError,
-    "schema.api.unavailable": SalesforceUnavailableError,
-    "subscription.internal.error": SalesforceUnavailableError,
-    "subscription.fetch.replay.repeated": SalesforceUnavailableError,
-    "service.auth.error": SessionExpiredError,
-    "service.auth.headers.invalid": AuthenticationError,
-    "service.tenant.license": AuthenticationError,
-    "concurrent.client.limit.exceeded": LimitExceededError,
-    "subscription.limit.exceeded": LimitExceededError,
-    "topic.not.found": TopicError,
-    "topic.meta.permission": TopicError,
-    "subscription.topic.cannot.subscribe": TopicError,
-    "schema.meta.permission": SchemaError,
-    "schema.validation.failed": SchemaError,
-    "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
-}
-# Where the code is absent or new. INVALID_ARGUMENT is on purpose not taken for a rejected replay id: a reset would lose events.
-ErrorsByStatus = Mapping[grpc.StatusCode, type[CollectorError]]
-ERRORS_BY_STATUS: ErrorsByStatus = {
-    grpc.StatusCode.UNAVAILABLE: SalesforceUnavailableError,
-    grpc.StatusCode.INTERNAL: SalesforceUnavailableError,
-    grpc.StatusCode.DEADLINE_EXCEEDED: SalesforceUnavailableError,
-    grpc.StatusCode.CANCELLED: SalesforceUnavailableError,
-    grpc.StatusCode.ABORTED: SalesforceUnavailableError,
-    grpc.StatusCode.UNKNOWN: SalesforceUnavailableError,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: SalesforceUnavailableError,
-    grpc.StatusCode.UNAUTHENTICATED: SessionExpiredError,
-    grpc.StatusCode.PERMISSION_DENIED: TopicError,
-    grpc.StatusCode.NOT_FOUND: TopicError,
-}
-# GetSchema says by these that it knows no such schema; any other failure is the service's and not the event's.
-ERRORS_OF_A_SCHEMA = {**ERRORS_BY_STATUS, grpc.StatusCode.NOT_FOUND: SchemaError, grpc.StatusCode.INVALID_ARGUMENT: SchemaError}
 
 
 @dataclass(frozen=True)
@@ -274,48 +225,14 @@ class Subscription:
             self._responses.put(SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}"))
 
 
-class Credits:
-    """How many events Salesforce may still send on a stream, by its own word and by ours.
-
-    A response tells what was pending when it was sent; requests that were still under way then are not in that number.
-    They are told apart so that never more than ``MAX_CREDITS`` are outstanding and a stream never runs dry unnoticed.
-    """
-
-    def __init__(self) -> None:
-        self._acknowledged = 0
-        self._under_way: list[int] = []
-
-    @property
-    def outstanding(self) -> int:
-        """Credit granted and not used up."""
-        return self._acknowledged + sum(self._under_way)
-
-    def grant(self) -> int:
-        """How much to ask for now to be at the maximum again; counted as asked for. 0: there is enough left."""
-        if self.outstanding > TOP_UP_AT:
-            return 0
-        more = MAX_CREDITS - self.outstanding
-        self._under_way.append(more)
-        return more
-
-    def settle(self, received: int, pending: int) -> None:
-        """Account for a response with ``received`` events that says ``pending`` are left."""
-        expected = self._acknowledged - received
-        for count in range(len(self._under_way) + 1):
-            if expected + sum(self._under_way[:count]) == pending:
-                self._acknowledged, self._under_way = pending, self._under_way[count:]
-                return
-        # The two accounts differ: the server's counts, as it is the server that stops sending.
-        self._acknowledged, self._under_way = max(pending, 0), []
+def _preset(start: Start) -> tuple[Any, bytes]:
+    if isinstance(start, After):
+        return wire.CUSTOM, start.replay_id
+    return wire.ReplayPreset.Value(start.name), b""
 
 
-def translate(error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> CollectorError:
-    """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
-    code = next((str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), "")
-    status = error.code()
-    kind = ERRORS_BY_CODE.get(code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code)
-    kind = kind or by_status.get(status, RequestRefusedError)
-    return kind(f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})")
+def _metadata(session: Session) -> Sequence[tuple[str, str]]:
+    return (("accesstoken", session.access_token), ("instanceurl", session.instance_url), ("tenantid", session.org_id))
 
 
 def _final(error: CollectorError) -> CollectorError:
@@ -325,17 +242,3 @@ def _final(error: CollectorError) -> CollectorError:
         if isinstance(error, SessionExpiredError)
         else error
     )
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
-
-
-def _preset(start: Start) -> tuple[Any, bytes]:
-    if isinstance(start, After):
-        return wire.CUSTOM, start.replay_id
-    return wire.ReplayPreset.Value(start.name), b""
-
-
-def _metadata(session: Session) -> Sequence[tuple[str, str]]:
-    return (("accesstoken", session.access_token), ("instanceurl", session.instance_url), ("tenantid", session.org_id))

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from . import settings as settings_module
 from . import storage
 from .auth import authenticate
-from .collect import Limits, Report, collect
+from .collect import Limits, collect
 from .errors import SettingsError
 from .pubsub import PubSub
+from .report import Report
 from .settings import Settings
 
 NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")

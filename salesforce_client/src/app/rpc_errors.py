@@ -1,0 +1,75 @@
+"""Failed calls of the Pub/Sub API as our errors: by the documented trailer ``error-code``, else by status.
+
+Source: Salesforce "Pub/Sub API" guide, page "Handle Errors".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+
+from .errors import (
+    AuthenticationError,
+    CollectorError,
+    LimitExceededError,
+    ReplayIdRejectedError,
+    RequestRefusedError,
+    SalesforceUnavailableError,
+    SchemaError,
+    SessionExpiredError,
+    TopicError,
+)
+
+ERROR_CODE_PREFIX = "sfdc.platform.eventbus.grpc."
+ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
+    "service.unavailable": SalesforceUnavailableError,
+    "service.protection.triggered": SalesforceUnavailableError,
+    "service.protection.stream.limit.triggered": SalesforceUnavailableError,
+    "topic.api.unavailable": SalesforceUnavailableError,
+    "schema.api.unavailable": SalesforceUnavailableError,
+    "subscription.internal.error": SalesforceUnavailableError,
+    "subscription.fetch.replay.repeated": SalesforceUnavailableError,
+    "service.auth.error": SessionExpiredError,
+    "service.auth.headers.invalid": AuthenticationError,
+    "service.tenant.license": AuthenticationError,
+    "concurrent.client.limit.exceeded": LimitExceededError,
+    "subscription.limit.exceeded": LimitExceededError,
+    "topic.not.found": TopicError,
+    "topic.meta.permission": TopicError,
+    "subscription.topic.cannot.subscribe": TopicError,
+    "schema.meta.permission": SchemaError,
+    "schema.validation.failed": SchemaError,
+    "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
+}
+# Where the code is absent or new. INVALID_ARGUMENT is on purpose not taken for a rejected replay id: a reset would lose events.
+ErrorsByStatus = Mapping[grpc.StatusCode, type[CollectorError]]
+ERRORS_BY_STATUS: ErrorsByStatus = {
+    grpc.StatusCode.UNAVAILABLE: SalesforceUnavailableError,
+    grpc.StatusCode.INTERNAL: SalesforceUnavailableError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: SalesforceUnavailableError,
+    grpc.StatusCode.CANCELLED: SalesforceUnavailableError,
+    grpc.StatusCode.ABORTED: SalesforceUnavailableError,
+    grpc.StatusCode.UNKNOWN: SalesforceUnavailableError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: SalesforceUnavailableError,
+    grpc.StatusCode.UNAUTHENTICATED: SessionExpiredError,
+    grpc.StatusCode.PERMISSION_DENIED: TopicError,
+    grpc.StatusCode.NOT_FOUND: TopicError,
+}
+# GetSchema says by these that it knows no such schema; any other failure is the service's and not the event's.
+ERRORS_OF_A_SCHEMA = {**ERRORS_BY_STATUS, grpc.StatusCode.NOT_FOUND: SchemaError, grpc.StatusCode.INVALID_ARGUMENT: SchemaError}
+
+
+def translate(error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> CollectorError:
+    """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
+    code = next((str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), "")
+    status = error.code()
+    kind = ERRORS_BY_CODE.get(code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code)
+    kind = kind or by_status.get(status, RequestRefusedError)
+    return kind(f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})")
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()

@@ -1,0 +1,75 @@
+"""Values as they stand in the event file: times, JSON, keys. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def identity(*parts: str | bytes) -> str:
+    """A stable key, in hex, of parts that are kept apart whatever they contain."""
+    raw = (part.encode() if isinstance(part, str) else part for part in parts)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
+
+
+def timestamp(moment: datetime) -> str:
+    """UTC text with milliseconds: ``2026-01-31T23:59:59.123Z``."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON: integers exact, bytes as base64, a double that JSON does not have as its name in a string."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64)
+    except ValueError:
+        return json.dumps(_without_nan(value), ensure_ascii=False, separators=(",", ":"), default=_base64)
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value - value != 0:  # NaN and the infinities
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def text(value: Any) -> str | None:
+    """The value as text; None where there is none or only an empty one."""
+    return None if value is None or value == "" else str(value)
+
+
+def time_of(value: Any) -> str | None:
+    """UTC text for milliseconds since 1970 or for ISO-8601 text; None where it is neither."""
+    try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return timestamp(EPOCH + timedelta(milliseconds=value))
+        if isinstance(value, str):
+            return timestamp(_parse(value.strip()))
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?")
+
+
+def _parse(text: str) -> datetime:
+    match = ISO_TIME.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    day, minute, second, fraction, offset = match.groups()
+    zone = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
+    micro = (fraction or "0")[:6].ljust(6, "0")
+    return datetime.fromisoformat(f"{day}T{minute or '00:00'}{second or ':00'}.{micro}{zone}")
