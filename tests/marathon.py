@@ -118,12 +118,18 @@ class Marathon:
         return apps.start("delete_sync", "SnowflakePusher", {**self._settings, **changes})
 
     def _disturb(self, _: Any) -> tuple[int, bytes] | None:
-        """Blob Storage fails, or takes its time, for a share of the requests."""
-        if random.random() < self._trouble:
-            self.outcome.counts["storage faults"] += 1
-            time.sleep(random.choice((0, 0, 1.5)))
-            return random.choice((500, 503)), b""
-        return None
+        """Blob Storage fails, hangs up or lets the client wait beyond its time-out, for a share of the requests."""
+        if random.random() >= self._trouble:
+            return None
+        self.outcome.counts["storage faults"] += 1
+        kind = random.random()
+        if kind < 0.03:
+            self.outcome.counts["storage time-outs"] += 1
+            time.sleep(31)
+        if kind < 0.3:
+            raise ConnectionAbortedError  # before the request had any effect
+        time.sleep(random.choice((0, 0, 1.5)))
+        return random.choice((500, 503)), b""
 
     def _set_in_order(self) -> None:
         from local import apps
