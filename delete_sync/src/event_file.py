@@ -52,8 +52,9 @@ def _problem() -> str:
 
 
 def _has_bad_escape(payload: str) -> bool:
-    text = json.dumps(json.loads(payload), ensure_ascii=False)
-    return "\\u0000" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
+    without_backslashes = payload.replace("\\\\", "")  # an escaped backslash before u0000 is no escape of it
+    letters = json.dumps(json.loads(payload), ensure_ascii=False)
+    return "\\u0000" in without_backslashes or any("\ud800" <= letter <= "\udfff" for letter in letters)
 
 
 PROBLEM = _problem()

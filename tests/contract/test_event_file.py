@@ -211,9 +211,9 @@ def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
 
 
 def test_an_escaped_character_that_is_whole_is_fine(tmp_path: Path) -> None:
-    """Two halves that belong together."""
-    (line,) = lines(written(tmp_path / "x.db", delete(payload='{"a":"\\ud83e\\udd8a \\u00e4"}')))
-    assert line["payload"] == {"a": "🦊 ä"}
+    """Two halves that belong together, and a backslash that only looks like the beginning of one."""
+    (line,) = lines(written(tmp_path / "x.db", delete(payload='{"a":"\\ud83e\\udd8a \\u00e4", "b": "\\\\u0000 \\\\ud800"}')))
+    assert line["payload"] == {"a": "🦊 ä", "b": "\\u0000 \\ud800"}
 
 
 def gap(gap_id: str = "g", **changes: Any) -> Gap:
