@@ -30,7 +30,13 @@ def run(environ: Mapping[str, str]) -> Report:
     sweep_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     return sweep(
         storage.Storage(service, settings.events_container),
-        functools.partial(Warehouse, **vars(settings.snowflake), sweep_id=sweep_id, patience_seconds=settings.max_run_seconds),
+        functools.partial(
+            Warehouse,
+            **vars(settings.snowflake),
+            sweep_id=sweep_id,
+            patience_seconds=settings.max_run_seconds,
+            window_days=0 if settings.full_sweep else settings.merge_window_days,
+        ),
         sweep_id,
         full=settings.full_sweep,
         limits=Limits(settings.max_run_seconds, settings.max_merge_rows),

@@ -59,6 +59,7 @@ class Settings:
     full_sweep: bool
     max_run_seconds: float
     max_merge_rows: int
+    merge_window_days: float
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -84,6 +85,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         full_sweep=values.boolean("FULL_SWEEP"),
         max_run_seconds=values.number("MAX_RUN_SECONDS", 480, least=10),
         max_merge_rows=int(values.number("MAX_MERGE_ROWS", 1_000_000, least=1)),
+        merge_window_days=values.number("MERGE_WINDOW_DAYS", 7, least=0),
     )
     if values.problems:
         raise SettingsError(values.problems)

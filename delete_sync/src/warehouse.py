@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ NUMBERED_BY_US = {
     "id": "id, ",
     "its_id": "s.id, ",
 }
+WINDOW = "\n    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)"
+EARLIEST, LATEST = datetime(1582, 1, 1), datetime(9999, 12, 31)
 NUMBERED_BY_SNOWFLAKE = {"numbered": "", "id": "", "its_id": ""}
 
 
@@ -70,6 +73,7 @@ class Warehouse:
         account, login, warehouse, role, database, schema, table, server: as in ``settings.Snowflake``.
         sweep_id: names this sweep in the query tag, the stage and the load records.
         patience_seconds: how long a request, its repetitions and a statement may take.
+        window_days: match only rows of the table that were deleted within so many days of the batch's own; 0: all.
     """
 
     def __init__(
@@ -84,7 +88,9 @@ class Warehouse:
         server: Mapping[str, Any],
         sweep_id: str,
         patience_seconds: float,
+        window_days: float,
     ) -> None:
+        self._window_days = window_days
         self._sweep_id = sweep_id
         self._names = names_beside(table)
         self._place = {"database": database, "schema": schema}
@@ -166,7 +172,7 @@ class Warehouse:
         with self._transaction():
             # Two insert-only merges at once may both insert a key: the second waits here, and its MERGE sees the first's rows.
             self._change("take_lock", [self._sweep_id])
-            new_by_file, inserted, duplicates = self._merge() if batch.deletes else ({}, 0, [])
+            new_by_file, inserted, duplicates = self._merge(batch) if batch.deletes else ({}, 0, [])
             gaps = self._change("insert_gaps") if staged else 0
             rejects = self._change("insert_rejects") if staged else 0
             self._record_loads(batch, new_by_file)
@@ -186,16 +192,18 @@ class Warehouse:
             self._change("drop_unwanted", batch.unwanted, files=", ".join(["%s"] * len(batch.unwanted)))
         return copied
 
-    def _merge(self) -> tuple[dict[str, int], int, list[str]]:
+    def _merge(self, batch: Batch) -> tuple[dict[str, int], int, list[str]]:
         """New rows by event file, their number, and keys that stand twice afterwards."""
-        new_by_file = {str(name): int(count) for name, count in self._rows("count_new")}
+        bounds = _window(batch, self._window_days) if self._window_days else None
+        window = WINDOW if bounds else ""
+        new_by_file = {str(name): int(count) for name, count in self._rows("count_new", bounds, window=window)}
         numbering = self._numbering
         if numbering["id"]:
             numbering = {**numbering, "numbered": numbering["numbered"].format(last_id=int(self._rows("last_id")[0][0]))}
-        inserted = self._change("merge", **numbering)
+        inserted = self._change("merge", bounds, window=window, **numbering)
         if inserted != sum(new_by_file.values()):
             raise BooksDifferError(f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new")
-        return new_by_file, inserted, [str(row[0]) for row in self._rows("duplicates")]
+        return new_by_file, inserted, [str(row[0]) for row in self._rows("duplicates", bounds, window=window)]
 
     def _record_loads(self, batch: Batch, new_by_file: Mapping[str, int]) -> None:
         """One record for each event file; a refusal by an earlier reader gives way, a record of the same content stays."""
@@ -290,6 +298,15 @@ def names_beside(table: str) -> dict[str, str]:
     """The quoted names of everything that stands beside the table."""
     beside = {part: f'{table[:-1]}_{part.upper()}"' for part in ("loads", "gaps", "rejects", "lock", "stage", "staging")}
     return {"table": table, **beside}
+
+
+def _window(batch: Batch, days: float) -> tuple[str, str]:
+    """When the deletes of a batch happened, with a margin: an event that comes again may have been given another time."""
+    figures = [file.figures for file in batch.files if file.figures]
+    times = [moment for one in figures for moment in (one.first_event_at, one.last_event_at) if moment]
+    margin = timedelta(days=days)
+    first, last = datetime.fromisoformat(min(times)), datetime.fromisoformat(max(times))
+    return (max(first, EARLIEST + margin) - margin).isoformat(), (min(last, LATEST - margin) + margin).isoformat()
 
 
 def _quoted(name: object) -> str:

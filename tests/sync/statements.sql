@@ -24,6 +24,7 @@ FROM (
     ) = 1
 ) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
+    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
 WHERE t.event_id IS NULL
 GROUP BY s.event_file;
 
@@ -109,6 +110,7 @@ SELECT t.event_id AS event_id
 FROM "DELETE_TRACKER" t
 JOIN (SELECT DISTINCT v:event_id::VARCHAR AS event_id FROM "DELETE_TRACKER_STAGING" WHERE v:kind::VARCHAR = 'delete') s
 ON t.event_id = s.event_id
+    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
 GROUP BY t.event_id
 HAVING COUNT(*) > 1
 LIMIT 100;
@@ -246,6 +248,7 @@ USING (
     ) = 1
 ) s
 ON t.event_id = s.event_id
+    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
 WHEN NOT MATCHED THEN INSERT
     (event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
     VALUES

@@ -6,6 +6,7 @@ kinder (it has no locks) the order of the statements is what is shown.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -147,7 +148,8 @@ def test_a_key_that_stands_twice_is_found_and_reported(put: Put, sweep: Sweep, q
     """However it came there."""
     query(WITHOUT_CONSTRAINTS)
     put("e1", "e2")
-    query("INSERT INTO delete_tracker (event_id) SELECT 'e1' AS a UNION ALL SELECT 'e1' AS a")
+    row = "SELECT 'e1' AS a, '2026-02-01'::TIMESTAMP_NTZ AS b"
+    query(f"INSERT INTO delete_tracker (event_id, deleted_date) {row} UNION ALL {row}")
     report = sweep()
     assert report.duplicates == ["e1"]
     with pytest.raises(DuplicateRowsError, match="e1"):
@@ -263,6 +265,33 @@ def test_a_table_that_does_not_fit_is_told_with_the_statement_to_run(
     with pytest.raises(TableError) as raised:
         sweep()
     assert words in str(raised.value)
+
+
+def test_the_table_is_matched_within_a_window_of_the_batchs_own_days(put: Put, sweep: Sweep, through: Proxy) -> None:
+    """So that Snowflake can leave out the rest; with FULL_SWEEP and with 0 it is matched whole."""
+    put("e1")
+    sweep(SNOWFLAKE_PORT=str(through.port))
+    merges = [text for text in statements(through) if text.startswith("MERGE")]
+    assert (
+        "BETWEEN TO_TIMESTAMP_NTZ('2026-01-25T00:00:00.123000') AND TO_TIMESTAMP_NTZ('2026-02-08T00:00:00.123000')" in merges[0]
+    )
+    for changes in ({"FULL_SWEEP": "true"}, {"FULL_SWEEP": "true", "MERGE_WINDOW_DAYS": "0"}):
+        assert sweep(SNOWFLAKE_PORT=str(through.port), **changes).inserted == 0
+    assert "BETWEEN" not in [text for text in statements(through) if text.startswith("MERGE")][-1]
+
+
+@pytest.mark.parametrize("day", ["1582-01-01", "9999-12-31"])
+def test_a_date_at_the_edge_of_time_is_no_problem(
+    events: ContainerClient, tmp_path: Path, sweep: Sweep, day: str, query: Query
+) -> None:
+    """The window ends where time does."""
+    events.create_container()
+    file = EventFile(tmp_path / "x.db", BEGUN_AT)
+    file.add([dataclasses.replace(deletes("e1")[0], deleted_date=f"{day}T00:00:00.000Z")])
+    file.close()
+    events.upload_blob(blob_name(BEGUN_AT), file.path.read_bytes())
+    assert sweep().inserted == 1
+    assert sweep(FULL_SWEEP="true").inserted == 0
 
 
 def test_columns_of_others_are_nobodys_business(put: Put, sweep: Sweep, query: Query) -> None:

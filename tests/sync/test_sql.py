@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from delete_sync.src.warehouse import NUMBERED_BY_SNOWFLAKE, SQL, names_beside
+from delete_sync.src.warehouse import NUMBERED_BY_SNOWFLAKE, SQL, WINDOW, names_beside
 
 SNAPSHOT = Path(__file__).with_name("statements.sql")
 PARTS = {
@@ -20,7 +20,7 @@ PARTS = {
 
 def rendered(statement: str) -> str:
     parts = {**PARTS, "files": "file:///tmp/rows/rows_*.ndjson.gz"} if statement == "put" else PARTS
-    parts = {**parts, **NUMBERED_BY_SNOWFLAKE}
+    parts = {**parts, **NUMBERED_BY_SNOWFLAKE, "window": WINDOW}
     return SQL[statement].format(**names_beside('"DELETE_TRACKER"'), **parts)
 
 

@@ -17,7 +17,7 @@ USING (
         ORDER BY v:ingested_at::VARCHAR, v:topic::VARCHAR, v:event_file::VARCHAR
     ) = 1
 ) s
-ON t.event_id = s.event_id
+ON t.event_id = s.event_id{window}
 WHEN NOT MATCHED THEN INSERT
     ({id}event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
     VALUES
