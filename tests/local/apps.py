@@ -44,7 +44,7 @@ def start(
     app: str, function: str, settings: Mapping[str, str], *, python: str = sys.executable, folder: Path | None = None
 ) -> subprocess.Popen[str]:
     """Begin an invocation; ``folder`` is the app's root where it is not the one in this repository."""
-    command = [python, "-X", "dev", "-W", "ignore", str(INVOKE), str(folder or REPOSITORY / app), function]
+    command = [python, str(INVOKE), str(folder or REPOSITORY / app), function]
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.Popen(
         command,
