@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,3 @@ def finish(process: subprocess.Popen[str], timeout: float = 300) -> Invocation:
         log, _ = process.communicate()
         log += f"\nkilled after {timeout} s"
     return Invocation(process.returncode, log)
-
-
-def lines_with(log: str, words: Sequence[str]) -> list[str]:
-    """The lines of a log that hold all of ``words``."""
-    return [line for line in log.splitlines() if all(word in line for word in words)]

@@ -22,7 +22,7 @@ from ..errors import SettingsError
 from ..wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
 from . import certificate
 from .faults import Faults, UnknownFaultError
-from .org import TOPICS, Org, record_id
+from .org import Org, record_id
 from .pubsub_service import PubSubService
 from .token_endpoint import TokenEndpoint
 
@@ -152,6 +152,3 @@ def _server_context(made: certificate.Certificate, folder: Path) -> ssl.SSLConte
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
     return context
-
-
-__all__ = ["TOPICS", "MockSalesforce", "refuse_in_azure"]
