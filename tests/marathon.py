@@ -10,6 +10,7 @@ machine.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import subprocess
 import sys
@@ -58,11 +59,12 @@ class Outcome:
 class Marathon:
     """One marathon on emulators of its own."""
 
-    def __init__(self, seed: int, settings: Mapping[str, str], blob: Any) -> None:
+    def __init__(self, seed: int, settings: Mapping[str, str], blob: Any, snowflake: Any, snowflake_port: int) -> None:
         self.outcome = Outcome(seed)
         self._chance = random.Random(seed)
         self._settings = {**settings, "MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": str(INTERVAL_SECONDS), "IDLE_SECONDS": "0.8"}
-        self._blob = blob
+        self._snowflake = snowflake
+        self._snowflake_port = snowflake_port
         self._now = START
         self._trouble = 0.0
         blob.before = self._disturb
@@ -90,7 +92,7 @@ class Marathon:
 
     def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
         """Wait for all of them, and kill some on the way."""
-        from local import apps
+        from local import apps, warehouse
 
         for process in running:
             if self._chance.random() < 0.85:
@@ -103,6 +105,8 @@ class Marathon:
             if ended.returncode not in (0, 1, -9) or "unexpected failure" in ended.log:
                 self.outcome.problems.append(f"a run ended with {ended.returncode}:\n{ended.log[-3000:]}")
             self.outcome.counts["failed as it should" if ended.returncode == 1 else "ended"] += ended.returncode != -9
+        warehouse.end_sessions(self._snowflake_port, self._snowflake.seen)
+        self._snowflake.seen.clear()
 
     def _start_poll(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
         from local import apps
@@ -183,11 +187,14 @@ def run(minutes: float, seed: int) -> Outcome:
     """One marathon from empty stores."""
     from local import emulators, proxy, warehouse
 
-    with emulators.azurite() as azurite, emulators.fakesnow() as snowflake, proxy.proxy(azurite.port) as blob:
-        settings = {**snowflake.settings, "EVENTS_STORAGE": emulators.connection_string(blob.port)}
+    with contextlib.ExitStack() as stack:
+        azurite, fakesnow = stack.enter_context(emulators.azurite()), stack.enter_context(emulators.fakesnow())
+        blob, snowflake = stack.enter_context(proxy.proxy(azurite.port)), stack.enter_context(proxy.proxy(fakesnow.port))
+        addresses = {"EVENTS_STORAGE": emulators.connection_string(blob.port), "SNOWFLAKE_PORT": str(snowflake.port)}
+        settings = {**fakesnow.settings, **addresses}
         with warehouse.connect(settings) as connection:
             warehouse.query(connection, TABLE)
-        return Marathon(seed, settings, blob).run(minutes * 60)
+        return Marathon(seed, settings, blob, snowflake, fakesnow.port).run(minutes * 60)
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 SQL = {file.stem: file.read_text(encoding="utf-8").strip() for file in Path(__file__).with_name("sql").glob("*.sql")}
 LOGIN_SECONDS = 60
-LOCK_SECONDS = 300  # to wait for another sweep's transaction; Snowflake's own default is 12 hours
+LOCK_SECONDS = 330  # to wait for another sweep's transaction; Snowflake ends one whose client is gone after 300
 ATTEMPTS = 3
 LOADS_AT_ONCE = 500  # load records in one statement, to keep its text well under Snowflake's 1 MB
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./*-]+")

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +24,7 @@ class Request:
     method: str
     path: str
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def text(self) -> str:
@@ -60,7 +61,7 @@ def proxy(target_port: int) -> Iterator[Proxy]:
 
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = Request(self.command, self.path, body)
+            request = Request(self.command, self.path, body, dict(self.headers.items()))
             running.seen.append(request)
             answer = running.before(request)
             headers: list[tuple[str, str]] = []

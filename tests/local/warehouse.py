@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import urllib.error
+import urllib.request
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import snowflake.connector
+
+from .proxy import Request
 
 Rows = list[tuple[Any, ...]]
 WIDEST = 23
@@ -38,6 +44,19 @@ def query(connection: Any, sql: str) -> tuple[list[str], Rows]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return [column.name.lower() for column in cursor.description], list(cursor.fetchall())
+
+
+def end_sessions(port: int, requests: Sequence[Request]) -> None:
+    """Roll back what the sessions of these requests have left open.
+
+    Snowflake aborts the transaction of a client that is gone; fakesnow keeps it, and its locks, for ever.
+    """
+    for token in {request.headers.get("Authorization", "") for request in requests if "query-request" in request.path}:
+        body = json.dumps({"sqlText": "ROLLBACK", "sequenceId": 1}).encode()
+        url = f"http://127.0.0.1:{port}/queries/v1/query-request?requestId={uuid.uuid4()}"
+        headers = {"Authorization": token, "Content-Type": "application/json"}
+        with contextlib.suppress(urllib.error.HTTPError):  # it was closed in good order
+            urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20).close()
 
 
 def as_table(columns: Sequence[str], rows: Rows) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import BlobLeaseClient, ContainerClient
-from local import apps, emulators, truth
+from local import apps, emulators, truth, warehouse
 from local.proxy import Request, kill, proxy
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
@@ -70,13 +70,16 @@ def run_until_killed(
     with proxy(port) as through:
         running: list[subprocess.Popen[str]] = []
 
-        def shoot(request: Request) -> None:
-            if match(request) and running[0].poll() is None:
-                kill(running[0].pid)
+        def shoot(request: Request) -> tuple[int, bytes] | None:
+            if not match(request) or running[0].poll() is not None:
+                return None
+            kill(running[0].pid)
+            return 503, b""  # to nobody; before it was forwarded, it never is
 
         setattr(through, when, shoot)
         running.append(apps.start(*app, {**settings, **target(through.port)}))
         ended = apps.finish(running[0])
+        warehouse.end_sessions(port, through.seen)
     assert ended.returncode == -9, ended.log
 
 
@@ -115,8 +118,8 @@ def test_a_sync_killed_at_any_step_loses_and_doubles_nothing(
         storage: Callable[[int], Mapping[str, str]] = lambda port: {"EVENTS_STORAGE": emulators.connection_string(port)}  # noqa: E731
         run_until_killed(sync, settings, azurite.port, storage, SYNC_STORAGE[step], when)
     else:
-        warehouse: Callable[[int], Mapping[str, str]] = lambda port: {"SNOWFLAKE_PORT": str(port)}  # noqa: E731
-        run_until_killed(sync, settings, fakesnow.port, warehouse, SYNC_WAREHOUSE[step], when)
+        snowflake: Callable[[int], Mapping[str, str]] = lambda port: {"SNOWFLAKE_PORT": str(port)}  # noqa: E731
+        run_until_killed(sync, settings, fakesnow.port, snowflake, SYNC_WAREHOUSE[step], when)
     break_lease(events)  # as an operator who will not wait 15 seconds
     again = apps.sweep(settings)
     assert again.succeeded, again.log
