@@ -35,11 +35,6 @@ FAULTS = (
     "duplicate=3", "schema_change", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
     "garbage@/event/Delete_Event__e", "silent@/data/AccountChangeEvent", "deny_topic@/data/ChangeEvents", "latest_immediate",
 )  # fmt: skip
-# Without constraints, as Snowflake does not enforce them: a doubled row shows as one instead of as an error.
-TABLE = """
-    CREATE TABLE delete_tracker (id INTEGER AUTOINCREMENT, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255),
-    record_id VARCHAR(255), deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT,
-    ingested_at TIMESTAMP_NTZ)"""
 
 
 @dataclass
@@ -193,7 +188,7 @@ def run(minutes: float, seed: int) -> Outcome:
         addresses = {"EVENTS_STORAGE": emulators.connection_string(blob.port), "SNOWFLAKE_PORT": str(snowflake.port)}
         settings = {**fakesnow.settings, **addresses}
         with warehouse.connect(settings) as connection:
-            warehouse.query(connection, TABLE)
+            warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
         return Marathon(seed, settings, blob, snowflake, fakesnow.port).run(minutes * 60)
 
 

@@ -140,11 +140,18 @@ class Warehouse:
         existing = self._columns()
         for table in ("table", "loads", "gaps", "rejects", "lock"):
             if self._names[table] not in existing:
-                self._rows(f"create_{table}")
+                self._create(table)
         if self._names["stage"] not in {_quoted(row[1]) for row in self._rows("find_stage")}:
-            self._rows("create_stage")
+            self._create("stage")
         self._rows("fill_lock")
         self._check(existing.get(self._names["table"]))
+
+    def _create(self, what: str) -> None:
+        try:
+            self._rows(f"create_{what}")
+        except WarehouseRefusedError as error:
+            statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
+            raise WarehouseRefusedError(f"{error}; grant it, or have a role that may run: {statement}") from None
 
     def load(self, batch: Batch) -> Loaded:
         """Load one batch: stage, then deletes, gaps, rejects and load records in one transaction.

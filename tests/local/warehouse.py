@@ -16,6 +16,10 @@ from .proxy import Request
 
 Rows = list[tuple[Any, ...]]
 WIDEST = 23
+COLUMNS = """(id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255), record_id VARCHAR(255),
+    deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ)"""
+# Snowflake does not enforce the constraints, fakesnow does: without them a doubled row shows as one and not as an error.
+WITHOUT_CONSTRAINTS = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER AUTOINCREMENT')}"
 
 
 @contextlib.contextmanager

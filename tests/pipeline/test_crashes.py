@@ -89,6 +89,7 @@ def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
     step: str, when: str, settings: Mapping[str, str], azurite: emulators.Server, connection: Any, events: ContainerClient
 ) -> None:
     """Above all between the upload and the first cursor."""
+    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
     collector = ("salesforce_client", "TimerPoller")
     through: Callable[[int], Mapping[str, str]] = lambda port: {"EVENTS_STORAGE": emulators.connection_string(port)}  # noqa: E731
@@ -112,6 +113,7 @@ def test_a_sync_killed_at_any_step_loses_and_doubles_nothing(
     events: ContainerClient,
 ) -> None:
     """Above all between COMMIT and the mark."""
+    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     sync = ("delete_sync", "SnowflakePusher")
     if step in SYNC_STORAGE:

@@ -22,7 +22,7 @@ from local import emulators, warehouse
 from local.proxy import Proxy, Request, proxy
 
 from delete_sync.src import storage as sync_storage
-from delete_sync.src.errors import DuplicateRowsError, FilesRefusedError, TableError
+from delete_sync.src.errors import DuplicateRowsError, FilesRefusedError, TableError, WarehouseRefusedError
 from delete_sync.src.refusals import ADVICE, TRANSIENT, translate
 from delete_sync.src.run import run
 from delete_sync.src.sync import Report
@@ -30,10 +30,7 @@ from salesforce_client.src.app.deletes import Delete
 from salesforce_client.src.app.event_file import EventFile, blob_name
 
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
-COLUMNS = """(id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255), record_id VARCHAR(255),
-    deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ)"""
-WITHOUT_CONSTRAINTS = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER AUTOINCREMENT')}"
-BY_HAND = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER PRIMARY KEY')}"
+BY_HAND = f"CREATE TABLE delete_tracker {warehouse.COLUMNS.format(id='INTEGER PRIMARY KEY')}"
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
 Query = Callable[[str], list[tuple[Any, ...]]]
@@ -91,7 +88,7 @@ def statements(through: Proxy) -> list[str]:
 
 def test_two_sweeps_at_once_double_nothing(put: Put, sweep: Sweep, query: Query) -> None:
     """In a table that would take doubles: the second waits for the first one's lease and finds nothing left to do."""
-    query(WITHOUT_CONSTRAINTS)
+    query(warehouse.WITHOUT_CONSTRAINTS)
     for number in range(4):
         put(*(f"e{number}-{row}" for row in range(50)))
     reports: list[Report] = []
@@ -146,7 +143,7 @@ def test_the_transaction_begins_with_the_lock_row(put: Put, sweep: Sweep, throug
 
 def test_a_key_that_stands_twice_is_found_and_reported(put: Put, sweep: Sweep, query: Query) -> None:
     """However it came there."""
-    query(WITHOUT_CONSTRAINTS)
+    query(warehouse.WITHOUT_CONSTRAINTS)
     put("e1", "e2")
     row = "SELECT 'e1' AS a, '2026-02-01'::TIMESTAMP_NTZ AS b"
     query(f"INSERT INTO delete_tracker (event_id, deleted_date) {row} UNION ALL {row}")
@@ -259,7 +256,7 @@ def test_a_table_that_does_not_fit_is_told_with_the_statement_to_run(
     put: Put, sweep: Sweep, query: Query, change: str, words: str
 ) -> None:
     """Before anything is loaded."""
-    query(WITHOUT_CONSTRAINTS)
+    query(warehouse.WITHOUT_CONSTRAINTS)
     query(change)
     put("e1")
     with pytest.raises(TableError) as raised:
@@ -296,7 +293,7 @@ def test_a_date_at_the_edge_of_time_is_no_problem(
 
 def test_columns_of_others_are_nobodys_business(put: Put, sweep: Sweep, query: Query) -> None:
     """An analyst may add one."""
-    query(WITHOUT_CONSTRAINTS)
+    query(warehouse.WITHOUT_CONSTRAINTS)
     query("ALTER TABLE delete_tracker ADD COLUMN note VARCHAR")
     put("e1")
     assert sweep().inserted == 1
@@ -311,6 +308,17 @@ def test_what_exists_is_not_created_again(put: Put, sweep: Sweep, through: Proxy
     assert [text for text in statements(through) if text.startswith("CREATE")] == [
         'CREATE OR REPLACE TEMPORARY TABLE "DELETE_TRACKER_STAGING" (v VARIANT)'
     ]
+
+
+def test_a_missing_right_is_told_with_the_statement_to_run(put: Put, sweep: Sweep, through: Proxy) -> None:
+    """For somebody who has the right."""
+    refusal = {"data": {"sqlState": "42501"}, "code": "003001", "message": "Insufficient privileges.", "success": False}
+    through.before = lambda request: (200, json.dumps(refusal).encode()) if "CREATE TABLE" in request.text else None
+    put("e1")
+    with pytest.raises(
+        WarehouseRefusedError, match=r'Insufficient privileges.*run: CREATE TABLE IF NOT EXISTS "DELETE_TRACKER" \( id'
+    ):
+        sweep(SNOWFLAKE_PORT=str(through.port))
 
 
 # -- size
