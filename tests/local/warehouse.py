@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -56,11 +57,22 @@ def end_sessions(port: int, requests: Sequence[Request]) -> None:
     Snowflake aborts the transaction of a client that is gone; fakesnow keeps it, and its locks, for ever.
     """
     for token in {request.headers.get("Authorization", "") for request in requests if "query-request" in request.path}:
-        body = json.dumps({"sqlText": "ROLLBACK", "sequenceId": 1}).encode()
-        url = f"http://127.0.0.1:{port}/queries/v1/query-request?requestId={uuid.uuid4()}"
-        headers = {"Authorization": token, "Content-Type": "application/json"}
-        with contextlib.suppress(urllib.error.HTTPError):  # it was closed in good order
-            urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20).close()
+        for _ in range(100):
+            if not _busy(port, token):
+                break
+            time.sleep(0.1)
+
+
+def _busy(port: int, token: str) -> bool:
+    """Roll back; True where the session is still at work on the statement that its client did not live to see the end of."""
+    body = json.dumps({"sqlText": "ROLLBACK", "sequenceId": 1}).encode()
+    url = f"http://127.0.0.1:{port}/queries/v1/query-request?requestId={uuid.uuid4()}"
+    request = urllib.request.Request(url, body, {"Authorization": token, "Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return bool(json.load(answer).get("code") == "002002")
+    except urllib.error.HTTPError:  # it was closed in good order
+        return False
 
 
 def as_table(columns: Sequence[str], rows: Rows) -> str:
