@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -199,6 +200,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, action="append", help="repeatable; random by default")
     options = parser.parse_args()
     environments.go_on_in_dev()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulators end too
     failed = False
     for seed in options.seed or [random.randrange(1_000_000)]:
         outcome = run(options.minutes, seed)
