@@ -35,6 +35,7 @@ FAULTS = (
     "error=subscription.internal.error:30:2", "error=service.unavailable:5:1", "odd_batches", "empty_first=2", "delay_first=0.5",
     "duplicate=3", "schema_change", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
     "garbage@/event/Delete_Event__e", "silent@/data/AccountChangeEvent", "deny_topic@/data/ChangeEvents", "latest_immediate",
+    "split", "split",
 )  # fmt: skip
 
 

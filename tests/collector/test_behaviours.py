@@ -125,6 +125,20 @@ def test_replay_ids_are_opaque(salesforce: Callable[..., Org], rows: Rows) -> No
     assert len({len(row["replay_id"]) for row in rows()}) > 3
 
 
+@pytest.mark.parametrize("ids", ["shared", "own"])
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_a_cursor_never_stands_among_events_under_one_replay_id(
+    ids: str, batch_size: int, salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """On an enriched channel a change of 20 records is 20 events; the stream breaks in their midst, and so does the run."""
+    org = salesforce(f"split={ids}, drop_stream=31, delivery_limit=97, rare_changes", batch_size=batch_size)
+    reports = [org.poll(SALESFORCE_TOPICS=CHANGES, MAX_FILE_ROWS="7") for _ in range(2)]
+    assert isinstance(reports[0].topics[CHANGES].error, LimitExceededError)
+    clear = salesforce(f"split={ids}, rare_changes")
+    clear.poll(SALESFORCE_TOPICS=CHANGES).raise_if_failed()
+    assert keys(rows()) == org.published(topics=(CHANGES,))
+
+
 def test_two_collectors_at_once_lose_and_double_nothing(
     salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
 ) -> None:

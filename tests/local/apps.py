@@ -5,16 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .environments import REPOSITORY
 
-INVOKE = Path(__file__).with_name("invoke.py")
 # What a test machine may have set for its own network must not lead an app away from this machine's servers.
 NOT_INHERITED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who calls a function: which script in which interpreter (by app), with the apps' folders where, and in what environment."""
+
+    script: str = "invoke.py"
+    python: Callable[[str], Path] = lambda _: Path(sys.executable)
+    folder: Path = REPOSITORY
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+HERE = Worker()
 
 
 @dataclass(frozen=True)
@@ -41,14 +53,15 @@ def sweep(settings: Mapping[str, str], **options: Any) -> Invocation:
 
 
 def start(
-    app: str, function: str, settings: Mapping[str, str], *, python: str = sys.executable, folder: Path | None = None
+    app: str, function: str, settings: Mapping[str, str], worker: Worker = HERE, *, past_due: bool = False
 ) -> subprocess.Popen[str]:
-    """Begin an invocation; ``folder`` is the app's root where it is not the one in this repository."""
-    command = [python, str(INVOKE), str(folder or REPOSITORY / app), function]
+    """Begin an invocation."""
+    script = str(Path(__file__).with_name(worker.script))
+    command = [str(worker.python(app)), script, str(worker.folder / app), function, *(["--past-due"] if past_due else [])]
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.Popen(
         command,
-        env={**inherited, **settings},
+        env={**inherited, **worker.environment, **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -50,6 +50,20 @@ def stubs() -> Path:
     return _environment("stubs", find_python("3.11", "3.12"), LOCKS / "stubs.txt")
 
 
+def worker(app: str, version: str) -> Path:
+    """Python of an environment in which ``app`` runs as deployed: its ``requirements.txt``, and Microsoft's runtime on 3.13."""
+    runtime = ["-r", str(LOCKS / "runtime.txt")] if version == "3.13" else []
+    requirements = REPOSITORY / app / "requirements.txt"
+    return _environment(f"{app}-worker", find_python(version), requirements, "-c", str(LOCKS / "dev.txt"), *runtime)
+
+
+def worker_packages(python: Path, lock: str) -> Path:
+    """A folder with the gRPC and protobuf that Microsoft's worker brings along, for the interpreter of an environment."""
+    home = python.parent.parent.with_name(f"{python.parent.parent.name}-{Path(lock).stem}-{_hash(LOCKS / lock)}")
+    _once(home, lambda: _pip(python, "--target", str(home), "-r", str(LOCKS / lock)))
+    return home
+
+
 def not_run(what: str) -> None:
     """Leave out a test for which an interpreter is missing: listed at the end, and an error where ``CI`` is set."""
     import pytest
@@ -84,11 +98,11 @@ def _pyenv_versions() -> Path:
     return Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
 
 
-def _environment(name: str, python: Path, lock: Path) -> Path:
+def _environment(name: str, python: Path, lock: Path, *more: str) -> Path:
     version = subprocess.run(
         [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    home = LOCAL / f"{name}-{version}-{_hash(lock)}"
+    home = LOCAL / f"{name}-{version}-{_hash(lock, *(Path(it) for it in more if not it.startswith('-')))}"
 
     def build() -> None:
         say(f"installing the {name} environment (Python {version}) …")
@@ -96,16 +110,16 @@ def _environment(name: str, python: Path, lock: Path) -> Path:
             venv.create(home, with_pip=True, clear=True)
         else:
             subprocess.run([python, "-m", "venv", "--clear", home], check=True)
-        install = [str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(lock)]
-        subprocess.run(install, check=True, stderr=subprocess.DEVNULL if _quiet_pip() else None)
+        _pip(home / "bin/python", "-r", str(lock), *more)
 
     _once(home, build)
     return home / "bin/python"
 
 
-def _quiet_pip() -> bool:
-    """Hide pip's warnings about local indexes, unless someone is looking for the reason of a failure."""
-    return "LOCAL_VERBOSE" not in os.environ
+def _pip(python: Path, *arguments: str) -> None:
+    """Install; pip's warnings about local indexes are hidden, unless someone is looking for the reason of a failure."""
+    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True, stderr=None if "LOCAL_VERBOSE" in os.environ else subprocess.DEVNULL)
 
 
 def azurite() -> list[str]:
@@ -173,8 +187,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def _hash(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
 
 
 def say(line: str) -> None:

@@ -32,6 +32,7 @@ def lock(name: str, python: str, *inputs: str) -> None:
 if __name__ == "__main__":
     lock("dev", "3.9", "--group", "dev", "salesforce_client/requirements.txt", "delete_sync/requirements.txt")
     lock("fakesnow", "3.11", "tests/local/fakesnow.in")
+    lock("runtime", "3.13", "tests/local/runtime.in")
     lock("stubs", "3.11", "tests/local/stubs.in")
     lock("node", "3.9", "tests/local/node.in")
     say("locking Azurite …")

@@ -111,7 +111,7 @@ def proxy(target_port: int) -> Iterator[Proxy]:
         thread.join()
 
 
-def kill(pid: int) -> None:
-    """SIGKILL, and wait until the process can do nothing any more."""
-    os.kill(pid, signal.SIGKILL)
+def end(pid: int, by: signal.Signals) -> None:
+    """Send the signal, and wait until the process can do nothing any more."""
+    os.kill(pid, by)
     time.sleep(0.05)

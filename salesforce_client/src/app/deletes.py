@@ -7,8 +7,8 @@ Events"; "Platform Events Developer Guide".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .decode import Fields
@@ -173,6 +173,23 @@ def _from_change_event(
     if any(record_id.endswith("*") for record_id in record_ids):
         found.gaps.append(_gap("wildcard", object_name, committed, origin))
     return found
+
+
+def told_apart(deletes: Sequence[Delete]) -> Sequence[Delete]:
+    """The same deletes, with the record's id added to the key of those that share an event's id and name different records.
+
+    So a change of several records has the same keys, whether it came as one event or, on an enriched channel, as several under
+    its id. Both must be given whole: a part of them would be keyed differently.
+    """
+    records: dict[str, set[str | None]] = {}
+    for delete in deletes:
+        records.setdefault(delete.event_id, set()).add(delete.record_id)
+    if len(records) == len(deletes):
+        return deletes
+    return [
+        replace(delete, event_id=f"{delete.event_id}:{delete.record_id}") if len(records[delete.event_id]) > 1 else delete
+        for delete in deletes
+    ]
 
 
 BITMAPS = {"changed_fields": "changedFields", "nulled_fields": "nulledFields", "diff_fields": "diffFields"}

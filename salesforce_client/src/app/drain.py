@@ -31,6 +31,7 @@ SETTLE_SECONDS = 2.0  # an empty response may precede more of the backlog
 ATTEMPTS_PER_POSITION = 5
 POLL_SECONDS = 0.5  # how soon a waiting drain notices that it is to stop
 EARLIEST = Preset("EARLIEST")
+NOTHING = Batch((), b"", "")
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Drain:
         self._checked = False
         self._position: Position | None = None  # the last one delivered
         self._undecodable: list[RejectedEvent] = []  # since then
+        self._held = NOTHING  # received, but more may follow under the same replay id
         self._failures = 0  # at the current position
         self._renewed = False
         self._gap: GapError | None = None
@@ -170,6 +172,7 @@ class Drain:
         hold = self._position is None and (self._beginning.hold_for_keepalive or self._gap is not None)
         patience = Patience(time.monotonic(), self._idle_seconds, self._deadline, hold)
         keepalive: Position | None = None
+        self._held = NOTHING
         with self._source.subscribe(self._topic, self._start) as self._stream:
             while (left := patience.left(time.monotonic())) > 0 and not self._stop.is_set():
                 batch = self._stream.next(min(left, POLL_SECONDS))
@@ -177,14 +180,41 @@ class Drain:
                     patience.heard(batch, time.monotonic())
                     if batch.events:
                         keepalive = None
-                        self._take(self._interpreter.delivery(self._topic, batch))
+                        self._take_whole_groups(batch)
                     elif batch.latest_replay_id:
                         received_at = self._interpreter.origin(self._topic).received_at
                         keepalive = Position(batch.latest_replay_id, None, received_at)
-                if keepalive and not self._undecodable and patience.settled(time.monotonic()):
-                    self._take(Delivery(self._topic, (), keepalive))
+                if keepalive and patience.settled(time.monotonic()):
+                    self._take_held()
+                    if not self._undecodable:
+                        self._take(Delivery(self._topic, (), keepalive))
                     keepalive = None
+        if patience.until <= min(time.monotonic(), self._deadline):
+            self._take_held()
         return self._end(patience, hold=hold)
+
+    def _take_whole_groups(self, batch: Batch) -> None:
+        """Hand over all but the last events under one replay id: a cursor in the middle of such a group would lose its rest.
+
+        On an enriched channel of change events, a change of several records comes as single events with one replay id (Salesforce
+        "Change Data Capture Developer Guide", "Change Event Enrichment Considerations"). Whether two ids are the same is all that
+        is ever asked of them.
+        """
+        events = [*self._held.events, *batch.events]
+        whole = len(events)
+        if self._topic.startswith("/data/"):
+            whole -= 1
+            while whole and events[whole - 1].replay_id == events[-1].replay_id:
+                whole -= 1
+        self._held = Batch(events[whole:], b"", batch.rpc_id)
+        if whole:
+            self._take(self._interpreter.delivery(self._topic, Batch(events[:whole], b"", batch.rpc_id)))
+
+    def _take_held(self) -> None:
+        """Hand over the last group, to which nothing has been added for long enough."""
+        held, self._held = self._held, NOTHING
+        if held.events:
+            self._take(self._interpreter.delivery(self._topic, held))
 
     def _take(self, delivery: Delivery) -> None:
         """Hand over what was read, and go on behind it if the stream has to be opened again."""

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Union
 
 from .decode import Decoder, decode_header
-from .deletes import Delete, Found, Gap, Origin, RejectedEvent, interpret, rejected
+from .deletes import Delete, Found, Gap, Origin, RejectedEvent, interpret, rejected, told_apart
 from .errors import DecodeError, SchemaError
 from .pubsub import Batch, Event, PubSub
 from .values import timestamp
@@ -62,7 +62,8 @@ class Interpreter:
         Raises:
             TryAgainError, SessionExpiredError: a schema could not be fetched for now.
         """
-        rows: list[Union[Delete, RejectedEvent, Gap]] = []
+        deletes: list[Delete] = []
+        gaps: list[Gap] = []
         failures: list[RejectedEvent] = []
         skipped = 0
         for event in batch.events:
@@ -72,13 +73,15 @@ class Interpreter:
             except (DecodeError, SchemaError) as error:
                 failures.append(rejected(origin, event.payload, error))
                 continue
-            rows += [*found.deletes, *found.gaps]
+            deletes += found.deletes
+            gaps += found.gaps
             skipped += not (found.deletes or found.gaps)
         last = next((event for event in reversed(batch.events) if event.replay_id), None)
         position = Position(last.replay_id, last.event_id, self.origin(topic).received_at) if last else None
         if len(failures) == len(batch.events):
             position = None
-        return Delivery(topic, [*rows, *failures], position, len(batch.events), skipped, batch.rpc_id)
+        rows: list[Union[Delete, RejectedEvent, Gap]] = [*told_apart(deletes), *gaps, *failures]
+        return Delivery(topic, rows, position, len(batch.events), skipped, batch.rpc_id)
 
     def _interpret(self, event: Event, origin: Origin) -> Found:
         """An event by its schema or, where that fails and it is a change event, by its header alone."""

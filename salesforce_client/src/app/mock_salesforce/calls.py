@@ -45,6 +45,7 @@ class Stream:
         told: the position that the next response names.
         sent: events sent so far.
         empty_responses_due: how many empty responses come before anything else.
+        unsent: events behind ``position`` or, of a group under one replay id, at it, that are next.
     """
 
     def __init__(self, call: Call, topic: str, position: int) -> None:
@@ -54,6 +55,7 @@ class Stream:
         self.credit = 0
         self.sent = 0
         self.empty_responses_due = 0
+        self.unsent: list[Any] = []
         self._closed = False
         self._refusal: tuple[str, str] | None = None
         self._changed = threading.Condition()

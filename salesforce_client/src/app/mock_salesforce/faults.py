@@ -32,6 +32,10 @@ FAULTS = {
     "corrupt": ("every, 5", "the payload of every so-manieth event is cut off"),
     "garbage": ("", "every payload is random bytes"),
     "duplicate": ("every, 3", "every so-manieth event comes again under a new replay id"),
+    "split": (
+        "shared|own, shared",
+        "a delete of several records comes as single events with one replay id, and one event id or each its own",
+    ),
     "large": ("kilobytes, 50", "platform events carry so much text"),
     "schema_change": ("", "events come in two versions of their schema by turns"),
     "schema_unavailable": ("times, 2", "GetSchema fails with UNAVAILABLE so often"),

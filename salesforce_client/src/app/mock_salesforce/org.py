@@ -68,7 +68,13 @@ class Deleted:
 
 @dataclass(frozen=True)
 class OrgEvent:
-    """One event on the bus. ``position`` orders events and makes the replay id; ``gap`` is the reason of the gap it tells of."""
+    """One event on the bus.
+
+    Attributes:
+        position: orders events and makes the replay id.
+        gap: the reason of the gap that it tells of.
+        parts: ids and payloads of the events that are sent in its place, all under its replay id.
+    """
 
     position: int
     event_id: str
@@ -77,6 +83,7 @@ class OrgEvent:
     payload: bytes
     deleted: tuple[Deleted, ...]
     gap: str | None = None
+    parts: tuple[tuple[str, bytes], ...] = ()
 
 
 def replay_id(position: int) -> bytes:
@@ -102,8 +109,8 @@ class Org:
     Args:
         interval_seconds: between two events of the history.
         now: the clock; the machine's own by default. May be replaced at any time.
-        faults: ``opaque_ids``, ``strict_retention``, ``rare_changes``, ``schema_change``, ``duplicate`` and ``large`` are the
-            org's.
+        faults: ``opaque_ids``, ``strict_retention``, ``rare_changes``, ``schema_change``, ``duplicate``, ``split`` and ``large``
+            are the org's.
     """
 
     def __init__(
@@ -200,7 +207,8 @@ class Org:
     def _event(self, number: int) -> OrgEvent:
         rhythm = RARE_RHYTHM if self._faults.on("rare_changes") else RHYTHM
         second_schema = self._faults.on("schema_change") and number // 3 % 2 == 1
-        return _event(number, self._interval, rhythm, int(self._faults.number("large") or 0), second_schema=second_schema)
+        large, split = int(self._faults.number("large") or 0), self._faults.value("split")
+        return _event(number, self._interval, rhythm, large, split, second_schema=second_schema)
 
     def _number(self, at: datetime) -> int:
         """The number of the last event that has happened at ``at``."""
@@ -227,7 +235,9 @@ def _topics(entity: str, change: str) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _event(number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, *, second_schema: bool) -> OrgEvent:
+def _event(
+    number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, split: str | None, *, second_schema: bool
+) -> OrgEvent:
     entity, change, most = rhythm[number % len(rhythm)]
     chance = _random("event", number)
     at = EPOCH + number * interval
@@ -239,7 +249,7 @@ def _event(number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, *, 
         ids = [f"{KEY_PREFIXES[entity]}*"]
     schema = schemas.of(entity if change != "EVENT" else "", second=second_schema)
     if change == "EVENT":
-        value = {
+        value: dict[str, Any] = {
             "CreatedDate": milliseconds, "CreatedById": user, "Object_Name__c": entity, "Record_Id__c": ids[0],
             "Deleted_By__c": user, "Deleted_Date__c": milliseconds, "Owner_Id__c": record_id("User", chance.randrange(25)),
             "Record_Name__c": f"{chance.choice(LAST_NAMES)} {number}" + "x" * 1024 * kilobytes,
@@ -247,6 +257,14 @@ def _event(number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, *, 
     else:
         value = _change(entity, change, ids, user, milliseconds, chance)
     gaps = {"GAP_OVERFLOW": "overflow", "WILDCARD": "wildcard"}
+    keys = {one: event_id if len(ids) == 1 else f"{event_id}:{one}" for one in ids}
+    parts: list[tuple[str, bytes]] = []
+    if split and len(ids) > 1 and change in ("DELETE", "GAP_DELETE"):
+        if split == "own":
+            keys = {one: str(uuid.uuid5(uuid.UUID(event_id), one)) for one in ids}
+        for one in ids:
+            alone = {**value, "ChangeEventHeader": {**value["ChangeEventHeader"], "recordIds": [one]}}
+            parts.append((keys[one] if split == "own" else event_id, encode(schema, alone)))
     return OrgEvent(
         position=_position(number),
         event_id=event_id,
@@ -254,11 +272,10 @@ def _event(number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, *, 
         schema_id=schemas.schema_id(schema),
         payload=encode(schema, value),
         deleted=tuple(
-            Deleted(event_id if len(ids) == 1 else f"{event_id}:{one}", entity, one, user, at)
-            for one in ids
-            if change in ("EVENT", "DELETE", "GAP_DELETE", "WILDCARD")
+            Deleted(keys[one], entity, one, user, at) for one in ids if change in ("EVENT", "DELETE", "GAP_DELETE", "WILDCARD")
         ),
         gap=gaps.get(change),
+        parts=tuple(parts),
     )
 
 

@@ -6,6 +6,7 @@ the message, credit that adds up to at most 100, keepalives that name a position
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import random
 import threading
@@ -180,7 +181,11 @@ class PubSubService(PubSubServicer):
             after = self._faults.number(name, stream.topic)
             if after is not None and stream.sent < after:
                 limit = min(limit, int(after) - stream.sent)
-        return self._org.events(stream.topic, stream.position, limit)
+        if not stream.unsent:
+            events = self._org.events(stream.topic, stream.position, limit)
+            stream.unsent = [part for event in events for part in _parts(event)]
+        events, stream.unsent = stream.unsent[:limit], stream.unsent[limit:]
+        return events
 
     def _break(self, stream: Stream) -> None:
         """End the stream, or the session, if a fault says so by now."""
@@ -325,6 +330,11 @@ class PubSubService(PubSubServicer):
                 f"The topic information for org CORE/prod/{self._org.org_id} and topic {topic} not found. Ensure the topic name "
                 "is correct and that the topic exists.",
             )
+
+
+def _parts(event: OrgEvent) -> list[OrgEvent]:
+    """What is sent for an event: itself, or the events that it is split into."""
+    return [dataclasses.replace(event, event_id=one, payload=payload) for one, payload in event.parts] or [event]
 
 
 # Statuses of codes that may be asked for by name; those that Salesforce does not document are assumed.

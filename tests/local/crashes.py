@@ -1,0 +1,73 @@
+"""End an app at an exact moment: when a chosen request of its passes a proxy."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+
+from azure.storage.blob import BlobLeaseClient, ContainerClient
+
+from . import apps, emulators, warehouse
+from .proxy import Request, end, proxy
+
+Match = Callable[[Request], bool]
+COLLECTOR = ("salesforce_client", "TimerPoller")
+SYNC = ("delete_sync", "SnowflakePusher")
+
+
+def upload(request: Request) -> bool:
+    """An event file on its way to Blob Storage."""
+    return request.method == "PUT" and "/events-" in request.path and ".db" in request.path and "comp=" not in request.path
+
+
+def cursor(request: Request) -> bool:
+    """A cursor on its way to Blob Storage."""
+    return request.method == "PUT" and "/cursors-" in request.path and ".json" in request.path
+
+
+def statement(words: str) -> Match:
+    """A statement that contains these words, on its way to Snowflake."""
+    return lambda request: "query-request" in request.path and words in request.text
+
+
+def through_storage(port: int) -> Mapping[str, str]:
+    """The setting that leads an app's Blob requests through a proxy."""
+    return {"EVENTS_STORAGE": emulators.connection_string(port)}
+
+
+def through_warehouse(port: int) -> Mapping[str, str]:
+    """The setting that leads an app's statements through a proxy."""
+    return {"SNOWFLAKE_PORT": str(port)}
+
+
+def run_until_ended(
+    app: tuple[str, str],
+    settings: Mapping[str, str],
+    server: emulators.Server,
+    through: Callable[[int], Mapping[str, str]],
+    match: Match,
+    when: str = "before",
+    by: signal.Signals = signal.SIGKILL,
+    worker: apps.Worker = apps.HERE,
+) -> None:
+    """Run a function through a proxy that ends it when a request matches, before or after it has its effect."""
+    with proxy(server.port) as running_proxy:
+        running: list[subprocess.Popen[str]] = []
+
+        def shoot(request: Request) -> tuple[int, bytes] | None:
+            if not match(request) or running[0].poll() is not None:
+                return None
+            end(running[0].pid, by)
+            return 503, b""  # to nobody; before it was forwarded, it never is
+
+        setattr(running_proxy, when, shoot)
+        running.append(apps.start(*app, {**settings, **through(running_proxy.port)}, worker))
+        ended = apps.finish(running[0])
+        warehouse.end_sessions(server.port, running_proxy.seen)
+    assert ended.returncode == -by, ended.log
+
+
+def break_lease(events: ContainerClient) -> None:
+    """End the lease that an ended sweep has left behind, as an operator who will not wait 15 seconds."""
+    BlobLeaseClient(events).break_lease(lease_break_period=0)

@@ -1,0 +1,109 @@
+"""Both apps, as published, in the runtime that Azure runs: Microsoft's own, on Python 3.13."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local import apps, crashes, emulators, environments, truth, warehouse, workers
+
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
+from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
+
+NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
+LATER = NOW + timedelta(hours=12)
+
+
+@pytest.fixture
+def microsoft(tmp_path: Path) -> apps.Worker:
+    """Microsoft's runtime with both published apps."""
+    try:
+        return workers.microsoft_runtime(tmp_path)
+    except environments.MissingInterpreterError as error:
+        environments.not_run(f"Microsoft's runtime: {error}")
+        raise
+
+
+def answer(invocation: apps.Invocation) -> dict[str, str]:
+    """What the host was told."""
+    told: dict[str, str] = json.loads(invocation.log.splitlines()[-1])
+    return told
+
+
+def test_polls_and_sweeps_past_due_and_not_bring_every_delete_into_the_table(
+    settings: Mapping[str, str], connection: Any, microsoft: apps.Worker
+) -> None:
+    """Initialise, list, load, invoke: in a process for each app."""
+    for moment, past_due in ((NOW, False), (LATER, True)):
+        polled = apps.poll({**settings, "MOCK_NOW": moment.isoformat()}, worker=microsoft, past_due=past_due)
+        assert answer(polled)["status"] == "Success", polled.log
+        assert f"past_due={past_due}" in polled.log
+        swept = apps.sweep(settings, worker=microsoft, past_due=past_due)
+        assert answer(swept)["status"] == "Success", swept.log
+        assert f"past_due={past_due}" in swept.log
+    assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
+
+
+def test_a_failing_poll_tells_the_host_which_topic_and_why(settings: Mapping[str, str], microsoft: apps.Worker) -> None:
+    """In words, without the token that the mock gave out."""
+    failed = apps.poll(
+        {**settings, "MOCK_NOW": NOW.isoformat(), "SALESFORCE_TOPICS": "/event/Delete_Event__e,/event/Nobody__e"},
+        worker=microsoft,
+    )
+    told = answer(failed)
+    assert told["status"] == "Failure", failed.log
+    assert "/event/Nobody__e" in told["message"]
+    assert "TimerPoller" in told["stack_trace"]
+    assert "accesstoken" not in failed.log.lower()
+
+
+@pytest.mark.parametrize(
+    ("app", "wrong", "named"),
+    [
+        ("poll", {"EVENTS_STORAGE": "{storage}"}, "container events-"),
+        ("sweep", {"SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_TOKEN": "secret-token-of-a-user", "SNOWFLAKE_PORT": "1"}, "SNOWFLAKE_"),
+        ("sweep", {"SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PRIVATE_KEY": "secret-not-a-key"}, "SNOWFLAKE_PRIVATE_KEY"),
+    ],
+    ids=["no storage", "no warehouse", "no key"],
+)
+def test_a_failure_names_what_is_at_fault_and_no_secret(
+    app: str, wrong: Mapping[str, str], named: str, settings: Mapping[str, str], microsoft: apps.Worker
+) -> None:
+    """The text reaches Application Insights as it is."""
+    first = {**settings, "MOCK_NOW": NOW.isoformat(), "MAX_RUN_SECONDS": "10"}
+    if app == "sweep":
+        assert apps.poll(first).succeeded
+    unreachable = emulators.connection_string(1)
+    given = {name: value.format(storage=unreachable) for name, value in wrong.items()}
+    failed = getattr(apps, app)({**first, **given}, worker=microsoft)
+    told = answer(failed)
+    assert told["status"] == "Failure", failed.log
+    assert named in told["message"]
+    for secret in ("secret-", emulators.AZURITE_KEY):
+        assert secret not in failed.log
+
+
+def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
+    settings: Mapping[str, str],
+    azurite: emulators.Server,
+    fakesnow: emulators.Server,
+    connection: Any,
+    events: ContainerClient,
+    microsoft: apps.Worker,
+) -> None:
+    """The worker ends at once, without ``finally``: here between upload and cursor, and between MERGE and COMMIT."""
+    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
+    first = {**settings, "MOCK_NOW": NOW.isoformat()}
+    how: dict[str, Any] = {"by": signal.SIGTERM, "worker": microsoft}
+    crashes.run_until_ended(crashes.COLLECTOR, first, azurite, crashes.through_storage, crashes.cursor, **how)
+    assert apps.poll(first, worker=microsoft).succeeded
+    crashes.run_until_ended(crashes.SYNC, settings, fakesnow, crashes.through_warehouse, crashes.statement("COMMIT"), **how)
+    crashes.break_lease(events)
+    assert apps.sweep(settings, worker=microsoft).succeeded
+    assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
