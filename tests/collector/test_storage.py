@@ -116,13 +116,26 @@ def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkey
     assert not failures
 
 
+REFUSED = (
+    b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
+)
+
+
+def test_an_identity_that_may_not_create_containers_is_content_with_those_that_are_there(azurite: Server) -> None:
+    """As where its role covers two containers and not the account."""
+    connect = storage.connect
+    Storage(connect(connection_string(azurite.port), "", ""), "events-given", "cursors-given")
+    with proxy(azurite.port) as through:
+        through.before = lambda request: (403, REFUSED) if request.method == "PUT" else None
+        Storage(connect(connection_string(through.port), "", ""), "events-given", "cursors-given")
+        with pytest.raises(StorageRefusedError, match="container events-absent"):
+            Storage(connect(connection_string(through.port), "", ""), "events-absent", "cursors-given")
+
+
 def test_a_storage_that_refuses_is_for_a_person(azurite: Server) -> None:
     """With the setting to look at."""
-    refused = (
-        b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
-    )
     with proxy(azurite.port) as through:
-        through.before = lambda _: (403, refused)
+        through.before = lambda _: (403, REFUSED)
         with pytest.raises(StorageRefusedError, match="container events"):
             Storage(storage.connect(connection_string(through.port), "", ""), "events", "cursors")
     with pytest.raises(StorageRefusedError, match="EVENTS_STORAGE"):

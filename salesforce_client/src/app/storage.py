@@ -22,7 +22,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from azure.storage.blob import BlobServiceClient, ContainerClient, ExponentialRetry
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .event_file import blob_name
@@ -102,6 +102,17 @@ def connect(connection_string: str, service_uri: str, client_id: str) -> BlobSer
         return BlobServiceClient(service_uri, credential=credential, **CLIENT_OPTIONS)
 
 
+def _create(container: ContainerClient) -> None:
+    """Create it unless it is there. An identity whose role covers no more than this container may not create it."""
+    try:
+        container.create_container()
+    except ResourceExistsError:
+        return
+    except HttpResponseError as error:
+        if error.status_code != 403 or not container.exists():
+            raise
+
+
 class Storage:
     """The two containers of one storage account; created where they are absent."""
 
@@ -109,8 +120,8 @@ class Storage:
         self._events = service.get_container_client(events_container)
         self._cursors = service.get_container_client(cursors_container)
         for container in (self._events, self._cursors):
-            with _translated(f"container {container.container_name}"), contextlib.suppress(ResourceExistsError):
-                container.create_container()
+            with _translated(f"container {container.container_name}"):
+                _create(container)
 
     def upload(self, path: Path, begun_at: datetime) -> str:
         """Upload an event file under the first free name at or after the second in which it was begun; returns the name.
