@@ -1,0 +1,182 @@
+// One Function app on a Flex Consumption plan of its own (such a plan takes one app), with identity, host storage and Key Vault.
+param name string
+
+@description('Begins the names of storage account and vault.')
+param shortName string
+param location string
+param pythonVersion string
+param insightsName string
+param dataAccountName string
+
+@description('Containers of the data account that the app reads and writes.')
+param dataContainers string[]
+
+@description('App settings.')
+param settings object
+
+@description('App settings that come from the vault: name of the setting to name of the secret.')
+param secrets object
+
+@description('2,048 MB is the plan\'s default; see docs/scale.md for what the apps use.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 2048
+
+@description('A timer runs on one instance; 40 is the least that every region accepts.')
+@minValue(1)
+param maximumInstanceCount int = 40
+
+var suffix = take(uniqueString(resourceGroup().id, name), 8)
+var roles = {
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+}
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: '${name}-identity'
+  location: location
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource insightsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(insights.id, identity.id, roles.monitoringMetricsPublisher)
+  scope: insights
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher)
+  }
+}
+
+// The host's own storage: locks and schedule of the timer, and the published package. One for each app, so that no timer takes
+// another's lock.
+resource host 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+  name: '${shortName}${suffix}'
+  location: location
+  kind: 'StorageV2'
+  sku: { name: 'Standard_LRS' }
+  properties: {
+    allowBlobPublicAccess: false
+    allowSharedKeyAccess: false
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+  }
+
+  resource blobs 'blobServices' = {
+    name: 'default'
+    resource package 'containers' = { name: 'package' }
+  }
+}
+
+resource hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(host.id, identity.id, roles.storageBlobDataOwner)
+  scope: host
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner)
+  }
+}
+
+resource data 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+  name: dataAccountName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+    resource containers 'containers' existing = [for container in dataContainers: { name: container }]
+  }
+}
+
+resource dataRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (container, place) in dataContainers: {
+    name: guid(data.id, container, identity.id, roles.storageBlobDataContributor)
+    scope: data::blobs::containers[place]
+    properties: {
+      principalId: identity.properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataContributor)
+    }
+  }
+]
+
+resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+  name: '${shortName}${suffix}'
+  location: location
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    enablePurgeProtection: true
+  }
+}
+
+resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, identity.id, roles.keyVaultSecretsUser)
+  scope: vault
+  properties: {
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
+  }
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+  name: '${name}-plan'
+  location: location
+  kind: 'functionapp'
+  sku: { tier: 'FlexConsumption', name: 'FC1' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-04-01' = {
+  name: name
+  location: location
+  kind: 'functionapp,linux'
+  identity: { type: 'UserAssigned', userAssignedIdentities: { '${identity.id}': {} } }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identity.id
+    siteConfig: { minTlsVersion: '1.2' }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${host.properties.primaryEndpoints.blob}${host::blobs::package.name}'
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identity.id }
+        }
+      }
+      runtime: { name: 'python', version: pythonVersion }
+      scaleAndConcurrency: { instanceMemoryMB: instanceMemoryMB, maximumInstanceCount: maximumInstanceCount }
+    }
+  }
+  dependsOn: [hostRole]
+
+  // The whole list: a setting made by hand is gone after the next deployment of this file.
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: union(
+      {
+        AzureWebJobsStorage__credential: 'managedidentity'
+        AzureWebJobsStorage__clientId: identity.properties.clientId
+        AzureWebJobsStorage__blobServiceUri: host.properties.primaryEndpoints.blob
+        APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+        EVENTS_STORAGE__clientId: identity.properties.clientId
+        MANAGED_IDENTITY_CLIENT_ID: identity.properties.clientId
+      },
+      settings,
+      mapValues(secrets, secret => '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/${secret}/)')
+    )
+    dependsOn: [vaultRole, insightsRole, dataRoles]
+  }
+}
+
+output appName string = app.name
+output vaultName string = vault.name
+output principalId string = identity.properties.principalId

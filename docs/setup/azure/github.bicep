@@ -1,0 +1,37 @@
+// The identity as which .github/workflows/deploy.yml publishes, without any stored secret.
+param prefix string
+param location string
+param subject string
+param appNames string[]
+
+var websiteContributor = 'de139f84-1756-47ae-9be6-808fbbe84772'
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+  name: '${prefix}-github'
+  location: location
+
+  resource credential 'federatedIdentityCredentials' = {
+    name: 'github'
+    properties: {
+      issuer: 'https://token.actions.githubusercontent.com'
+      subject: subject
+      audiences: ['api://AzureADTokenExchange']
+    }
+  }
+}
+
+resource apps 'Microsoft.Web/sites@2024-04-01' existing = [for name in appNames: { name: name }]
+
+resource publishers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, place) in appNames: {
+    name: guid(resourceGroup().id, name, identity.id, websiteContributor)
+    scope: apps[place]
+    properties: {
+      principalId: identity.properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', websiteContributor)
+    }
+  }
+]
+
+output clientId string = identity.properties.clientId

@@ -1,0 +1,181 @@
+// Everything that the two apps need in one resource group. See README.md for the order of steps.
+targetScope = 'resourceGroup'
+
+@description('Begins every name; lower case letters and digits, so that storage accounts can be named after it.')
+@minLength(3)
+@maxLength(11)
+param prefix string
+
+param location string = resourceGroup().location
+
+@allowed(['3.12', '3.13'])
+param pythonVersion string = '3.13'
+
+@description('Receives the alerts.')
+param alertEmail string
+
+@description('Six-field NCRONTAB, in UTC: Flex Consumption knows no other time zone.')
+param pollSchedule string = '0 */30 * * * *'
+param syncSchedule string = '0 0 2 * * *'
+
+@description('salesforce_client: consumer key, integration user, topics. The private key goes into the Key Vault.')
+param salesforceClientId string
+param salesforceUsername string
+param salesforceTopics string
+param salesforceLoginUrl string = 'https://login.salesforce.com'
+
+@description('delete_sync: where delete_tracker stands.')
+param snowflakeAccount string
+param snowflakeDatabase string
+param snowflakeSchema string
+param snowflakeWarehouse string
+param snowflakeRole string = ''
+
+@description('The service user that logs in with the private key in the Key Vault; empty for workload identity.')
+param snowflakeUser string = ''
+
+@description('Event files are removed so many days after they were last touched; a sweep touches them when it marks them. Longer than any outage.')
+@minValue(30)
+param keepEventFilesDays int = 365
+
+@description('The subject of the GitHub workflow that may publish, e.g. repo:<owner>/<repository>:environment:production; empty for none.')
+param githubSubject string = ''
+
+var suffix = uniqueString(resourceGroup().id)
+
+resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+  name: '${prefix}data${take(suffix, 8)}'
+  location: location
+  kind: 'StorageV2'
+  sku: { name: 'Standard_ZRS' }
+  properties: {
+    allowBlobPublicAccess: false
+    allowSharedKeyAccess: false
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+  }
+
+  resource blobs 'blobServices' = {
+    name: 'default'
+    properties: {
+      deleteRetentionPolicy: { enabled: true, days: 14 }
+      containerDeleteRetentionPolicy: { enabled: true, days: 14 }
+    }
+
+    // Made here, because the apps' roles cover these two and do not reach to the account.
+    resource events 'containers' = { name: 'events' }
+    resource cursors 'containers' = { name: 'cursors' }
+  }
+
+  resource lifecycle 'managementPolicies' = {
+    name: 'default'
+    properties: {
+      policy: {
+        rules: [
+          {
+            name: 'remove-old-event-files'
+            enabled: true
+            type: 'Lifecycle'
+            definition: {
+              filters: { blobTypes: ['blockBlob'], prefixMatch: ['events/events_'] }
+              actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: keepEventFilesDays } } }
+            }
+          }
+        ]
+      }
+    }
+  }
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+  name: '${prefix}-logs'
+  location: location
+  properties: { sku: { name: 'PerGB2018' }, retentionInDays: 90 }
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: '${prefix}-insights'
+  location: location
+  kind: 'web'
+  properties: { Application_Type: 'web', WorkspaceResourceId: workspace.id, DisableLocalAuth: true }
+}
+
+var blobServiceUri = data.properties.primaryEndpoints.blob
+
+module collector 'app.bicep' = {
+  name: 'salesforce-client'
+  params: {
+    name: '${prefix}-salesforce-client'
+    shortName: '${prefix}sc'
+    location: location
+    pythonVersion: pythonVersion
+    insightsName: insights.name
+    dataAccountName: data.name
+    dataContainers: [data::blobs::events.name, data::blobs::cursors.name]
+    settings: {
+      POLL_SCHEDULE: pollSchedule
+      SALESFORCE_LOGIN_URL: salesforceLoginUrl
+      SALESFORCE_CLIENT_ID: salesforceClientId
+      SALESFORCE_USERNAME: salesforceUsername
+      SALESFORCE_TOPICS: salesforceTopics
+      EVENTS_STORAGE__blobServiceUri: blobServiceUri
+    }
+    secrets: { SALESFORCE_PRIVATE_KEY: 'salesforce-private-key' }
+  }
+}
+
+module sync 'app.bicep' = {
+  name: 'delete-sync'
+  params: {
+    name: '${prefix}-delete-sync'
+    shortName: '${prefix}ds'
+    location: location
+    pythonVersion: pythonVersion
+    insightsName: insights.name
+    dataAccountName: data.name
+    dataContainers: [data::blobs::events.name]
+    settings: union(
+      {
+        SYNC_SCHEDULE: syncSchedule
+        SNOWFLAKE_ACCOUNT: snowflakeAccount
+        SNOWFLAKE_DATABASE: snowflakeDatabase
+        SNOWFLAKE_SCHEMA: snowflakeSchema
+        SNOWFLAKE_WAREHOUSE: snowflakeWarehouse
+        SNOWFLAKE_ROLE: snowflakeRole
+        EVENTS_STORAGE__blobServiceUri: blobServiceUri
+      },
+      empty(snowflakeUser) ? { SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY' } : { SNOWFLAKE_USER: snowflakeUser }
+    )
+    secrets: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
+  }
+}
+
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  params: {
+    prefix: prefix
+    location: location
+    workspaceId: workspace.id
+    email: alertEmail
+    collectorApp: collector.outputs.appName
+    syncApp: sync.outputs.appName
+  }
+}
+
+module github 'github.bicep' = if (!empty(githubSubject)) {
+  name: 'github'
+  params: {
+    prefix: prefix
+    location: location
+    subject: githubSubject
+    appNames: [collector.outputs.appName, sync.outputs.appName]
+  }
+}
+
+output collectorApp string = collector.outputs.appName
+output collectorVault string = collector.outputs.vaultName
+output syncApp string = sync.outputs.appName
+output syncVault string = sync.outputs.vaultName
+
+@description('SUBJECT of the Snowflake user, for workload identity.')
+output syncPrincipalId string = sync.outputs.principalId

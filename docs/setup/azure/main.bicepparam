@@ -1,0 +1,11 @@
+using './main.bicep'
+
+param prefix = 'sfdeletes'
+param alertEmail = 'oncall@example.com'
+param salesforceClientId = '<consumer key>'
+param salesforceUsername = 'integration@example.com'
+param salesforceTopics = '/event/Delete_Event__e,/data/Delete_Tracking__chn'
+param snowflakeAccount = '<organization>-<account>'
+param snowflakeDatabase = 'AUDIT'
+param snowflakeSchema = 'SALESFORCE'
+param snowflakeWarehouse = 'DELETE_SYNC_WH'

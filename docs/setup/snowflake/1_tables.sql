@@ -1,0 +1,73 @@
+-- Database, schema and the tables of delete_sync, made by an administrator so that the loader needs no right to create any.
+-- The names audit and salesforce are examples: SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA.
+USE ROLE SYSADMIN;
+
+CREATE DATABASE IF NOT EXISTS audit COMMENT = 'Audit trails';
+CREATE SCHEMA IF NOT EXISTS audit.salesforce COMMENT = 'Deleted Salesforce records: delete_tracker and its books';
+USE SCHEMA audit.salesforce;
+
+CREATE TABLE IF NOT EXISTS delete_tracker (
+    id INTEGER AUTOINCREMENT PRIMARY KEY,
+    event_id VARCHAR(255) UNIQUE,
+    topic VARCHAR(255),
+    object_name VARCHAR(255),
+    record_id VARCHAR(255),
+    deleted_by VARCHAR(255),
+    deleted_date TIMESTAMP_NTZ,
+    owner_id VARCHAR(255),
+    payload VARIANT,
+    ingested_at TIMESTAMP_NTZ
+);
+
+-- One row for each event file that was loaded or refused.
+CREATE TABLE IF NOT EXISTS delete_tracker_loads (
+    event_file VARCHAR(255),
+    sha256 VARCHAR(64),
+    sweep_id VARCHAR(64),
+    rows_read INTEGER,
+    rows_inserted INTEGER,
+    rows_rejected INTEGER,
+    gaps INTEGER,
+    first_event_at TIMESTAMP_NTZ,
+    last_event_at TIMESTAMP_NTZ,
+    error VARCHAR,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- Stretches of a topic that can no longer be had.
+CREATE TABLE IF NOT EXISTS delete_tracker_gaps (
+    gap_id VARCHAR(64),
+    event_file VARCHAR(255),
+    topic VARCHAR(255),
+    reason VARCHAR(255),
+    object_name VARCHAR(255),
+    from_replay_id VARCHAR,
+    from_time TIMESTAMP_NTZ,
+    to_time TIMESTAMP_NTZ,
+    detected_at TIMESTAMP_NTZ,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- Events that could not be decoded, and rows that could not be loaded, as they came.
+CREATE TABLE IF NOT EXISTS delete_tracker_rejects (
+    reject_id VARCHAR(128),
+    refused_by VARCHAR(16),
+    event_file VARCHAR(255),
+    topic VARCHAR,
+    event_id VARCHAR,
+    replay_id VARCHAR,
+    schema_id VARCHAR,
+    payload VARCHAR,
+    error VARCHAR,
+    received_at VARCHAR,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- One row that keeps two sweeps apart.
+CREATE TABLE IF NOT EXISTS delete_tracker_lock (
+    id INTEGER,
+    sweep_id VARCHAR(64),
+    taken_at TIMESTAMP_NTZ
+);
+
+CREATE STAGE IF NOT EXISTS delete_tracker_stage;

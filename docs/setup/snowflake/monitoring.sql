@@ -1,0 +1,36 @@
+-- Check recent events
+SELECT * FROM delete_tracker
+ORDER BY ingested_at DESC
+LIMIT 10;
+
+-- Count by object type
+SELECT object_name, COUNT(*)
+FROM delete_tracker
+GROUP BY object_name;
+
+-- Events by day
+SELECT DATE(ingested_at) as date, COUNT(*)
+FROM delete_tracker
+GROUP BY DATE(ingested_at)
+ORDER BY date DESC;
+
+-- Is the sweep running? Hours since the last one that loaded something.
+SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load FROM delete_tracker_loads;
+
+-- How long does a delete take to arrive? (seconds from the delete to the collector, and to the table)
+SELECT
+    t.object_name,
+    COUNT(*) AS deletes,
+    AVG(DATEDIFF('second', t.deleted_date, t.ingested_at)) AS average_seconds_to_collector,
+    MAX(DATEDIFF('second', t.deleted_date, t.ingested_at)) AS longest_seconds_to_collector
+FROM delete_tracker t
+WHERE t.ingested_at > DATEADD('day', -7, SYSDATE())
+GROUP BY t.object_name;
+
+-- Is it complete?
+SELECT * FROM delete_tracker_gaps ORDER BY detected_at DESC;
+SELECT refused_by, error, COUNT(*) FROM delete_tracker_rejects GROUP BY refused_by, error;
+SELECT event_file, error, loaded_at FROM delete_tracker_loads WHERE error IS NOT NULL ORDER BY loaded_at DESC;
+
+-- Is a key there twice? Never, unless somebody else has written into the table.
+SELECT event_id, COUNT(*) FROM delete_tracker GROUP BY event_id HAVING COUNT(*) > 1;

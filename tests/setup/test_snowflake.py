@@ -1,0 +1,176 @@
+"""The set-up files for Snowflake: all parsed in its dialect, and run as far as fakesnow speaks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local import apps, warehouse
+from sqlfluff.core import FluffConfig, Linter
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+SQL = REPOSITORY / "docs/setup/snowflake"
+NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
+
+
+def statements(name: str) -> list[str]:
+    text = re.sub(r"^\s*--.*$", "", (SQL / name).read_text(), flags=re.MULTILINE)
+    return [one.strip() for one in text.split(";") if one.strip()]
+
+
+def executable(name: str) -> list[str]:
+    """Without the choice of a role, which fakesnow does not have, and of the schema, which is the test's own."""
+    return [one for one in statements(name) if not one.startswith("USE ")]
+
+
+def run(connection: Any, name: str) -> list[list[Any]]:
+    return [warehouse.query(connection, one)[1] for one in executable(name)]
+
+
+def test_the_tables_are_those_that_the_sync_would_make() -> None:
+    """A difference would be a table that the sync refuses, or quietly changes its meaning."""
+    snapshot = (REPOSITORY / "tests/sync/statements.sql").read_text()
+    made = {
+        re.sub(r'["\s]', "", one).upper() for one in statements("1_tables.sql") if "DATABASE" not in one and "USE " not in one
+    }
+    made = {one for one in made if not one.startswith("CREATESCHEMA")}
+    sent = re.sub(r'["\s]', "", snapshot).upper()
+    assert len(made) == 6
+    for one in made:
+        assert one in sent, one
+
+
+def test_the_grants_are_those_that_the_docs_name() -> None:
+    """Least rights: the loader can neither change nor remove a row of the table."""
+    grants = re.findall(r"GRANT ([A-Z, ]+) ON (\w+) (\S+) TO ROLE delete_sync_loader", (SQL / "2_access.sql").read_text())
+    rights = {(kind, name.rpartition(".")[2]): set() for _, kind, name in grants}  # type: ignore[var-annotated]
+    for privileges, kind, name in grants:
+        rights[kind, name.rpartition(".")[2]] |= set(privileges.split(", "))
+    assert rights == {
+        ("WAREHOUSE", "delete_sync_wh"): {"USAGE"},
+        ("DATABASE", "audit"): {"USAGE"},
+        ("SCHEMA", "salesforce"): {"USAGE"},
+        ("TABLE", "delete_tracker"): {"SELECT", "INSERT"},
+        ("TABLE", "delete_tracker_gaps"): {"SELECT", "INSERT"},
+        ("TABLE", "delete_tracker_rejects"): {"SELECT", "INSERT"},
+        ("TABLE", "delete_tracker_loads"): {"SELECT", "INSERT", "DELETE"},
+        ("TABLE", "delete_tracker_lock"): {"SELECT", "INSERT", "UPDATE"},
+        ("STAGE", "delete_tracker_stage"): {"READ", "WRITE"},
+    }
+
+
+def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it(
+    settings: Mapping[str, str], connection: Any
+) -> None:
+    """Tables, poll, sweep, views, monitoring."""
+    for one in executable("1_tables.sql"):
+        if "DATABASE" not in one and "SCHEMA" not in one:
+            warehouse.query(connection, one)
+    assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat(), "MOCK_FAULTS": "rare_changes,corrupt=9"}).succeeded
+    swept = apps.sweep(settings)
+    assert swept.succeeded, swept.log
+    run(connection, "3_views.sql")
+    count = lambda what: warehouse.query(connection, f"SELECT COUNT(*) FROM {what}")[1][0][0]  # noqa: E731
+    assert count("delete_tracker_latest") == count(
+        "(SELECT DISTINCT record_id FROM delete_tracker WHERE record_id NOT LIKE '%*')"
+    )
+    assert warehouse.query(connection, "SELECT SUM(deletes) FROM delete_tracker_daily")[1][0][0] == count("delete_tracker")
+    told = dict(warehouse.query(connection, "SELECT what, COUNT(*) FROM delete_tracker_incomplete GROUP BY what")[1])
+    assert told == {"gap": count("delete_tracker_gaps"), "reject": count("delete_tracker_rejects")}
+    assert min(told.values()) > 0
+    ((files, rows_inserted),) = warehouse.query(connection, "SELECT files, rows_inserted FROM delete_tracker_sweeps")[1]
+    assert (files, rows_inserted) == (1, count("delete_tracker"))
+    answers = run(connection, "monitoring.sql")
+    assert len(answers[0]) == 10
+    assert sum(row[1] for row in answers[1]) == count("delete_tracker")
+    assert answers[-1] == []
+
+
+@pytest.fixture
+def replicated(connection: Any) -> Any:
+    """A replica of Account with three rows, of which Salesforce has deleted two, one of them restored since."""
+    for one in executable("1_tables.sql"):
+        if "DATABASE" not in one and "SCHEMA" not in one:
+            warehouse.query(connection, one)
+    run(connection, "3_views.sql")
+    warehouse.query(connection, "CREATE SCHEMA IF NOT EXISTS crm")
+    warehouse.query(
+        connection,
+        "CREATE OR REPLACE TABLE crm.account (id VARCHAR, name VARCHAR, last_modified_date TIMESTAMP_NTZ, deleted_at TIMESTAMP_NTZ)",
+    )
+    for row in (
+        "('001A', 'kept', '2026-01-01', NULL)",
+        "('001B', 'gone', '2026-01-01', NULL)",
+        "('001C', 'back', '2026-03-01', NULL)",
+    ):
+        warehouse.query(connection, f"INSERT INTO crm.account VALUES {row}")
+    for event, record in (("e1", "001B"), ("e2", "001C"), ("e3", "001B")):
+        warehouse.query(
+            connection,
+            "INSERT INTO delete_tracker (id, event_id, object_name, record_id, deleted_date) "
+            f"SELECT {int(event[1])}, '{event}', 'Account', '{record}', '2026-02-0{event[1]}'::TIMESTAMP_NTZ",
+        )
+    return connection
+
+
+def test_deletes_can_be_applied_softly_and_hard_and_again(replicated: Any) -> None:
+    """The restored record stays in both ways."""
+    soft, restored, hard = executable("apply_deletes.sql")
+    for _ in range(2):
+        warehouse.query(replicated, soft)
+        warehouse.query(replicated, restored)
+    gone = warehouse.query(replicated, "SELECT id, deleted_at FROM crm.account WHERE deleted_at IS NOT NULL")[1]
+    assert gone == [("001B", datetime(2026, 2, 3))]
+    for _ in range(2):
+        warehouse.query(replicated, hard)
+    assert [row[0] for row in warehouse.query(replicated, "SELECT id FROM crm.account ORDER BY id")[1]] == ["001A", "001C"]
+
+
+def test_what_is_erased_stays_erased_though_its_event_file_is_read_again(settings: Mapping[str, str], connection: Any) -> None:
+    """The key stays, and with it the fact of the delete."""
+    assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
+    assert apps.sweep(settings).succeeded
+    ((record_id,),) = warehouse.query(connection, "SELECT record_id FROM delete_tracker ORDER BY event_id LIMIT 1")[1]
+    for one in executable("erase.sql"):
+        warehouse.query(connection, one.replace("003000000000001AAA", record_id))
+    assert apps.sweep({**settings, "FULL_SWEEP": "true"}).succeeded
+    left = warehouse.query(
+        connection,
+        f"SELECT payload, owner_id, deleted_by, object_name IS NULL FROM delete_tracker WHERE record_id = '{record_id}'",
+    )[1]
+    assert left
+    assert set(left) == {(None, None, None, False)}
+
+
+def slips(text: str) -> list[str]:
+    """What sqlfluff's Snowflake dialect cannot parse, by line. It knows users, roles, grants and policies, unlike fakesnow."""
+    result = Linter(config=FluffConfig(overrides={"dialect": "snowflake"})).parse_string(text)
+    return [f"line {error.line_no}: {error.desc()}" for error in result.violations]
+
+
+@pytest.mark.parametrize("path", sorted(SQL.glob("*.sql")), ids=lambda path: path.name)
+def test_every_statement_is_snowflakes(path: Path) -> None:
+    """Also those that cannot be run here."""
+    assert slips(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("2_access.sql", "MODE = INGRESS", "MOD = INGRESS"),
+        ("2_access.sql", "GRANT SELECT, INSERT ON TABLE", "GRANT SELECT INSERT ON TABLE"),
+        ("2_access.sql", "CREATE ROLE IF NOT EXISTS", "CREATE ROLE IF NOT EXIST"),
+        ("3_views.sql", "QUALIFY ROW_NUMBER() OVER (", "QUALIFY ROW_NUMBER() OVER ("[:-1]),
+        ("apply_deletes.sql", "WHEN MATCHED", "WHEN MATCH"),
+        ("1_tables.sql", "event_id VARCHAR(255) UNIQUE,", "event_id VARCHAR(255) UNIQUE"),
+    ],
+)
+def test_a_slip_is_found(file: str, right: str, wrong: str) -> None:
+    """Otherwise the check above would say nothing."""
+    text = (SQL / file).read_text()
+    assert right in text
+    assert slips(text.replace(right, wrong, 1))
