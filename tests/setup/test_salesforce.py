@@ -1,0 +1,153 @@
+"""The SFDX project that an admin deploys: Apex by a parser, metadata by Salesforce's types, the key script by running it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from local import environments, metadata
+
+from salesforce_client.src.app.mock_salesforce import schemas
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+PROJECT = REPOSITORY / "docs/setup/salesforce"
+APEX = sorted([*PROJECT.rglob("*.cls"), *PROJECT.rglob("*.trigger")])
+METADATA = sorted(PROJECT.rglob("*-meta.xml"))
+# Folder and suffix by type (npm @salesforce/source-deploy-retrieve, metadataRegistry.json).
+PLACES = {
+    "CustomObject": ("objects", "object"),
+    "CustomField": ("fields", "field"),
+    "ApexClass": ("classes", "cls"),
+    "ApexTrigger": ("triggers", "trigger"),
+    "PermissionSet": ("permissionsets", "permissionset"),
+    "PlatformEventChannel": ("platformEventChannels", "platformEventChannel"),
+    "PlatformEventChannelMember": ("platformEventChannelMembers", "platformEventChannelMember"),
+    "ExternalClientApplication": ("externalClientApps", "eca"),
+    "ExtlClntAppOauthSettings": ("extlClntAppOauthSettings", "ecaOauth"),
+    "ExtlClntAppGlobalOauthSettings": ("extlClntAppGlobalOauthSets", "ecaGlblOauth"),
+    "ExtlClntAppOauthConfigurablePolicies": ("extlClntAppOauthPolicies", "ecaOauthPlcy"),
+    "ExtlClntAppConfigurablePolicies": ("extlClntAppPolicies", "ecaPlcy"),
+}
+
+
+def values(path: Path, name: str) -> list[str]:
+    return [element.text or "" for element in ET.parse(path).getroot().iter(metadata.NAMESPACE + name)]
+
+
+def test_apex_parses() -> None:
+    """Classes, tests and the trigger."""
+    assert len(APEX) == 4
+    assert environments.check(*APEX) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("DeleteEventPublisher.cls", "for (SObject record : deleted) {", "for (SObject record in deleted) {"),
+        ("DeleteEventPublisher.cls", "events.add(event);", "events.add(event)"),
+        ("DeleteEventPublisherTest.cls", "static void", "static viod x"),
+        ("AccountDeleteEvent.trigger", "(after delete)", "(after deleted)"),
+    ],
+)
+def test_a_slip_in_apex_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """By file and line."""
+    (source,) = [path for path in APEX if path.name == name]
+    text = source.read_text()
+    assert right in text
+    broken = tmp_path / name
+    broken.write_text(text.replace(right, wrong, 1))
+    assert environments.check(broken)
+
+
+@pytest.mark.parametrize("path", METADATA, ids=lambda path: path.name)
+def test_metadata_is_of_its_type_and_in_its_place(path: Path) -> None:
+    """Elements, values, folder and suffix."""
+    assert metadata.problems(path) == []
+    folder, suffix = PLACES[ET.parse(path).getroot().tag.removeprefix(metadata.NAMESPACE)]
+    assert path.name.endswith(f".{suffix}-meta.xml")
+    where = [part.name for part in path.parents]
+    assert where[0] == folder or where[1] == folder or where[0] == "templates"
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("Delete_Event__e.object-meta.xml", "PublishAfterCommit", "AfterCommit"),
+        ("Record_Id__c.field-meta.xml", "<length>18</length>", "<length>long</length>"),
+        ("Delete_Event_Subscriber.permissionset-meta.xml", "allowRead", "allowReads"),
+        ("Delete_Tracking__chn.platformEventChannel-meta.xml", "</label>", "</lable>"),
+        ("Delete_Tracker_oauth_defaultPolicy.ecaOauthPlcy-meta.xml", "AdminApprovedPreAuthorized", "Everyone"),
+        ("Delete_Tracker_glbloauth.ecaGlblOauth-meta.xml", "<isPkceRequired>true", "<isPkceRequired>yes"),
+    ],
+)
+def test_a_slip_in_metadata_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """Otherwise the check above would say nothing."""
+    (source,) = [path for path in METADATA if path.name == name]
+    assert right in source.read_text()
+    (tmp_path / name).write_text(source.read_text().replace(right, wrong))
+    assert metadata.problems(tmp_path / name)
+
+
+def test_every_part_of_the_project_exists_and_no_source_lies_outside() -> None:
+    """What ``sf project deploy start --source-dir`` is given."""
+    project = json.loads((PROJECT / "sfdx-project.json").read_text())
+    parts = {directory["path"] for directory in project["packageDirectories"]}
+    assert parts == {path.name for path in PROJECT.iterdir() if path.is_dir() and path.name not in ("templates", "scripts")}
+    assert set(re.findall(r"--source-dir (\S+)", (PROJECT / "README.md").read_text())) == parts
+
+
+def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
+    """One name in three places."""
+    fields = {path.name.partition(".")[0] for path in (PROJECT / "trigger-events").rglob("*.field-meta.xml")}
+    assert fields == set(DEFAULT_EVENT_FIELDS.values())
+    assert fields <= {field["name"] for field in json.loads(schemas.DELETE_EVENT)["fields"]}
+    assigned = set(re.findall(r"event\.(\w+__c)", (PROJECT / "trigger-events/classes/DeleteEventPublisher.cls").read_text()))
+    assert assigned == fields
+
+
+def test_apex_publishes_in_system_mode() -> None:
+    """From API version 67 on every user who deletes would need a right to the event."""
+    versions = {version for path in METADATA for version in values(path, "apiVersion")}
+    assert versions == {"64.0"} == {json.loads((PROJECT / "sfdx-project.json").read_text())["sourceApiVersion"]}
+
+
+def test_the_integration_user_may_see_every_object_on_the_channel_and_log_in_to_the_app() -> None:
+    """An object without View All is left out of the channel without a word."""
+    members = {name for path in METADATA for name in values(path, "selectedEntity")}
+    channel = {name for path in METADATA for name in values(path, "eventChannel")}
+    rights = PROJECT / "change-events/permissionsets/Delete_Change_Event_Subscriber.permissionset-meta.xml"
+    assert {name.replace("ChangeEvent", "") for name in members} == set(values(rights, "object"))
+    assert set(values(rights, "viewAllRecords")) == {"true"}
+    assert channel == {"Delete_Tracking__chn"}
+    assert set(values(rights, "modifyAllRecords") + values(rights, "allowEdit") + values(rights, "allowDelete")) == {"false"}
+    (policy,) = PROJECT.rglob("*.ecaOauthPlcy-meta.xml")
+    (allowed,) = values(policy, "commaSeparatedPermissionSet")
+    assert list(PROJECT.rglob(f"{allowed}.permissionset-meta.xml"))
+
+
+def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(tmp_path: Path) -> None:
+    """The key is for its owner alone and is never overwritten; it is the certificate's."""
+    project, keys = tmp_path / "project", tmp_path / "keys"
+    shutil.copytree(PROJECT, project)
+    keys.mkdir()
+    script = ["bash", str(project / "scripts/new_key.sh"), str(keys)]
+    told = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    (made,) = project.rglob("extlClntAppGlobalOauthSets/*")
+    assert metadata.problems(made) == []
+    certificate = x509.load_pem_x509_certificate(values(made, "certificate")[0].encode())
+    key = serialization.load_pem_private_key((keys / "delete_tracker.key").read_bytes(), None)
+    pem = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert certificate.public_key().public_bytes(*pem) == key.public_key().public_bytes(*pem)
+    assert (keys / "delete_tracker.key").stat().st_mode & 0o077 == 0
+    assert str(made) in told
+    again = subprocess.run(script, check=False, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "exists; move it away first" in again.stderr
