@@ -96,13 +96,14 @@ def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it
 
 
 @pytest.fixture
-def replicated(connection: Any) -> Any:
+def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
     """A replica of Account with three rows, of which Salesforce has deleted two, one of them restored since."""
     for one in executable("1_tables.sql"):
         if "DATABASE" not in one and "SCHEMA" not in one:
             warehouse.query(connection, one)
     run(connection, "3_views.sql")
     warehouse.query(connection, "CREATE SCHEMA IF NOT EXISTS crm")
+    warehouse.query(connection, f"USE SCHEMA {snowflake_settings['SNOWFLAKE_SCHEMA']}")  # creating one has changed to it
     warehouse.query(
         connection,
         "CREATE OR REPLACE TABLE crm.account "
@@ -154,8 +155,11 @@ def test_what_is_erased_stays_erased_though_its_event_file_is_read_again(setting
 
 def slips(text: str) -> list[str]:
     """What sqlfluff's Snowflake dialect cannot parse, by line. It knows users, roles, grants and policies, unlike fakesnow."""
-    result = Linter(config=FluffConfig(overrides={"dialect": "snowflake"})).parse_string(text)
-    return [f"line {error.line_no}: {error.desc()}" for error in result.violations]
+    linter = Linter(config=FluffConfig(overrides={"dialect": "snowflake"}))
+    known = re.sub(
+        r"^ALTER USER \w+ ADD PROGRAMMATIC ACCESS TOKEN [^;]*;", "", text, flags=re.MULTILINE
+    )  # newer than the grammar
+    return [f"line {error.line_no}: {error.desc()}" for error in linter.parse_string(known).violations]
 
 
 @pytest.mark.parametrize("path", sorted(SQL.glob("*.sql")), ids=lambda path: path.name)

@@ -60,8 +60,8 @@ create_app() { # name, short name, secret's setting or -, secret's name, contain
     shift 5
     local host="${short}${unique}" vault="${short}${unique}" identity principal client
     identity=$(az identity create --resource-group "$group" --name "$name-identity" --query id --output tsv)
-    principal=$(az identity show --ids "$identity" --query principalId --output tsv)
-    client=$(az identity show --ids "$identity" --query clientId --output tsv)
+    principal=$(az identity show --resource-group "$group" --name "$name-identity" --query principalId --output tsv)
+    client=$(az identity show --resource-group "$group" --name "$name-identity" --query clientId --output tsv)
     az storage account create --name "$host" --resource-group "$group" --location "$location" --sku Standard_LRS --kind StorageV2 \
         --allow-blob-public-access false --allow-shared-key-access false --min-tls-version TLS1_2 --output none
     az storage container-rm create --storage-account "$host" --resource-group "$group" --name package --output none

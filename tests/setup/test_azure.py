@@ -1,0 +1,277 @@
+"""The set-up files for Azure: Bicep by grammar and types, the ``az`` commands by a recorder, queries, workflows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from local import bicep, environments
+
+from delete_sync.src.settings import read as read_sync
+from salesforce_client.src.app.report import TopicReport
+from salesforce_client.src.app.settings import read as read_collector
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+AZURE = REPOSITORY / "docs/setup/azure"
+BICEP = sorted(AZURE.glob("*.bicep"))
+WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
+OF_THE_HOST = re.compile(
+    r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE|MANAGED_IDENTITY_CLIENT_ID"
+)
+# Microsoft Learn, "Azure built-in roles".
+ROLES = {
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+    "de139f84-1756-47ae-9be6-808fbbe84772": "Website Contributor",
+}
+
+
+@pytest.mark.parametrize("path", BICEP, ids=lambda path: path.name)
+def test_bicep_is_valid(path: Path) -> None:
+    """Grammar, resource types, their properties and values, modules and their parameters, nothing unused."""
+    assert bicep.problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "problem"),
+    [
+        ("app.bicep", "sku: { tier: 'FlexConsumption'", "sku: { teir: 'FlexConsumption'", "no property teir"),
+        ("app.bicep", "functionAppConfig: {", "functionAppConfg: {", "no property functionAppConfg"),
+        ("app.bicep", "Microsoft.KeyVault/vaults@", "Microsoft.KeyVault/vault@", "no resource type"),
+        ("app.bicep", "identity: { type: 'UserAssigned'", "identity: { type: 'UserAsigned'", "not one of"),
+        ("main.bicep", "allowSharedKeyAccess: false", "allowSharedKeyAccess: 'no'", "not a bool"),
+        ("main.bicep", "sku: { name: 'Standard_ZRS' }", "tags: {}", "lacks sku"),
+        ("main.bicep", "    email: alertEmail\n", "", "lacks email"),
+        ("main.bicep", "    pythonVersion: pythonVersion\n", "    python: pythonVersion\n", "no parameter python"),
+        ("alerts.bicep", "param workspaceId string", "param workspaceId string\nparam more string", "more is never used"),
+        ("github.bicep", "for name in appNames", "for name appNames", "github.bicep"),
+    ],
+)
+def test_a_slip_in_bicep_is_found(name: str, right: str, wrong: str, problem: str, tmp_path: Path) -> None:
+    """Otherwise the check above would say nothing."""
+    for path in BICEP:
+        shutil.copy(path, tmp_path)
+    text = (AZURE / name).read_text()
+    assert right in text
+    (tmp_path / name).write_text(text.replace(right, wrong, 1))
+    assert problem in "\n".join(bicep.problems(tmp_path / name))
+
+
+def test_the_parameter_file_gives_what_is_required_and_nothing_else() -> None:
+    """An example that can be filled in."""
+    declared = bicep.parse(AZURE / "main.bicep")["parameters"]
+    given = set(re.findall(r"^param (\w+) =", (AZURE / "main.bicepparam").read_text(), re.MULTILINE))
+    assert given <= set(declared)
+    assert given >= {name for name, parameter in declared.items() if parameter["default"] is None}
+
+
+class Az:
+    """What ``create.sh`` calls: each command's words, options and their values."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.commands = [shlex.split(line) for line in lines]
+
+    def options(self, *words: str) -> list[dict[str, list[str]]]:
+        """The options of every call of a command."""
+        found = []
+        for command in self.commands:
+            if command[: len(words)] == list(words):
+                options: dict[str, list[str]] = {}
+                for word in command[len(words) :]:
+                    if word.startswith("--"):
+                        values = options.setdefault(word[2:], [])
+                    else:
+                        values.append(word)
+                found.append(options)
+        return found
+
+    def settings(self, app: str) -> dict[str, str]:
+        """The app settings that an app ends with."""
+        calls = self.options("functionapp", "config", "appsettings", "set")
+        return dict(it.split("=", 1) for call in calls if call["name"] == [app] for it in call["settings"])
+
+
+@pytest.fixture(scope="module")
+def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
+    """The commands of ``create.sh``, run with a recorder in place of ``az`` that answers every question with the question."""
+    folder = tmp_path_factory.mktemp("az")
+    recorder = folder / "az"
+    recorder.write_text('#!/usr/bin/env bash\nprintf "%q " "$@" | tr "\\n" " " >> "$RECORD"; echo >> "$RECORD"\necho "<$3 $5>"\n')
+    recorder.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "RECORD": str(folder / "record")}
+    subprocess.run(["bash", str(AZURE / "create.sh")], check=True, env=environment, capture_output=True)
+    return Az((folder / "record").read_text().splitlines())
+
+
+def queries() -> dict[str, tuple[Any, ...]]:
+    """Alerts by name as Bicep has them: severity, frequency, window, query."""
+    alerts = bicep.parse(AZURE / "alerts.bicep")["variables"]["alerts"]["value"]
+    return {it["name"]: (it["severity"], it["every"], it["window"], it["query"]) for it in alerts}
+
+
+def filled(query: str) -> str:
+    return query.replace("${collectorApp}", "c").replace("${syncApp}", "d").replace("\\\\", "\\")
+
+
+def test_the_queries_are_kusto_and_find_what_the_apps_log(tmp_path: Path) -> None:
+    """Those of the alerts and those in the docs, against the tables' columns."""
+    written = []
+    texts = [filled(query) for _, _, _, query in queries().values()]
+    for page in sorted((REPOSITORY / "docs").rglob("*.md")):
+        texts += re.findall(r"```kusto\n(.*?)```", page.read_text(), re.DOTALL)
+    for number, text in enumerate(texts):
+        written.append(tmp_path / f"{number}.kql")
+        written[-1].write_text(text)
+    assert len(written) > 6
+    assert environments.check(*written) == []
+    quiet, loud = TopicReport("/data/X").line(), TopicReport("/data/X", gaps=2, rejected=10).line()
+    for name in ("a-gap-was-recorded", "events-were-rejected"):
+        pattern = re.search(r'matches regex @"(.*)"', filled(queries()[name][3]))
+        assert pattern
+        assert re.search(pattern[1], loud)
+        assert not re.search(pattern[1], quiet)
+
+
+@pytest.mark.parametrize("slip", ["AppTraces | where Mesage has 'x'", "AppTrace | take 1", "AppRequests | summarise count()"])
+def test_a_slip_in_a_query_is_found(slip: str, tmp_path: Path) -> None:
+    """Names and grammar."""
+    (tmp_path / "x.kql").write_text(slip)
+    assert environments.check(tmp_path / "x.kql")
+
+
+def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
+    """Name, severity, times and query."""
+    minutes = {"m": "PT{}M", "h": "PT{}H", "d": "P{}D"}
+    made = {}
+    for call in az.options("monitor", "scheduled-query", "create"):
+        every, window = (
+            minutes[call[name][0][-1]].format(call[name][0][:-1]) for name in ("evaluation-frequency", "window-size")
+        )
+        query = call["condition-query"][0].partition("=")[2]
+        made[call["name"][0].partition("-")[2]] = (int(call["severity"][0]), every, window, query)
+    for name, (severity, every, window, query) in queries().items():
+        assert made[name][:3] == (severity, every, window)
+        if name != "a-run-failed":  # says the same of two apps in other words
+            expected = query.replace("${collectorApp}", "sfdeletes-salesforce-client").replace(
+                "${syncApp}", "sfdeletes-delete-sync"
+            )
+            assert made[name][3] == expected.replace("\\\\", "\\")
+    assert set(made) == set(queries())
+
+
+def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:
+    """By the ids that Microsoft gives them; for GitHub there is a role more in Bicep."""
+    in_bicep = {role for path in BICEP for role in re.findall(r"'([0-9a-f]{8}-[0-9a-f-]{27})'", path.read_text())}
+    assert in_bicep == set(ROLES)
+    granted = {call["role"][0] for call in az.options("role", "assignment", "create")}
+    assert granted == set(ROLES.values()) - {"Website Contributor"}
+    page = (AZURE / "README.md").read_text()
+    assert not [name for name in ROLES.values() if name not in page]
+    scopes = [call["scope"][0] for call in az.options("role", "assignment", "create") if "Contributor" in call["role"][0]]
+    assert [scope.rpartition("/")[2] for scope in scopes] == ["events", "cursors", "events"]
+
+
+@pytest.mark.parametrize(("app", "module"), [("salesforce-client", "collector"), ("delete-sync", "sync")])
+def test_the_settings_are_those_that_the_app_reads_and_enough_for_it(app: str, module: str, az: Az) -> None:
+    """In both ways of setting up."""
+    read: Any = read_collector if module == "collector" else read_sync
+    given = az.settings(f"sfdeletes-{app}")
+    own = {name: value for name, value in given.items() if not OF_THE_HOST.fullmatch(name)}
+    params = bicep.body(bicep.parse(AZURE / "main.bicep")["modules"][module]["config"])["params"]
+    text = json.dumps(params)
+    in_bicep = set(re.findall(r'"((?:SALESFORCE|SNOWFLAKE|EVENTS)_\w+|POLL_SCHEDULE|SYNC_SCHEDULE)":', text))
+    shared = set(re.findall(r"^ {8}(\w+): ", (AZURE / "app.bicep").read_text(), re.MULTILINE))
+    assert set(given) - shared - {"AzureWebJobsStorage__accountName"} <= in_bicep
+    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key = rsa.generate_private_key(65537, 2048).private_bytes(*pem).decode()
+    read({**own, **({"SALESFORCE_PRIVATE_KEY": key} if module == "collector" else {})})
+    known = (REPOSITORY / "docs/settings.md").read_text()
+    assert not [name for name in [*own, *in_bicep] if f"`{name}`" not in known]
+    if module == "collector":
+        assert given["SALESFORCE_PRIVATE_KEY"].startswith("@Microsoft.KeyVault(SecretUri=https://sfdeletessc")
+
+
+def test_no_account_takes_a_shared_key(az: Az) -> None:
+    """Neither for data nor for the host."""
+    accounts = az.options("storage", "account", "create")
+    assert len(accounts) == 3
+    assert {call["allow-shared-key-access"][0] for call in accounts} == {"false"}
+    assert "AzureWebJobsStorage" in [
+        call["setting-names"][0] for call in az.options("functionapp", "config", "appsettings", "delete")
+    ]
+    text = "".join(path.read_text() for path in BICEP)
+    assert text.count("allowSharedKeyAccess: false") == len(re.findall(r"storageAccounts@\S+' = ", text)) == 2
+
+
+def workflow_problems(path: Path) -> list[str]:
+    """By GitHub's schema and by actionlint, which looks into expressions."""
+    python = environments.dev()
+    schema = [str(python), "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", "-o", "json", str(path)]
+    told = json.loads(subprocess.run(schema, check=False, capture_output=True, text=True).stdout)
+    return [*(error["message"] for error in told.get("errors", [])), *environments.check(path)]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_are_valid(path: Path) -> None:
+    """Keys, values, expressions, contexts."""
+    assert workflow_problems(path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("ci.yml", "runs-on:", "run-on:"),
+        ("ci.yml", "contents: read", "contents: reed"),
+        ("deploy.yml", "needs.changes.outputs.apps", "needs.change.outputs.apps"),
+        ("deploy.yml", "matrix.app == ", "matrix.ap == "),
+        ("deploy.yml", "fromJSON(needs", "fromJson5(needs"),
+    ],
+)
+def test_a_slip_in_a_workflow_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """Otherwise the check above would say nothing."""
+    text = (REPOSITORY / ".github/workflows" / name).read_text()
+    assert right in text
+    (tmp_path / name).write_text(text.replace(right, wrong, 1))
+    assert workflow_problems(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("salesforce_client/src/x.py", '["salesforce_client"]'),
+        ("delete_sync/host.json", '["delete_sync"]'),
+        ("docs/x.md", "[]"),
+        (None, '["salesforce_client","delete_sync"]'),
+    ],
+)
+def test_the_deployment_publishes_what_has_changed(changed: str | None, expected: str, tmp_path: Path) -> None:
+    """The script of the workflow's first job, run on a repository of two commits."""
+    workflow = (REPOSITORY / ".github/workflows/deploy.yml").read_text()
+    script = re.search(r"run: \|\n((?: {10}.*\n)+)", workflow)
+    assert script
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(tmp_path)]
+
+    def commit(path: str) -> str:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "x"], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+    subprocess.run([*git, "init", "-q"], check=True)
+    before = commit("README.md")
+    commit(changed or "x")
+    environment = {**os.environ, "BEFORE": before if changed else "", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    subprocess.run(["bash", "-eo", "pipefail", "-c", script[1]], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "output").read_text().strip() == f"apps={expected}"
