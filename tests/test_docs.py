@@ -22,6 +22,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
 HOST_SETTINGS = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_ISOLATE_WORKER_DEPENDENCIES", "AzureWebJobsStorage"}
 SCHEDULES = {"salesforce_client": "POLL_SCHEDULE", "delete_sync": "SYNC_SCHEDULE"}
+PAGES = sorted(
+    page for folder in (".", "salesforce_client", "delete_sync", "proto") for page in (REPOSITORY / folder).glob("*.md")
+) + sorted(DOCS.rglob("*.md"))
+OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "openssl", "sf", "source"}
 READERS = {"salesforce_client": read_collector, "delete_sync": read_sync}
 
 
@@ -91,14 +95,61 @@ def test_every_error_in_the_operators_docs_exists() -> None:
     assert named <= known
 
 
-@pytest.mark.parametrize(
-    "page", [*DOCS.glob("*.md"), *REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/README.md")], ids=lambda it: it.name
-)
+def test_every_section_of_an_error_says_what_it_means_what_is_lost_and_what_to_do() -> None:
+    """Who is called at night reads no further."""
+    page = (DOCS / "operations.md").read_text()
+    sections = re.findall(r"^### (\w+Error)\n(.*?)(?=^#|\Z)", page, re.DOTALL | re.MULTILINE)
+    assert len(sections) > 15
+    for name, text in sections:
+        assert re.findall(r"^- \*\*(\w+):\*\* \S", text, re.MULTILINE) == ["Means", "Lost", "Do"], name
+
+
+def test_settings_named_anywhere_exist() -> None:
+    """In the docs, the set-up pages and the READMEs."""
+    known = {*in_code("salesforce_client"), *in_code("delete_sync"), *HOST_SETTINGS, "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"}
+    beginnings = "SALESFORCE|SNOWFLAKE|EVENTS|CURSORS|MOCK|MAX|IDLE|FULL|MERGE|POLL|SYNC"
+    for page in PAGES:
+        named = set(re.findall(rf"`((?:{beginnings})_[A-Z][A-Z_]*(?:__\w+)?)(?:`|=)", page.read_text()))
+        assert named <= known, page
+
+
+def commands() -> Iterator[tuple[Path, list[str]]]:
+    """Every command in a block of shell, with the page that it stands in."""
+    for page in PAGES:
+        for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL):
+            for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+                if words := re.sub(r"(^| )#.*", "", line).split():
+                    yield page, words
+
+
+def test_commands_in_the_docs_exist() -> None:
+    """Ours with each of their options; of others' the tool is one that the pages say where to get."""
+    ours = 0
+    for page, (tool, *words) in commands():
+        if tool in OTHERS_TOOLS:
+            continue
+        assert tool in ("python", "python3", "bash"), (page, tool)
+        script = words[1].replace(".", "/") + "/__main__.py" if words[0] == "-m" else words[0]
+        homes = (REPOSITORY, page.parent, *(REPOSITORY / app for app in READERS))
+        found = [home / script for home in homes if (home / script).exists()]
+        assert found, (page, script)
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert not [option for option in options if f'"{option}"' not in found[0].read_text()], (page, words)
+        ours += 1
+    assert ours > 8
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_and_named_files_exist(page: Path) -> None:
-    """In every page."""
+    """In every page, down to the heading."""
     text = page.read_text()
-    for link in re.findall(r"\]\((\.[^)#]*)", text):
-        assert (page.parent / link).exists(), link
+    for link, anchor in re.findall(r"\]\((\.[^)#]*)?(?:#([^)]*))?\)", text):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)", target.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in slugs or f'id="{anchor}"' in target.read_text(), (link, anchor)
     for path in re.findall(r"`((?:tests|proto|docs|salesforce_client|delete_sync)/[\w./-]+)`", text):
         assert (REPOSITORY / path).exists(), path
 

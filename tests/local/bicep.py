@@ -1,7 +1,7 @@
-"""Holds Bicep files against Bicep's grammar and Azure's resource types, without the compiler, which no package registry has.
+"""Holds Bicep files against Bicep's grammar and Azure's resource types, as its compiler is in no package registry.
 
-The grammar is that of the PyPI package ``pycep-parser``. The types are Bicep's own, of the newest version of each resource; the npm
-package ``@azure/mcp`` hands them out offline.
+The grammar is that of the PyPI package ``pycep-parser``. The types are Bicep's own, of the newest version of each resource; the
+npm package ``@azure/mcp`` hands them out offline.
 """
 
 from __future__ import annotations

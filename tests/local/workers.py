@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -51,11 +50,6 @@ def older_worker(version: str, packages: str, folder: Path) -> Worker:
     if packages == "worker_2026.txt":
         environment["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
     return _published(folder, Worker("invoke.py", lambda app: environments.worker(app, version), folder, environment))
-
-
-def own_environment(app: Path) -> Worker:
-    """``func start`` in an app's folder: its own ``.venv``, as ``scripts/setup_venv.sh`` makes it."""
-    return Worker("invoke.py", lambda _: app / ".venv/bin/python", app.parent, {"PATH": os.environ["PATH"]})
 
 
 def _published(folder: Path, worker: Worker) -> Worker:

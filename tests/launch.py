@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+"""One run of an app where ``func`` is not to be had: ``python3 tests/launch.py salesforce_client`` (or ``delete_sync``).
+
+Takes the settings of ``local.settings.json`` and calls the function from the app's own ``.venv``, imported as
+``__app__.<Function>``, as ``func start`` does at each tick of the timer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+INVOKE = Path(__file__).resolve().parent / "local/invoke.py"
+
+
+def main() -> int:
+    """The function's exit code; 2 where a step of the set-up is missing, which is named."""
+    if len(sys.argv) != 2 or not (app := Path(sys.argv[1]).resolve()).joinpath("host.json").exists():
+        print("launch: name the folder of an app: salesforce_client or delete_sync", file=sys.stderr)
+        return 2
+    python, settings = app / ".venv/bin/python", app / "local.settings.json"
+    for path, step in ((python, "bash scripts/setup_venv.sh"), (settings, "cp local.settings.example.json local.settings.json")):
+        if not path.exists():
+            print(f"launch: {path} is missing; first, in {app}:\n  {step}", file=sys.stderr)
+            return 2
+    (function,) = (found.parent.name for found in app.glob("*/function.json"))
+    environment = {**os.environ, **json.loads(settings.read_text())["Values"]}
+    return subprocess.run([python, INVOKE, app, function], env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

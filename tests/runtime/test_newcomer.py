@@ -1,0 +1,107 @@
+"""From a clean clone to a poll and a sweep by the steps of the README alone, with the launcher in place of ``func``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from local import workers
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+FUNC = re.compile(r"func start(?: --port \d+)?")
+
+
+def quick_start(app: str) -> list[str]:
+    """The README's commands for an app, without comments; the last one is ``func start``."""
+    section = (REPOSITORY / "README.md").read_text().partition("## Quick start")[2].partition("\n## ")[0]
+    (block,) = re.findall(rf"```bash\n(cd {app}\n.*?)```", section, re.DOTALL)
+    return [line for line in block.splitlines() if not line.startswith("#")]
+
+
+def clone(to: Path) -> Path:
+    """What git has, and what is about to be committed."""
+    listed = ["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split("\0")
+    for name in filter(None, names):
+        if name.startswith((*workers.APPS, "tests/launch.py", "tests/local/")):
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            (to / name).write_bytes((REPOSITORY / name).read_bytes())
+            (to / name).chmod((REPOSITORY / name).stat().st_mode)
+    return to
+
+
+def test_the_readmes_steps_lead_to_a_poll_and_a_sweep(settings: Mapping[str, str], tmp_path: Path) -> None:
+    """Settings as in the example, but for the ports of this test's emulators and a shorter wait."""
+    home = clone(tmp_path)
+    for app in workers.APPS:
+        *steps, last = quick_start(app)
+        assert FUNC.fullmatch(last)
+        prepared = subprocess.run(
+            ["bash", "-e", "-c", "\n".join(steps)],
+            cwd=home,
+            env={**os.environ, "PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert prepared.returncode == 0, prepared.stdout + prepared.stderr
+        assert "setup_venv: done. Next:" in prepared.stdout
+        local = home / app / "local.settings.json"
+        values = json.loads(local.read_text())
+        assert values == json.loads((home / app / "local.settings.example.json").read_text())
+        mine = {name: value for name, value in settings.items() if name in values["Values"]}
+        local.write_text(json.dumps({"Values": {**values["Values"], **mine}}))
+        run = subprocess.run(
+            [sys.executable, home / "tests/launch.py", home / app], capture_output=True, text=True, check=False, cwd=home
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "files=" in run.stdout
+
+
+def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
+    """Environment, settings, or the app itself."""
+    home = clone(tmp_path)
+    launch = [sys.executable, str(home / "tests/launch.py")]
+    app = home / "delete_sync"
+    for argument, told in ((home, "name the folder of an app"), (app, "bash scripts/setup_venv.sh")):
+        failed = subprocess.run([*launch, str(argument)], capture_output=True, text=True, check=False)
+        assert failed.returncode == 2
+        assert told in failed.stderr
+    (app / ".venv/bin").mkdir(parents=True)
+    (app / ".venv/bin/python").touch()
+    failed = subprocess.run([*launch, str(app)], capture_output=True, text=True, check=False)
+    assert "cp local.settings.example.json local.settings.json" in failed.stderr
+
+
+@pytest.mark.parametrize(("version", "told"), [("3.8", "Python 3.8 is not supported"), ("3.14", "Python 3.14 is not supported")])
+def test_setup_venv_refuses_a_python_that_the_app_does_not_run_on(version: str, told: str, tmp_path: Path) -> None:
+    """And says which do; nothing is created."""
+    home = clone(tmp_path)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho {version}\n")
+    python.chmod(0o755)
+    script = ["bash", str(home / "delete_sync/scripts/setup_venv.sh")]
+    failed = subprocess.run(script, env={**os.environ, "PYTHON": str(python)}, capture_output=True, text=True, check=False)
+    assert failed.returncode == 1
+    assert told in failed.stderr
+    absent = subprocess.run(script, env={**os.environ, "PYTHON": "python-of-nobody"}, capture_output=True, text=True, check=False)
+    assert "'python-of-nobody' is not on PATH" in absent.stderr
+    assert not (home / "delete_sync/.venv").exists()
+
+
+def test_the_examples_point_at_the_emulators_that_the_demo_leaves_up() -> None:
+    """``python3 tests/demo.py --keep``."""
+    demo = (REPOSITORY / "tests/demo.py").read_text()
+    ports = re.search(r"BLOB_PORT, SNOWFLAKE_PORT = (\d+), (\d+)", demo)
+    assert ports
+    assert ports[1] == "10000"  # what UseDevelopmentStorage=true means
+    for app in workers.APPS:
+        values = json.loads((REPOSITORY / app / "local.settings.example.json").read_text())["Values"]
+        assert values["EVENTS_STORAGE"] == values["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
+        assert values.get("SNOWFLAKE_PORT", ports[2]) == ports[2]
