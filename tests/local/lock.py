@@ -34,6 +34,7 @@ if __name__ == "__main__":
     lock("fakesnow", "3.11", "tests/local/fakesnow.in")
     lock("runtime", "3.13", "tests/local/runtime.in")
     lock("stubs", "3.11", "tests/local/stubs.in")
+    lock("java", "3.11", "tests/local/java.in")
     lock("node", "3.9", "tests/local/node.in")
     for folder in (LOCKS, LOCKS / "checkers"):
         say(f"locking the npm packages of {folder.name} …")

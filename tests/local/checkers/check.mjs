@@ -1,5 +1,5 @@
 // Parses files and prints what is wrong with them, as a JSON list of "file:line: message".
-// Arguments: the folder of the npm packages, then the files; a file's ending says what it is: .cls .trigger .kql .yml
+// Arguments: the folder of the npm packages, then the files; a file's ending says what it is: .kql or .yml
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -7,20 +7,6 @@ import { pathToFileURL } from "node:url";
 const [folder, ...files] = process.argv.slice(2);
 const require = createRequire(`${folder}/x.js`);
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
-
-async function apex(file, text) {
-  const { ApexErrorListener, ApexParserFactory } = await load("@apexdevtools/apex-parser");
-  const found = [];
-  class Listener extends ApexErrorListener {
-    apexSyntaxError(line, _, message) {
-      found.push(`${file}:${line}: ${message}`);
-    }
-  }
-  const { parser } = ApexParserFactory.createLexerAndParser(text, new Listener());
-  if (file.endsWith(".trigger")) parser.triggerUnit();
-  else parser.compilationUnit();
-  return found;
-}
 
 // Microsoft Learn, "Azure Monitor Logs reference": the columns that matter here.
 const shared = "TimeGenerated: datetime, AppRoleName: string, OperationName: string, OperationId: string, Properties: dynamic";
@@ -52,7 +38,7 @@ async function workflow(file, text) {
     .map((error) => `${file}:${error.line}: ${error.message}`);
 }
 
-const checks = { cls: apex, trigger: apex, kql: kusto, yml: workflow };
+const checks = { kql: kusto, yml: workflow };
 const found = [];
 for (const file of files) found.push(...(await checks[file.split(".").pop()](file, fs.readFileSync(file, "utf8"))));
 process.stdout.write(JSON.stringify(found) + "\n");
