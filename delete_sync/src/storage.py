@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class EventBlob:
     size: int
     etag: str
     metadata: Mapping[str, str]
+    last_modified: datetime
 
     def is_synced(self) -> bool:
         """Whether an earlier sweep has marked this very content as synced."""
@@ -83,7 +85,7 @@ class Storage:
             try:
                 listed = self._container.list_blobs(name_starts_with="events_", include=["metadata"])
                 found = [
-                    EventBlob(blob.name, blob.size, blob.etag, blob.metadata or {})
+                    EventBlob(blob.name, blob.size, blob.etag, blob.metadata or {}, blob.last_modified)
                     for blob in listed
                     if NAME.fullmatch(blob.name)
                 ]

@@ -137,7 +137,7 @@ def sweep(
         store: the event files.
         connect: opens a session with the warehouse.
         sweep_id: names this sweep in logs, query tag and load records.
-        full: read every file again, synced, refused or not; new ones first.
+        full: read every file again, synced, refused or not; new ones first, then those that were marked longest ago.
         limits: bounds of the sweep.
 
     Raises:
@@ -163,7 +163,8 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
     blobs = store.event_files()
     report.files = len(blobs)
     if full:
-        return sorted(blobs, key=lambda blob: blob.is_synced() or blob.is_refused_by(FORMAT_VERSION))
+        # A mark is a modification: what one full sweep had no time for comes first in the next.
+        return sorted(blobs, key=lambda blob: (blob.is_synced() or blob.is_refused_by(FORMAT_VERSION), blob.last_modified))
     report.refused_before = sum(blob.is_refused_by(FORMAT_VERSION) for blob in blobs)
     return [blob for blob in blobs if not blob.is_synced() and not blob.is_refused_by(FORMAT_VERSION)]
 

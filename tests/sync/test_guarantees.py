@@ -7,13 +7,16 @@ kinder (it has no locks) the order of the statements is what is shown.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +25,7 @@ from local import emulators, warehouse
 from local.proxy import Proxy, Request, proxy
 
 from delete_sync.src import storage as sync_storage
+from delete_sync.src import sync
 from delete_sync.src.errors import DuplicateRowsError, FilesRefusedError, TableError, WarehouseRefusedError
 from delete_sync.src.refusals import ADVICE, TRANSIENT, translate
 from delete_sync.src.run import run
@@ -69,6 +73,25 @@ def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str
 @pytest.fixture
 def query(connection: Any) -> Query:
     return lambda sql: warehouse.query(connection, sql)[1]
+
+
+def test_full_sweeps_that_run_out_of_time_get_through_all_files_together(
+    put: Put, sweep: Sweep, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a lost table is rebuilt from more files than one sweep has time for."""
+    keys = [f"e{number:02}" for number in range(16)]
+    for key in keys:
+        put(key)
+    sweep()
+    query("TRUNCATE TABLE delete_tracker")
+    time.sleep(1)  # marks are told apart by the second
+    ticks = itertools.count()
+    monkeypatch.setattr(sync, "FILES_IN_A_BATCH", 1)
+    monkeypatch.setattr(sync, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    first, second = (sweep(FULL_SWEEP="true", MAX_RUN_SECONDS="10") for _ in range(2))
+    assert first.left > 0
+    assert sorted(row[0] for row in query("SELECT event_id FROM delete_tracker")) == keys
+    assert not set(first.synced) & set(second.synced[: first.left])
 
 
 @pytest.fixture

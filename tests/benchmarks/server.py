@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""A Salesforce that is faster than any client: responses are made beforehand, credit is all that holds it back.
+
+``server.py --events 40000 --latency-ms 0`` prints the settings under which it is found, and serves until it is ended. Topics:
+``/data/AccountChangeEvent`` (deletes of Account, the body all null), ``/event/Delete_Event__e`` (platform events with 8 fields),
+``/data/ChangeEvents`` (1 of 20 events is a delete, the others are updates); a number at the end of a name makes further ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import queue
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+import grpc
+
+from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate, schemas
+from salesforce_client.src.app.mock_salesforce.org import EPOCH, encode, record_id
+from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
+
+BATCH = 100
+DIFFERENT = 500  # payloads; ids are all different
+MILLISECONDS = int(EPOCH.timestamp() * 1000)
+
+
+def account(number: int, change: str) -> bytes:
+    """A change of Account: a full header, and a body that is null for a delete."""
+    header = {
+        "entityName": "Account", "recordIds": [record_id("Account", number)], "changeType": change,
+        "changeOrigin": "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/", "transactionKey": f"00{number:06}-1d5e-4d1c-9c5a-6b1d9a1e2f30",
+        "sequenceNumber": 1, "commitTimestamp": MILLISECONDS + number, "commitNumber": 12_000_000_000_000 + number,
+        "commitUser": record_id("User", number % 20), "nulledFields": [], "diffFields": [],
+        "changedFields": ["0x400"] if change == "UPDATE" else [],
+    }  # fmt: skip
+    body = {"Phone": "+49 30 123456", "Description": "x" * 200} if change == "UPDATE" else {}
+    return encode(schemas.ACCOUNT, {"ChangeEventHeader": header, **body})
+
+
+def platform_event(number: int) -> bytes:
+    """A platform event as the trigger publishes it."""
+    user = record_id("User", number % 20)
+    value = {
+        "CreatedDate": MILLISECONDS + number, "CreatedById": user, "Object_Name__c": "Opportunity",
+        "Record_Id__c": record_id("Opportunity", number), "Deleted_By__c": user, "Deleted_Date__c": MILLISECONDS + number,
+        "Owner_Id__c": record_id("User", number % 7), "Record_Name__c": f"Opportunity {number} " + "x" * 150,
+    }  # fmt: skip
+    return encode(schemas.DELETE_EVENT, value)
+
+
+@functools.cache
+def payloads(topic: str) -> list[tuple[str, bytes]]:
+    """Schema id and payload of the events that a topic repeats."""
+    kind = topic.rstrip("0123456789")
+    if kind.startswith("/event/"):
+        return [(schemas.schema_id(schemas.DELETE_EVENT), platform_event(number)) for number in range(DIFFERENT)]
+    change = {"/data/AccountChangeEvent": lambda _: "DELETE"}.get(kind, lambda number: "UPDATE" if number % 20 else "DELETE")
+    return [(schemas.schema_id(schemas.ACCOUNT), account(number, change(number))) for number in range(DIFFERENT)]
+
+
+def response(topic: str, place: int) -> bytes:
+    """The response with the events from this place on."""
+    repeated = payloads(topic)
+    events = []
+    for number in range(place, place + BATCH):
+        schema_id, payload = repeated[number % DIFFERENT]
+        produced = wire.ProducerEvent(
+            id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{topic} {number}")), schema_id=schema_id, payload=payload
+        )
+        events.append(wire.ConsumerEvent(event=produced, replay_id=(number + 1).to_bytes(8, "big") + b"\0\0"))
+    return bytes(wire.FetchResponse(events=events, latest_replay_id=events[-1].replay_id, rpc_id="rpc").SerializeToString())
+
+
+class Fast(MockSalesforce):
+    """The mock's login and TLS before a Pub/Sub API that only serves what is prepared."""
+
+    def __init__(self, events: int, latency_seconds: float, prepared: list[str]) -> None:
+        super().__init__(tls=True)
+        self._events = events
+        self._latency = latency_seconds
+        self._prepared = {topic: [response(topic, place) for place in range(0, events, BATCH)] for topic in prepared}
+
+    def _serve(self, made: certificate.Certificate | None) -> str:
+        assert made
+        server = grpc.server(ThreadPoolExecutor(max_workers=64))
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("eventbus.v1.PubSub", self._handlers())])
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)]))
+        server.start()
+        self._resources.callback(server.stop, None)
+        return f"localhost:{port}"
+
+    def _handlers(self) -> dict[str, Any]:
+        def topic(request: Any, _: Any) -> Any:
+            return wire.TopicInfo(topic_name=request.topic_name, can_subscribe=True, schema_id=payloads(request.topic_name)[0][0])
+
+        def schema(request: Any, _: Any) -> Any:
+            return wire.SchemaInfo(schema_json=schemas.BY_ID[request.schema_id], schema_id=request.schema_id)
+
+        unary = grpc.unary_unary_rpc_method_handler
+        return {
+            "GetTopic": unary(topic, wire.TopicRequest.FromString, wire.TopicInfo.SerializeToString),
+            "GetSchema": unary(schema, wire.SchemaRequest.FromString, wire.SchemaInfo.SerializeToString),
+            "Subscribe": grpc.stream_stream_rpc_method_handler(self._subscribe, wire.FetchRequest.FromString, None),
+        }
+
+    def _subscribe(self, requests: Iterator[Any], _: Any) -> Iterator[bytes]:
+        """A response for each hundred of credit, as late as the latency says after the request that gave it."""
+        granted: queue.SimpleQueue[tuple[float, int] | None] = queue.SimpleQueue()
+        first = next(requests)
+
+        def read() -> None:
+            try:
+                for request in requests:
+                    granted.put((time.monotonic(), request.num_requested))
+            except Exception:  # noqa: BLE001  (gRPC raises a bare Exception here when the client is gone)
+                pass
+            granted.put(None)
+
+        granted.put((time.monotonic(), first.num_requested))
+        threading.Thread(target=read, daemon=True).start()
+        place = int.from_bytes(first.replay_id[:8], "big") if first.replay_id else 0
+        credit = 0
+        while (grant := granted.get()) is not None:
+            at, number = grant
+            credit += number
+            time.sleep(max(at + self._latency - time.monotonic(), 0))
+            while credit >= BATCH and place < self._events:
+                prepared = self._prepared.get(first.topic_name)
+                yield prepared[place // BATCH] if prepared else response(first.topic_name, place)
+                place, credit = place + BATCH, credit - BATCH
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, required=True, help="on each topic, a multiple of 100")
+    parser.add_argument("--latency-ms", type=float, default=0)
+    parser.add_argument("--prepare", action="append", default=[], metavar="TOPIC", help="make its responses beforehand")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Fast(arguments.events, arguments.latency_ms / 1000, arguments.prepare) as server:
+        print(json.dumps({**server.settings, "ca_file": server.ca_file, "org_id": server.org.org_id}), flush=True)
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()
