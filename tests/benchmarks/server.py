@@ -38,7 +38,8 @@ def account(number: int, change: str) -> bytes:
     """A change of Account: a full header, and a body that is null for a delete."""
     header = {
         "entityName": "Account", "recordIds": [record_id("Account", number)], "changeType": change,
-        "changeOrigin": "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/", "transactionKey": f"00{number:06}-1d5e-4d1c-9c5a-6b1d9a1e2f30",
+        "changeOrigin": "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/",
+        "transactionKey": f"00{number:06}-1d5e-4d1c-9c5a-6b1d9a1e2f30",
         "sequenceNumber": 1, "commitTimestamp": MILLISECONDS + number, "commitNumber": 12_000_000_000_000 + number,
         "commitUser": record_id("User", number % 20), "nulledFields": [], "diffFields": [],
         "changedFields": ["0x400"] if change == "UPDATE" else [],
@@ -64,8 +65,9 @@ def payloads(topic: str) -> list[tuple[str, bytes]]:
     kind = topic.rstrip("0123456789")
     if kind.startswith("/event/"):
         return [(schemas.schema_id(schemas.DELETE_EVENT), platform_event(number)) for number in range(DIFFERENT)]
-    change = {"/data/AccountChangeEvent": lambda _: "DELETE"}.get(kind, lambda number: "UPDATE" if number % 20 else "DELETE")
-    return [(schemas.schema_id(schemas.ACCOUNT), account(number, change(number))) for number in range(DIFFERENT)]
+    rare = kind != "/data/AccountChangeEvent"
+    changes = ["UPDATE" if rare and number % 20 else "DELETE" for number in range(DIFFERENT)]
+    return [(schemas.schema_id(schemas.ACCOUNT), account(number, change)) for number, change in enumerate(changes)]
 
 
 def response(topic: str, place: int) -> bytes:

@@ -17,7 +17,7 @@ param settings object
 @description('App settings that come from the vault: name of the setting to name of the secret.')
 param secrets object
 
-@description('2,048 MB is the plan\'s default; see docs/scale.md for what the apps use.')
+@description('2,048 MB is the plan\'s default.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
@@ -111,6 +111,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     sku: { family: 'A', name: 'standard' }
     enableRbacAuthorization: true
     enableSoftDelete: true
+    softDeleteRetentionInDays: 7
     enablePurgeProtection: true
   }
 }
@@ -170,8 +171,9 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         EVENTS_STORAGE__clientId: identity.properties.clientId
         MANAGED_IDENTITY_CLIENT_ID: identity.properties.clientId
       },
+      pythonVersion == '3.12' ? { PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1' } : {},
       settings,
-      mapValues(secrets, secret => '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/${secret}/)')
+      mapValues(secrets, secret => '@Microsoft.KeyVault(VaultName=${vault.name};SecretName=${secret})')
     )
     dependsOn: [vaultRole, insightsRole, dataRoles]
   }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What main.bicep makes, by az commands. Fill in the first lines, log in with `az login`, and run it; a second run changes nothing.
+# What main.bicep makes, by az commands, but for the identity for GitHub and a Snowflake key. Fill in the first lines, log in with
+# `az login`, and run it; after an error it can be run again.
 set -euo pipefail
 
 group=sf-deletes
 location=westeurope
 prefix=sfdeletes
-unique=4711 # makes the names of storage accounts and vaults unique in the world
+unique=4711 # makes the names of apps, storage accounts and vaults unique in the world
 python=3.13
 email=oncall@example.com
 collector_settings=(
@@ -24,6 +25,8 @@ sync_settings=(
     "SNOWFLAKE_AUTHENTICATOR=WORKLOAD_IDENTITY"
 )
 keep_event_files_days=365
+isolation=()
+if [ "$python" = 3.12 ]; then isolation=(PYTHON_ISOLATE_WORKER_DEPENDENCIES=1); fi
 
 data="${prefix}data${unique}"
 
@@ -54,6 +57,7 @@ workspace=$(az monitor log-analytics workspace create --resource-group "$group" 
 az monitor app-insights component create --app "$prefix-insights" --resource-group "$group" --location "$location" \
     --workspace "$workspace" --application-type web --output none
 insights_id=$(az monitor app-insights component show --app "$prefix-insights" --resource-group "$group" --query id --output tsv)
+az resource update --ids "$insights_id" --set properties.DisableLocalAuth=true --output none
 
 create_app() { # name, short name, secret's setting or -, secret's name, containers; then settings
     local name=$1 short=$2 secret_setting=$3 secret=$4 containers=$5
@@ -65,15 +69,16 @@ create_app() { # name, short name, secret's setting or -, secret's name, contain
     az storage account create --name "$host" --resource-group "$group" --location "$location" --sku Standard_LRS --kind StorageV2 \
         --allow-blob-public-access false --allow-shared-key-access false --min-tls-version TLS1_2 --output none
     az storage container-rm create --storage-account "$host" --resource-group "$group" --name package --output none
-    az keyvault create --name "$vault" --resource-group "$group" --location "$location" \
-        --enable-rbac-authorization true --enable-purge-protection true --output none
+    az keyvault show --name "$vault" --resource-group "$group" --output none 2>/dev/null ||
+        az keyvault create --name "$vault" --resource-group "$group" --location "$location" \
+            --enable-rbac-authorization true --enable-purge-protection true --retention-days 7 --output none
     grant "$principal" "Storage Blob Data Owner" "$(az storage account show --name "$host" --resource-group "$group" --query id --output tsv)"
     grant "$principal" "Key Vault Secrets User" "$(az keyvault show --name "$vault" --resource-group "$group" --query id --output tsv)"
     grant "$principal" "Monitoring Metrics Publisher" "$insights_id"
     for container in $containers; do
         grant "$principal" "Storage Blob Data Contributor" "$data_id/blobServices/default/containers/$container"
     done
-    az functionapp create --resource-group "$group" --name "$name" --flexconsumption-location "$location" \
+    az functionapp show --resource-group "$group" --name "$name" --output none 2>/dev/null || az functionapp create --resource-group "$group" --name "$name" --flexconsumption-location "$location" \
         --runtime python --runtime-version "$python" --instance-memory 2048 --https-only true --app-insights "$prefix-insights" \
         --storage-account "$host" --deployment-storage-name "$host" --deployment-storage-container-name package \
         --deployment-storage-auth-type UserAssignedIdentity --deployment-storage-auth-value "$identity" --output none
@@ -81,7 +86,7 @@ create_app() { # name, short name, secret's setting or -, secret's name, contain
         "AzureWebJobsStorage__accountName=$host" "AzureWebJobsStorage__credential=managedidentity" "AzureWebJobsStorage__clientId=$client" \
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING=ClientId=$client;Authorization=AAD" \
         "EVENTS_STORAGE__blobServiceUri=https://$data.blob.core.windows.net" "EVENTS_STORAGE__clientId=$client" \
-        "MANAGED_IDENTITY_CLIENT_ID=$client" "$@"
+        "MANAGED_IDENTITY_CLIENT_ID=$client" ${isolation[@]+"${isolation[@]}"} "$@"
     # az writes a connection string with a key, which the account does not accept.
     az functionapp config appsettings delete --resource-group "$group" --name "$name" --setting-names AzureWebJobsStorage --output none
     az resource update --resource-group "$group" --name "$name" --resource-type Microsoft.Web/sites \
@@ -92,8 +97,8 @@ create_app() { # name, short name, secret's setting or -, secret's name, contain
     fi
 }
 
-create_app "$prefix-salesforce-client" "${prefix}sc" SALESFORCE_PRIVATE_KEY salesforce-private-key "events cursors" "${collector_settings[@]}"
-create_app "$prefix-delete-sync" "${prefix}ds" - - "events" "${sync_settings[@]}"
+create_app "$prefix-salesforce-client-$unique" "${prefix}sc" SALESFORCE_PRIVATE_KEY salesforce-private-key "events cursors" "${collector_settings[@]}"
+create_app "$prefix-delete-sync-$unique" "${prefix}ds" - - "events" "${sync_settings[@]}"
 
 people=$(az monitor action-group create --name "$prefix-alerts" --resource-group "$group" --short-name "${prefix:0:12}" \
     --action email operator "$email" --query id --output tsv)
@@ -104,8 +109,8 @@ alert() { # name, severity, every, window, query
         --condition "count 'rows' > 0 at least 1 violations out of 1 aggregated points" --condition-query "rows=$5" --output none
 }
 
-collector="AppRoleName =~ \"$prefix-salesforce-client\""
-sync="AppRoleName =~ \"$prefix-delete-sync\""
+collector="AppRoleName =~ \"$prefix-salesforce-client-$unique\""
+sync="AppRoleName =~ \"$prefix-delete-sync-$unique\""
 succeeded="Success == true | summarize Runs = count() | where Runs < 1"
 alert a-run-failed 1 15m 30m "AppRequests | where ($collector or $sync) and Success == false"
 alert no-successful-poll 0 30m 2h "AppRequests | where $collector and Name == \"TimerPoller\" and $succeeded"
@@ -113,3 +118,11 @@ alert no-successful-sweep 2 6h 2d "AppRequests | where $sync and Name == \"Snowf
 alert a-gap-was-recorded 1 30m 1h "AppTraces | where $collector and Message matches regex @\"\\bgaps=[1-9]\""
 alert events-were-rejected 2 30m 1h "AppTraces | where $collector and Message matches regex @\"\\brejected=[1-9]\""
 alert a-cursor-grows-old 0 30m 2h "AppTraces | where $collector and Message has \"cursor_age=\""
+
+cat <<NEXT
+create: done. Next: README.md, from step 2 on.
+  collectorApp     $prefix-salesforce-client-$unique
+  collectorVault   ${prefix}sc${unique}
+  syncApp          $prefix-delete-sync-$unique
+  syncPrincipalId  $(az identity show --resource-group "$group" --name "$prefix-delete-sync-$unique-identity" --query principalId --output tsv)
+NEXT

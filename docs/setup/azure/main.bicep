@@ -105,7 +105,7 @@ var blobServiceUri = data.properties.primaryEndpoints.blob
 module collector 'app.bicep' = {
   name: 'salesforce-client'
   params: {
-    name: '${prefix}-salesforce-client'
+    name: '${prefix}-salesforce-client-${take(suffix, 6)}' // a host name, unique in the world
     shortName: '${prefix}sc'
     location: location
     pythonVersion: pythonVersion
@@ -127,7 +127,7 @@ module collector 'app.bicep' = {
 module sync 'app.bicep' = {
   name: 'delete-sync'
   params: {
-    name: '${prefix}-delete-sync'
+    name: '${prefix}-delete-sync-${take(suffix, 6)}'
     shortName: '${prefix}ds'
     location: location
     pythonVersion: pythonVersion
@@ -176,6 +176,9 @@ output collectorApp string = collector.outputs.appName
 output collectorVault string = collector.outputs.vaultName
 output syncApp string = sync.outputs.appName
 output syncVault string = sync.outputs.vaultName
+
+@description('AZURE_CLIENT_ID of the workflow.')
+output githubClientId string = empty(githubSubject) ? '' : github!.outputs.clientId
 
 @description('SUBJECT of the Snowflake user, for workload identity.')
 output syncPrincipalId string = sync.outputs.principalId

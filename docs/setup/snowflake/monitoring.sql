@@ -17,7 +17,7 @@ ORDER BY date DESC;
 -- Is the sweep running? Hours since the last one that loaded something.
 SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load FROM delete_tracker_loads;
 
--- How long does a delete take to arrive? (seconds from the delete to the collector, and to the table)
+-- How long does a delete take to arrive? (seconds from the delete to the collector; the sweep comes after that)
 SELECT
     t.object_name,
     COUNT(*) AS deletes,

@@ -15,7 +15,8 @@ if [ -e "$key" ]; then
     exit 1
 fi
 umask 077
-openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days 730 -subj "/CN=Delete Event Tracker" -keyout "$key" -out "$certificate" 2>/dev/null
+openssl req -x509 -newkey rsa:2048 -sha256 -nodes -days 730 -subj "/CN=Delete Event Tracker" -keyout "$key" -out "$certificate" 2>"$folder/openssl.log" || { cat "$folder/openssl.log" >&2; exit 1; }
+rm -f "$folder/openssl.log"
 mkdir -p "$(dirname "$metadata")"
 while IFS= read -r line; do
     case "$line" in
