@@ -25,6 +25,7 @@ MAY_NOT_IMPORT = {
     **dict.fromkeys(("values", "credits", "rpc_errors", "decode", "deletes", "errors", "refusals"), USE_CASES | ADAPTERS),
     **dict.fromkeys(("auth", "event_file", "pubsub"), USE_CASES | (ADAPTERS - {"auth"})),
     "storage": USE_CASES | (ADAPTERS - {"event_file"}),
+    "avro_reader": USE_CASES | ADAPTERS | {"decode", "deletes"},
     "staging": USE_CASES | (ADAPTERS - {"event_file"}),
     "downloads": USE_CASES | (ADAPTERS - {"storage"}),
     "warehouse": USE_CASES | (ADAPTERS - {"staging"}),

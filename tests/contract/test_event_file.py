@@ -218,7 +218,10 @@ def test_an_escaped_character_that_is_whole_is_fine(tmp_path: Path) -> None:
 
 def gap(gap_id: str = "g", **changes: Any) -> Gap:
     return Gap(
-        **{**vars(Gap(gap_id, "/event/X__e", "expired_cursor", None, None, None, None, "2026-02-01T00:00:00.000Z")), **changes}
+        **{
+            **Gap(gap_id, "/event/X__e", "expired_cursor", None, None, None, None, "2026-02-01T00:00:00.000Z")._asdict(),
+            **changes,
+        }
     )
 
 

@@ -6,7 +6,6 @@ kinder (it has no locks) the order of the statements is what is shown.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import subprocess
@@ -307,7 +306,7 @@ def test_a_date_at_the_edge_of_time_is_no_problem(
     """The window ends where time does."""
     events.create_container()
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
-    file.add([dataclasses.replace(deletes("e1")[0], deleted_date=f"{day}T00:00:00.000Z")])
+    file.add([deletes("e1")[0]._replace(deleted_date=f"{day}T00:00:00.000Z")])
     file.close()
     events.upload_blob(blob_name(BEGUN_AT), file.path.read_bytes())
     assert sweep().inserted == 1

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -105,6 +106,8 @@ class Collection:
         self._stop = threading.Event()
         self._file: EventFile | None = None
         self._positions: dict[str, Position] = {}  # delivered, not yet saved
+        self._uploader = ThreadPoolExecutor(1, "upload")
+        self._upload: Future[None] | None = None
         self._etags: dict[str, str | None] = {}  # of the cursors as this run last saw them; absent: another run is ahead
         self.report = Report(self._org_id, {topic: TopicReport(topic) for topic in topics})
 
@@ -124,8 +127,10 @@ class Collection:
             for delivery in self._deliveries():
                 self._write(delivery)
             self._publish()
+            self._wait_for_upload()
         finally:
             self._stop.set()
+            self._uploader.shutdown()
             if self._file is not None:
                 self._file.close()
             for drain in drains:
@@ -167,13 +172,25 @@ class Collection:
             self._publish()
 
     def _publish(self) -> None:
-        """Close and upload the file, if there is one, then save the positions that it covers."""
-        if self._file is not None:
-            file, self._file = self._file, None
+        """Close the file, if there is one, and have it uploaded and its positions saved while the next one is being filled."""
+        file, self._file = self._file, None
+        positions, self._positions = self._positions, {}
+        if file is not None:
             file.close()
+        self._wait_for_upload()
+        self._upload = self._uploader.submit(self._upload_and_save, file, positions)
+
+    def _wait_for_upload(self) -> None:
+        """One file at a time is under way, so that they stay in order, and no more than two lie on the disk."""
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            upload.result()
+
+    def _upload_and_save(self, file: EventFile | None, positions: Mapping[str, Position]) -> None:
+        """The file first; only what is uploaded may be behind a cursor."""
+        if file is not None:
             self.report.files.append(self._store.upload(file.path, file.begun_at))
             file.path.unlink()
-        positions, self._positions = self._positions, {}
         for topic, position in positions.items():
             self._save_cursor(topic, position)
 

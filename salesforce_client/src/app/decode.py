@@ -1,16 +1,19 @@
-"""Avro payload bytes and a schema into plain values, with the reference decoder, the ``avro`` package. Pure."""
+"""Avro payload bytes and a schema into plain values. Pure."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-import avro.io
+import avro.constants
+import avro.name
 import avro.schema
 
+from .avro_reader import Read, reader
 from .errors import DecodeError
+from .values import as_json
 
 CHANGE_TYPES = "CREATE UPDATE DELETE UNDELETE GAP_CREATE GAP_UPDATE GAP_DELETE GAP_UNDELETE GAP_OVERFLOW SNAPSHOT"
 HEADER_FIELDS = (
@@ -35,10 +38,28 @@ EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years
 
 
 Fields = tuple[tuple[str, tuple[str, ...]], ...]
+TELLS_OF_DELETES = frozenset(("DELETE", "GAP_DELETE", "GAP_OVERFLOW"))
+
+
+class Decoded(NamedTuple):
+    """A decoded event.
+
+    Attributes:
+        value: its fields in schema order, ``bytes`` for bytes and fixed, ``int`` for int and long. Of a change event fields that
+            are null may be left out, and where it does not tell of deletes, all but the header.
+        body: for a change event, the JSON of all its fields after the header, in schema order, each after a comma; None where it
+            was not made, and ``value`` is complete.
+    """
+
+    value: dict[str, Any]
+    body: str | None = None
 
 
 class Decoder:
     """Decodes payloads of one schema; ``fields`` names its fields by position, each with those nested in it.
+
+    Change events are read header first, which says whether the body is worth it; and the body of a delete is as a rule all null,
+    which shows in its bytes: a zero for each field.
 
     Args:
         schema_json: the schema as Salesforce hands it out.
@@ -50,37 +71,91 @@ class Decoder:
     def __init__(self, schema_json: str) -> None:
         try:
             # Without logical types a value stays what is on the wire: milliseconds an integer, decimals bytes.
-            schema = avro.schema.make_avsc_object(_without_logical_types(json.loads(schema_json)), avro.name.Names())
-            self._reader = avro.io.DatumReader(schema)
-            self.fields = _fields(schema)
-        except Exception as error:  # noqa: BLE001  (the library raises its own, KeyError, TypeError … for bad schemas)
+            schema = _without_logical_types(json.loads(schema_json))
+            self._read = reader(schema)
+            self.fields = _fields(avro.schema.make_avsc_object(schema, avro.name.Names()))
+            self._header = _header_of(schema)
+            self._body = _Body(schema["fields"][1:]) if self._header else None
+        except Exception as error:  # noqa: BLE001  (the libraries raise their own, KeyError, TypeError … for bad schemas)
             raise DecodeError(f"not an Avro schema: {type(error).__name__}: {error}") from None
 
-    def decode(self, payload: bytes) -> dict[str, Any]:
-        """The record in ``payload``: fields in schema order, ``bytes`` for bytes and fixed, ``int`` for int and long.
+    def decode(self, payload: bytes) -> Decoded:
+        """The event in ``payload``.
 
         Raises:
             DecodeError: the bytes do not fit the schema, or are not used up by it, which is how a wrong schema shows.
         """
-        value, left = self.decode_beginning(payload)
-        if left:
-            raise DecodeError(f"the payload does not fit its schema: {left} of {len(payload)} bytes are left over")
-        return value
-
-    def decode_beginning(self, payload: bytes) -> tuple[dict[str, Any], int]:
-        """The record at the beginning of ``payload``, and how many bytes follow it.
-
-        Raises:
-            DecodeError: the bytes do not fit the schema.
-        """
-        stream = io.BytesIO(payload)
-        try:
-            value = self._reader.read(avro.io.BinaryDecoder(stream))
-        except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
-            raise DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}") from None
+        if self._header and self._body:
+            header, used = _attempt(self._header, payload)
+            if header["ChangeEventHeader"]["changeType"] not in TELLS_OF_DELETES:
+                return Decoded(header)
+            found = self._body.read(payload[used:])
+            if found is not None:
+                return Decoded({**header, **found[0]}, found[1])
+        value, used = _attempt(self._read, payload)
         if not isinstance(value, dict):
             raise DecodeError(f"the schema describes a {type(value).__name__}, not a record")
-        return value, len(payload) - stream.tell()
+        if used != len(payload):
+            raise DecodeError(f"the payload does not fit its schema: {len(payload) - used} of {len(payload)} bytes are left over")
+        return Decoded(value)
+
+
+class _Body:
+    """The fields of a change event after its header, most of which are null."""
+
+    def __init__(self, fields: Sequence[Mapping[str, Any]]) -> None:
+        self._names = [field["name"] for field in fields]
+        self._read = [_reader_where_simple(field["type"]) for field in fields]
+        self._nullable = all(isinstance(field["type"], list) and field["type"][0] == "null" for field in fields)
+        self._nulls = [f",{as_json(name)}:null" for name in self._names]
+        self._zeros = bytes(len(fields))
+        self._all_null: tuple[dict[str, Any], str] = ({}, "".join(self._nulls))
+
+    def read(self, body: bytes) -> tuple[dict[str, Any], str] | None:
+        """The fields that are not null, and the JSON of all; None where the body is not so simple, or does not fit."""
+        if not self._nullable:
+            return None
+        if body == self._zeros:
+            return self._all_null
+        found: dict[str, Any] = {}
+        texts = list(self._nulls)
+        place = 0
+        while body:
+            rest = body.lstrip(b"\0")
+            place += len(body) - len(rest)
+            if not rest:
+                break
+            read = self._read[place] if place < len(self._read) else None
+            if read is None:
+                return None
+            try:
+                value, used = read(rest)
+            except Exception:  # noqa: BLE001  (the whole is read again, which says what is wrong)
+                return None
+            found[self._names[place]] = value
+            texts[place] = f",{as_json(self._names[place])}:{as_json(value)}"
+            body = rest[used:]
+            place += 1
+        return (found, "".join(texts)) if place == len(self._names) else None
+
+
+def _reader_where_simple(kind: Any) -> Read | None:
+    """For a field that is null or of one primitive type; other types may be named where they first stand, and used later."""
+    simple = isinstance(kind, list) and all(isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind)
+    return reader(kind) if simple else None
+
+
+def _header_of(schema: Any) -> Read | None:
+    """Reads the header of a change event alone; None for other schemas."""
+    first = schema["fields"][:1]
+    return reader({**schema, "fields": first}) if first and first[0]["name"] == "ChangeEventHeader" else None
+
+
+def _attempt(read: Read, payload: bytes) -> tuple[Any, int]:
+    try:
+        return read(payload)
+    except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
+        raise DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}") from None
 
 
 def decode_header(payload: bytes) -> dict[str, Any]:
@@ -92,7 +167,7 @@ def decode_header(payload: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: the payload does not begin with a plausible header.
     """
-    value, _ = Decoder(HEADER_ALONE).decode_beginning(payload)
+    value, _ = _attempt(reader(json.loads(HEADER_ALONE)), payload)
     header = value["ChangeEventHeader"]
     plausible = (
         re.fullmatch(r"[A-Za-z]\w{0,79}", header["entityName"], re.ASCII)
@@ -102,7 +177,7 @@ def decode_header(payload: bytes) -> dict[str, Any]:
     )
     if not plausible:
         raise DecodeError("the payload does not begin with the header of a change event")
-    return value
+    return dict(value)
 
 
 def _fields(schema: Any) -> Fields:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from .decode import Fields
+from .decode import TELLS_OF_DELETES, Fields
 from .errors import DecodeError
 from .values import as_json, identity, text, time_of
 
-DELETE, GAP_DELETE, GAP_OVERFLOW = "DELETE", "GAP_DELETE", "GAP_OVERFLOW"
 
-
-@dataclass(frozen=True)
-class Delete:
+class Delete(NamedTuple):
     """One deleted record: a row of ``events`` in the event file. Times are UTC text as ``timestamp`` makes it."""
 
     event_id: str
@@ -29,14 +26,17 @@ class Delete:
     deleted_by: str | None
     deleted_date: str
     owner_id: str | None
-    payload: str = field(repr=False)
+    payload: str
     ingested_at: str
     replay_id: bytes
     schema_id: str
 
+    def __repr__(self) -> str:
+        """Without the payload, which belongs in no log."""
+        return f"Delete(event_id={self.event_id!r}, topic={self.topic!r}, record_id={self.record_id!r})"
 
-@dataclass(frozen=True)
-class RejectedEvent:
+
+class RejectedEvent(NamedTuple):
     """An event that could not be decoded, kept byte for byte."""
 
     reject_id: str
@@ -44,13 +44,16 @@ class RejectedEvent:
     event_id: str
     replay_id: bytes
     schema_id: str
-    payload: bytes = field(repr=False)
+    payload: bytes
     error: str
     received_at: str
 
+    def __repr__(self) -> str:
+        """Without the payload, which belongs in no log."""
+        return f"RejectedEvent(event_id={self.event_id!r}, topic={self.topic!r}, error={self.error!r})"
 
-@dataclass(frozen=True)
-class Gap:
+
+class Gap(NamedTuple):
     """A stretch of a topic that can no longer be had."""
 
     gap_id: str
@@ -63,8 +66,7 @@ class Gap:
     detected_at: str
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where and when an event was received. ``received_at`` is UTC text."""
 
     org_id: str
@@ -89,6 +91,7 @@ def interpret(
     event_fields: Mapping[str, str],
     *,
     schema_fields: Fields = (),
+    body: str | None = None,
     header_only: str | None = None,
 ) -> Found:
     """The deletes and gaps in one decoded event.
@@ -99,6 +102,7 @@ def interpret(
         event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
             ``deleted_date`` and ``owner_id``.
         schema_fields: the names that a change event's bitmaps refer to.
+        body: as in ``decode.Decoded``.
         header_only: why a change event's header is all that could be decoded, if so.
 
     Raises:
@@ -108,24 +112,26 @@ def interpret(
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
     header = decoded.get("ChangeEventHeader")
     if isinstance(header, dict):
+        if header.get("changeType") not in TELLS_OF_DELETES:
+            return Found()
         remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
-        return _from_change_event(header, decoded, origin, remarks)
+        return _from_change_event(header, decoded, origin, remarks, body)
     return _from_platform_event(decoded, origin, event_fields)
 
 
 def _from_platform_event(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str]) -> Found:
-    value = {column: decoded.get(source) for column, source in event_fields.items()}
-    deleted_date = time_of(value["deleted_date"]) or time_of(decoded.get("CreatedDate"))
+    get = decoded.get
+    deleted_date = time_of(get(event_fields["deleted_date"])) or time_of(get("CreatedDate"))
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     delete = Delete(
         event_id=origin.event_id,
         topic=origin.topic,
-        object_name=text(value["object_name"]),
-        record_id=text(value["record_id"]),
-        deleted_by=text(value["deleted_by"]) or text(decoded.get("CreatedById")),
+        object_name=text(get(event_fields["object_name"])),
+        record_id=text(get(event_fields["record_id"])),
+        deleted_by=text(get(event_fields["deleted_by"])) or text(get("CreatedById")),
         deleted_date=deleted_date,
-        owner_id=text(value["owner_id"]),
+        owner_id=text(get(event_fields["owner_id"])),
         payload=as_json(decoded),
         ingested_at=origin.received_at,
         replay_id=origin.replay_id,
@@ -135,44 +141,51 @@ def _from_platform_event(decoded: Mapping[str, Any], origin: Origin, event_field
 
 
 def _from_change_event(
-    header: Mapping[str, Any], decoded: Mapping[str, Any], origin: Origin, remarks: Mapping[str, Any]
+    header: Mapping[str, Any], decoded: Mapping[str, Any], origin: Origin, remarks: Mapping[str, Any], body: str | None
 ) -> Found:
-    change_type = header.get("changeType")
-    if change_type not in (DELETE, GAP_DELETE, GAP_OVERFLOW):
-        return Found()
     committed = time_of(header.get("commitTimestamp"))
     if committed is None:
         raise DecodeError(f"commitTimestamp {header.get('commitTimestamp')!r} is not a time")
     object_name = text(header.get("entityName"))
-    if change_type == GAP_OVERFLOW:
+    change_type = header["changeType"]
+    if change_type == "GAP_OVERFLOW":
         return Found(gaps=[_gap("overflow", object_name, committed, origin)])
 
     named = header.get("recordIds")
     if not named or not isinstance(named, list) or not all(isinstance(record_id, str) and record_id for record_id in named):
         raise DecodeError(f"a {change_type} of {object_name} names no record id")
     record_ids = list(dict.fromkeys(named))
+    notes = {**remarks, "gap": True} if change_type == "GAP_DELETE" else remarks
+    whole = _payload(header, decoded, body, notes)
+    deleted_by, owner_id = text(header.get("commitUser")), text(decoded.get("OwnerId"))
     found = Found()
     for record_id in record_ids:
-        notes = {**remarks, **({"gap": True} if change_type == GAP_DELETE else {})}
-        if record_id.endswith("*"):
-            notes["wildcard"] = True
-        delete = Delete(
-            event_id=origin.event_id if len(record_ids) == 1 else f"{origin.event_id}:{record_id}",
-            topic=origin.topic,
-            object_name=object_name,
-            record_id=record_id,
-            deleted_by=text(header.get("commitUser")),
-            deleted_date=committed,
-            owner_id=text(decoded.get("OwnerId")),
-            payload=as_json({**decoded, "_tracker": notes} if notes else decoded),
-            ingested_at=origin.received_at,
-            replay_id=origin.replay_id,
-            schema_id=origin.schema_id,
+        found.deletes.append(
+            Delete(
+                origin.event_id if len(record_ids) == 1 else f"{origin.event_id}:{record_id}",
+                origin.topic,
+                object_name,
+                record_id,
+                deleted_by,
+                committed,
+                owner_id,
+                _payload(header, decoded, body, {**notes, "wildcard": True}) if record_id[-1] == "*" else whole,
+                origin.received_at,
+                origin.replay_id,
+                origin.schema_id,
+            )
         )
-        found.deletes.append(delete)
-    if any(record_id.endswith("*") for record_id in record_ids):
+    if any(record_id[-1] == "*" for record_id in record_ids):
         found.gaps.append(_gap("wildcard", object_name, committed, origin))
     return found
+
+
+def _payload(header: Mapping[str, Any], decoded: Mapping[str, Any], body: str | None, notes: Mapping[str, Any]) -> str:
+    """The whole event as JSON, with what the tracker has to add."""
+    if body is None:
+        return as_json({**decoded, "_tracker": notes} if notes else decoded)
+    added = f',"_tracker":{as_json(notes)}' if notes else ""
+    return f'{{"ChangeEventHeader":{as_json(header)}{body}{added}}}'
 
 
 def told_apart(deletes: Sequence[Delete]) -> Sequence[Delete]:
@@ -181,13 +194,13 @@ def told_apart(deletes: Sequence[Delete]) -> Sequence[Delete]:
     So a change of several records has the same keys, whether it came as one event or, on an enriched channel, as several under
     its id. Both must be given whole: a part of them would be keyed differently.
     """
+    if len({delete.event_id for delete in deletes}) == len(deletes):
+        return deletes
     records: dict[str, set[str | None]] = {}
     for delete in deletes:
         records.setdefault(delete.event_id, set()).add(delete.record_id)
-    if len(records) == len(deletes):
-        return deletes
     return [
-        replace(delete, event_id=f"{delete.event_id}:{delete.record_id}") if len(records[delete.event_id]) > 1 else delete
+        delete._replace(event_id=f"{delete.event_id}:{delete.record_id}") if len(records[delete.event_id]) > 1 else delete
         for delete in deletes
     ]
 
@@ -202,6 +215,8 @@ def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any
     ``0x…`` is a set of top-level fields, least significant bit first; ``<position>-0x…`` one of the fields nested at a position
     (Salesforce "Pub/Sub API" guide, "Event Deserialization Considerations").
     """
+    if not any(header.get(theirs) for theirs in BITMAPS.values()):
+        return {}
     names = {
         ours: [name for bitmap in header.get(theirs) or () for name in _names(str(bitmap), schema_fields)]
         for ours, theirs in BITMAPS.items()

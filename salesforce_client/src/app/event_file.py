@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,25 +12,32 @@ from typing import Union
 
 from .deletes import Delete, Gap, RejectedEvent
 
+Row = Union[Delete, RejectedEvent, Gap]
 DDL = Path(__file__).with_name("event_file.sql")
 
 
-def _insert(table: str, row: type, on_conflict: str) -> str:
-    columns = [column.name for column in dataclasses.fields(row)]
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) {on_conflict}"  # noqa: S608
-
-
+# SQLite before 3.32 takes no more than 999 values in a statement; a row of the widest table has 11.
+ROWS_AT_ONCE = 80
 # Of two rows with one key the earliest counts, by time and then by topic, whichever thread was faster.
 EARLIEST_WINS = (
     "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
-        ", ".join(f"{column.name} = excluded.{column.name}" for column in dataclasses.fields(Delete) if column.name != "event_id")
+        ", ".join(f"{column} = excluded.{column}" for column in Delete._fields if column != "event_id")
     )
 )
-INSERTS = {
-    Delete: _insert("events", Delete, EARLIEST_WINS),
-    RejectedEvent: _insert("rejected_events", RejectedEvent, "ON CONFLICT DO NOTHING"),
-    Gap: _insert("gaps", Gap, "ON CONFLICT DO NOTHING"),
+TABLES = {
+    Delete: ("events", EARLIEST_WINS),
+    RejectedEvent: ("rejected_events", "ON CONFLICT DO NOTHING"),
+    Gap: ("gaps", "ON CONFLICT DO NOTHING"),
 }
+
+
+@functools.cache
+def _insert(row: type[Row], rows: int) -> str:
+    """One statement for so many rows: the writer lets go of Python's lock once for them all, and the drains go on meanwhile."""
+    table, on_conflict = TABLES[row]
+    columns: tuple[str, ...] = row._fields
+    values = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608
 
 
 class EventFile:
@@ -46,15 +54,17 @@ class EventFile:
         self.rows = 0
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.executescript(DDL.read_text(encoding="utf-8"))
-        self._connection.execute("PRAGMA synchronous = FULL")
+        for pragma in ("synchronous = FULL", "journal_mode = MEMORY", "cache_size = -16384"):  # nobody else reads it meanwhile
+            self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute("BEGIN")
 
-    def add(self, rows: Sequence[Union[Delete, RejectedEvent, Gap]]) -> None:
+    def add(self, rows: Sequence[Row]) -> None:
         """Add rows of any of the three tables, each under its own key once."""
-        for kind, statement in INSERTS.items():
-            values = [tuple(vars(row).values()) for row in rows if type(row) is kind]
-            if values:
-                self._connection.executemany(statement, values)
+        for kind in TABLES:
+            of_kind = [row for row in rows if type(row) is kind]
+            for first in range(0, len(of_kind), ROWS_AT_ONCE):
+                some = of_kind[first : first + ROWS_AT_ONCE]
+                self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
         self.rows += len(rows)
 
     def close(self) -> None:

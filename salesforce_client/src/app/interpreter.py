@@ -49,12 +49,9 @@ class Interpreter:
         self._event_fields = event_fields
         self._decoders: dict[str, Decoder] = {}
 
-    def origin(self, topic: str, event: Event | None = None, *, replay_id: bytes = b"") -> Origin:
-        """Where an event, or the lack of one, was met: now."""
-        now = timestamp(datetime.now(timezone.utc))
-        if event is None:
-            return Origin(self._org_id, topic, "", replay_id, "", now)
-        return Origin(self._org_id, topic, event.event_id, event.replay_id, event.schema_id, now)
+    def origin(self, topic: str, *, replay_id: bytes = b"") -> Origin:
+        """Where the lack of an event was met: now."""
+        return Origin(self._org_id, topic, "", replay_id, "", timestamp(datetime.now(timezone.utc)))
 
     def delivery(self, topic: str, batch: Batch) -> Delivery:
         """The rows of a response with events, and the position it leads to: none where no event of it could be decoded.
@@ -66,8 +63,9 @@ class Interpreter:
         gaps: list[Gap] = []
         failures: list[RejectedEvent] = []
         skipped = 0
+        now = timestamp(datetime.now(timezone.utc))
         for event in batch.events:
-            origin = self.origin(topic, event)
+            origin = Origin(self._org_id, topic, event.event_id, event.replay_id, event.schema_id, now)
             try:
                 found = self._interpret(event, origin)
             except (DecodeError, SchemaError) as error:
@@ -77,7 +75,7 @@ class Interpreter:
             gaps += found.gaps
             skipped += not (found.deletes or found.gaps)
         last = next((event for event in reversed(batch.events) if event.replay_id), None)
-        position = Position(last.replay_id, last.event_id, self.origin(topic).received_at) if last else None
+        position = Position(last.replay_id, last.event_id, now) if last else None
         if len(failures) == len(batch.events):
             position = None
         rows: list[Union[Delete, RejectedEvent, Gap]] = [*told_apart(deletes), *gaps, *failures]
@@ -87,7 +85,8 @@ class Interpreter:
         """An event by its schema or, where that fails and it is a change event, by its header alone."""
         try:
             decoder = self._decoder(event.schema_id)
-            return interpret(decoder.decode(event.payload), origin, self._event_fields, schema_fields=decoder.fields)
+            value, body = decoder.decode(event.payload)
+            return interpret(value, origin, self._event_fields, schema_fields=decoder.fields, body=body)
         except (DecodeError, SchemaError) as error:
             if not origin.topic.startswith("/data/"):
                 raise

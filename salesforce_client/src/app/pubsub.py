@@ -9,8 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Union
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Union
 
 import grpc
 
@@ -33,14 +33,17 @@ CHANNEL_OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One event as delivered. ``replay_id`` is opaque; ``payload`` is bare Avro binary."""
 
     event_id: str
     schema_id: str
-    payload: bytes = field(repr=False)
+    payload: bytes
     replay_id: bytes
+
+    def __repr__(self) -> str:
+        """Without the payload, which belongs in no log."""
+        return f"Event(event_id={self.event_id!r}, schema_id={self.schema_id!r})"
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,8 @@ class Subscription:
         more = self._credits.grant()
         if more:
             self._requests.put(wire.FetchRequest(topic_name=self._topic, num_requested=more))
-        events = [Event(item.event.id, item.event.schema_id, item.event.payload, item.replay_id) for item in response.events]
+        delivered = ((item.event, item.replay_id) for item in response.events)
+        events = [Event(event.id, event.schema_id, event.payload, replay_id) for event, replay_id in delivered]
         return Batch(events, response.latest_replay_id, response.rpc_id)
 
     def _read(self) -> None:

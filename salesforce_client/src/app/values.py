@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -23,21 +26,43 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def from_milliseconds(since_1970: int) -> str:
+    """The same text for milliseconds since 1970.
+
+    Raises:
+        ValueError, OverflowError: outside of the years 1 to 9999.
+    """
+    seconds, milliseconds = divmod(since_1970, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@functools.lru_cache(maxsize=1024)
+def _second(since_1970: int) -> str:
+    return (EPOCH + timedelta(seconds=since_1970)).isoformat()[:19]
+
+
 def as_json(value: Any) -> str:
     """Compact JSON: integers exact, bytes as base64, a double that JSON does not have as its name in a string."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64)
-    except ValueError:
-        return json.dumps(_without_nan(value), ensure_ascii=False, separators=(",", ":"), default=_base64)
+        quick = orjson.dumps(value, default=_base64)
+        # A null may stand for a double that JSON does not have.
+        if b":null" not in quick and b",null" not in quick and b"[null" not in quick and quick != b"null":
+            return quick.decode()
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits
+        pass
+    return ENCODER.encode(_without_nan(value))
 
 
 def _base64(value: Any) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64)
+
+
 def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and value - value != 0:  # NaN and the infinities
-        return str(value)
+    if isinstance(value, float):
+        return str(value) if value - value != 0 else value  # NaN and the infinities
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -54,7 +79,7 @@ def time_of(value: Any) -> str | None:
     """UTC text for milliseconds since 1970 or for ISO-8601 text; None where it is neither."""
     try:
         if isinstance(value, int) and not isinstance(value, bool):
-            return timestamp(EPOCH + timedelta(milliseconds=value))
+            return from_milliseconds(value)
         if isinstance(value, str):
             return timestamp(_parse(value.strip()))
     except (ValueError, OverflowError):

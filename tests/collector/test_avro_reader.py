@@ -1,0 +1,195 @@
+"""The fast engine and the short cuts of decoding, held against the reference decoder over generated schemas and values."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from typing import Any
+
+import avro.io
+import avro.name
+import avro.schema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from salesforce_client.src.app import avro_reader
+from salesforce_client.src.app.decode import TELLS_OF_DELETES, Decoder
+from salesforce_client.src.app.deletes import Origin, interpret
+from salesforce_client.src.app.errors import DecodeError
+from salesforce_client.src.app.mock_salesforce import schemas
+from salesforce_client.src.app.mock_salesforce.org import encode
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+from salesforce_client.src.app.values import ENCODER, as_json
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "boolean": st.booleans(),
+    "int": st.integers(-(2**31), 2**31 - 1),
+    "long": st.integers(-(2**63), 2**63 - 1),
+    "double": st.floats(),
+    "float": st.floats(width=32),
+    "bytes": st.binary(max_size=12),
+    "string": TEXT,
+}
+
+
+@st.composite
+def fields(draw: st.DrawFn, depth: int = 1) -> tuple[Any, st.SearchStrategy[Any]]:
+    """A field's type, and the strategy of its values."""
+    kind = draw(st.sampled_from([*VALUES, "nullable", "enum", "fixed", "array", "map", *(["record"] if depth else [])]))
+    name = f"T{draw(st.uuids()).hex}"
+    if kind in VALUES:
+        return kind, VALUES[kind]
+    if kind == "record":
+        return draw(records(depth=depth - 1))
+    inner, value = draw(fields(depth=0).filter(lambda field: not isinstance(field[0], list)))
+    composed: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
+        "enum": ({"type": "enum", "name": name, "symbols": ["A", "B", "C"]}, st.sampled_from(["A", "B", "C"])),
+        "fixed": ({"type": "fixed", "name": name, "size": 4}, st.binary(min_size=4, max_size=4)),
+        "nullable": (["null", inner], st.none() | value),
+        "array": ({"type": "array", "items": inner}, st.lists(value, max_size=3)),
+        "map": ({"type": "map", "values": inner}, st.dictionaries(TEXT, value, max_size=3)),
+    }
+    return composed[kind]
+
+
+@st.composite
+def records(draw: st.DrawFn, depth: int = 1) -> tuple[Any, st.SearchStrategy[Any]]:
+    """A record's schema, and the strategy of its values."""
+    drawn = [draw(fields(depth=depth)) for _ in range(draw(st.integers(1, 5)))]
+    listed = [{"name": f"f{place}", "type": kind} for place, (kind, _) in enumerate(drawn)]
+    values = st.fixed_dictionaries({f"f{place}": value for place, (_, value) in enumerate(drawn)})
+    return {"type": "record", "name": f"R{draw(st.uuids()).hex}", "fields": listed}, values
+
+
+def written(schema: Any, value: Any) -> bytes:
+    """As the reference encodes it."""
+    out = io.BytesIO()
+    parsed = avro.schema.make_avsc_object(schema, avro.name.Names())
+    avro.io.DatumWriter(parsed).write(value, avro.io.BinaryEncoder(out))
+    return out.getvalue()
+
+
+def alike(value: Any) -> str:
+    """Equal for equal values of equal types, NaN included."""
+    return repr(value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), records(), st.binary(max_size=4))
+def test_both_engines_read_the_same(data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]], behind: bytes) -> None:
+    """The same value of the same types, and the same number of bytes."""
+    schema, values = record
+    payload = written(schema, data.draw(values)) + behind
+    reference = avro_reader.reference_reader(schema)(payload)
+    assert alike(avro_reader.fast_reader(schema)(payload)) == alike(reference)
+    assert reference[1] == len(payload) - len(behind)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), records())
+def test_both_engines_refuse_what_is_cut_off(data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]]) -> None:
+    """Never a shorter value."""
+    schema, values = record
+    payload = written(schema, data.draw(values))
+    if not payload:
+        return
+    cut = payload[: data.draw(st.integers(0, len(payload) - 1))]
+    for read in (avro_reader.reference_reader(schema), avro_reader.fast_reader(schema)):
+        with pytest.raises(Exception):  # noqa: B017, PT011  (each engine has its own)
+            read(cut)
+
+
+def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``requirements.txt`` installs it; nothing depends on it."""
+    schema = json.loads(schemas.DELETE_EVENT)
+    assert "fast_reader" in avro_reader.reader(schema).__qualname__
+    monkeypatch.setitem(__import__("sys").modules, "fastavro", None)
+    assert "reference_reader" in avro_reader.reader(schema).__qualname__
+    row_is_that_of_the_reference({"OwnerId": "005", "AnnualRevenue": 1.5}, "DELETE")
+
+
+ORIGIN = Origin("00D", "/data/AccountChangeEvent", "e1", b"\1", "s", "2026-02-01T00:00:00.000Z")
+HEADER = {
+    "entityName": "Account", "recordIds": ["001AA000001ExmpAAA"], "changeOrigin": 'a "quoted" origin\n', "transactionKey": "t",
+    "sequenceNumber": 1, "commitTimestamp": 1767225600123, "commitNumber": 2**62, "commitUser": "005AA000000ExmpAAA",
+    "nulledFields": [], "diffFields": [], "changedFields": [],
+}  # fmt: skip
+BODY = st.dictionaries(
+    st.sampled_from(["OwnerId", "Phone", "Description", "Type", "Industry"]), TEXT | st.just("null"), max_size=3
+).flatmap(
+    lambda texts: st.fixed_dictionaries(
+        {},
+        optional={
+            "AnnualRevenue": st.floats(),
+            "NumberOfEmployees": VALUES["int"],
+            "CreatedDate": VALUES["long"],
+            "BillingAddress": st.fixed_dictionaries({}, optional={"City": TEXT}),
+        },
+    ).map(lambda others: {**texts, **others})
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(BODY, st.sampled_from(sorted(TELLS_OF_DELETES - {"GAP_OVERFLOW"})))
+def test_a_deletes_row_is_that_of_the_reference_decoder(body: dict[str, Any], change_type: str) -> None:
+    """Whether the body is all null, nearly all null or not at all, and whatever stands in it."""
+    row_is_that_of_the_reference(body, change_type)
+
+
+def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None:
+    body = {
+        name: {field: value.get(field) for field in ADDRESS} if isinstance(value, dict) else value for name, value in body.items()
+    }
+    payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": change_type}, **body})
+    decoder = Decoder(schemas.ACCOUNT)
+    reference, _ = avro_reader.reference_reader(json.loads(schemas.ACCOUNT))(payload)
+    value, text = decoder.decode(payload)
+    (short,) = interpret(value, ORIGIN, DEFAULT_EVENT_FIELDS, body=text).deletes
+    (whole,) = interpret(reference, ORIGIN, DEFAULT_EVENT_FIELDS).deletes
+    assert short._replace(payload="") == whole._replace(payload="")
+    assert list(json.loads(short.payload)) == list(json.loads(whole.payload))
+    assert alike(json.loads(short.payload)) == alike(json.loads(whole.payload))
+
+
+ADDRESS = [field.partition(":")[0] for field in schemas.ADDRESS_FIELDS.split()]
+
+
+def test_a_change_that_is_no_delete_is_read_no_further_than_its_header() -> None:
+    """Which would be thrown away: here the body is not even there."""
+    payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": "UPDATE"}})
+    value, _ = Decoder(schemas.ACCOUNT).decode(payload[:-20])
+    assert list(value) == ["ChangeEventHeader"]
+
+
+@pytest.mark.parametrize("wrong", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda raw: raw[:-1] + b"\7"])
+def test_a_deletes_body_that_does_not_fit_is_an_error_all_the_same(wrong: Any) -> None:
+    """A null too few, one too many, one that is none."""
+    payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": "DELETE"}})
+    with pytest.raises(DecodeError, match="does not fit its schema"):
+        Decoder(schemas.ACCOUNT).decode(wrong(payload))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | VALUES["long"] | st.floats() | TEXT | st.just("null"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(JSON)
+def test_json_means_the_same_as_the_standard_librarys(value: Any) -> None:
+    """With NaN and the infinities as their names."""
+
+    def named(it: Any) -> Any:
+        if isinstance(it, float) and not math.isfinite(it):
+            return str(it)
+        if isinstance(it, dict):
+            return {key: named(inner) for key, inner in it.items()}
+        return [named(inner) for inner in it] if isinstance(it, list) else it
+
+    assert alike(json.loads(as_json(value))) == alike(json.loads(ENCODER.encode(named(value))))
+    assert as_json({"much": 2**70, "raw": b"\xff"}) == '{"much":1180591620717411303424,"raw":"/w=="}'
