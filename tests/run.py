@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Everything that must hold: lint, types, tests. ``python3 tests/run.py [arguments for pytest]``.
 
+``python3 tests/run.py bench [--rounds 5]`` measures instead, and writes ``docs/performance.md``.
+
 Sets up what it needs below ``.local`` on the first run. Lint and types need Python 3.10 or newer and are left out below that.
 """
 
@@ -18,6 +20,11 @@ from local import environments
 def main() -> int:
     """Run each step; the first that fails ends it."""
     python = str(environments.dev())
+    if sys.argv[1:2] == ["bench"]:
+        benchmarks = environments.REPOSITORY / "tests/benchmarks"
+        for command in ([benchmarks / "steps.py"], [benchmarks / "drain.py", *sys.argv[2:]]):
+            subprocess.run([python, *command], check=True)
+        return 0
     steps = [[python, "-m", "pytest", *sys.argv[1:]]]
     if sys.version_info >= (3, 10):
         steps = [

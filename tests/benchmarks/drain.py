@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""The collector against the npm client, on one server, in turn: ``python3 tests/run.py bench``.
+
+The collector stores everything (files closed, uploaded, cursors saved); the client decodes each event, makes JSON of it and
+stores nothing. Each figure is the median of several rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+import page  # noqa: E402  (found through the line above)
+from local import environments  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+BATCH = 100
+ROWS_IN_A_FILE = 20_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is drained. ``one_in``: how many events go to one delete."""
+
+    title: str
+    topics: tuple[str, ...]
+    events: int  # on each topic
+    one_in: int = 1
+    latency_ms: int = 0
+    against_npm: bool = True
+
+
+CASES = (
+    Case("deletes of Account", ("/data/AccountChangeEvent",), 100_000),
+    Case("platform events", ("/event/Delete_Event__e",), 100_000),
+    Case("mixed channel, 1 of 20 a delete", ("/data/ChangeEvents",), 100_000, one_in=20),
+    Case("100 ms latency, 1 topic", ("/data/AccountChangeEvent",), 8_000, latency_ms=100),
+    Case(
+        "100 ms latency, 8 topics",
+        tuple(f"/data/AccountChangeEvent{number or ''}" for number in range(8)),
+        8_000,
+        latency_ms=100,
+        against_npm=False,
+    ),
+)
+
+
+@contextlib.contextmanager
+def salesforce(case: Case) -> Iterator[dict[str, str]]:
+    """The server; it has a little more than is measured, so that the measured part does not end with a wait."""
+    more = case.events + 2 * BATCH * case.one_in
+    command = [sys.executable, str(HERE / "server.py"), "--events", str(more), "--latency-ms", str(case.latency_ms)]
+    command += [argument for topic in case.topics for argument in ("--prepare", topic)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        try:
+            yield json.loads(server.stdout.readline())
+        finally:
+            server.terminate()
+
+
+def collector(case: Case, server: Mapping[str, str], storage: Mapping[str, str]) -> dict[str, float]:
+    """One run of ours."""
+    from local.apps import NOT_INHERITED
+
+    name = uuid.uuid4().hex[:12]
+    rows = case.events * len(case.topics) // case.one_in
+    in_a_file = min(ROWS_IN_A_FILE, rows)
+    settings = {
+        **{setting: value for setting, value in server.items() if setting.startswith("SALESFORCE_")},
+        **storage,
+        "SALESFORCE_TOPICS": ",".join(case.topics),
+        "EVENTS_CONTAINER": f"events-{name}",
+        "CURSORS_CONTAINER": f"cursors-{name}",
+        "MAX_FILE_ROWS": str(in_a_file),
+        "IDLE_SECONDS": "1",
+        "BENCHMARK_FILES": str(rows // in_a_file),
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": server["ca_file"],
+        "REQUESTS_CA_BUNDLE": server["ca_file"],
+    }
+    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+    ran = subprocess.run(
+        [sys.executable, str(HERE / "collector.py")], env={**inherited, **settings}, capture_output=True, text=True, check=True
+    )
+    return told(ran.stdout)
+
+
+def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
+    """One run of the peer."""
+    package = environments.node_modules() / "salesforce-pubsub-api-client"
+    what = {"endpoint": server["SALESFORCE_PUBSUB_ENDPOINT"], "topic": case.topics[0], "events": case.events}
+    command = [environments.node(), str(HERE / "npm_client.mjs"), str(package), json.dumps(what)]
+    environment = {**os.environ, "NODE_EXTRA_CA_CERTS": server["ca_file"]}
+    return told(subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300).stdout)
+
+
+def told(output: str) -> dict[str, float]:
+    figures: dict[str, float] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def measure(case: Case, rounds: int, storage: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """Medians of each, by name; they take turns."""
+    runs: dict[str, list[dict[str, float]]] = {"ours": [], "npm": []}
+    with salesforce(case) as server:
+        for _ in range(rounds):
+            runs["ours"].append(collector(case, server, storage))
+            if case.against_npm:
+                runs["npm"].append(npm_client(case, server))
+    return {name: _medians(case, some) for name, some in runs.items() if some}
+
+
+def _medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
+    events = case.events * len(case.topics)
+    median = {name: statistics.median(run[name] for run in runs) for name in ("seconds", "cpu", "peak_mb")}
+    return {"rate": events / median["seconds"], "cpu": median["cpu"] / events * 100_000, "peak_mb": median["peak_mb"]}
+
+
+def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Markdown."""
+    lines = [
+        "| | events/s: ours | npm client | ratio | CPU s per 100,000: ours | npm client | peak MB: ours | npm client |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for title, by in measured.items():
+        ours, npm = by["ours"], by.get("npm")
+        ratio = f"{ours['rate'] / npm['rate']:.2f}" if npm else ""
+        cells = [title, f"{ours['rate']:,.0f}", f"{npm['rate']:,.0f}" if npm else "", ratio]
+        for figure, form in (("cpu", "{:.1f}"), ("peak_mb", "{:.0f}")):
+            cells += [form.format(ours[figure]), form.format(npm[figure]) if npm else ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description="The collector against the npm client.")
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    environments.go_on_in_dev()
+    from local import emulators
+
+    measured: dict[str, Any] = {}
+    with emulators.azurite() as azurite:
+        for case in CASES:
+            measured[case.title] = measure(case, rounds, azurite.settings)
+            print(table({case.title: measured[case.title]}).splitlines()[-1], flush=True)
+    page.write("drain", f"{table(measured)}\n\nMedians of {rounds} rounds. Machine: {page.machine()}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

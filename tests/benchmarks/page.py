@@ -1,0 +1,25 @@
+"""Puts what was measured into ``docs/performance.md``, between two marks of its name."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs/performance.md"
+
+
+def write(name: str, text: str) -> None:
+    """Replace the part of this name."""
+    mark = f"<!-- {name} -->"
+    head, _, rest = PAGE.read_text().partition(mark)
+    _, _, tail = rest.partition(mark)
+    PAGE.write_text(f"{head}{mark}\n{text}\n{mark}{tail}")
+
+
+def machine() -> str:
+    """Where it was measured."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    model = next((line.partition(": ")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {platform.system()}"

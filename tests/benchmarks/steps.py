@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""What each step of the collector costs an event, one after the other in one thread: part of ``python3 tests/run.py bench``."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent.parent)]
+import page  # noqa: E402  (found through the line above)
+import server  # noqa: E402
+
+from salesforce_client.src.app import avro_reader  # noqa: E402
+from salesforce_client.src.app.event_file import EventFile  # noqa: E402
+from salesforce_client.src.app.interpreter import Delivery, Interpreter  # noqa: E402
+from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
+from salesforce_client.src.app.pubsub import Batch, Event  # noqa: E402
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
+from salesforce_client.src.app.values import ENCODER, as_json  # noqa: E402
+from salesforce_client.src.app.wire import pubsub_api_pb2 as wire  # noqa: E402
+
+EVENTS, ROUNDS = 20_000, 5
+TOPICS = {"Account delete": "/data/AccountChangeEvent", "platform event": "/event/Delete_Event__e"}
+
+
+class Schemas:
+    """The source that an interpreter asks for schemas."""
+
+    def schema(self, schema_id: str) -> str:
+        """By its id."""
+        return schemas.BY_ID[schema_id]
+
+
+def events_of(response: Any) -> Batch:
+    """As ``Subscription.next`` takes them out."""
+    delivered = ((item.event, item.replay_id) for item in response.events)
+    return Batch([Event(event.id, event.schema_id, event.payload, replay_id) for event, replay_id in delivered], b"", "")
+
+
+def write(file: EventFile, deliveries: Iterable[Delivery]) -> None:
+    """As the collector's main thread does."""
+    for delivery in deliveries:
+        file.add(delivery.rows)
+
+
+def collector(topic: str) -> dict[str, float]:
+    """Seconds for each step."""
+    raw = [server.response(topic, place) for place in range(0, EVENTS, server.BATCH)]
+    interpreter = Interpreter(Schemas(), "00D", DEFAULT_EVENT_FIELDS)  # type: ignore[arg-type]
+    seconds: dict[str, float] = {}
+
+    def step(name: str, work: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = work()
+        seconds[name] = time.perf_counter() - began
+        return result
+
+    responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
+    batches = step("events out of the responses", lambda: [events_of(one) for one in responses])
+    deliveries = step("decode, JSON, rows", lambda: [interpreter.delivery(topic, batch) for batch in batches])
+    with tempfile.TemporaryDirectory() as folder:
+        file = EventFile(Path(folder) / "x.db", datetime.now(timezone.utc))
+        step("SQLite", lambda: write(file, deliveries))
+        step("close, flush", file.close)
+        content = file.path.read_bytes()
+        step("SHA-256 and MD5", lambda: (hashlib.sha256(content).digest(), hashlib.md5(content).digest()))
+    return seconds
+
+
+def engines(topic: str) -> dict[str, float]:
+    """Seconds to decode with each engine alone, and to make JSON of it."""
+    schema = json.loads(schemas.BY_ID[server.payloads(topic)[0][0]])
+    payloads = [payload for _, payload in server.payloads(topic)]
+    values = [avro_reader.fast_reader(schema)(payload)[0] for payload in payloads]
+    plain = {name: value for name, value in values[0].items() if value is not None}
+
+    def each(work: Callable[[Any], Any], items: Iterable[Any]) -> float:
+        began = time.perf_counter()
+        count = sum(1 for item in items if work(item) is not io)
+        return (time.perf_counter() - began) / count * EVENTS
+
+    return {
+        "`avro`, everything": each(avro_reader.reference_reader(schema), payloads),
+        "`fastavro`, everything": each(avro_reader.fast_reader(schema), payloads),
+        "JSON of what is not null, standard library": each(ENCODER.encode, [plain] * len(payloads)),
+        "JSON of what is not null, `orjson`": each(as_json, [plain] * len(payloads)),
+    }
+
+
+def main() -> None:
+    """Measure, print, write."""
+    columns = {}
+    for title, topic in TOPICS.items():
+        rounds = [{**collector(topic), **engines(topic)} for _ in range(ROUNDS)]
+        columns[title] = {step: statistics.median(one[step] for one in rounds) / EVENTS * 1e6 for step in rounds[0]}
+    lines = [f"| µs an event | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    some = next(iter(columns.values()))
+    lines += [f"| {step} | {' | '.join(f'{by[step]:.1f}' for by in columns.values())} |" for step in some]
+    print("\n".join(lines))
+    page.write("steps", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]))
+
+
+if __name__ == "__main__":
+    main()
