@@ -36,6 +36,20 @@ def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(settings: Map
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
 
 
+def test_three_collectors_with_topics_of_their_own_share_an_account(settings: Mapping[str, str], connection: Any) -> None:
+    """All at once, into the same containers: as several Function apps would, where one is not enough."""
+    running = [
+        apps.start("salesforce_client", "TimerPoller", {**settings, "MOCK_NOW": NOW.isoformat(), "SALESFORCE_TOPICS": topic})
+        for topic in DEFAULT_TOPICS
+    ]
+    for process in running:
+        polled = apps.finish(process)
+        assert polled.succeeded, polled.log
+    swept = apps.sweep(settings)
+    assert "files=3 synced=3" in swept.log
+    assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
+
+
 @contextlib.contextmanager
 def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
     """A Salesforce in a process of its own, known only by the settings that it prints."""
