@@ -16,6 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from local import environments
 
+TWO_FILES_AT_A_TIME = ["--numprocesses", "2", "--dist", "loadfile"]
+
 
 def main() -> int:
     """Run each step; the first that fails ends it."""
@@ -25,7 +27,7 @@ def main() -> int:
         for command in ([benchmarks / "steps.py"], [benchmarks / "drain.py", *sys.argv[2:]]):
             subprocess.run([python, *command], check=True)
         return 0
-    steps = [[python, "-m", "pytest", *sys.argv[1:]]]
+    steps = [[python, "-m", "pytest", *(sys.argv[1:] or TWO_FILES_AT_A_TIME)]]
     if sys.version_info >= (3, 10):
         steps = [
             [python, "-m", "ruff", "check", "."],
