@@ -55,6 +55,16 @@ def test_a_logical_type_does_not_change_what_is_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize(
+    "kind", ['"string"', '["null","string"]', '{"type":"record","name":"H","fields":[{"name":"x","type":"string"}]}']
+)
+def test_a_header_that_is_none_is_a_field_like_any_other(kind: str) -> None:
+    """Whoever names a field so."""
+    schema = json.loads(f'{{"type":"record","name":"E","fields":[{{"name":"ChangeEventHeader","type":{kind}}}]}}')
+    payload = b"\x02\x02a" if "null" in kind else b"\x02a"
+    assert Decoder(json.dumps(schema)).decode(payload).value["ChangeEventHeader"] in ("a", {"x": "a"})
+
+
+@pytest.mark.parametrize(
     "schema", ["", "{", '"string"', '{"type":"record"}', '{"type":"record","name":"X","fields":[{"name":"a"}]}', "[]"]
 )
 def test_a_text_that_is_no_record_schema_is_an_error(schema: str) -> None:

@@ -147,8 +147,11 @@ def _reader_where_simple(kind: Any) -> Read | None:
 
 def _header_of(schema: Any) -> Read | None:
     """Reads the header of a change event alone; None for other schemas."""
-    first = schema["fields"][:1]
-    return reader({**schema, "fields": first}) if first and first[0]["name"] == "ChangeEventHeader" else None
+    for first in schema["fields"][:1]:
+        inside = first["type"].get("fields", ()) if isinstance(first["type"], dict) else ()
+        if first["name"] == "ChangeEventHeader" and "changeType" in [field["name"] for field in inside]:
+            return reader({**schema, "fields": [first]})
+    return None
 
 
 def _attempt(read: Read, payload: bytes) -> tuple[Any, int]:
