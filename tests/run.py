@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Everything that must hold: lint, types, tests. ``python3 tests/run.py [arguments for pytest]``.
 
-``python3 tests/run.py bench [--rounds 5]`` measures instead, and writes ``docs/performance.md``.
+``python3 tests/run.py bench`` measures instead, and writes ``docs/performance.md``.
 
 Sets up what it needs below ``.local`` on the first run. Lint and types need Python 3.10 or newer and are left out below that.
 """
@@ -24,8 +24,8 @@ def main() -> int:
     python = str(environments.dev())
     if sys.argv[1:2] == ["bench"]:
         benchmarks = environments.REPOSITORY / "tests/benchmarks"
-        for command in ([benchmarks / "steps.py"], [benchmarks / "drain.py", *sys.argv[2:]]):
-            subprocess.run([python, *command], check=True)
+        for name in ("steps", "drain", "sweep"):
+            subprocess.run([python, benchmarks / f"{name}.py"], check=True)
         return 0
     steps = [[python, "-m", "pytest", *(sys.argv[1:] or TWO_FILES_AT_A_TIME)]]
     if sys.version_info >= (3, 10):

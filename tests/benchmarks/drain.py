@@ -146,7 +146,7 @@ def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="The collector against the npm client.")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     environments.go_on_in_dev()
     from local import emulators

@@ -139,6 +139,17 @@ def test_a_cursor_never_stands_among_events_under_one_replay_id(
     assert keys(rows()) == org.published(topics=(CHANGES,))
 
 
+def test_a_poison_event_that_is_the_last_of_a_change_topic_does_not_block_it(salesforce: Callable[..., Org], rows: Rows) -> None:
+    """It waits for others under its replay id; its verdict are those that came with it."""
+    whole = salesforce()
+    (*_, last) = whole.mock.org.events(ACCOUNT, whole.mock.org.earliest(), 1000)
+    org = salesforce(f"corrupt={last.position // 1_000_000}")
+    report = org.poll(SALESFORCE_TOPICS=ACCOUNT)
+    assert report.topics[ACCOUNT].error is None
+    assert report.topics[ACCOUNT].cursor == "moved"
+    assert [row["event_id"] for row in rows("rejected_events")] == [last.event_id]
+
+
 def test_two_collectors_at_once_lose_and_double_nothing(
     salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
 ) -> None:

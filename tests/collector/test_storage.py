@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -119,6 +121,23 @@ def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkey
 REFUSED = (
     b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
 )
+
+
+def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_path: Path) -> None:
+    """Both stage their blocks under the same name before either is there."""
+    store = Storage(storage.connect(connection_string(azurite.port), "", ""), "events-two", "cursors-two")
+    begun_at = datetime(2026, 2, 1, tzinfo=timezone.utc)
+    for number in range(3):
+        (tmp_path / f"{number}").write_bytes(bytes([number]) * 6_000_000)
+    with ThreadPoolExecutor(3) as pool:
+        names = list(pool.map(lambda number: store.upload(tmp_path / f"{number}", begun_at), range(3)))
+    container = storage.connect(connection_string(azurite.port), "", "").get_container_client("events-two")
+    assert len(set(names)) == 3
+    for number, name in enumerate(names):
+        blob = container.download_blob(name)
+        content = blob.readall()
+        assert content == bytes([number]) * 6_000_000
+        assert blob.properties.metadata["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_an_identity_that_may_not_create_containers_is_content_with_those_that_are_there(azurite: Server) -> None:

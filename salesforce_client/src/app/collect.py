@@ -126,6 +126,8 @@ class Collection:
         try:
             for delivery in self._deliveries():
                 self._write(delivery)
+                if self._upload and self._upload.done():
+                    self._wait_for_upload()  # a failed one is noticed at once
             self._publish()
             self._wait_for_upload()
         finally:

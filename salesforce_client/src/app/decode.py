@@ -32,7 +32,7 @@ HEADER = {
         for name, _, kind in (field.partition(":") for field in HEADER_FIELDS.split())
     ],
 }
-HEADER_ALONE = json.dumps({"type": "record", "name": "AnyChangeEvent", "fields": [{"name": "ChangeEventHeader", "type": HEADER}]})
+HEADER_ALONE = {"type": "record", "name": "AnyChangeEvent", "fields": [{"name": "ChangeEventHeader", "type": HEADER}]}
 RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
 EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years 2000 and 2100, in milliseconds
 
@@ -93,8 +93,6 @@ class Decoder:
             if found is not None:
                 return Decoded({**header, **found[0]}, found[1])
         value, used = _attempt(self._read, payload)
-        if not isinstance(value, dict):
-            raise DecodeError(f"the schema describes a {type(value).__name__}, not a record")
         if used != len(payload):
             raise DecodeError(f"the payload does not fit its schema: {len(payload) - used} of {len(payload)} bytes are left over")
         return Decoded(value)
@@ -170,7 +168,7 @@ def decode_header(payload: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: the payload does not begin with a plausible header.
     """
-    value, _ = _attempt(reader(json.loads(HEADER_ALONE)), payload)
+    value, _ = _attempt(reader(HEADER_ALONE), payload)
     header = value["ChangeEventHeader"]
     plausible = (
         re.fullmatch(r"[A-Za-z]\w{0,79}", header["entityName"], re.ASCII)

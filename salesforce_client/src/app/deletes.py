@@ -188,15 +188,18 @@ def _payload(header: Mapping[str, Any], decoded: Mapping[str, Any], body: str | 
     return f'{{"ChangeEventHeader":{as_json(header)}{body}{added}}}'
 
 
-def told_apart(deletes: Sequence[Delete]) -> Sequence[Delete]:
+def told_apart(deletes: Sequence[Delete], failures: Sequence[RejectedEvent] = ()) -> Sequence[Delete]:
     """The same deletes, with the record's id added to the key of those that share an event's id and name different records.
+
+    Of ``failures``, which share an event's id with a delete, the record is not known and taken to be another.
 
     So a change of several records has the same keys, whether it came as one event or, on an enriched channel, as several under
     its id. Both must be given whole: a part of them would be keyed differently.
     """
-    if len({delete.event_id for delete in deletes}) == len(deletes):
+    undecoded = {failure.event_id for failure in failures}
+    if len({delete.event_id for delete in deletes}) == len(deletes) and not undecoded:
         return deletes
-    records: dict[str, set[str | None]] = {}
+    records: dict[str, set[str | None]] = {event_id: {""} for event_id in undecoded}
     for delete in deletes:
         records.setdefault(delete.event_id, set()).add(delete.record_id)
     return [
@@ -253,7 +256,7 @@ def _gap(reason: str, object_name: str | None, committed: str, origin: Origin) -
 def rejected(origin: Origin, payload: bytes, error: Exception) -> RejectedEvent:
     """The record of an event that could not be decoded."""
     return RejectedEvent(
-        reject_id=identity(origin.topic, origin.event_id, origin.replay_id),
+        reject_id=identity(origin.topic, origin.event_id, origin.replay_id, payload),
         topic=origin.topic,
         event_id=origin.event_id,
         replay_id=origin.replay_id,

@@ -127,6 +127,7 @@ class Drain:
         self._position: Position | None = None  # the last one delivered
         self._undecodable: list[RejectedEvent] = []  # since then
         self._held = NOTHING  # received, but more may follow under the same replay id
+        self._held_with_decoded = False  # whether other events of the same response could be decoded
         self._failures = 0  # at the current position
         self._renewed = False
         self._gap: GapError | None = None
@@ -206,18 +207,22 @@ class Drain:
             whole -= 1
             while whole and events[whole - 1].replay_id == events[-1].replay_id:
                 whole -= 1
+        with_decoded = self._held_with_decoded and whole == len(self._held.events)
         self._held = Batch(events[whole:], b"", batch.rpc_id)
+        self._held_with_decoded = False
         if whole:
-            self._take(self._interpreter.delivery(self._topic, Batch(events[:whole], b"", batch.rpc_id)))
+            ready = Batch(events[:whole], b"", batch.rpc_id)
+            self._take(self._interpreter.delivery(self._topic, ready, with_decoded=with_decoded), groups=_groups(ready))
+            self._held_with_decoded = self._position is not None and not self._undecodable and len(batch.events) > 1
 
     def _take_held(self) -> None:
         """Hand over the last group, to which nothing has been added for long enough."""
         held, self._held = self._held, NOTHING
         if held.events:
-            self._take(self._interpreter.delivery(self._topic, held))
+            self._take(self._interpreter.delivery(self._topic, held, with_decoded=self._held_with_decoded))
 
-    def _take(self, delivery: Delivery) -> None:
-        """Hand over what was read, and go on behind it if the stream has to be opened again."""
+    def _take(self, delivery: Delivery, groups: int = 1) -> None:
+        """Hand over what was read, of so many replay ids, and go on behind it if the stream has to be opened again."""
         self._deliver(delivery)
         if delivery.position:
             self._position = delivery.position
@@ -227,7 +232,7 @@ class Drain:
             return
         # A lone event may be a poison of its own: its neighbours tell. Several at once mean that it is us.
         self._undecodable += [row for row in delivery.rows if isinstance(row, RejectedEvent)]
-        if delivery.received > 1:
+        if groups > 1:
             self._give_up_on_undecodable()
 
     def _end(self, patience: Patience, *, hold: bool) -> str:
@@ -276,3 +281,8 @@ class Drain:
         if hopeless or time.monotonic() + pause >= self._deadline:
             raise error
         self._stop.wait(pause)
+
+
+def _groups(batch: Batch) -> int:
+    """How many replay ids the events have."""
+    return len({event.replay_id for event in batch.events})

@@ -69,8 +69,10 @@ class EventFile:
 
     def close(self) -> None:
         """Commit; afterwards the file is complete by itself, without a journal beside it."""
-        self._connection.execute("COMMIT")
-        self._connection.close()
+        try:
+            self._connection.execute("COMMIT")
+        finally:
+            self._connection.close()
 
 
 def blob_name(begun_at: datetime, attempt: int = 0) -> str:

@@ -26,7 +26,7 @@ CREATE TABLE events (
 
 -- Events that could not be decoded, byte for byte, so that nothing is lost while the reason is mended.
 CREATE TABLE rejected_events (
-    reject_id   TEXT PRIMARY KEY,             -- SHA-256 of topic, event id and replay id, in hex
+    reject_id   TEXT PRIMARY KEY,             -- SHA-256 of topic, event id, replay id and payload, in hex
     topic       TEXT NOT NULL,
     event_id    TEXT NOT NULL,
     replay_id   BLOB NOT NULL,

@@ -53,8 +53,13 @@ class Interpreter:
         """Where the lack of an event was met: now."""
         return Origin(self._org_id, topic, "", replay_id, "", timestamp(datetime.now(timezone.utc)))
 
-    def delivery(self, topic: str, batch: Batch) -> Delivery:
-        """The rows of a response with events, and the position it leads to: none where no event of it could be decoded.
+    def delivery(self, topic: str, batch: Batch, *, with_decoded: bool = False) -> Delivery:
+        """The rows of events, and the position they lead to: none where none of them could be decoded.
+
+        Args:
+            topic: where they come from.
+            batch: the events.
+            with_decoded: others in the same response could be decoded, so that these may be poison.
 
         Raises:
             TryAgainError, SessionExpiredError: a schema could not be fetched for now.
@@ -76,9 +81,9 @@ class Interpreter:
             skipped += not (found.deletes or found.gaps)
         last = next((event for event in reversed(batch.events) if event.replay_id), None)
         position = Position(last.replay_id, last.event_id, now) if last else None
-        if len(failures) == len(batch.events):
+        if len(failures) == len(batch.events) and not with_decoded:
             position = None
-        rows: list[Union[Delete, RejectedEvent, Gap]] = [*told_apart(deletes), *gaps, *failures]
+        rows: list[Union[Delete, RejectedEvent, Gap]] = [*told_apart(deletes, failures), *gaps, *failures]
         return Delivery(topic, rows, position, len(batch.events), skipped, batch.rpc_id)
 
     def _interpret(self, event: Event, origin: Origin) -> Found:

@@ -109,6 +109,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         mock_now=values.moment("MOCK_NOW"),
         mock_faults=values.text("MOCK_FAULTS"),
     )
+    if settings.idle_seconds > settings.max_run_seconds / 3:
+        values.problem("IDLE_SECONDS", "must be at most a third of MAX_RUN_SECONDS, or a topic's last event is never sure", None)
     if settings.events_container == settings.cursors_container:
         values.problem("CURSORS_CONTAINER", "must be another container than EVENTS_CONTAINER", None)
     if values.problems:

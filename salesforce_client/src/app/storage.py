@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient, ContainerClient, ExponentialRetry
+from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .event_file import blob_name
@@ -30,11 +31,9 @@ from .event_file import blob_name
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 30,
-    # In blocks, so that memory does not grow with the file.
-    "max_single_put_size": 4 * 1024 * 1024,
-    "max_block_size": 4 * 1024 * 1024,
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
+BLOCK_BYTES = 4 * 1024 * 1024
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
 
@@ -137,14 +136,8 @@ class Storage:
             name = blob_name(begun_at, attempt)
             blob = self._events.get_blob_client(name)
             with _translated(f"event file {name}"):
-                try:
-                    with path.open("rb") as data:
-                        blob.upload_blob(data, overwrite=False, metadata={"sha256": digest}, validate_content=True)
-                except ResourceExistsError:
-                    # Taken by another file, or by this very one: the client repeats a request whose answer got lost.
-                    if blob.get_blob_properties().metadata.get("sha256") != digest:
-                        continue
-                return name
+                if _put(blob, path, digest):
+                    return name
         raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {begun_at}")
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
@@ -173,6 +166,32 @@ class Storage:
                 stored = self.load_cursor(cursor.org_id, cursor.topic)
                 # Ours after all: the client repeated a request whose answer got lost.
                 return stored.etag if stored.cursor == cursor else None
+
+
+def _put(blob: BlobClient, path: Path, digest: str) -> bool:
+    """Upload under this name, block by block so that memory does not grow with the file; False where another file has it.
+
+    Block ids are this upload's own: those of newer clients are too, but older ones would mix two uploads to one name.
+    """
+    ids: list[str] = []
+    with path.open("rb") as data:
+        while chunk := data.read(BLOCK_BYTES):
+            ids.append(uuid.uuid4().hex)
+            blob.stage_block(ids[-1], chunk, validate_content=True)
+    try:
+        blocks = [BlobBlock(one) for one in ids]
+        blob.commit_block_list(blocks, metadata={"sha256": digest}, match_condition=MatchConditions.IfMissing)
+    except HttpResponseError as error:
+        # The last: another upload's commit has dropped these blocks.
+        taken = (
+            isinstance(error, (ResourceExistsError, ResourceModifiedError))
+            or getattr(error, "error_code", None) == "InvalidBlockList"
+        )
+        if not taken:
+            raise
+        # By another file, or by this very one: the client repeats a request whose answer got lost.
+        return bool(blob.get_blob_properties().metadata.get("sha256") == digest)
+    return True
 
 
 def _cursor_name(org_id: str, topic: str) -> str:
