@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -165,6 +166,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=500_000)
     count = parser.parse_args().rows
     environments.go_on_in_dev()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
     from local import emulators
 
     lines = ["| | rows | rows/s | against row by row | statements | MB sent |", "|---|---|---|---|---|---|"]
