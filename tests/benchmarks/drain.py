@@ -43,8 +43,8 @@ class Case:
 
 
 CASES = (
-    Case("deletes of Account", ("/data/AccountChangeEvent",), 100_000),
-    Case("platform events", ("/event/Delete_Event__e",), 100_000),
+    Case("deletes of Account", ("/data/AccountChangeEvent",), 200_000),
+    Case("platform events", ("/event/Delete_Event__e",), 200_000),
     Case("mixed channel, 1 of 20 a delete", ("/data/ChangeEvents",), 100_000, one_in=20),
     Case("100 ms latency, 1 topic", ("/data/AccountChangeEvent",), 8_000, latency_ms=100),
     Case(

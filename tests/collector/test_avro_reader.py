@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salesforce_client.src.app import avro_reader
-from salesforce_client.src.app.decode import TELLS_OF_DELETES, Decoder
+from salesforce_client.src.app.decode import TELLS_OF_DELETES, Decoded, Decoder
 from salesforce_client.src.app.deletes import Origin, interpret
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
@@ -146,9 +146,8 @@ def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None
     payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": change_type}, **body})
     decoder = Decoder(schemas.ACCOUNT)
     reference, _ = avro_reader.reference_reader(json.loads(schemas.ACCOUNT))(payload)
-    value, text = decoder.decode(payload)
-    (short,) = interpret(value, ORIGIN, DEFAULT_EVENT_FIELDS, body=text).deletes
-    (whole,) = interpret(reference, ORIGIN, DEFAULT_EVENT_FIELDS).deletes
+    (short,) = interpret(decoder.decode(payload), ORIGIN, DEFAULT_EVENT_FIELDS).deletes
+    (whole,) = interpret(Decoded(reference, as_json(reference)), ORIGIN, DEFAULT_EVENT_FIELDS).deletes
     assert short._replace(payload="") == whole._replace(payload="")
     assert list(json.loads(short.payload)) == list(json.loads(whole.payload))
     assert alike(json.loads(short.payload)) == alike(json.loads(whole.payload))

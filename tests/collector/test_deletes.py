@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salesforce_client.src.app.decode import Decoded
 from salesforce_client.src.app.deletes import Found, Origin, interpret
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
@@ -24,8 +25,12 @@ def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
     return {"ChangeEventHeader": {**header, "commitUser": "005AA000000ExmpAAA", "commitNumber": 12000000000001}, **body}
 
 
-def found(decoded: dict[str, Any]) -> Found:
-    return interpret(decoded, ORIGIN, DEFAULT_EVENT_FIELDS)
+def event(value: dict[str, Any]) -> Decoded:
+    return Decoded(value, as_json(value))
+
+
+def found(value: dict[str, Any]) -> Found:
+    return interpret(event(value), ORIGIN, DEFAULT_EVENT_FIELDS)
 
 
 def test_a_delete_of_one_record_is_a_row_under_the_events_own_id() -> None:
@@ -66,7 +71,7 @@ def test_a_gap_delete_is_a_row_that_says_so() -> None:
 def test_an_overflow_is_a_gap_without_rows() -> None:
     """It names no records."""
     result = found(change("GAP_OVERFLOW"))
-    assert result.deletes == []
+    assert not result.deletes
     (gap,) = result.gaps
     assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == ("overflow", "Account", *["2026-01-01T00:00:00.123Z"] * 2)
 
@@ -96,7 +101,7 @@ def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(decoded: dict[str,
 def test_an_event_without_an_id_cannot_be_told_from_its_redelivery() -> None:
     """So it is no row."""
     with pytest.raises(DecodeError, match="no id"):
-        interpret(change("DELETE", A), Origin("o", "t", "", b"1", "s", "now"), DEFAULT_EVENT_FIELDS)
+        interpret(event(change("DELETE", A)), Origin("o", "t", "", b"1", "s", "now"), DEFAULT_EVENT_FIELDS)
 
 
 FIELDS = (("ChangeEventHeader", ("entityName",)), ("Name", ("FirstName", "LastName")), ("Phone", ()), ("Website", ()))
@@ -116,7 +121,7 @@ def test_bitmaps_are_expanded_to_names_and_kept(bitmaps: list[str], names: list[
     """Top-level and nested, either alone; what cannot be told is left out and never fails the row."""
     decoded = change("DELETE", A)
     decoded["ChangeEventHeader"]["changedFields"] = bitmaps
-    (row,) = interpret(decoded, ORIGIN, DEFAULT_EVENT_FIELDS, schema_fields=FIELDS).deletes
+    (row,) = interpret(event(decoded), ORIGIN, DEFAULT_EVENT_FIELDS, schema_fields=FIELDS).deletes
     payload = json.loads(row.payload)
     assert payload["ChangeEventHeader"]["changedFields"] == bitmaps
     assert payload.get("_tracker", {}).get("changed_fields") == names
@@ -137,7 +142,7 @@ def test_a_platform_event_fills_its_row_from_its_fields() -> None:
 
 def test_fields_may_have_other_names() -> None:
     """As ``SALESFORCE_EVENT_FIELDS`` says."""
-    (row,) = interpret({**PLATFORM, "Id__c": A}, ORIGIN, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"}).deletes
+    (row,) = interpret(event({**PLATFORM, "Id__c": A}), ORIGIN, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"}).deletes
     assert row.record_id == A
 
 

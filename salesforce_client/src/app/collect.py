@@ -6,18 +6,17 @@ crash between any two steps repeats work; it never loses a row, and the rows' ke
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Protocol, Union
+from typing import Protocol
 
 from .drain import EARLIEST, Beginning, Drain
 from .errors import CollectorError, SalesforceUnavailableError
@@ -102,8 +101,10 @@ class Collection:
         self._deadline = began + limits.drain_seconds
         self._org_id = source.session.org_id
         self._interpreter = Interpreter(source, self._org_id, event_fields)
-        self._inbox: queue.Queue[Union[Delivery, _Ended]] = queue.Queue(maxsize=64)
+        self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._writing = threading.Lock()  # around the file and the positions, which all drains add to
+        self._failure: Exception | None = None  # of writing or uploading, which ends the run
         self._file: EventFile | None = None
         self._positions: dict[str, Position] = {}  # delivered, not yet saved
         self._uploader = ThreadPoolExecutor(1, "upload")
@@ -124,42 +125,59 @@ class Collection:
         for drain in drains:
             drain.start()
         try:
-            for delivery in self._deliveries():
-                self._write(delivery)
-                if self._upload and self._upload.done():
-                    self._wait_for_upload()  # a failed one is noticed at once
-            self._publish()
+            self._wait_for_drains()
+            self._stop.set()
+            with self._writing:
+                self._publish()
             self._wait_for_upload()
         finally:
             self._stop.set()
             self._uploader.shutdown()
-            if self._file is not None:
-                self._file.close()
+            with self._writing:
+                if self._file is not None:
+                    self._file.close()
             for drain in drains:
                 drain.join(GRACE_SECONDS / len(drains))
         return self.report
 
-    def _deliveries(self) -> Iterator[Delivery]:
-        """Everything the drains deliver, until all have ended or should have."""
+    def _wait_for_drains(self) -> None:
+        """Until all have ended or should have."""
         running = set(self.report.topics)
+        late = False
         while running:
             try:
-                item = self._inbox.get(timeout=max(self._deadline - time.monotonic(), 0) + GRACE_SECONDS)
+                ended = self._ended.get(timeout=max(self._deadline - time.monotonic(), 0) + GRACE_SECONDS)
             except queue.Empty:
-                for topic in running:
-                    self._fail(topic, SalesforceUnavailableError(f"{topic}: still busy after the run's time was up"))
-                return
-            if isinstance(item, Delivery):
-                yield item
-            else:
-                running.discard(item.topic)
-                self.report.topics[item.topic].ended = item.why
-                if item.error:
-                    self._fail(item.topic, item.error)
+                if late:
+                    for topic in running:
+                        self._fail(topic, SalesforceUnavailableError(f"{topic}: still busy after the run's time was up"))
+                    return
+                with self._writing:  # they may have waited for a slow upload
+                    late = True
+                continue
+            if self._failure:
+                raise self._failure
+            running.discard(ended.topic)
+            self.report.topics[ended.topic].ended = ended.why
+            if ended.error:
+                self._fail(ended.topic, ended.error)
 
     def _fail(self, topic: str, error: Exception) -> None:
         """Note a topic's failure; of several the first counts."""
         self.report.topics[topic].error = self.report.topics[topic].error or error
+
+    def _take(self, delivery: Delivery) -> None:
+        """Write what a drain delivers, on its own thread; where that fails, the run is over."""
+        with self._writing:
+            if self._stop.is_set():
+                return
+            try:
+                self._write(delivery)
+                if self._upload and self._upload.done():
+                    self._wait_for_upload()  # a failed one is noticed at once
+            except Exception as error:  # noqa: BLE001  (whatever it is, it is raised again where the run is waited for)
+                self._failure = error
+                self._stop.set()
 
     def _write(self, delivery: Delivery) -> None:
         if delivery.rows:
@@ -174,12 +192,10 @@ class Collection:
             self._publish()
 
     def _publish(self) -> None:
-        """Close the file, if there is one, and have it uploaded and its positions saved while the next one is being filled."""
+        """Have the file, if there is one, closed and uploaded, and its positions saved, while the next one is being filled."""
+        self._wait_for_upload()
         file, self._file = self._file, None
         positions, self._positions = self._positions, {}
-        if file is not None:
-            file.close()
-        self._wait_for_upload()
         self._upload = self._uploader.submit(self._upload_and_save, file, positions)
 
     def _wait_for_upload(self) -> None:
@@ -191,6 +207,7 @@ class Collection:
     def _upload_and_save(self, file: EventFile | None, positions: Mapping[str, Position]) -> None:
         """The file first; only what is uploaded may be behind a cursor."""
         if file is not None:
+            file.close()
             self.report.files.append(self._store.upload(file.path, file.begun_at))
             file.path.unlink()
         for topic, position in positions.items():
@@ -223,7 +240,7 @@ class Collection:
                 self._beginning(topic),
                 self._source,
                 self._interpreter,
-                self._hand_over,
+                self._take,
                 self._stop,
                 self._deadline,
                 self._limits.idle_seconds,
@@ -233,15 +250,7 @@ class Collection:
         except Exception as unexpected:
             log.exception("topic=%s unexpected failure", topic)
             error = unexpected
-        self._hand_over(_Ended(topic, ended, error))
-
-    def _hand_over(self, item: Union[Delivery, _Ended]) -> None:
-        """Block until the writer has room, unless the run is over."""
-        handed_over = False
-        while not handed_over and not self._stop.is_set():
-            with contextlib.suppress(queue.Full):
-                self._inbox.put(item, timeout=0.5)
-                handed_over = True
+        self._ended.put(_Ended(topic, ended, error))
 
     def _beginning(self, topic: str) -> Beginning:
         """Where to start: after the cursor, or where a topic's first run starts."""

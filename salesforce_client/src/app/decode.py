@@ -47,12 +47,11 @@ class Decoded(NamedTuple):
     Attributes:
         value: its fields in schema order, ``bytes`` for bytes and fixed, ``int`` for int and long. Of a change event fields that
             are null may be left out, and where it does not tell of deletes, all but the header.
-        body: for a change event, the JSON of all its fields after the header, in schema order, each after a comma; None where it
-            was not made, and ``value`` is complete.
+        json: all its fields, nulls too, as a JSON object; empty for a change event that does not tell of deletes.
     """
 
-    value: dict[str, Any]
-    body: str | None = None
+    value: Mapping[str, Any]
+    json: str
 
 
 class Decoder:
@@ -74,7 +73,9 @@ class Decoder:
             schema = _without_logical_types(json.loads(schema_json))
             self._read = reader(schema)
             self.fields = _fields(avro.schema.make_avsc_object(schema, avro.name.Names()))
+            self._doubles = _has_doubles(schema)
             self._header = _header_of(schema)
+            self._doubles_in_header = _has_doubles(schema["fields"][:1])
             self._body = _Body(schema["fields"][1:]) if self._header else None
         except Exception as error:  # noqa: BLE001  (the libraries raise their own, KeyError, TypeError … for bad schemas)
             raise DecodeError(f"not an Avro schema: {type(error).__name__}: {error}") from None
@@ -88,14 +89,15 @@ class Decoder:
         if self._header and self._body:
             header, used = _attempt(self._header, payload)
             if header["ChangeEventHeader"]["changeType"] not in TELLS_OF_DELETES:
-                return Decoded(header)
+                return Decoded(header, "")
             found = self._body.read(payload[used:])
             if found is not None:
-                return Decoded({**header, **found[0]}, found[1])
+                value, body = found
+                return Decoded({**header, **value}, f"{as_json(header, doubles=self._doubles_in_header)[:-1]}{body}}}")
         value, used = _attempt(self._read, payload)
         if used != len(payload):
             raise DecodeError(f"the payload does not fit its schema: {len(payload) - used} of {len(payload)} bytes are left over")
-        return Decoded(value)
+        return Decoded(value, as_json(value, doubles=self._doubles))
 
 
 class _Body:
@@ -137,6 +139,11 @@ class _Body:
         return (found, "".join(texts)) if place == len(self._names) else None
 
 
+def _has_doubles(schema: Any) -> bool:
+    text = json.dumps(schema)
+    return '"double"' in text or '"float"' in text
+
+
 def _reader_where_simple(kind: Any) -> Read | None:
     """For a field that is null or of one primitive type; other types may be named where they first stand, and used later."""
     simple = isinstance(kind, list) and all(isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind)
@@ -159,7 +166,7 @@ def _attempt(read: Read, payload: bytes) -> tuple[Any, int]:
         raise DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}") from None
 
 
-def decode_header(payload: bytes) -> dict[str, Any]:
+def decode_header(payload: bytes) -> Decoded:
     """A change event without its body, which needs no schema: its first field is the same header for every object.
 
     Source: Salesforce "Change Data Capture Developer Guide", page "Change Event Header Fields". Other bytes may happen
@@ -178,7 +185,7 @@ def decode_header(payload: bytes) -> dict[str, Any]:
     )
     if not plausible:
         raise DecodeError("the payload does not begin with the header of a change event")
-    return dict(value)
+    return Decoded(value, as_json(value))
 
 
 def _fields(schema: Any) -> Fields:

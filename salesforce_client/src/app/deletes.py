@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .decode import TELLS_OF_DELETES, Fields
+from .decode import TELLS_OF_DELETES, Decoded, Fields
 from .errors import DecodeError
 from .values import as_json, identity, text, time_of
 
@@ -77,32 +76,29 @@ class Origin(NamedTuple):
     received_at: str
 
 
-@dataclass
-class Found:
-    """What one event amounts to; both lists are empty for a change that is not a delete."""
+class Found(NamedTuple):
+    """What one event amounts to; nothing for a change that is not a delete."""
 
-    deletes: list[Delete] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
+    deletes: Sequence[Delete] = ()
+    gaps: Sequence[Gap] = ()
 
 
 def interpret(
-    decoded: Mapping[str, Any],
+    decoded: Decoded,
     origin: Origin,
     event_fields: Mapping[str, str],
     *,
     schema_fields: Fields = (),
-    body: str | None = None,
     header_only: str | None = None,
 ) -> Found:
     """The deletes and gaps in one decoded event.
 
     Args:
-        decoded: the event's fields in schema order.
+        decoded: the event.
         origin: where it comes from.
         event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
             ``deleted_date`` and ``owner_id``.
         schema_fields: the names that a change event's bitmaps refer to.
-        body: as in ``decode.Decoded``.
         header_only: why a change event's header is all that could be decoded, if so.
 
     Raises:
@@ -110,57 +106,61 @@ def interpret(
     """
     if not origin.event_id:
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
-    header = decoded.get("ChangeEventHeader")
-    if isinstance(header, dict):
-        if header.get("changeType") not in TELLS_OF_DELETES:
-            return Found()
-        remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
-        return _from_change_event(header, decoded, origin, remarks, body)
-    return _from_platform_event(decoded, origin, event_fields)
+    header = decoded.value.get("ChangeEventHeader")
+    if not isinstance(header, dict):
+        return _from_platform_event(decoded, origin, event_fields)
+    if header.get("changeType") not in TELLS_OF_DELETES:
+        return NOTHING
+    remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
+    return _from_change_event(header, decoded, origin, remarks)
 
 
-def _from_platform_event(decoded: Mapping[str, Any], origin: Origin, event_fields: Mapping[str, str]) -> Found:
-    get = decoded.get
+NOTHING = Found()
+
+
+def _from_platform_event(decoded: Decoded, origin: Origin, event_fields: Mapping[str, str]) -> Found:
+    get = decoded.value.get
     deleted_date = time_of(get(event_fields["deleted_date"])) or time_of(get("CreatedDate"))
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     delete = Delete(
-        event_id=origin.event_id,
-        topic=origin.topic,
-        object_name=text(get(event_fields["object_name"])),
-        record_id=text(get(event_fields["record_id"])),
-        deleted_by=text(get(event_fields["deleted_by"])) or text(get("CreatedById")),
-        deleted_date=deleted_date,
-        owner_id=text(get(event_fields["owner_id"])),
-        payload=as_json(decoded),
-        ingested_at=origin.received_at,
-        replay_id=origin.replay_id,
-        schema_id=origin.schema_id,
+        origin.event_id,
+        origin.topic,
+        text(get(event_fields["object_name"])),
+        text(get(event_fields["record_id"])),
+        text(get(event_fields["deleted_by"])) or text(get("CreatedById")),
+        deleted_date,
+        text(get(event_fields["owner_id"])),
+        decoded.json,
+        origin.received_at,
+        origin.replay_id,
+        origin.schema_id,
     )
-    return Found([delete])
+    return Found((delete,))
 
 
-def _from_change_event(
-    header: Mapping[str, Any], decoded: Mapping[str, Any], origin: Origin, remarks: Mapping[str, Any], body: str | None
-) -> Found:
+def _from_change_event(header: Mapping[str, Any], decoded: Decoded, origin: Origin, remarks: Mapping[str, Any]) -> Found:
     committed = time_of(header.get("commitTimestamp"))
     if committed is None:
         raise DecodeError(f"commitTimestamp {header.get('commitTimestamp')!r} is not a time")
     object_name = text(header.get("entityName"))
     change_type = header["changeType"]
     if change_type == "GAP_OVERFLOW":
-        return Found(gaps=[_gap("overflow", object_name, committed, origin)])
+        return Found(gaps=(_gap("overflow", object_name, committed, origin),))
 
     named = header.get("recordIds")
-    if not named or not isinstance(named, list) or not all(isinstance(record_id, str) and record_id for record_id in named):
+    if not named or not isinstance(named, list) or set(map(type, named)) != {str} or "" in named:
         raise DecodeError(f"a {change_type} of {object_name} names no record id")
-    record_ids = list(dict.fromkeys(named))
+    record_ids = dict.fromkeys(named)
     notes = {**remarks, "gap": True} if change_type == "GAP_DELETE" else remarks
-    whole = _payload(header, decoded, body, notes)
-    deleted_by, owner_id = text(header.get("commitUser")), text(decoded.get("OwnerId"))
-    found = Found()
+    deleted_by, owner_id = text(header.get("commitUser")), text(decoded.value.get("OwnerId"))
+    deletes = []
+    gaps: Sequence[Gap] = ()
     for record_id in record_ids:
-        found.deletes.append(
+        wildcard = record_id[-1] == "*"
+        if wildcard:
+            gaps = (_gap("wildcard", object_name, committed, origin),)
+        deletes.append(
             Delete(
                 origin.event_id if len(record_ids) == 1 else f"{origin.event_id}:{record_id}",
                 origin.topic,
@@ -169,23 +169,18 @@ def _from_change_event(
                 deleted_by,
                 committed,
                 owner_id,
-                _payload(header, decoded, body, {**notes, "wildcard": True}) if record_id[-1] == "*" else whole,
+                _noted(decoded.json, {**notes, "wildcard": True} if wildcard else notes),
                 origin.received_at,
                 origin.replay_id,
                 origin.schema_id,
             )
         )
-    if any(record_id[-1] == "*" for record_id in record_ids):
-        found.gaps.append(_gap("wildcard", object_name, committed, origin))
-    return found
+    return Found(deletes, gaps)
 
 
-def _payload(header: Mapping[str, Any], decoded: Mapping[str, Any], body: str | None, notes: Mapping[str, Any]) -> str:
-    """The whole event as JSON, with what the tracker has to add."""
-    if body is None:
-        return as_json({**decoded, "_tracker": notes} if notes else decoded)
-    added = f',"_tracker":{as_json(notes)}' if notes else ""
-    return f'{{"ChangeEventHeader":{as_json(header)}{body}{added}}}'
+def _noted(payload: str, notes: Mapping[str, Any]) -> str:
+    """The event's JSON, with what the tracker has to add."""
+    return f'{payload[:-1]},"_tracker":{as_json(notes)}}}' if notes else payload
 
 
 def told_apart(deletes: Sequence[Delete], failures: Sequence[RejectedEvent] = ()) -> Sequence[Delete]:
@@ -218,7 +213,7 @@ def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any
     ``0x…`` is a set of top-level fields, least significant bit first; ``<position>-0x…`` one of the fields nested at a position
     (Salesforce "Pub/Sub API" guide, "Event Deserialization Considerations").
     """
-    if not any(header.get(theirs) for theirs in BITMAPS.values()):
+    if not (header.get("changedFields") or header.get("nulledFields") or header.get("diffFields")):
         return {}
     names = {
         ours: [name for bitmap in header.get(theirs) or () for name in _names(str(bitmap), schema_fields)]

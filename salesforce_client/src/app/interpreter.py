@@ -90,8 +90,7 @@ class Interpreter:
         """An event by its schema or, where that fails and it is a change event, by its header alone."""
         try:
             decoder = self._decoder(event.schema_id)
-            value, body = decoder.decode(event.payload)
-            return interpret(value, origin, self._event_fields, schema_fields=decoder.fields, body=body)
+            return interpret(decoder.decode(event.payload), origin, self._event_fields, schema_fields=decoder.fields)
         except (DecodeError, SchemaError) as error:
             if not origin.topic.startswith("/data/"):
                 raise

@@ -22,6 +22,7 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 UNARY_TIMEOUT_SECONDS = 20
+RESPONSES_AHEAD = 4
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
@@ -174,7 +175,11 @@ class PubSub:
 
 
 class Subscription:
-    """One Subscribe stream: a context manager that hands out batches and keeps Salesforce supplied with credit."""
+    """One Subscribe stream: a context manager that hands out batches and keeps Salesforce supplied with credit.
+
+    A response is received, and its credit given back, while the ones before it are still being worked on: the next one is on its
+    way meanwhile. No more than ``RESPONSES_AHEAD`` wait, so that whoever is slow holds the stream back.
+    """
 
     def __init__(self, method: Any, topic: str, start: Start, session: Session) -> None:
         self.session = session
@@ -182,11 +187,10 @@ class Subscription:
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
         self._responses: queue.SimpleQueue[Union[wire.FetchResponse, Exception]] = queue.SimpleQueue()
+        self._room = threading.Semaphore(RESPONSES_AHEAD)
+        self._closed = False
         preset, replay_id = _preset(start)
-        first = wire.FetchRequest(
-            topic_name=topic, replay_preset=preset, replay_id=replay_id, num_requested=self._credits.grant()
-        )
-        self._requests.put(first)
+        self._ask(replay_preset=preset, replay_id=replay_id)  # what the later requests say of them is ignored
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
         # gRPC's own iterator cannot wait with a time limit, and a silent server must not hang the run.
         threading.Thread(target=self._read, name=f"read {topic}", daemon=True).start()
@@ -195,6 +199,8 @@ class Subscription:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed = True
+        self._room.release()
         self._requests.put(None)
         self._call.cancel()
 
@@ -210,18 +216,25 @@ class Subscription:
             return None
         if isinstance(response, Exception):
             raise response
-        self._credits.settle(len(response.events), response.pending_num_requested)
-        more = self._credits.grant()
-        if more:
-            self._requests.put(wire.FetchRequest(topic_name=self._topic, num_requested=more))
+        self._room.release()
         delivered = ((item.event, item.replay_id) for item in response.events)
         events = [Event(event.id, event.schema_id, event.payload, replay_id) for event, replay_id in delivered]
         return Batch(events, response.latest_replay_id, response.rpc_id)
+
+    def _ask(self, **start: Any) -> None:
+        """Ask for more events, where enough may be outstanding again."""
+        if more := self._credits.grant():
+            self._requests.put(wire.FetchRequest(topic_name=self._topic, num_requested=more, **start))
 
     def _read(self) -> None:
         try:
             for response in self._call:
                 self._responses.put(response)
+                self._room.acquire()
+                if self._closed:
+                    return
+                self._credits.settle(len(response.events), response.pending_num_requested)
+                self._ask()
             self._responses.put(SalesforceUnavailableError(f"{self._topic}: the server ended the stream"))
         except grpc.RpcError as error:
             self._responses.put(translate(error, self._topic))

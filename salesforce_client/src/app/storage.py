@@ -131,12 +131,12 @@ class Storage:
         Raises:
             StorageUnavailableError, StorageRefusedError: it is not uploaded.
         """
-        digest = _sha256(path)
         for attempt in range(NAMES_TO_TRY):
             name = blob_name(begun_at, attempt)
             blob = self._events.get_blob_client(name)
             with _translated(f"event file {name}"):
-                if _put(blob, path, digest):
+                # Only spares a needless upload, as small files fill within the second that names them: the commit decides.
+                if not blob.exists() and _put(blob, path):
                     return name
         raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {begun_at}")
 
@@ -168,19 +168,22 @@ class Storage:
                 return stored.etag if stored.cursor == cursor else None
 
 
-def _put(blob: BlobClient, path: Path, digest: str) -> bool:
+def _put(blob: BlobClient, path: Path) -> bool:
     """Upload under this name, block by block so that memory does not grow with the file; False where another file has it.
 
     Block ids are this upload's own: those of newer clients are too, but older ones would mix two uploads to one name.
     """
     ids: list[str] = []
+    digest = hashlib.sha256()
     with path.open("rb") as data:
         while chunk := data.read(BLOCK_BYTES):
+            digest.update(chunk)
             ids.append(uuid.uuid4().hex)
             blob.stage_block(ids[-1], chunk, validate_content=True)
+    sha256 = digest.hexdigest()
     try:
         blocks = [BlobBlock(one) for one in ids]
-        blob.commit_block_list(blocks, metadata={"sha256": digest}, match_condition=MatchConditions.IfMissing)
+        blob.commit_block_list(blocks, metadata={"sha256": sha256}, match_condition=MatchConditions.IfMissing)
     except HttpResponseError as error:
         # The last: another upload's commit has dropped these blocks.
         taken = (
@@ -190,20 +193,12 @@ def _put(blob: BlobClient, path: Path, digest: str) -> bool:
         if not taken:
             raise
         # By another file, or by this very one: the client repeats a request whose answer got lost.
-        return bool(blob.get_blob_properties().metadata.get("sha256") == digest)
+        return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
     return True
 
 
 def _cursor_name(org_id: str, topic: str) -> str:
     return f"{org_id}{topic}.json"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as data:
-        while chunk := data.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager
