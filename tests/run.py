@@ -24,7 +24,7 @@ def main() -> int:
     python = str(environments.dev())
     if sys.argv[1:2] == ["bench"]:
         benchmarks = environments.REPOSITORY / "tests/benchmarks"
-        for name in ("steps", "drain", "sweep"):
+        for name in ("startup", "steps", "drain", "sweep", "flat"):
             subprocess.run([python, benchmarks / f"{name}.py"], check=True)
         return 0
     steps = [[python, "-m", "pytest", *(sys.argv[1:] or TWO_FILES_AT_A_TIME)]]

@@ -6,7 +6,8 @@ import os
 import platform
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "docs/performance.md"
+TESTS = Path(__file__).resolve().parent.parent
+PAGE = TESTS.parent / "docs/performance.md"
 
 
 def write(name: str, text: str) -> None:

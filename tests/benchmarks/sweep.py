@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -23,50 +26,31 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import page  # noqa: E402  (found through the lines above)
 from local import environments  # noqa: E402
+from rows import INSERT_NEW, TABLE, Rows, plain  # noqa: E402
 
+HERE = Path(__file__).resolve().parent
 ROWS_IN_A_FILE = 50_000
 ROW_BY_ROW = 2_000
 TOGETHER = 1_000
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
-TABLE = """CREATE TABLE t (event_id VARCHAR, topic VARCHAR, object_name VARCHAR, record_id VARCHAR, deleted_by VARCHAR,
-    deleted_date TIMESTAMP_NTZ, owner_id VARCHAR, payload VARCHAR, ingested_at TIMESTAMP_NTZ)"""
 INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-Rows = list[tuple[Any, ...]]
 
 
-def rows(count: int) -> Iterator[Any]:
-    """Deletes as of platform events with a payload of 300 bytes."""
-    from salesforce_client.src.app.deletes import Delete
-
-    for number in range(count):
-        key = str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
-        record, payload = f"006AA{number:010}EXA", f'{{"Record_Id__c":"006AA{number:010}EXA","Record_Name__c":"{"x" * 240}"}}'
-        times = (f"2026-01-{number % 28 + 1:02}T00:00:00.123Z", "2026-02-01T00:10:00.456Z")
-        yield Delete(key, "/event/X__e", "Opportunity", record, "005", times[0], "005", payload, times[1], b"\1", "s")
-
-
-def upload(count: int, storage: Mapping[str, str], folder: Path) -> None:
+def upload(count: int, storage: Mapping[str, str]) -> None:
     """The event files."""
-    from azure.storage.blob import BlobServiceClient
+    from salesforce_client.src.app.deletes import Delete
+    from salesforce_client.src.app.event_file import EventFile
+    from salesforce_client.src.app.storage import Storage, connect
 
-    from salesforce_client.src.app.event_file import EventFile, blob_name
-
-    with BlobServiceClient.from_connection_string(storage["EVENTS_STORAGE"]) as service:
-        container = service.get_container_client(storage["EVENTS_CONTAINER"])
-        container.create_container()
-        some = list(rows(count))
+    with connect(storage["EVENTS_STORAGE"], "", "") as service, tempfile.TemporaryDirectory() as folder:
+        store = Storage(service, storage["EVENTS_CONTAINER"], "cursors")
         for number, first in enumerate(range(0, count, ROWS_IN_A_FILE)):
-            file = EventFile(folder / f"{number}.db", BEGUN_AT)
-            file.add(some[first : first + ROWS_IN_A_FILE])
+            file = EventFile(Path(folder) / f"{number}.db", BEGUN_AT + timedelta(seconds=number))
+            some = plain(min(ROWS_IN_A_FILE, count - first), first)
+            file.add([Delete._make((*row[:5], f"{row[5]}Z", *row[6:8], f"{row[8]}Z", b"\1", "s")) for row in some])
             file.close()
-            with file.path.open("rb") as content:
-                container.upload_blob(blob_name(BEGUN_AT, number), content)
+            store.upload(file.path, file.begun_at)
             file.path.unlink()
-
-
-def plain(count: int) -> Rows:
-    """What the alternatives are given, without the work of reading files."""
-    return [(*row[:5], row.deleted_date[:23], row.owner_id, row.payload, row.ingested_at[:23]) for row in rows(count)]
 
 
 def row_by_row(cursor: Any, given: Rows) -> None:
@@ -82,7 +66,7 @@ def executemany(cursor: Any, given: Rows) -> None:
     cursor.execute(TABLE.replace("TABLE t", "TEMPORARY TABLE s"))
     for first in range(0, len(given), TOGETHER):
         cursor.executemany(INSERT.replace("INTO t", "INTO s"), given[first : first + TOGETHER])
-    cursor.execute("INSERT INTO t SELECT s.* FROM s LEFT JOIN t ON t.event_id = s.event_id WHERE t.event_id IS NULL")
+    cursor.execute(INSERT_NEW)
 
 
 def array_binding(cursor: Any, given: Rows) -> None:
@@ -91,7 +75,7 @@ def array_binding(cursor: Any, given: Rows) -> None:
     bound = INSERT.replace("INTO t", "INTO s").replace("%s", "?")
     for first in range(0, len(given), TOGETHER):
         cursor.executemany(bound, given[first : first + TOGETHER])
-    cursor.execute("INSERT INTO t SELECT s.* FROM s LEFT JOIN t ON t.event_id = s.event_id WHERE t.event_id IS NULL")
+    cursor.execute(INSERT_NEW)
 
 
 @contextlib.contextmanager
@@ -130,32 +114,39 @@ def alternative(work: Callable[[Any, Rows], None], count: int, fakesnow: Any, pa
 
 def ours(count: int, azurite: Any, fakesnow: Any) -> dict[str, float]:
     """A whole sweep: listing, download, verification, staging, merge, marks."""
-    from delete_sync.src import staging
-    from delete_sync.src.run import run
-
     name = uuid.uuid4().hex[:8]
     storage = {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}"}
-    with tempfile.TemporaryDirectory() as folder:
-        upload(count, storage, Path(folder))
-    sizes: list[int] = []
-    close = staging.Batch.close
+    upload(count, storage)
+    with counted(fakesnow.port) as (port, figures):
+        target = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
+        swept = in_a_process(sys.executable, "sweeper.py", settings={**storage, **target, "MAX_RUN_SECONDS": "3000"})
+    assert swept["inserted"] == count
+    figures["megabytes"] += swept["staged_mb"]
+    return {**swept, **figures}
 
-    def weigh(batch: staging.Batch) -> None:
-        close(batch)
-        sizes.append(sum(path.stat().st_size for path in batch.folder.rglob("*") if path.is_file()))
 
-    staging.Batch.close = weigh  # type: ignore[assignment, method-assign]
-    try:
-        with counted(fakesnow.port) as (port, figures):
-            began = time.monotonic()
-            target = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
-            report = run({**storage, **target, "MAX_RUN_SECONDS": "3000"})
-            seconds = time.monotonic() - began
-    finally:
-        staging.Batch.close = close  # type: ignore[method-assign]
-    assert report.inserted == count
-    figures["megabytes"] += sum(sizes) / 1e6
-    return {"seconds": seconds, **figures}
+def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
+    """A library, in its own environment."""
+    from local import warehouse
+
+    settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
+    with counted(fakesnow.port) as (port, figures), warehouse.connect(settings):  # which makes the schema
+        told = in_a_process(
+            str(environments.peers()), "sweep_peers.py", name, str(count), settings={**settings, "SNOWFLAKE_PORT": str(port)}
+        )
+    if "error" in told:
+        raise RuntimeError(told["error"])
+    return {**told, **figures}
+
+
+def in_a_process(python: str, script: str, *arguments: str, settings: Mapping[str, str]) -> Any:
+    """What a script prints last."""
+    from local.apps import NOT_INHERITED
+
+    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
+    command = [python, str(HERE / script), *arguments]
+    ran = subprocess.run(command, env={**inherited, **settings}, capture_output=True, text=True, check=True)
+    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def main() -> int:
@@ -174,18 +165,20 @@ def main() -> int:
             "row by row": (ROW_BY_ROW, lambda: alternative(row_by_row, ROW_BY_ROW, fakesnow, "pyformat")),
             "`executemany`": (count // 25, lambda: alternative(executemany, count // 25, fakesnow, "pyformat")),
             "array binding": (count // 250, lambda: alternative(array_binding, count // 250, fakesnow, "qmark")),
+            "`write_pandas`": (count // 25, lambda: peer("write_pandas", count // 25, fakesnow)),
+            "dlt": (count // 25, lambda: peer("dlt", count // 25, fakesnow)),
         }
         measured: dict[str, Any] = {}
         for title, (number, work) in runs.items():
             try:
                 measured[title] = (number, work())
             except Exception as error:  # noqa: BLE001  (what does not run here is named with its error)
-                measured[title] = (number, f"{type(error).__name__}: {str(error).splitlines()[0][:120]}")
+                measured[title] = (number, " ".join(str(error).split())[:160])
             print(title, measured[title], flush=True)
     slowest = ROW_BY_ROW / measured["row by row"][1]["seconds"]
     for title, (number, figures) in measured.items():
         if isinstance(figures, str):
-            lines.append(f"| {title} | {number:,} | does not run on fakesnow: {figures} | | | |")
+            lines.append(f"| {title} | {number:,} | does not run on fakesnow: `{figures}` | | | |")
             continue
         rate = number / figures["seconds"]
         cells = [title, f"{number:,}", f"{rate:,.0f}", f"{rate / slowest:.0f} ×", f"{figures['statements']:,.0f}"]

@@ -46,6 +46,11 @@ def fakesnow() -> Path:
     return _environment("fakesnow", find_python("3.11", "3.12", "3.13"), LOCKS / "fakesnow.txt")
 
 
+def peers() -> Path:
+    """Python of the environment with the libraries that the benchmarks hold a sweep against."""
+    return _environment("peers", find_python("3.11", "3.12", "3.13"), LOCKS / "peers.txt")
+
+
 def stubs() -> Path:
     """Python of the environment that generates the gRPC stubs; grpcio-tools 1.62 has no wheels beyond 3.12."""
     return _environment("stubs", find_python("3.11", "3.12"), LOCKS / "stubs.txt")

@@ -12,21 +12,22 @@ import importlib
 import logging
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 from azure.functions.timer import TimerRequest
 
 
-def invoke(app: Path, function: str, *, past_due: bool = False) -> None:
-    """Load and call ``main`` once."""
+def load(app: Path, function: str) -> Callable[[TimerRequest], None]:
+    """The function's ``main``."""
     package = types.ModuleType("__app__")
     package.__path__ = [str(app.resolve())]
     sys.modules["__app__"] = package
-    module = importlib.import_module(f"__app__.{function}")
-    module.main(TimerRequest(past_due=past_due))
+    main: Callable[[TimerRequest], None] = importlib.import_module(f"__app__.{function}").main
+    return main
 
 
 if __name__ == "__main__":
     sys.path.pop(0)  # this script's folder
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout)
-    invoke(Path(sys.argv[1]), sys.argv[2], past_due="--past-due" in sys.argv[3:])
+    load(Path(sys.argv[1]), sys.argv[2])(TimerRequest(past_due="--past-due" in sys.argv[3:]))

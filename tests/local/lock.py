@@ -35,6 +35,7 @@ if __name__ == "__main__":
     lock("runtime", "3.13", "tests/local/runtime.in")
     lock("stubs", "3.11", "tests/local/stubs.in")
     lock("java", "3.11", "tests/local/java.in")
+    lock("peers", "3.11", "tests/local/peers.in")
     lock("node", "3.9", "tests/local/node.in")
     for folder in (LOCKS, LOCKS / "checkers"):
         say(f"locking the npm packages of {folder.name} …")

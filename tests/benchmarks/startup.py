@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""How long each function takes from the start of Python to its first request: part of ``python3 tests/run.py bench``."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+import page  # noqa: E402  (found through the line above)
+from local import apps, environments  # noqa: E402
+
+ROUNDS = 7
+# Ends the process when the app first connects to anything. Times are since the kernel started the process.
+UNTIL_FIRST_REQUEST = """
+import json, os, sys, time
+started = int(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
+moments = {}
+def note(event, _):
+    if event in ("socket.getaddrinfo", "socket.connect"):
+        moments["request"] = time.clock_gettime(time.CLOCK_BOOTTIME) - started
+        print(json.dumps(moments), flush=True)
+        os._exit(0)
+sys.addaudithook(note)
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from local.invoke import load
+main = load(Path(sys.argv[2]), sys.argv[3])
+moments["import"] = time.clock_gettime(time.CLOCK_BOOTTIME) - started
+from azure.functions.timer import TimerRequest
+main(TimerRequest(past_due=False))
+"""
+SETTINGS = {
+    "SALESFORCE_CLIENT_ID": "x", "SALESFORCE_USERNAME": "x", "SALESFORCE_TOPICS": "/data/ChangeEvents",
+    "EVENTS_STORAGE": "UseDevelopmentStorage=true",
+    "SNOWFLAKE_ACCOUNT": "x", "SNOWFLAKE_USER": "x", "SNOWFLAKE_PASSWORD": "x",
+    "SNOWFLAKE_WAREHOUSE": "x", "SNOWFLAKE_DATABASE": "x", "SNOWFLAKE_SCHEMA": "x",
+}  # fmt: skip
+
+
+def main() -> int:
+    """Measure, print, write."""
+    environments.go_on_in_dev()
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    inherited = {name: value for name, value in os.environ.items() if name not in apps.NOT_INHERITED}
+    environment = {**inherited, **SETTINGS, "SALESFORCE_PRIVATE_KEY": pem.decode()}
+    lines = ["| | imported after | first request after |", "|---|---|---|"]
+    for app, function in (("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher")):
+        command = [sys.executable, "-c", UNTIL_FIRST_REQUEST, str(page.TESTS), str(environments.REPOSITORY / app), function]
+        rounds = [
+            json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout) for _ in range(ROUNDS)
+        ]
+        imported, request = (statistics.median(one[moment] for one in rounds) for moment in ("import", "request"))
+        lines.append(f"| {app}/{function} | {imported:.2f} s | {request:.2f} s |")
+        print(lines[-1], flush=True)
+    page.write("startup", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
