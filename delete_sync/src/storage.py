@@ -34,6 +34,9 @@ LEASE_SECONDS = 15  # the shortest there is: what a killed sweep leaves behind
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 60,
+    "max_single_get_size": 4
+    * 1024
+    * 1024,  # of each file that is being downloaded, this much is in memory; the default is 32 MiB
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +18,7 @@ from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.pubsub import Batch, Event
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
+from salesforce_client.src.app.storage import Storage
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
@@ -86,6 +88,21 @@ def test_a_full_file_is_uploaded_and_the_run_goes_on_in_a_new_one(
     assert len(report.files) >= 2
     assert sorted(blob.name for blob in events.list_blobs()) == sorted(report.files)
     assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION))
+
+
+def test_no_more_than_two_files_lie_on_the_disk(poll: Callable[..., Report], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is filled and one that is uploaded, however many a run has."""
+    found: list[int] = []
+    upload = Storage.upload
+
+    def slowly(store: Storage, path: Path, begun_at: datetime) -> str:
+        time.sleep(0.2)
+        found.append(len(list(path.parent.iterdir())))
+        return upload(store, path, begun_at)
+
+    monkeypatch.setattr(Storage, "upload", slowly)
+    assert len(poll(MAX_FILE_ROWS="5").files) > 3
+    assert max(found) == 2
 
 
 def test_a_topic_that_fails_does_not_keep_the_others_back(
