@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
 from local.event_files import Row, rows
 
+from salesforce_client.src.app import collect
+from salesforce_client.src.app.collect import Collection, Limits
+from salesforce_client.src.app.deletes import Gap
 from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
-from salesforce_client.src.app.errors import RunFailedError, SettingsError, TopicError
+from salesforce_client.src.app.errors import RunFailedError, SettingsError, StorageUnavailableError, TopicError
+from salesforce_client.src.app.interpreter import Delivery, Position
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.pubsub import Batch, Event
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
-from salesforce_client.src.app.storage import Storage
+from salesforce_client.src.app.storage import Cursor, Storage, StoredCursor
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
@@ -215,3 +222,69 @@ def test_the_runs_deadline_ends_any_patience() -> None:
     patience = Patience(0, 30, 10, hold_for_keepalive=True)
     patience.heard(EVENTS, 9)
     assert patience.left(9) == 1
+
+
+class FailingOnce:
+    """A store whose first upload fails after a second."""
+
+    def __init__(self) -> None:
+        self.failures = [StorageUnavailableError("the storage account does not answer")]
+        self.saved: list[Cursor] = []
+
+    def upload(self, *_: Any) -> str:
+        """Under one name."""
+        if self.failures:
+            time.sleep(1)
+            raise self.failures.pop()
+        return "events_20260201T000000Z.db"
+
+    def load_cursor(self, *_: Any) -> StoredCursor:
+        """There is none."""
+        return StoredCursor(None, None)
+
+    def save_cursor(self, cursor: Cursor, *_: Any) -> str:
+        """Remembered."""
+        self.saved.append(cursor)
+        return "etag"
+
+
+class OneRow:
+    """A drain that delivers one row; of the topic ``late``, once the run has given up on it."""
+
+    time_is_up = threading.Event()
+
+    def __init__(self, topic: str, *given: Any) -> None:
+        self.topic, self.deliver = topic, given[3]
+
+    def run(self) -> str:
+        """Deliver and end."""
+        if self.topic == "late":
+            self.time_is_up.wait()
+        row = Gap(self.topic, self.topic, "overflow", None, b"1", None, None, "2026-02-01T00:00:00.000Z")
+        self.deliver(Delivery(self.topic, [row], Position(b"1", "e", "2026-02-01T00:00:00.000Z")))
+        return "idle"
+
+
+class Overtaken(Collection):
+    """A run in whose last moment a late topic delivers."""
+
+    def _wait_for_drains(self) -> None:
+        super()._wait_for_drains()
+        OneRow.time_is_up.set()
+        time.sleep(0.2)
+
+
+def test_nothing_is_published_behind_an_upload_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not even what a topic delivers that is late, and waits for that upload while the run ends."""
+    monkeypatch.setattr(collect, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(collect, "Drain", OneRow)
+    source: Any = SimpleNamespace(session=SimpleNamespace(org_id="00D000000000001EAA"))
+    store = FailingOnce()
+    limits = Limits(run_seconds=0.4, idle_seconds=0.1, file_rows=1)
+    topics = ["first", "late"]
+    run = Overtaken(
+        source, store, tmp_path, topics, replay_preset="EARLIEST", event_fields={}, limits=limits, began=time.monotonic()
+    )
+    with pytest.raises(StorageUnavailableError, match="does not answer"):
+        run.run()
+    assert not store.saved

@@ -157,6 +157,15 @@ def test_of_two_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
     assert [(line["topic"], line["ingested_at"]) for line in lines(path)] == [("/data/A", early[:-1])]
 
 
+def test_a_file_into_which_not_all_could_be_written_is_never_complete(tmp_path: Path) -> None:
+    """Without a journal, half a statement would stay in it."""
+    file = Writer(tmp_path / "x.db", BEGUN_AT)
+    with pytest.raises(sqlite3.IntegrityError):
+        file.add([delete("e1"), delete("e2", topic=None)])
+    with pytest.raises(sqlite3.ProgrammingError):
+        file.close()
+
+
 def test_a_file_is_complete_by_itself(tmp_path: Path) -> None:
     """No journal beside it, and marked as what it is."""
     path = written(tmp_path / "x.db", delete())

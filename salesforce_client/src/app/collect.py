@@ -105,6 +105,7 @@ class Collection:
         self._stop = threading.Event()
         self._writing = threading.Lock()  # around the file and the positions, which all drains add to
         self._failure: Exception | None = None  # of writing or uploading, which ends the run
+        self._wrote_at = began
         self._file: EventFile | None = None
         self._positions: dict[str, Position] = {}  # delivered, not yet saved
         self._uploader = ThreadPoolExecutor(1, "upload")
@@ -128,6 +129,7 @@ class Collection:
             self._wait_for_drains()
             self._stop.set()
             with self._writing:
+                self._raise_if_failed()
                 self._publish()
             self._wait_for_upload()
         finally:
@@ -135,7 +137,7 @@ class Collection:
             self._uploader.shutdown()
             with self._writing:
                 if self._file is not None:
-                    self._file.close()
+                    self._file.abandon()
             for drain in drains:
                 drain.join(GRACE_SECONDS / len(drains))
         return self.report
@@ -143,24 +145,28 @@ class Collection:
     def _wait_for_drains(self) -> None:
         """Until all have ended or should have."""
         running = set(self.report.topics)
-        late = False
         while running:
             try:
                 ended = self._ended.get(timeout=max(self._deadline - time.monotonic(), 0) + GRACE_SECONDS)
             except queue.Empty:
-                if late:
-                    for topic in running:
-                        self._fail(topic, SalesforceUnavailableError(f"{topic}: still busy after the run's time was up"))
-                    return
-                with self._writing:  # they may have waited for a slow upload
-                    late = True
-                continue
-            if self._failure:
-                raise self._failure
+                with self._writing:  # whoever has just written may have waited for a slow upload, as others still do
+                    quiet = time.monotonic() - self._wrote_at
+                self._raise_if_failed()
+                if quiet < GRACE_SECONDS:
+                    continue
+                for topic in running:
+                    self._fail(topic, SalesforceUnavailableError(f"{topic}: still busy after the run's time was up"))
+                return
+            self._raise_if_failed()
             running.discard(ended.topic)
             self.report.topics[ended.topic].ended = ended.why
             if ended.error:
                 self._fail(ended.topic, ended.error)
+
+    def _raise_if_failed(self) -> None:
+        """Nothing may be published behind rows that could not be written or uploaded."""
+        if self._failure:
+            raise self._failure
 
     def _fail(self, topic: str, error: Exception) -> None:
         """Note a topic's failure; of several the first counts."""
@@ -174,10 +180,11 @@ class Collection:
             try:
                 self._write(delivery)
                 if self._upload and self._upload.done():
-                    self._wait_for_upload()  # a failed one is noticed at once
+                    self._wait_for_upload()  # a failed one need not wait for the next file to be noticed
             except Exception as error:  # noqa: BLE001  (whatever it is, it is raised again where the run is waited for)
                 self._failure = error
                 self._stop.set()
+            self._wrote_at = time.monotonic()
 
     def _write(self, delivery: Delivery) -> None:
         if delivery.rows:

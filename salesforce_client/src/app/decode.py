@@ -47,7 +47,8 @@ class Decoded(NamedTuple):
     Attributes:
         value: its fields in schema order, ``bytes`` for bytes and fixed, ``int`` for int and long. Of a change event fields that
             are null may be left out, and where it does not tell of deletes, all but the header.
-        json: all its fields, nulls too, as a JSON object; empty for a change event that does not tell of deletes.
+        json: all its fields, nulls too, as a JSON object (of the header alone where no more could be read); empty for a change
+            event that does not tell of deletes.
     """
 
     value: Mapping[str, Any]

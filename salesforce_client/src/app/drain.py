@@ -178,13 +178,14 @@ class Drain:
             while (left := patience.left(time.monotonic())) > 0 and not self._stop.is_set():
                 batch = self._stream.next(min(left, POLL_SECONDS))
                 if batch:
-                    patience.heard(batch, time.monotonic())
                     if batch.events:
                         keepalive = None
                         self._take_whole_groups(batch)
                     elif batch.latest_replay_id:
                         received_at = self._interpreter.origin(self._topic).received_at
                         keepalive = Position(batch.latest_replay_id, None, received_at)
+                    # Only now: who delivers may have to wait, and what came in meanwhile is not silence.
+                    patience.heard(batch, time.monotonic())
                 if keepalive and patience.settled(time.monotonic()):
                     self._take_held()
                     if not self._undecodable:

@@ -33,7 +33,7 @@ TABLES = {
 
 @functools.cache
 def _insert(row: type[Row], rows: int) -> str:
-    """One statement for so many rows: the writer lets go of Python's lock once for them all, and the drains go on meanwhile."""
+    """One statement for so many rows: it lets go of Python's lock once for them all, and the other threads go on meanwhile."""
     table, on_conflict = TABLES[row]
     columns: tuple[str, ...] = row._fields
     values = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
@@ -61,12 +61,16 @@ class EventFile:
         self._connection.execute("BEGIN")
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Add rows of any of the three tables, each under its own key once."""
-        for kind in TABLES:
-            of_kind = [row for row in rows if type(row) is kind]
-            for first in range(0, len(of_kind), ROWS_AT_ONCE):
-                some = of_kind[first : first + ROWS_AT_ONCE]
-                self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
+        """Add rows of any of the three tables, each under its own key once. Where that fails, the file is good for nothing."""
+        try:
+            for kind in TABLES:
+                of_kind = [row for row in rows if type(row) is kind]
+                for first in range(0, len(of_kind), ROWS_AT_ONCE):
+                    some = of_kind[first : first + ROWS_AT_ONCE]
+                    self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
+        except BaseException:
+            self.abandon()  # without a journal, half a statement cannot be undone: nobody shall commit it
+            raise
         self.rows += len(rows)
 
     def close(self) -> None:
@@ -75,6 +79,10 @@ class EventFile:
             self._connection.execute("COMMIT")
         finally:
             self._connection.close()
+
+    def abandon(self) -> None:
+        """Let go of it as it is; it must not be read."""
+        self._connection.close()
 
 
 def blob_name(begun_at: datetime, attempt: int = 0) -> str:

@@ -187,7 +187,7 @@ class Subscription:
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
         self._responses: queue.SimpleQueue[Union[wire.FetchResponse, Exception]] = queue.SimpleQueue()
-        self._room = threading.Semaphore(RESPONSES_AHEAD)
+        self._room = threading.Semaphore(RESPONSES_AHEAD - 1)
         self._closed = False
         preset, replay_id = _preset(start)
         self._ask(replay_preset=preset, replay_id=replay_id)  # what the later requests say of them is ignored
