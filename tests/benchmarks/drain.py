@@ -10,8 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 import page  # noqa: E402  (found through the line above)
+import process  # noqa: E402
 from local import environments  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -73,8 +72,6 @@ def salesforce(case: Case) -> Iterator[dict[str, str]]:
 
 def collector(case: Case, server: Mapping[str, str], storage: Mapping[str, str]) -> dict[str, float]:
     """One run of ours."""
-    from local.apps import NOT_INHERITED
-
     name = uuid.uuid4().hex[:12]
     rows = case.events * len(case.topics) // case.one_in
     in_a_file = min(ROWS_IN_A_FILE, rows)
@@ -90,11 +87,8 @@ def collector(case: Case, server: Mapping[str, str], storage: Mapping[str, str])
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": server["ca_file"],
         "REQUESTS_CA_BUNDLE": server["ca_file"],
     }
-    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
-    ran = subprocess.run(
-        [sys.executable, str(HERE / "collector.py")], env={**inherited, **settings}, capture_output=True, text=True, check=True
-    )
-    return told(ran.stdout)
+    figures: dict[str, float] = process.told([sys.executable, str(HERE / "collector.py")], settings)
+    return figures
 
 
 def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
@@ -102,12 +96,7 @@ def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
     package = environments.node_modules() / "salesforce-pubsub-api-client"
     what = {"endpoint": server["SALESFORCE_PUBSUB_ENDPOINT"], "topic": case.topics[0], "events": case.events}
     command = [environments.node(), str(HERE / "npm_client.mjs"), str(package), json.dumps(what)]
-    environment = {**os.environ, "NODE_EXTRA_CA_CERTS": server["ca_file"]}
-    return told(subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300).stdout)
-
-
-def told(output: str) -> dict[str, float]:
-    figures: dict[str, float] = json.loads(output.splitlines()[-1])
+    figures: dict[str, float] = process.told(command, {"NODE_EXTRA_CA_CERTS": server["ca_file"]}, timeout=300)
     return figures
 
 
@@ -152,8 +141,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The collector against the npm client.")
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    environments.go_on_in_dev()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
+    process.begin()
     measured: dict[str, Any] = {}
     for case in CASES:
         measured[case.title] = measure(case, rounds)

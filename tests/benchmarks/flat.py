@@ -7,14 +7,13 @@ Peak memory of both apps at a hundred thousand and at a million; ``--rows N`` ad
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import page  # noqa: E402  (found through the lines above)
-from local import environments  # noqa: E402
+import process  # noqa: E402
 
 COUNTS = (100_000, 1_000_000)
 
@@ -24,8 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="What grows with the number of rows and what does not.")
     parser.add_argument("--rows", type=int, help="another sweep, of so many rows; it needs 1 kB of disk and memory for each")
     more = parser.parse_args().rows
-    environments.go_on_in_dev()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
+    process.begin()
     import drain
     import sweep
     from local import emulators

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 import page  # noqa: E402  (found through the line above)
-from local import apps, environments  # noqa: E402
+import process  # noqa: E402
+from local import environments  # noqa: E402
 
 ROUNDS = 7
 # Ends the process when the app first connects to anything. Times are since the kernel started the process.
@@ -44,20 +42,17 @@ SETTINGS = {
 
 def main() -> int:
     """Measure, print, write."""
-    environments.go_on_in_dev()
+    process.begin()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    inherited = {name: value for name, value in os.environ.items() if name not in apps.NOT_INHERITED}
-    environment = {**inherited, **SETTINGS, "SALESFORCE_PRIVATE_KEY": pem.decode()}
+    settings = {**SETTINGS, "SALESFORCE_PRIVATE_KEY": pem.decode()}
     lines = ["| | imported after | first request after |", "|---|---|---|"]
     for app, function in (("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher")):
         command = [sys.executable, "-c", UNTIL_FIRST_REQUEST, str(page.TESTS), str(environments.REPOSITORY / app), function]
-        rounds = [
-            json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout) for _ in range(ROUNDS)
-        ]
+        rounds = [process.told(command, settings) for _ in range(ROUNDS)]
         imported, request = (statistics.median(one[moment] for one in rounds) for moment in ("import", "request"))
         lines.append(f"| {app}/{function} | {imported:.2f} s | {request:.2f} s |")
         print(lines[-1], flush=True)

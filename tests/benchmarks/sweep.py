@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +21,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import page  # noqa: E402  (found through the lines above)
+import process  # noqa: E402
 from local import environments  # noqa: E402
 from rows import INSERT_NEW, TABLE, Rows, plain  # noqa: E402
 
@@ -119,7 +116,7 @@ def ours(count: int, azurite: Any, fakesnow: Any) -> dict[str, float]:
     upload(count, storage)
     with counted(fakesnow.port) as (port, figures):
         target = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
-        swept = in_a_process(sys.executable, "sweeper.py", settings={**storage, **target, "MAX_RUN_SECONDS": "3000"})
+        swept = process.told([sys.executable, str(HERE / "sweeper.py")], {**storage, **target, "MAX_RUN_SECONDS": "3000"})
     assert swept["inserted"] == count
     figures["megabytes"] += swept["staged_mb"]
     return {**swept, **figures}
@@ -131,22 +128,11 @@ def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
 
     settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
     with counted(fakesnow.port) as (port, figures), warehouse.connect(settings):  # which makes the schema
-        told = in_a_process(
-            str(environments.peers()), "sweep_peers.py", name, str(count), settings={**settings, "SNOWFLAKE_PORT": str(port)}
-        )
+        command = [str(environments.peers()), str(HERE / "sweep_peers.py"), name, str(count)]
+        told = process.told(command, {**settings, "SNOWFLAKE_PORT": str(port)})
     if "error" in told:
         raise RuntimeError(told["error"])
     return {**told, **figures}
-
-
-def in_a_process(python: str, script: str, *arguments: str, settings: Mapping[str, str]) -> Any:
-    """What a script prints last."""
-    from local.apps import NOT_INHERITED
-
-    inherited = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
-    command = [python, str(HERE / script), *arguments]
-    ran = subprocess.run(command, env={**inherited, **settings}, capture_output=True, text=True, check=True)
-    return json.loads(ran.stdout.splitlines()[-1])
 
 
 def main() -> int:
@@ -154,8 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A sweep against the ways one would write first.")
     parser.add_argument("--rows", type=int, default=500_000)
     count = parser.parse_args().rows
-    environments.go_on_in_dev()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
+    process.begin()
     from local import emulators
 
     lines = ["| | rows | rows/s | against row by row | statements | MB sent |", "|---|---|---|---|---|---|"]
