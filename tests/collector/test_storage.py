@@ -54,6 +54,15 @@ def test_an_upload_never_overwrites(store: Storage, events: ContainerClient, fil
     assert events.download_blob("events_20260201T000059Z.db").readall() == b"content"
 
 
+def test_files_of_one_second_do_not_try_each_others_names(azurite: Server, file: Path) -> None:
+    """A long backlog fills several files a second, and each would ask for the names of all before it."""
+    with proxy(azurite.port) as through:
+        store = Storage(storage.connect(connection_string(through.port), "", ""), "events-often", "cursors-often")
+        names = [store.upload(file, BEGUN_AT) for _ in range(4)]
+    assert names == [f"events_20260201T0{second}Z.db" for second in ("00059", "00100", "00101", "00102")]
+    assert [request.path.rpartition("/")[2] for request in through.seen if request.method == "HEAD"] == names
+
+
 def test_an_upload_whose_answer_got_lost_counts_as_uploaded(azurite: Server, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client repeats the request, and finds the name taken by this very file; that must not make a second blob."""
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -137,8 +146,9 @@ def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_p
     """Both stage their blocks under the same name before either is there."""
     store = Storage(storage.connect(connection_string(azurite.port), "", ""), "events-two", "cursors-two")
     begun_at = datetime(2026, 2, 1, tzinfo=timezone.utc)
+    more_than_a_block = storage.BLOCK_BYTES + 1
     for number in range(3):
-        (tmp_path / f"{number}").write_bytes(bytes([number]) * 6_000_000)
+        (tmp_path / f"{number}").write_bytes(bytes([number]) * more_than_a_block)
     with ThreadPoolExecutor(3) as pool:
         names = list(pool.map(lambda number: store.upload(tmp_path / f"{number}", begun_at), range(3)))
     container = storage.connect(connection_string(azurite.port), "", "").get_container_client("events-two")
@@ -146,7 +156,7 @@ def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_p
     for number, name in enumerate(names):
         blob = container.download_blob(name)
         content = blob.readall()
-        assert content == bytes([number]) * 6_000_000
+        assert content == bytes([number]) * more_than_a_block
         assert blob.properties.metadata["sha256"] == hashlib.sha256(content).hexdigest()
 
 

@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "read_timeout": 30,
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
-BLOCK_BYTES = 4 * 1024 * 1024
+BLOCK_BYTES = 16 * 1024 * 1024  # each is a request, whose handling costs more than the copying of a few MB
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
 
@@ -121,6 +121,7 @@ class Storage:
     def __init__(self, service: BlobServiceClient, events_container: str, cursors_container: str) -> None:
         self._events = service.get_container_client(events_container)
         self._cursors = service.get_container_client(cursors_container)
+        self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
         for container in (self._events, self._cursors):
             with _translated(f"container {container.container_name}"):
                 _create(container)
@@ -131,12 +132,15 @@ class Storage:
         Raises:
             StorageUnavailableError, StorageRefusedError: it is not uploaded.
         """
+        # This run's own files take the seconds one after the other, also where several fill within one.
+        first = max(begun_at, self._taken_until)
         for attempt in range(NAMES_TO_TRY):
-            name = blob_name(begun_at, attempt)
+            name = blob_name(first, attempt)
             blob = self._events.get_blob_client(name)
             with _translated(f"event file {name}"):
                 # Only spares a needless upload, as small files fill within the second that names them: the commit decides.
                 if not blob.exists() and _put(blob, path):
+                    self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
         raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {begun_at}")
 
@@ -176,10 +180,11 @@ def _put(blob: BlobClient, path: Path) -> bool:
     ids: list[str] = []
     digest = hashlib.sha256()
     with path.open("rb") as data:
-        while chunk := data.read(BLOCK_BYTES):
-            digest.update(chunk)
+        while block := data.read(BLOCK_BYTES):
+            digest.update(block)
             ids.append(uuid.uuid4().hex)
-            blob.stage_block(ids[-1], chunk, validate_content=True)
+            blob.stage_block(ids[-1], block, validate_content=True)
+            del block  # before the next one is read
     sha256 = digest.hexdigest()
     try:
         blocks = [BlobBlock(one) for one in ids]
