@@ -20,10 +20,11 @@ import page  # noqa: E402  (found through the line above)
 import server  # noqa: E402
 
 from salesforce_client.src.app import avro_reader  # noqa: E402
+from salesforce_client.src.app.deletes import Event  # noqa: E402
 from salesforce_client.src.app.event_file import EventFile  # noqa: E402
 from salesforce_client.src.app.interpreter import Delivery, Interpreter  # noqa: E402
 from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
-from salesforce_client.src.app.pubsub import Batch, Event  # noqa: E402
+from salesforce_client.src.app.pubsub import Batch  # noqa: E402
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
 from salesforce_client.src.app.values import ENCODER, as_json  # noqa: E402
 from salesforce_client.src.app.wire import pubsub_api_pb2 as wire  # noqa: E402

@@ -16,13 +16,13 @@ from local.event_files import Row, rows
 
 from salesforce_client.src.app import collect
 from salesforce_client.src.app.collect import Collection, Limits
-from salesforce_client.src.app.deletes import Gap
+from salesforce_client.src.app.deletes import Event, Gap
 from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
 from salesforce_client.src.app.errors import RunFailedError, SettingsError, StorageUnavailableError, TopicError
 from salesforce_client.src.app.interpreter import Delivery, Position
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.pubsub import Batch, Event
+from salesforce_client.src.app.pubsub import Batch
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 from salesforce_client.src.app.storage import Cursor, Storage, StoredCursor

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app.decode import Decoded
-from salesforce_client.src.app.deletes import Found, Origin, interpret
+from salesforce_client.src.app.decode import Decoded, Fields
+from salesforce_client.src.app.deletes import Delete, Event, Gap, Origin, interpret
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 from salesforce_client.src.app.values import as_json, identity
 
-ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "e1", b"\0\1", "s1", "2026-01-01T00:00:05.000Z")
+EVENT = Event("e1", "s1", b"", b"\0\1")
+ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")
 COMMITTED = 1767225600123
 A, B = "001AA000001ExmpAAA", "001AA000001ExmqAAA"
 
@@ -26,17 +28,25 @@ def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
 
 
 def event(value: dict[str, Any]) -> Decoded:
-    return Decoded(value, as_json(value))
+    return value, as_json(value)
 
 
-def found(value: dict[str, Any]) -> Found:
-    return interpret(event(value), ORIGIN, DEFAULT_EVENT_FIELDS)
+def deletes(
+    value: dict[str, Any], event_fields: Mapping[str, str] = DEFAULT_EVENT_FIELDS, schema_fields: Fields = ()
+) -> list[Delete]:
+    rows = interpret(event(value), EVENT, ORIGIN, event_fields, schema_fields)
+    return [row for row in rows if isinstance(row, Delete)]
+
+
+def gaps(value: dict[str, Any]) -> list[Gap]:
+    rows = interpret(event(value), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
+    return [row for row in rows if isinstance(row, Gap)]
 
 
 def test_a_delete_of_one_record_is_a_row_under_the_events_own_id() -> None:
     """With the header's facts and the event unchanged as payload."""
     decoded = change("DELETE", A, OwnerId=None)
-    (row,) = found(decoded).deletes
+    (row,) = deletes(decoded)
     assert (row.event_id, row.object_name, row.record_id) == ("e1", "Account", A)
     assert (row.deleted_by, row.deleted_date, row.owner_id) == ("005AA000000ExmpAAA", "2026-01-01T00:00:00.123Z", None)
     assert (row.topic, row.ingested_at, row.replay_id, row.schema_id) == (ORIGIN.topic, ORIGIN.received_at, b"\0\1", "s1")
@@ -45,13 +55,13 @@ def test_a_delete_of_one_record_is_a_row_under_the_events_own_id() -> None:
 
 def test_a_delete_of_several_records_is_a_row_for_each() -> None:
     """Keyed by event and record; an id named twice counts once."""
-    rows = found(change("DELETE", A, B, A)).deletes
+    rows = deletes(change("DELETE", A, B, A))
     assert [(row.event_id, row.record_id) for row in rows] == [(f"e1:{A}", A), (f"e1:{B}", B)]
 
 
 def test_an_enriched_owner_is_used() -> None:
     """From a custom channel."""
-    assert found(change("DELETE", A, OwnerId="005AA000000OwnrAAA")).deletes[0].owner_id == "005AA000000OwnrAAA"
+    assert deletes(change("DELETE", A, OwnerId="005AA000000OwnrAAA"))[0].owner_id == "005AA000000OwnrAAA"
 
 
 @pytest.mark.parametrize(
@@ -59,29 +69,28 @@ def test_an_enriched_owner_is_used() -> None:
 )
 def test_other_changes_are_skipped(kind: str) -> None:
     """Known ones and ones that do not exist yet."""
-    assert found(change(kind, A)) == Found()
+    assert interpret(event(change(kind, A)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS) == ()
 
 
 def test_a_gap_delete_is_a_row_that_says_so() -> None:
     """Salesforce could not build the full event; the record is deleted all the same."""
-    (row,) = found(change("GAP_DELETE", A)).deletes
+    (row,) = deletes(change("GAP_DELETE", A))
     assert json.loads(row.payload)["_tracker"] == {"gap": True}
 
 
 def test_an_overflow_is_a_gap_without_rows() -> None:
     """It names no records."""
-    result = found(change("GAP_OVERFLOW"))
-    assert not result.deletes
-    (gap,) = result.gaps
+    assert not deletes(change("GAP_OVERFLOW"))
+    (gap,) = gaps(change("GAP_OVERFLOW"))
     assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == ("overflow", "Account", *["2026-01-01T00:00:00.123Z"] * 2)
 
 
 def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
     """Which records it stands for is not known."""
-    result = found(change("DELETE", "001*"))
-    assert result.deletes[0].record_id == "001*"
-    assert json.loads(result.deletes[0].payload)["_tracker"] == {"wildcard": True}
-    assert [gap.reason for gap in result.gaps] == ["wildcard"]
+    (row,) = deletes(change("DELETE", "001*"))
+    assert row.record_id == "001*"
+    assert json.loads(row.payload)["_tracker"] == {"wildcard": True}
+    assert [gap.reason for gap in gaps(change("DELETE", "001*"))] == ["wildcard"]
 
 
 @pytest.mark.parametrize(
@@ -95,13 +104,13 @@ def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
 def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(decoded: dict[str, Any], words: str) -> None:
     """It is kept as a rejected event."""
     with pytest.raises(DecodeError, match=words):
-        found(decoded)
+        deletes(decoded)
 
 
 def test_an_event_without_an_id_cannot_be_told_from_its_redelivery() -> None:
     """So it is no row."""
     with pytest.raises(DecodeError, match="no id"):
-        interpret(event(change("DELETE", A)), Origin("o", "t", "", b"1", "s", "now"), DEFAULT_EVENT_FIELDS)
+        interpret(event(change("DELETE", A)), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS)
 
 
 FIELDS = (("ChangeEventHeader", ("entityName",)), ("Name", ("FirstName", "LastName")), ("Phone", ()), ("Website", ()))
@@ -121,7 +130,7 @@ def test_bitmaps_are_expanded_to_names_and_kept(bitmaps: list[str], names: list[
     """Top-level and nested, either alone; what cannot be told is left out and never fails the row."""
     decoded = change("DELETE", A)
     decoded["ChangeEventHeader"]["changedFields"] = bitmaps
-    (row,) = interpret(event(decoded), ORIGIN, DEFAULT_EVENT_FIELDS, schema_fields=FIELDS).deletes
+    (row,) = deletes(decoded, schema_fields=FIELDS)
     payload = json.loads(row.payload)
     assert payload["ChangeEventHeader"]["changedFields"] == bitmaps
     assert payload.get("_tracker", {}).get("changed_fields") == names
@@ -135,14 +144,14 @@ PLATFORM = {
 
 def test_a_platform_event_fills_its_row_from_its_fields() -> None:
     """Under their default names."""
-    (row,) = found(PLATFORM).deletes
+    (row,) = deletes(PLATFORM)
     assert (row.object_name, row.record_id, row.owner_id) == ("Case", "500AA000001ExmpAAA", "005AA000000OwnrAAA")
     assert (row.deleted_by, row.deleted_date) == ("005AA000000DltrAAA", "2025-12-31T23:59:55.123Z")
 
 
 def test_fields_may_have_other_names() -> None:
     """As ``SALESFORCE_EVENT_FIELDS`` says."""
-    (row,) = interpret(event({**PLATFORM, "Id__c": A}), ORIGIN, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"}).deletes
+    (row,) = deletes({**PLATFORM, "Id__c": A}, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"})
     assert row.record_id == A
 
 
@@ -161,7 +170,7 @@ def test_fields_may_have_other_names() -> None:
 )
 def test_the_deletion_time_is_never_missing(value: Any, deleted_date: str) -> None:
     """What is no time falls back to when the event was created; the payload keeps the value as it came."""
-    (row,) = found({**PLATFORM, "Deleted_Date__c": value}).deletes
+    (row,) = deletes({**PLATFORM, "Deleted_Date__c": value})
     assert row.deleted_date == deleted_date
     assert json.loads(row.payload)["Deleted_Date__c"] == value
 
@@ -169,7 +178,7 @@ def test_the_deletion_time_is_never_missing(value: Any, deleted_date: str) -> No
 def test_who_published_stands_in_for_an_unknown_deleter() -> None:
     """Null and empty alike."""
     for nobody in (None, ""):
-        assert found({**PLATFORM, "Deleted_By__c": nobody}).deletes[0].deleted_by == "005AA000000CrtrAAA"
+        assert deletes({**PLATFORM, "Deleted_By__c": nobody})[0].deleted_by == "005AA000000CrtrAAA"
 
 
 def test_json_keeps_integers_exact_bytes_as_base64_and_knows_no_nan() -> None:

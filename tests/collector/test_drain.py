@@ -7,11 +7,12 @@ import time
 from collections import deque
 from typing import Any
 
+from salesforce_client.src.app.deletes import Event
 from salesforce_client.src.app.drain import EARLIEST, Beginning, Drain
 from salesforce_client.src.app.interpreter import Delivery, Interpreter
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode, record_id
-from salesforce_client.src.app.pubsub import Batch, Event
+from salesforce_client.src.app.pubsub import Batch
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 
 TOPIC = "/data/AccountChangeEvent"

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from salesforce_client.src.app import pubsub, rpc_errors
 from salesforce_client.src.app.auth import Session, authenticate
 from salesforce_client.src.app.credits import MAX_CREDITS, TOP_UP_AT, Credits
+from salesforce_client.src.app.deletes import Event
 from salesforce_client.src.app.errors import (
     AuthenticationError,
     ReplayIdRejectedError,
@@ -24,7 +25,7 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
-from salesforce_client.src.app.pubsub import After, Batch, Event, Preset, PubSub
+from salesforce_client.src.app.pubsub import After, Batch, Preset, PubSub
 from salesforce_client.src.app.settings import read
 
 TOPIC = "/data/AccountChangeEvent"

@@ -1,11 +1,13 @@
-"""Reads Avro binary: with ``fastavro`` where it is installed, else with the reference decoder, the ``avro`` package.
+"""Reads Avro binary: with code made for the schema and, what that leaves, with ``fastavro`` where it is installed, else with the
+reference decoder, the ``avro`` package.
 
-Both give the same values. Of damaged bytes ``fastavro`` takes a few more for values (negative indexes of enums and unions,
+All give the same values. Of damaged bytes ``fastavro`` takes a few more for values (negative indexes of enums and unions,
 numbers of more than ten bytes); neither can know damage as such, because Avro has no checksum.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 import avro.io
 import avro.name
 import avro.schema
+
+from .avro_compiled import UnsupportedError, compiled
 
 Read = Callable[[bytes], tuple[Any, int]]
 
@@ -26,11 +30,13 @@ def reader(schema: Any) -> Read:
     Raises:
         Exception: of any kind, here for what is no schema, and by the function for bytes that do not fit it.
     """
-    reference = reference_reader(schema)
+    complete = reference_reader(schema)
+    with contextlib.suppress(Exception):  # not installed, or it does not like a schema that the reference has taken
+        complete = fast_reader(schema)
     try:
-        return fast_reader(schema)
-    except Exception:  # noqa: BLE001  (not installed, or it does not like a schema that the reference has taken)
-        return reference
+        return compiled(schema, complete)
+    except UnsupportedError:
+        return complete
 
 
 def reference_reader(schema: Any) -> Read:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import avro.constants
 import avro.name
@@ -38,21 +38,11 @@ EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years
 
 
 Fields = tuple[tuple[str, tuple[str, ...]], ...]
+# A decoded event in two forms. By name, with ``bytes`` for bytes and fixed and ``int`` for int and long: of a change event
+# fields that are null may be left out, and where it does not tell of deletes, all but the header. And as a JSON object of all its
+# fields, nulls too (of the header alone where no more could be read); empty for a change event that does not tell of deletes.
+Decoded = tuple[Mapping[str, Any], str]
 TELLS_OF_DELETES = frozenset(("DELETE", "GAP_DELETE", "GAP_OVERFLOW"))
-
-
-class Decoded(NamedTuple):
-    """A decoded event.
-
-    Attributes:
-        value: its fields in schema order, ``bytes`` for bytes and fixed, ``int`` for int and long. Of a change event fields that
-            are null may be left out, and where it does not tell of deletes, all but the header.
-        json: all its fields, nulls too, as a JSON object (of the header alone where no more could be read); empty for a change
-            event that does not tell of deletes.
-    """
-
-    value: Mapping[str, Any]
-    json: str
 
 
 class Decoder:
@@ -87,18 +77,22 @@ class Decoder:
         Raises:
             DecodeError: the bytes do not fit the schema, or are not used up by it, which is how a wrong schema shows.
         """
-        if self._header and self._body:
-            header, used = _attempt(self._header, payload)
-            if header["ChangeEventHeader"]["changeType"] not in TELLS_OF_DELETES:
-                return Decoded(header, "")
-            found = self._body.read(payload[used:])
-            if found is not None:
-                value, body = found
-                return Decoded({**header, **value}, f"{as_json(header, doubles=self._doubles_in_header)[:-1]}{body}}}")
-        value, used = _attempt(self._read, payload)
+        try:
+            if self._header and self._body:
+                header, used = self._header(payload)
+                if header["ChangeEventHeader"]["changeType"] not in TELLS_OF_DELETES:
+                    return header, ""
+                found = self._body.read(payload, used)
+                if found is not None:
+                    value, rest = found
+                    beginning = as_json(header, doubles=self._doubles_in_header)[:-1]
+                    return {**header, **value} if value else header, beginning + rest
+            value, used = self._read(payload)
+        except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
+            raise _does_not_fit(error) from None
         if used != len(payload):
             raise DecodeError(f"the payload does not fit its schema: {len(payload) - used} of {len(payload)} bytes are left over")
-        return Decoded(value, as_json(value, doubles=self._doubles))
+        return value, as_json(value, doubles=self._doubles)
 
 
 class _Body:
@@ -110,14 +104,15 @@ class _Body:
         self._nullable = all(isinstance(field["type"], list) and field["type"][0] == "null" for field in fields)
         self._nulls = [f",{as_json(name)}:null" for name in self._names]
         self._zeros = bytes(len(fields))
-        self._all_null: tuple[dict[str, Any], str] = ({}, "".join(self._nulls))
+        self._all_null: tuple[dict[str, Any], str] = ({}, "".join([*self._nulls, "}"]))
 
-    def read(self, body: bytes) -> tuple[dict[str, Any], str] | None:
-        """The fields that are not null, and the JSON of all; None where the body is not so simple, or does not fit."""
+    def read(self, payload: bytes, at: int) -> tuple[dict[str, Any], str] | None:
+        """The fields that are not null, and the rest of the JSON; None where the body is not so simple, or does not fit."""
         if not self._nullable:
             return None
-        if body == self._zeros:
+        if len(payload) - at == len(self._zeros) and payload.endswith(self._zeros):
             return self._all_null
+        body = payload[at:]
         found: dict[str, Any] = {}
         texts = list(self._nulls)
         place = 0
@@ -137,7 +132,7 @@ class _Body:
             texts[place] = f",{as_json(self._names[place])}:{as_json(value)}"
             body = rest[used:]
             place += 1
-        return (found, "".join(texts)) if place == len(self._names) else None
+        return (found, "".join([*texts, "}"])) if place == len(self._names) else None
 
 
 def _has_doubles(schema: Any) -> bool:
@@ -160,11 +155,8 @@ def _header_of(schema: Any) -> Read | None:
     return None
 
 
-def _attempt(read: Read, payload: bytes) -> tuple[Any, int]:
-    try:
-        return read(payload)
-    except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
-        raise DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}") from None
+def _does_not_fit(error: Exception) -> DecodeError:
+    return DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}")
 
 
 def decode_header(payload: bytes) -> Decoded:
@@ -176,7 +168,10 @@ def decode_header(payload: bytes) -> Decoded:
     Raises:
         DecodeError: the payload does not begin with a plausible header.
     """
-    value, _ = _attempt(reader(HEADER_ALONE), payload)
+    try:
+        value, _ = reader(HEADER_ALONE)(payload)
+    except Exception as error:  # noqa: BLE001  (likewise)
+        raise _does_not_fit(error) from None
     header = value["ChangeEventHeader"]
     plausible = (
         re.fullmatch(r"[A-Za-z]\w{0,79}", header["entityName"], re.ASCII)
@@ -186,7 +181,7 @@ def decode_header(payload: bytes) -> Decoded:
     )
     if not plausible:
         raise DecodeError("the payload does not begin with the header of a change event")
-    return Decoded(value, as_json(value))
+    return value, as_json(value)
 
 
 def _fields(schema: Any) -> Fields:

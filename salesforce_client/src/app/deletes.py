@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from .decode import TELLS_OF_DELETES, Decoded, Fields
 from .errors import DecodeError
@@ -65,36 +65,41 @@ class Gap(NamedTuple):
     detected_at: str
 
 
+class Event(NamedTuple):
+    """One event as delivered. ``replay_id`` is opaque; ``payload`` is bare Avro binary."""
+
+    event_id: str
+    schema_id: str
+    payload: bytes
+    replay_id: bytes
+
+    def __repr__(self) -> str:
+        """Without the payload, which belongs in no log."""
+        return f"Event(event_id={self.event_id!r}, schema_id={self.schema_id!r})"
+
+
 class Origin(NamedTuple):
-    """Where and when an event was received. ``received_at`` is UTC text."""
+    """Where and when events were received. ``received_at`` is UTC text."""
 
     org_id: str
     topic: str
-    event_id: str
-    replay_id: bytes
-    schema_id: str
     received_at: str
-
-
-class Found(NamedTuple):
-    """What one event amounts to; nothing for a change that is not a delete."""
-
-    deletes: Sequence[Delete] = ()
-    gaps: Sequence[Gap] = ()
 
 
 def interpret(
     decoded: Decoded,
+    event: Event,
     origin: Origin,
     event_fields: Mapping[str, str],
-    *,
     schema_fields: Fields = (),
+    *,
     header_only: str | None = None,
-) -> Found:
-    """The deletes and gaps in one decoded event.
+) -> Sequence[Union[Delete, Gap]]:
+    """The deletes and gaps in one event; none for a change that is not a delete.
 
     Args:
-        decoded: the event.
+        decoded: what is in its payload.
+        event: the event.
         origin: where it comes from.
         event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
             ``deleted_date`` and ``owner_id``.
@@ -104,78 +109,87 @@ def interpret(
     Raises:
         DecodeError: the event is readable but cannot be a row, as it has no id or no time.
     """
-    if not origin.event_id:
+    if not event.event_id:
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
-    header = decoded.value.get("ChangeEventHeader")
+    header = decoded[0].get("ChangeEventHeader")
     if not isinstance(header, dict):
-        return _from_platform_event(decoded, origin, event_fields)
+        return (_from_platform_event(decoded, event, origin, event_fields),)
     if header.get("changeType") not in TELLS_OF_DELETES:
-        return NOTHING
+        return ()
     remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
-    return _from_change_event(header, decoded, origin, remarks)
+    return _from_change_event(header, decoded, event, origin, remarks)
 
 
-NOTHING = Found()
-
-
-def _from_platform_event(decoded: Decoded, origin: Origin, event_fields: Mapping[str, str]) -> Found:
-    get = decoded.value.get
+def _from_platform_event(decoded: Decoded, event: Event, origin: Origin, event_fields: Mapping[str, str]) -> Delete:
+    value, payload = decoded
+    get = value.get
     deleted_date = time_of(get(event_fields["deleted_date"])) or time_of(get("CreatedDate"))
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
-    delete = Delete(
-        origin.event_id,
+    return Delete(
+        event.event_id,
         origin.topic,
         text(get(event_fields["object_name"])),
         text(get(event_fields["record_id"])),
         text(get(event_fields["deleted_by"])) or text(get("CreatedById")),
         deleted_date,
         text(get(event_fields["owner_id"])),
-        decoded.json,
+        payload,
         origin.received_at,
-        origin.replay_id,
-        origin.schema_id,
+        event.replay_id,
+        event.schema_id,
     )
-    return Found((delete,))
 
 
-def _from_change_event(header: Mapping[str, Any], decoded: Decoded, origin: Origin, remarks: Mapping[str, Any]) -> Found:
+def _from_change_event(
+    header: Mapping[str, Any], decoded: Decoded, event: Event, origin: Origin, remarks: Mapping[str, Any]
+) -> Sequence[Union[Delete, Gap]]:
+    value, payload = decoded
     committed = time_of(header.get("commitTimestamp"))
     if committed is None:
         raise DecodeError(f"commitTimestamp {header.get('commitTimestamp')!r} is not a time")
     object_name = text(header.get("entityName"))
     change_type = header["changeType"]
     if change_type == "GAP_OVERFLOW":
-        return Found(gaps=(_gap("overflow", object_name, committed, origin),))
+        return (_gap("overflow", object_name, committed, event, origin),)
 
-    named = header.get("recordIds")
-    if not named or not isinstance(named, list) or set(map(type, named)) != {str} or "" in named:
-        raise DecodeError(f"a {change_type} of {object_name} names no record id")
-    record_ids = dict.fromkeys(named)
+    record_ids = _record_ids(header)
     notes = {**remarks, "gap": True} if change_type == "GAP_DELETE" else remarks
-    deleted_by, owner_id = text(header.get("commitUser")), text(decoded.value.get("OwnerId"))
-    deletes = []
-    gaps: Sequence[Gap] = ()
+    deleted_by, owner_id = text(header.get("commitUser")), text(value.get("OwnerId"))
+    rows: list[Union[Delete, Gap]] = []
     for record_id in record_ids:
         wildcard = record_id[-1] == "*"
         if wildcard:
-            gaps = (_gap("wildcard", object_name, committed, origin),)
-        deletes.append(
+            rows.append(_gap("wildcard", object_name, committed, event, origin))
+        rows.append(
             Delete(
-                origin.event_id if len(record_ids) == 1 else f"{origin.event_id}:{record_id}",
+                event.event_id if len(record_ids) == 1 else f"{event.event_id}:{record_id}",
                 origin.topic,
                 object_name,
                 record_id,
                 deleted_by,
                 committed,
                 owner_id,
-                _noted(decoded.json, {**notes, "wildcard": True} if wildcard else notes),
+                _noted(payload, {**notes, "wildcard": True} if wildcard else notes),
                 origin.received_at,
-                origin.replay_id,
-                origin.schema_id,
+                event.replay_id,
+                event.schema_id,
             )
         )
-    return Found(deletes, gaps)
+    return rows
+
+
+def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
+    """Those that a change event names, each once."""
+    named = header.get("recordIds")
+    record_ids: Sequence[Any] = named if isinstance(named, list) else ()
+    for record_id in record_ids:
+        if not record_id or not isinstance(record_id, str):
+            record_ids = ()
+            break
+    if not record_ids:
+        raise DecodeError(f"a {header['changeType']} of {text(header.get('entityName'))} names no record id")
+    return record_ids if len(record_ids) == 1 else list(dict.fromkeys(record_ids))
 
 
 def _noted(payload: str, notes: Mapping[str, Any]) -> str:
@@ -235,47 +249,48 @@ def _names(bitmap: str, schema_fields: Fields) -> list[str]:
     return [f"{parent}.{name}" for place, name in enumerate(nested) if bits >> place & 1]
 
 
-def _gap(reason: str, object_name: str | None, committed: str, origin: Origin) -> Gap:
+def _gap(reason: str, object_name: str | None, committed: str, event: Event, origin: Origin) -> Gap:
     return Gap(
-        gap_id=identity(origin.org_id, origin.topic, origin.event_id, reason),
+        gap_id=identity(origin.org_id, origin.topic, event.event_id, reason),
         topic=origin.topic,
         reason=reason,
         object_name=object_name,
-        from_replay_id=origin.replay_id,
+        from_replay_id=event.replay_id,
         from_time=committed,
         to_time=committed,
         detected_at=origin.received_at,
     )
 
 
-def rejected(origin: Origin, payload: bytes, error: Exception) -> RejectedEvent:
+def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     """The record of an event that could not be decoded."""
     return RejectedEvent(
-        reject_id=identity(origin.topic, origin.event_id, origin.replay_id, payload),
+        reject_id=identity(origin.topic, event.event_id, event.replay_id, event.payload),
         topic=origin.topic,
-        event_id=origin.event_id,
-        replay_id=origin.replay_id,
-        schema_id=origin.schema_id,
-        payload=payload,
+        event_id=event.event_id,
+        replay_id=event.replay_id,
+        schema_id=event.schema_id,
+        payload=event.payload,
         error=str(error),
         received_at=origin.received_at,
     )
 
 
-def cursor_gap(reason: str, origin: Origin, *, lost_since: str | None) -> Gap:
+def cursor_gap(reason: str, origin: Origin, *, cursor: bytes, lost_since: str | None) -> Gap:
     """The gap that an unusable cursor leaves: from when it was saved to now, of which EARLIEST brings back what is retained.
 
     Args:
         reason: ``expired_cursor`` or ``unreadable_cursor``.
-        origin: ``replay_id`` is the cursor that cannot be used, or the bytes that could not be read.
+        origin: where and when that was noticed.
+        cursor: the replay id that cannot be used, or the bytes that could not be read.
         lost_since: when that cursor was saved, if known.
     """
     return Gap(
-        gap_id=identity(origin.org_id, origin.topic, origin.replay_id, reason),
+        gap_id=identity(origin.org_id, origin.topic, cursor, reason),
         topic=origin.topic,
         reason=reason,
         object_name=None,
-        from_replay_id=origin.replay_id,
+        from_replay_id=cursor,
         from_time=lost_since,
         to_time=origin.received_at,
         detected_at=origin.received_at,

@@ -257,8 +257,8 @@ class Drain:
         )
 
     def _leave_gap(self, reason: str, old_cursor: bytes, why: str) -> None:
-        origin = self._interpreter.origin(self._topic, replay_id=old_cursor)
-        gap = cursor_gap(reason, origin, lost_since=self._beginning.saved_at)
+        origin = self._interpreter.origin(self._topic)
+        gap = cursor_gap(reason, origin, cursor=old_cursor, lost_since=self._beginning.saved_at)
         self._deliver(Delivery(self._topic, [gap], None))
         saved_at = self._beginning.saved_at or "an unknown time"
         self._gap = GapError(

@@ -8,9 +8,9 @@ from datetime import datetime, timezone
 from typing import Union
 
 from .decode import Decoder, decode_header
-from .deletes import Delete, Found, Gap, Origin, RejectedEvent, interpret, rejected, told_apart
+from .deletes import Delete, Event, Gap, Origin, RejectedEvent, interpret, rejected, told_apart
 from .errors import DecodeError, SchemaError
-from .pubsub import Batch, Event, PubSub
+from .pubsub import Batch, PubSub
 from .values import timestamp
 
 
@@ -49,9 +49,9 @@ class Interpreter:
         self._event_fields = event_fields
         self._decoders: dict[str, Decoder] = {}
 
-    def origin(self, topic: str, *, replay_id: bytes = b"") -> Origin:
-        """Where the lack of an event was met: now."""
-        return Origin(self._org_id, topic, "", replay_id, "", timestamp(datetime.now(timezone.utc)))
+    def origin(self, topic: str) -> Origin:
+        """Where something is received, or noticed, now."""
+        return Origin(self._org_id, topic, timestamp(datetime.now(timezone.utc)))
 
     def delivery(self, topic: str, batch: Batch, *, with_decoded: bool = False) -> Delivery:
         """The rows of events, and the position they lead to: none where none of them could be decoded.
@@ -64,42 +64,40 @@ class Interpreter:
         Raises:
             TryAgainError, SessionExpiredError: a schema could not be fetched for now.
         """
-        deletes: list[Delete] = []
-        gaps: list[Gap] = []
+        found: list[Union[Delete, Gap]] = []
         failures: list[RejectedEvent] = []
         skipped = 0
-        now = timestamp(datetime.now(timezone.utc))
+        origin = self.origin(topic)
+        told: Sequence[Union[Delete, Gap]] | None
         for event in batch.events:
-            origin = Origin(self._org_id, topic, event.event_id, event.replay_id, event.schema_id, now)
             try:
-                found = self._interpret(event, origin)
+                decoder = self._decoders.get(event.schema_id) or self._decoder(event.schema_id)
+                told = interpret(decoder.decode(event.payload), event, origin, self._event_fields, decoder.fields)
             except (DecodeError, SchemaError) as error:
-                failures.append(rejected(origin, event.payload, error))
-                continue
-            deletes += found.deletes
-            gaps += found.gaps
-            skipped += not (found.deletes or found.gaps)
+                told = self._by_header_alone(event, origin, error)
+                if told is None:
+                    failures.append(rejected(event, origin, error))
+                    continue
+            found += told
+            skipped += not told
         last = next((event for event in reversed(batch.events) if event.replay_id), None)
-        position = Position(last.replay_id, last.event_id, now) if last else None
+        position = Position(last.replay_id, last.event_id, origin.received_at) if last else None
         if len(failures) == len(batch.events) and not with_decoded:
             position = None
+        deletes = [row for row in found if isinstance(row, Delete)]
+        gaps = [row for row in found if isinstance(row, Gap)]
         rows: list[Union[Delete, RejectedEvent, Gap]] = [*told_apart(deletes, failures), *gaps, *failures]
         return Delivery(topic, rows, position, len(batch.events), skipped, batch.rpc_id)
 
-    def _interpret(self, event: Event, origin: Origin) -> Found:
-        """An event by its schema or, where that fails and it is a change event, by its header alone."""
+    def _by_header_alone(self, event: Event, origin: Origin, error: Exception) -> Sequence[Union[Delete, Gap]] | None:
+        """What can be told of a change event that could not be read by its schema; None for nothing, or for another event."""
+        if not origin.topic.startswith("/data/"):
+            return None
         try:
-            decoder = self._decoder(event.schema_id)
-            return interpret(decoder.decode(event.payload), origin, self._event_fields, schema_fields=decoder.fields)
-        except (DecodeError, SchemaError) as error:
-            if not origin.topic.startswith("/data/"):
-                raise
-            try:
-                return interpret(decode_header(event.payload), origin, self._event_fields, header_only=str(error))
-            except DecodeError:
-                raise error from None
+            return interpret(decode_header(event.payload), event, origin, self._event_fields, header_only=str(error))
+        except DecodeError:
+            return None
 
     def _decoder(self, schema_id: str) -> Decoder:
-        if schema_id not in self._decoders:
-            self._decoders[schema_id] = Decoder(self._source.schema(schema_id))
-        return self._decoders[schema_id]
+        decoder = self._decoders[schema_id] = Decoder(self._source.schema(schema_id))
+        return decoder

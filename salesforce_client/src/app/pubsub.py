@@ -10,12 +10,13 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
 import grpc
 
 from .auth import Session
 from .credits import Credits
+from .deletes import Event
 from .errors import AuthenticationError, CollectorError, SalesforceUnavailableError, SchemaError, SessionExpiredError, TopicError
 from .rpc_errors import ERRORS_BY_STATUS, ERRORS_OF_A_SCHEMA, ErrorsByStatus, translate
 from .wire import pubsub_api_pb2 as wire
@@ -32,19 +33,6 @@ CHANNEL_OPTIONS = (
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.enable_retries", 0),  # retries are decided in drain.py, where the position is known
 )
-
-
-class Event(NamedTuple):
-    """One event as delivered. ``replay_id`` is opaque; ``payload`` is bare Avro binary."""
-
-    event_id: str
-    schema_id: str
-    payload: bytes
-    replay_id: bytes
-
-    def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
-        return f"Event(event_id={self.event_id!r}, schema_id={self.schema_id!r})"
 
 
 @dataclass(frozen=True)
@@ -217,8 +205,11 @@ class Subscription:
         if isinstance(response, Exception):
             raise response
         self._room.release()
-        delivered = ((item.event, item.replay_id) for item in response.events)
-        events = [Event(event.id, event.schema_id, event.payload, replay_id) for event, replay_id in delivered]
+        events = [
+            Event(event.id, event.schema_id, event.payload, delivered.replay_id)
+            for delivered in response.events
+            for event in (delivered.event,)
+        ]
         return Batch(events, response.latest_replay_id, response.rpc_id)
 
     def _ask(self, **start: Any) -> None:

@@ -33,7 +33,10 @@ def from_milliseconds(since_1970: int) -> str:
         ValueError, OverflowError: outside of the years 1 to 9999.
     """
     seconds, milliseconds = divmod(since_1970, 1000)
-    return f"{_second(seconds)}.{milliseconds:03}Z"
+    return _second(seconds) + MILLISECONDS[milliseconds]
+
+
+MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,0 +1,143 @@
+"""Reads Avro binary with Python that is written out for one schema, so that nothing asks at each field what it is: for the small
+records that events are, nearly twice as fast as ``fastavro``.
+
+It reads the types that events have, as encoders write them. What else there is (maps, types named where they first stand and used
+later, very long texts, damaged bytes) is left to an engine that knows all of Avro.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+Lines = Iterator[str]
+
+# What each type's code does: it takes a value from ``raw`` at ``at``, and moves ``at`` behind it. A number is twice its value on
+# the wire, less one where that is negative; a length of more than two bytes is irregular.
+LENGTH = """\
+n = raw[at]; at += 1
+if n > 127:
+    n += (raw[at] << 7) - 128; at += 1
+    if n > 16383: raise Irregular
+if n & 1: raise Irregular"""
+NUMBER = """\
+n = raw[at]; at += 1
+if n > 127:
+    n &= 127
+    shift = 7
+    while (more := raw[at]) > 127: n |= (more & 127) << shift; at += 1; shift += 7
+    n |= more << shift; at += 1
+    if shift > 63 or n >> 64: raise Irregular
+{into} = n >> 1 ^ -(n & 1)"""
+PRIMITIVES = {
+    "null": "{into} = None",
+    "boolean": "{into} = (False, True)[raw[at]]; at += 1",
+    "int": NUMBER,
+    "long": NUMBER,
+    "float": "{into} = float_at(raw, at)[0]; at += 4",
+    "double": "{into} = double_at(raw, at)[0]; at += 8",
+    "bytes": f"{LENGTH}\nend = at + (n >> 1); {{into}} = raw[at:end]; at = end",
+    "string": f"{LENGTH}\nend = at + (n >> 1); {{into}} = raw[at:end].decode(); at = end",
+}
+
+
+class UnsupportedError(Exception):
+    """The schema has a type that is left to other engines."""
+
+
+class Irregular(Exception):  # noqa: N818  (never seen by anybody)
+    """Bytes that are left to other engines."""
+
+
+def compiled(schema: Any, otherwise: Callable[[bytes], tuple[Any, int]]) -> Callable[[bytes], tuple[Any, int]]:
+    """A function that reads a value at the beginning of some bytes, and says how many of them it takes up.
+
+    Args:
+        schema: parsed JSON, without logical types.
+        otherwise: reads what the compiled code does not.
+
+    Raises:
+        UnsupportedError: no value of this schema could be read.
+    """
+    code = _Code()
+    body = [*code.value(schema, "value"), "if at > len(raw): raise Irregular", "return value, at"]
+    lines = [
+        "def read(raw):",
+        "    try:",
+        "        at = 0",
+        *(f"        {line}" for line in body),
+        "    except Exception:",
+        "        return otherwise(raw)",
+    ]
+    names: dict[str, Any] = {
+        **code.constants,
+        "otherwise": otherwise,
+        "Irregular": Irregular,
+        "float_at": struct.Struct("<f").unpack_from,
+        "double_at": struct.Struct("<d").unpack_from,
+    }
+    # Of the schema, nothing gets into the code but the fields' names, as string literals.
+    exec("\n".join(lines), names)  # noqa: S102
+    read: Callable[[bytes], tuple[Any, int]] = names["read"]
+    return read
+
+
+class _Code:
+    """Lines of Python for values of each kind. ``constants``: what they refer to."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, Mapping[int, str]] = {}
+        self._number = itertools.count()
+
+    def value(self, kind: Any, into: str) -> Lines:
+        """Read a value of this type into a variable."""
+        if isinstance(kind, list):
+            yield from self._union(kind, into)
+        elif isinstance(kind, dict) and kind["type"] in ("record", "array", "enum"):
+            yield from getattr(self, f"_{kind['type']}")(kind, into)
+        else:
+            name = kind["type"] if isinstance(kind, dict) else kind
+            if name not in PRIMITIVES:
+                raise UnsupportedError(name)
+            yield from PRIMITIVES[name].format(into=into).splitlines()
+
+    def _record(self, kind: Any, into: str) -> Lines:
+        variables = []
+        for field in kind["fields"]:
+            variables.append(self._variable())
+            yield from self.value(field["type"], variables[-1])
+        items = (f"{field['name']!r}: {variable}" for field, variable in zip(kind["fields"], variables))
+        yield f"{into} = {{{', '.join(items)}}}"
+
+    def _array(self, kind: Any, into: str) -> Lines:
+        item = self._variable()
+        yield f"{into} = []"
+        yield "while raw[at]:"
+        yield from _indented([*LENGTH.splitlines(), "if not n: raise Irregular"])
+        yield "    for _ in range(n >> 1):"
+        yield from _indented(_indented(self.value(kind["items"], item)))
+        yield f"        {into}.append({item})"
+        yield "at += 1"
+
+    def _enum(self, kind: Any, into: str) -> Lines:
+        symbols = self._variable()
+        self.constants[symbols] = {2 * place: symbol for place, symbol in enumerate(kind["symbols"][:64])}
+        yield f"{into} = {symbols}[raw[at]]; at += 1"
+
+    def _union(self, kinds: Sequence[Any], into: str) -> Lines:
+        yield "n = raw[at]; at += 1"
+        word = "if"
+        for place, kind in reversed([*enumerate(kinds[:64])]):  # null comes first as a rule, and is the exception
+            yield f"{word} n == {2 * place}:"
+            yield from _indented(self.value(kind, into))
+            word = "elif"
+        yield "else: raise Irregular"
+
+    def _variable(self) -> str:
+        return f"v{next(self._number)}"
+
+
+def _indented(lines: Any) -> Lines:
+    return (f"    {line}" for line in lines)
