@@ -19,7 +19,7 @@ OWN_CODE = sorted(
     if "wire" not in path.parts
 )
 # Who may import whom inside an app: what decides does no input or output, adapters know nothing of the use case.
-USE_CASES = {"collect", "drain", "sync", "run", "settings"}
+USE_CASES = {"collect", "publisher", "drain", "sync", "run", "settings"}
 ADAPTERS = {"auth", "pubsub", "storage", "event_file", "warehouse", "downloads", "staging"}
 MAY_NOT_IMPORT = {
     **dict.fromkeys(("values", "credits", "rpc_errors", "decode", "deletes", "errors", "refusals"), USE_CASES | ADAPTERS),
@@ -31,7 +31,8 @@ MAY_NOT_IMPORT = {
     "warehouse": USE_CASES | (ADAPTERS - {"staging"}),
     "interpreter": USE_CASES | (ADAPTERS - {"pubsub"}),
     "report": USE_CASES | ADAPTERS,
-    "drain": {"collect", "run", "settings", "storage", "event_file"},
+    "drain": {"collect", "publisher", "run", "settings", "storage", "event_file"},
+    "publisher": {"collect", "drain", "pubsub", "run", "settings"},
     "collect": {"run", "settings"},
     "sync": {"run", "settings"},
 }

@@ -1,8 +1,4 @@
-"""The use case: drain every topic side by side, write what they deliver, upload it, and only then move the cursors.
-
-The order is the promise: event file closed and flushed → uploaded under a free name → cursor moved if nobody else has. A
-crash between any two steps repeats work; it never loses a row, and the rows' keys keep it from doubling one.
-"""
+"""The use case: drain every topic side by side, each in a thread of its own, and have what they deliver published."""
 
 from __future__ import annotations
 
@@ -12,38 +8,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Protocol
 
 from .drain import EARLIEST, Beginning, Drain
 from .errors import CollectorError, SalesforceUnavailableError
-from .event_file import EventFile
-from .interpreter import Delivery, Interpreter, Position
+from .interpreter import Interpreter
+from .publisher import Publisher, Store
 from .pubsub import After, Preset, PubSub
 from .report import Report, TopicReport
-from .storage import Cursor, StoredCursor, parse
+from .storage import parse
 
 log = logging.getLogger(__name__)
 
 REFRESH_CURSOR_AFTER = timedelta(hours=24)  # events are kept for 72 hours, and so is a cursor's meaning
 GRACE_SECONDS = 5.0  # for a drain to notice its deadline
 WARN_ABOUT_CURSOR_AFTER = timedelta(hours=48)
-
-
-class Store(Protocol):
-    """Where event files and cursors are kept."""
-
-    def upload(self, path: Path, begun_at: datetime) -> str:
-        """Upload under a free name, which is returned."""
-
-    def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
-        """What is stored for the topic."""
-
-    def save_cursor(self, cursor: Cursor, etag: str | None) -> str | None:
-        """Replace that version; None where another run was ahead."""
 
 
 @dataclass(frozen=True)
@@ -94,24 +75,14 @@ class Collection:
         began: float,
     ) -> None:
         self._source = source
-        self._store = store
-        self._folder = folder
         self._replay_preset = replay_preset
-        self._limits = limits
+        self._idle_seconds = limits.idle_seconds
         self._deadline = began + limits.drain_seconds
-        self._org_id = source.session.org_id
-        self._interpreter = Interpreter(source, self._org_id, event_fields)
+        self._interpreter = Interpreter(source, source.session.org_id, event_fields)
         self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._writing = threading.Lock()  # around the file and the positions, which all drains add to
-        self._failure: Exception | None = None  # of writing or uploading, which ends the run
-        self._wrote_at = began
-        self._file: EventFile | None = None
-        self._positions: dict[str, Position] = {}  # delivered, not yet saved
-        self._uploader = ThreadPoolExecutor(1, "upload")
-        self._upload: Future[None] | None = None
-        self._etags: dict[str, str | None] = {}  # of the cursors as this run last saw them; absent: another run is ahead
-        self.report = Report(self._org_id, {topic: TopicReport(topic) for topic in topics})
+        self.report = Report(source.session.org_id, {topic: TopicReport(topic) for topic in topics})
+        self._publisher = Publisher(store, folder, limits.file_rows, self.report, self._stop)
 
     def run(self) -> Report:
         """Drain, write, upload, commit.
@@ -127,17 +98,10 @@ class Collection:
             drain.start()
         try:
             self._wait_for_drains()
-            self._stop.set()
-            with self._writing:
-                self._raise_if_failed()
-                self._publish()
-            self._wait_for_upload()
+            self._publisher.finish()
         finally:
             self._stop.set()
-            self._uploader.shutdown()
-            with self._writing:
-                if self._file is not None:
-                    self._file.abandon()
+            self._publisher.close()
             for drain in drains:
                 drain.join(GRACE_SECONDS / len(drains))
         return self.report
@@ -149,93 +113,19 @@ class Collection:
             try:
                 ended = self._ended.get(timeout=max(self._deadline - time.monotonic(), 0) + GRACE_SECONDS)
             except queue.Empty:
-                with self._writing:  # whoever has just written may have waited for a slow upload, as others still do
-                    quiet = time.monotonic() - self._wrote_at
-                self._raise_if_failed()
+                quiet = self._publisher.quiet_seconds()  # who has just written may have waited for an upload, as others still do
+                self._publisher.raise_if_failed()
                 if quiet < GRACE_SECONDS:
                     continue
                 for topic in running:
-                    self._fail(topic, SalesforceUnavailableError(f"{topic}: still busy after the run's time was up"))
+                    error = SalesforceUnavailableError(f"{topic}: still busy after the run's time was up")
+                    self.report.topics[topic].fail(error)
                 return
-            self._raise_if_failed()
+            self._publisher.raise_if_failed()
             running.discard(ended.topic)
             self.report.topics[ended.topic].ended = ended.why
             if ended.error:
-                self._fail(ended.topic, ended.error)
-
-    def _raise_if_failed(self) -> None:
-        """Nothing may be published behind rows that could not be written or uploaded."""
-        if self._failure:
-            raise self._failure
-
-    def _fail(self, topic: str, error: Exception) -> None:
-        """Note a topic's failure; of several the first counts."""
-        self.report.topics[topic].error = self.report.topics[topic].error or error
-
-    def _take(self, delivery: Delivery) -> None:
-        """Write what a drain delivers, on its own thread; where that fails, the run is over."""
-        with self._writing:
-            if self._stop.is_set():
-                return
-            try:
-                self._write(delivery)
-                if self._upload and self._upload.done():
-                    self._wait_for_upload()  # a failed one need not wait for the next file to be noticed
-            except Exception as error:  # noqa: BLE001  (whatever it is, it is raised again where the run is waited for)
-                self._failure = error
-                self._stop.set()
-            self._wrote_at = time.monotonic()
-
-    def _write(self, delivery: Delivery) -> None:
-        if delivery.rows:
-            if self._file is None:
-                begun_at = datetime.now(timezone.utc)
-                self._file = EventFile(self._folder / f"{begun_at:%Y%m%dT%H%M%S%f}.db", begun_at)
-            self._file.add(delivery.rows)
-        if delivery.position:
-            self._positions[delivery.topic] = delivery.position
-        self.report.topics[delivery.topic].count(delivery)
-        if self._file and self._file.rows >= self._limits.file_rows:
-            self._publish()
-
-    def _publish(self) -> None:
-        """Have the file, if there is one, closed and uploaded, and its positions saved, while the next one is being filled."""
-        self._wait_for_upload()
-        file, self._file = self._file, None
-        positions, self._positions = self._positions, {}
-        self._upload = self._uploader.submit(self._upload_and_save, file, positions)
-
-    def _wait_for_upload(self) -> None:
-        """One file at a time is under way, so that they stay in order, and no more than two lie on the disk."""
-        upload, self._upload = self._upload, None
-        if upload is not None:
-            upload.result()
-
-    def _upload_and_save(self, file: EventFile | None, positions: Mapping[str, Position]) -> None:
-        """The file first; only what is uploaded may be behind a cursor."""
-        if file is not None:
-            file.close()
-            self.report.files.append(self._store.upload(file.path, file.begun_at))
-            file.path.unlink()
-        for topic, position in positions.items():
-            self._save_cursor(topic, position)
-
-    def _save_cursor(self, topic: str, position: Position) -> None:
-        if topic not in self._etags:
-            return
-        cursor = Cursor(self._org_id, topic, position.replay_id, position.event_id, position.received_at, position.source)
-        try:
-            saved = self._store.save_cursor(cursor, self._etags[topic])
-        except CollectorError as error:  # the rows are safe, the next run reads them once more; the other topics go on
-            self._fail(topic, error)
-            return
-        if saved is None:
-            del self._etags[topic]
-            self.report.topics[topic].cursor = "kept"
-            log.warning("topic=%s cursor=kept reason=another run was ahead", topic)
-        else:
-            self._etags[topic] = saved
-            self.report.topics[topic].cursor = "moved"
+                self.report.topics[ended.topic].fail(ended.error)
 
     def _drain(self, topic: str) -> None:
         """A topic's thread. Whatever goes wrong here is this topic's failure and no other's."""
@@ -247,10 +137,10 @@ class Collection:
                 self._beginning(topic),
                 self._source,
                 self._interpreter,
-                self._take,
+                self._publisher.take,
                 self._stop,
                 self._deadline,
-                self._limits.idle_seconds,
+                self._idle_seconds,
             ).run()
         except CollectorError as known:
             error = known
@@ -261,8 +151,7 @@ class Collection:
 
     def _beginning(self, topic: str) -> Beginning:
         """Where to start: after the cursor, or where a topic's first run starts."""
-        stored = self._store.load_cursor(self._org_id, topic)
-        self._etags[topic] = stored.etag
+        stored = self._publisher.cursor(topic)
         if stored.unreadable is not None:
             return Beginning(EARLIEST, hold_for_keepalive=True, unreadable=stored.unreadable)
         if stored.cursor is None:

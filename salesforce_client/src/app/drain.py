@@ -1,6 +1,6 @@
 """Reads one topic from its cursor until it is caught up: resumes after what was received, renews, retries, gives up in time.
 
-Everything goes to ``deliver`` in the topic's order; what becomes of it, and when the cursor moves, is ``collect.py``'s.
+Everything goes to ``deliver`` in the topic's order; what becomes of it, and when the cursor moves, is ``publisher.py``'s.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -25,13 +26,18 @@ class TopicReport:
     rpc_id: str = ""
     error: Exception | None = None
 
+    def fail(self, error: Exception) -> None:
+        """Note a failure; of several the first counts."""
+        self.error = self.error or error
+
     def count(self, delivery: Delivery) -> None:
         """Add a delivery's figures."""
+        rows = Counter(map(type, delivery.rows))
         self.received += delivery.received
         self.skipped += delivery.skipped
-        self.deletes += sum(isinstance(row, Delete) for row in delivery.rows)
-        self.rejected += sum(isinstance(row, RejectedEvent) for row in delivery.rows)
-        self.gaps += sum(isinstance(row, Gap) for row in delivery.rows)
+        self.deletes += rows[Delete]
+        self.rejected += rows[RejectedEvent]
+        self.gaps += rows[Gap]
         self.rpc_id = delivery.rpc_id or self.rpc_id
 
     def line(self) -> str:
