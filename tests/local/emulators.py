@@ -36,7 +36,9 @@ def connection_string(port: int) -> str:
 
 
 @contextlib.contextmanager
-def azurite(port: int = 0, identity: tuple[Path, Path] | None = None, *, on_disk: bool = False) -> Iterator[Server]:
+def azurite(
+    port: int = 0, identity: tuple[Path, Path] | None = None, *, on_disk: bool = False, node_options: Sequence[str] = ()
+) -> Iterator[Server]:
     """Azurite's Blob service, empty, in memory or in a temporary folder.
 
     Over TLS and by access tokens with ``identity``, a certificate and its key.
@@ -45,7 +47,7 @@ def azurite(port: int = 0, identity: tuple[Path, Path] | None = None, *, on_disk
     by_identity = ["--oauth", "basic", "--cert", str(identity[0]), "--key", str(identity[1])] if identity else []
     options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", *([] if on_disk else ["--inMemoryPersistence"])]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
-    with _process("Azurite", [*environments.azurite(), *options, *address, *by_identity], port) as pid:
+    with _process("Azurite", [*environments.azurite(node_options), *options, *address, *by_identity], port) as pid:
         uri = {"EVENTS_STORAGE": "", "EVENTS_STORAGE__blobServiceUri": f"https://127.0.0.1:{port}/devstoreaccount1"}
         yield Server(port, pid, uri if identity else {"EVENTS_STORAGE": connection_string(port)})
 

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -128,9 +128,9 @@ def _pip(python: Path, *arguments: str) -> None:
     subprocess.run(command, check=True, stderr=None if "LOCAL_VERBOSE" in os.environ else subprocess.DEVNULL)
 
 
-def azurite() -> list[str]:
+def azurite(node_options: Sequence[str] = ()) -> list[str]:
     """The command that starts Azurite's Blob service, to which arguments are added."""
-    return [node(), str(node_modules() / "azurite/dist/src/blob/main.js")]
+    return [node(), *node_options, str(node_modules() / "azurite/dist/src/blob/main.js")]
 
 
 def node_modules(folder: Path = LOCKS) -> Path:

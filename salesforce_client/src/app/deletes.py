@@ -170,7 +170,7 @@ def _from_change_event(
                 deleted_by,
                 committed,
                 owner_id,
-                _noted(payload, {**notes, "wildcard": True} if wildcard else notes),
+                _noted(payload, {**notes, "wildcard": True} if wildcard else notes) if wildcard or notes else payload,
                 origin.received_at,
                 event.replay_id,
                 event.schema_id,
@@ -194,7 +194,7 @@ def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
 
 def _noted(payload: str, notes: Mapping[str, Any]) -> str:
     """The event's JSON, with what the tracker has to add."""
-    return f'{payload[:-1]},"_tracker":{as_json(notes)}}}' if notes else payload
+    return f'{payload[:-1]},"_tracker":{as_json(notes)}}}'
 
 
 def told_apart(deletes: Sequence[Delete], failures: Sequence[RejectedEvent] = ()) -> Sequence[Delete]:

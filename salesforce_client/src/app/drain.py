@@ -8,10 +8,10 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .deletes import RejectedEvent, cursor_gap
+from .deletes import Event, RejectedEvent, cursor_gap
 from .errors import (
     AllUndecodableError,
     AuthenticationError,
@@ -213,7 +213,7 @@ class Drain:
         self._held_with_decoded = False
         if whole:
             ready = Batch(events[:whole], b"", batch.rpc_id)
-            self._take(self._interpreter.delivery(self._topic, ready, with_decoded=with_decoded), groups=_groups(ready))
+            self._take(self._interpreter.delivery(self._topic, ready, with_decoded=with_decoded), ready.events)
             self._held_with_decoded = self._position is not None and not self._undecodable and len(batch.events) > 1
 
     def _take_held(self) -> None:
@@ -222,8 +222,8 @@ class Drain:
         if held.events:
             self._take(self._interpreter.delivery(self._topic, held, with_decoded=self._held_with_decoded))
 
-    def _take(self, delivery: Delivery, groups: int = 1) -> None:
-        """Hand over what was read, of so many replay ids, and go on behind it if the stream has to be opened again."""
+    def _take(self, delivery: Delivery, events: Sequence[Event] = ()) -> None:
+        """Hand over what was read of these events, and go on behind it if the stream has to be opened again."""
         self._deliver(delivery)
         if delivery.position:
             self._position = delivery.position
@@ -233,7 +233,7 @@ class Drain:
             return
         # A lone event may be a poison of its own: its neighbours tell. Several at once mean that it is us.
         self._undecodable += [row for row in delivery.rows if isinstance(row, RejectedEvent)]
-        if groups > 1:
+        if len({event.replay_id for event in events}) > 1:
             self._give_up_on_undecodable()
 
     def _end(self, patience: Patience, *, hold: bool) -> str:
@@ -282,8 +282,3 @@ class Drain:
         if hopeless or time.monotonic() + pause >= self._deadline:
             raise error
         self._stop.wait(pause)
-
-
-def _groups(batch: Batch) -> int:
-    """How many replay ids the events have."""
-    return len({event.replay_id for event in batch.events})

@@ -63,10 +63,8 @@ class EventFile:
     def add(self, rows: Sequence[Row]) -> None:
         """Add rows of any of the three tables, each under its own key once. Where that fails, the file is good for nothing."""
         try:
-            for kind in TABLES:
-                of_kind = [row for row in rows if type(row) is kind]
-                for first in range(0, len(of_kind), ROWS_AT_ONCE):
-                    some = of_kind[first : first + ROWS_AT_ONCE]
+            for kind, of_kind in itertools.groupby(rows, key=type):
+                while some := list(itertools.islice(of_kind, ROWS_AT_ONCE)):
                     self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
         except BaseException:
             self.abandon()  # without a journal, half a statement cannot be undone: nobody shall commit it
