@@ -130,6 +130,19 @@ def test_the_events_that_there_are_as_a_rule_are_read_by_the_compiled_engine(sch
     assert compiled(schema, nothing_else)(payload) == avro_reader.reference_reader(schema)(payload)
 
 
+def test_a_schema_that_no_code_can_be_made_for_is_read_all_the_same() -> None:
+    """Python takes no more than twenty loops in one another."""
+    kind: Any = "int"
+    value: Any = 7
+    for _ in range(25):
+        kind, value = {"type": "array", "items": kind}, [value]
+    schema = {"type": "record", "name": "Deep", "fields": [{"name": "f", "type": kind}]}
+    with pytest.raises(UnsupportedError):
+        compiled(schema, nothing_else)
+    payload = written(schema, {"f": value})
+    assert avro_reader.reader(schema)(payload) == ({"f": value}, len(payload))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data(), records())
 def test_all_engines_refuse_what_is_cut_off(data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -155,6 +156,11 @@ def _header_of(schema: Any) -> Read | None:
     return None
 
 
+@functools.cache
+def _header_alone() -> Read:
+    return reader(HEADER_ALONE)
+
+
 def _does_not_fit(error: Exception) -> DecodeError:
     return DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}")
 
@@ -169,7 +175,7 @@ def decode_header(payload: bytes) -> Decoded:
         DecodeError: the payload does not begin with a plausible header.
     """
     try:
-        value, _ = reader(HEADER_ALONE)(payload)
+        value, _ = _header_alone()(payload)
     except Exception as error:  # noqa: BLE001  (likewise)
         raise _does_not_fit(error) from None
     header = value["ChangeEventHeader"]
