@@ -93,8 +93,8 @@ def engines(topic: str) -> dict[str, float]:
     return {
         "`avro`, everything": each(avro_reader.reference_reader(schema), payloads),
         "`fastavro`, everything": each(avro_reader.fast_reader(schema), payloads),
-        "`fastavro`, header of the delete": each(avro_reader.fast_reader(decoded), payloads),
-        "made for the schema, header of the delete": each(avro_reader.reader(decoded), payloads),
+        "`fastavro`, what has to be decoded": each(avro_reader.fast_reader(decoded), payloads),
+        "made for the schema, what has to be decoded": each(avro_reader.reader(decoded), payloads),
         "JSON of what is not null, standard library": each(ENCODER.encode, [plain] * len(payloads)),
         "JSON of what is not null, `orjson`": each(as_json, [plain] * len(payloads)),
     }

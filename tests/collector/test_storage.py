@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from local.emulators import Server, connection_string, free_port
-from local.proxy import proxy
+from local.proxy import proxy, slow_line
 
 from salesforce_client.src.app import storage
 from salesforce_client.src.app.errors import StorageRefusedError, StorageUnavailableError
@@ -140,6 +141,17 @@ def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkey
 REFUSED = (
     b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
 )
+
+
+def test_a_slow_line_has_time_for_a_block(azurite: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than for making a connection, which must not wait long where nobody answers."""
+    monkeypatch.setitem(storage.CLIENT_OPTIONS, "connection_timeout", 1)
+    (tmp_path / "x.db").write_bytes(bytes(storage.BLOCK_BYTES))
+    with slow_line(azurite.port, bytes_a_second=storage.BLOCK_BYTES // 2) as port:
+        store = Storage(storage.connect(connection_string(port), "", ""), "events-slow", "cursors-slow")
+        began = time.monotonic()
+        assert store.upload(tmp_path / "x.db", BEGUN_AT) == "events_20260201T000059Z.db"
+    assert time.monotonic() - began > 1.5
 
 
 def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_path: Path) -> None:

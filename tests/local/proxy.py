@@ -7,6 +7,8 @@ import gzip
 import http.client
 import os
 import signal
+import socket
+import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 NOT_FORWARDED = {"host", "connection", "transfer-encoding", "content-length"}
 TIMEOUT_SECONDS = 60
+PORTION_BYTES = 65_536
 
 
 @dataclass
@@ -35,6 +38,37 @@ class Request:
 
 Answer = tuple[int, bytes]  # status and body, instead of the server's own
 Rule = Callable[[Request], "Answer | None"]
+
+
+@contextlib.contextmanager
+def slow_line(target_port: int, bytes_a_second: int) -> Iterator[int]:
+    """The port of a line to ``127.0.0.1:target_port`` on which sending takes its time."""
+
+    class Line(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", target_port)) as target:
+                answers = threading.Thread(target=_pass_on, args=(target, self.request, 0.0), daemon=True)
+                answers.start()
+                _pass_on(self.request, target, PORTION_BYTES / bytes_a_second)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Line, bind_and_activate=False) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PORTION_BYTES)  # or the line would take megabytes at once
+        server.server_bind()
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket, pause: float) -> None:
+    with contextlib.suppress(OSError):
+        while portion := source.recv(PORTION_BYTES):
+            sink.sendall(portion)
+            time.sleep(pause)
 
 
 def _nothing(_: Request) -> None:

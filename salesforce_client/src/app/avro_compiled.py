@@ -27,9 +27,14 @@ n = raw[at]; at += 1
 if n > 127:
     n &= 127
     shift = 7
-    while (more := raw[at]) > 127: n |= (more & 127) << shift; at += 1; shift += 7
-    n |= more << shift; at += 1
-    if shift > 63 or n >> 64: raise Irregular
+    for more in raw[at:at + 9]:
+        at += 1
+        if more < 128: break
+        n |= (more & 127) << shift
+        shift += 7
+    else: raise Irregular
+    n |= more << shift
+    if n >> 64: raise Irregular
 {into} = n >> 1 ^ -(n & 1)"""
 PRIMITIVES = {
     "null": "{into} = None",
@@ -41,10 +46,6 @@ PRIMITIVES = {
     "bytes": f"{LENGTH}\nend = at + (n >> 1); {{into}} = raw[at:end]; at = end",
     "string": f"{LENGTH}\nend = at + (n >> 1); {{into}} = raw[at:end].decode(); at = end",
 }
-
-
-class UnsupportedError(Exception):
-    """The schema has a type that is left to other engines, or is nested too deeply for Python."""
 
 
 class Irregular(Exception):  # noqa: N818  (never seen by anybody)
@@ -59,7 +60,7 @@ def compiled(schema: Any, otherwise: Callable[[bytes], tuple[Any, int]]) -> Call
         otherwise: reads what the compiled code does not.
 
     Raises:
-        UnsupportedError: values of this schema are left to other engines.
+        Exception: of any kind, for a schema that no code can be made for: a type that is left to others, or too much nesting.
     """
     code = _Code()
     body = [*code.value(schema, "value"), "if at > len(raw): raise Irregular", "return value, at"]
@@ -78,11 +79,8 @@ def compiled(schema: Any, otherwise: Callable[[bytes], tuple[Any, int]]) -> Call
         "float_at": struct.Struct("<f").unpack_from,
         "double_at": struct.Struct("<d").unpack_from,
     }
-    try:
-        # Of the schema, nothing gets into the code but the fields' names, as string literals.
-        exec("\n".join(lines), names)  # noqa: S102
-    except SyntaxError as error:
-        raise UnsupportedError(str(error)) from None
+    # Of the schema, nothing gets into the code but the fields' names, as string literals.
+    exec("\n".join(lines), names)  # noqa: S102
     read: Callable[[bytes], tuple[Any, int]] = names["read"]
     return read
 
@@ -101,10 +99,8 @@ class _Code:
         elif isinstance(kind, dict) and kind["type"] in ("record", "array", "enum"):
             yield from getattr(self, f"_{kind['type']}")(kind, into)
         else:
-            name = kind["type"] if isinstance(kind, dict) else kind
-            if not isinstance(name, str) or name not in PRIMITIVES:
-                raise UnsupportedError(str(name))
-            yield from PRIMITIVES[name].format(into=into).splitlines()
+            code = PRIMITIVES[kind["type"] if isinstance(kind, dict) else kind]
+            yield from code.format(into=into).splitlines()
 
     def _record(self, kind: Any, into: str) -> Lines:
         variables = []

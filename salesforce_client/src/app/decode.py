@@ -144,7 +144,12 @@ def _has_doubles(schema: Any) -> bool:
 def _reader_where_simple(kind: Any) -> Read | None:
     """For a field that is null or of one primitive type; other types may be named where they first stand, and used later."""
     simple = isinstance(kind, list) and all(isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind)
-    return reader(kind) if simple else None
+    return _reader_of(tuple(kind)) if simple else None
+
+
+@functools.cache
+def _reader_of(kinds: tuple[str, ...]) -> Read:
+    return reader([*kinds])
 
 
 def _header_of(schema: Any) -> Read | None:
@@ -176,7 +181,7 @@ def decode_header(payload: bytes) -> Decoded:
     """
     try:
         value, _ = _header_alone()(payload)
-    except Exception as error:  # noqa: BLE001  (likewise)
+    except Exception as error:  # noqa: BLE001  (whatever it is, these bytes cannot be read)
         raise _does_not_fit(error) from None
     header = value["ChangeEventHeader"]
     plausible = (

@@ -111,7 +111,8 @@ def interpret(
     """
     if not event.event_id:
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
-    header = decoded[0].get("ChangeEventHeader")
+    value, _ = decoded
+    header = value.get("ChangeEventHeader")
     if not isinstance(header, dict):
         return (_from_platform_event(decoded, event, origin, event_fields),)
     if header.get("changeType") not in TELLS_OF_DELETES:
@@ -157,10 +158,10 @@ def _from_change_event(
     notes = {**remarks, "gap": True} if change_type == "GAP_DELETE" else remarks
     deleted_by, owner_id = text(header.get("commitUser")), text(value.get("OwnerId"))
     rows: list[Union[Delete, Gap]] = []
+    unnamed = False
     for record_id in record_ids:
         wildcard = record_id[-1] == "*"
-        if wildcard:
-            rows.append(_gap("wildcard", object_name, committed, event, origin))
+        unnamed = unnamed or wildcard
         rows.append(
             Delete(
                 event.event_id if len(record_ids) == 1 else f"{event.event_id}:{record_id}",
@@ -176,6 +177,8 @@ def _from_change_event(
                 event.schema_id,
             )
         )
+    if unnamed:
+        rows.append(_gap("wildcard", object_name, committed, event, origin))
     return rows
 
 

@@ -33,6 +33,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "read_timeout": 30,
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
+SENDING_SECONDS = 40  # for one block
 BLOCK_BYTES = 16 * 1024 * 1024  # each is a request, whose handling costs more than the copying of a few MB
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
@@ -142,7 +143,7 @@ class Storage:
                 if not blob.exists() and _put(blob, path):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
-        raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {begun_at}")
+        raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {first}")
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
         """The topic's cursor, with the version that ``save_cursor`` must still find."""
@@ -183,7 +184,8 @@ def _put(blob: BlobClient, path: Path) -> bool:
         while block := data.read(BLOCK_BYTES):
             digest.update(block)
             ids.append(uuid.uuid4().hex)
-            blob.stage_block(ids[-1], block, validate_content=True)
+            # The connection's time limit is that for sending, too.
+            blob.stage_block(ids[-1], block, validate_content=True, connection_timeout=SENDING_SECONDS)
             del block  # before the next one is read
     sha256 = digest.hexdigest()
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
 
 
 def identity(*parts: str | bytes) -> str:
@@ -34,9 +35,6 @@ def from_milliseconds(since_1970: int) -> str:
     """
     seconds, milliseconds = divmod(since_1970, 1000)
     return _second(seconds) + MILLISECONDS[milliseconds]
-
-
-MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
 
 
 @functools.lru_cache(maxsize=1024)
