@@ -35,7 +35,8 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 60,
     # So much of each file that is being downloaded is in memory; the default is 32 MiB.
-    "max_single_get_size": 4 * 1024 * 1024,
+    "max_single_get_size": 1024 * 1024,
+    "max_chunk_get_size": 1024 * 1024,
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+import memory
+
 from salesforce_client.src.app.pubsub import PubSub
 from salesforce_client.src.app.run import run
 from salesforce_client.src.app.storage import Storage
@@ -42,7 +43,7 @@ files = int(os.environ["BENCHMARK_FILES"])  # the last file that counts; the res
 told = {
     "seconds": end - begin,
     "cpu": cpu_end - cpu_begin,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak_mb": memory.peak_mb(),
     "received": sum(topic.received for topic in report.topics.values()),
     "deletes": sum(topic.deletes for topic in report.topics.values()),
 }

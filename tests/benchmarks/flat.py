@@ -16,6 +16,7 @@ import page  # noqa: E402  (found through the lines above)
 import process  # noqa: E402
 
 COUNTS = (100_000, 1_000_000)
+ROWS_IN_A_FILE = 25_000  # in a sweep: so that four files are downloaded at once at either count
 
 
 def main() -> int:
@@ -41,7 +42,7 @@ def main() -> int:
         told("salesforce_client, deletes of Account", count, drained["seconds"], drained["peak_mb"], "")
     for count in (*COUNTS, *([more] if more else [])):
         with emulators.azurite(on_disk=True) as azurite, emulators.fakesnow() as fakesnow:
-            swept = sweep.ours(count, azurite, fakesnow)
+            swept = sweep.ours(count, azurite, fakesnow, ROWS_IN_A_FILE)
         told("delete_sync", count, swept["seconds"], swept["peak_mb"], f"{swept['batches']:.0f}")
     page.write("flat", "\n".join([*lines, "", f"Each ran once. Machine: {page.machine()}."]))
     return 0

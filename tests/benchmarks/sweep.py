@@ -33,7 +33,7 @@ BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
-def upload(count: int, storage: Mapping[str, str]) -> None:
+def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
     """The event files."""
     from salesforce_client.src.app.deletes import Delete
     from salesforce_client.src.app.event_file import EventFile
@@ -41,9 +41,9 @@ def upload(count: int, storage: Mapping[str, str]) -> None:
 
     with connect(storage["EVENTS_STORAGE"], "", "") as service, tempfile.TemporaryDirectory() as folder:
         store = Storage(service, storage["EVENTS_CONTAINER"], "cursors")
-        for number, first in enumerate(range(0, count, ROWS_IN_A_FILE)):
+        for number, first in enumerate(range(0, count, rows_in_a_file)):
             file = EventFile(Path(folder) / f"{number}.db", BEGUN_AT + timedelta(seconds=number))
-            some = plain(min(ROWS_IN_A_FILE, count - first), first)
+            some = plain(min(rows_in_a_file, count - first), first)
             file.add([Delete._make((*row[:5], f"{row[5]}Z", *row[6:8], f"{row[8]}Z", b"\1", "s")) for row in some])
             file.close()
             store.upload(file.path, file.begun_at)
@@ -109,11 +109,11 @@ def alternative(work: Callable[[Any, Rows], None], count: int, fakesnow: Any, pa
     return {"seconds": seconds, **figures}
 
 
-def ours(count: int, azurite: Any, fakesnow: Any) -> dict[str, float]:
+def ours(count: int, azurite: Any, fakesnow: Any, rows_in_a_file: int = ROWS_IN_A_FILE) -> dict[str, float]:
     """A whole sweep: listing, download, verification, staging, merge, marks."""
     name = uuid.uuid4().hex[:8]
     storage = {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}"}
-    upload(count, storage)
+    upload(count, storage, rows_in_a_file)
     with counted(fakesnow.port) as (port, figures):
         target = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
         swept = process.told([sys.executable, str(HERE / "sweeper.py")], {**storage, **target, "MAX_RUN_SECONDS": "3000"})

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+import memory
+
 from delete_sync.src import staging
 from delete_sync.src.run import run
 
@@ -29,7 +30,7 @@ began = time.monotonic()
 report = run(os.environ)
 told = {
     "seconds": time.monotonic() - began,
-    "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak_mb": memory.peak_mb(),
     "inserted": report.inserted,
     "batches": report.batches,
     "staged_mb": sum(staged) / 1e6,
