@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import RefusedFileError
 from .event_file import EventFile, Figures
 
-FILE_BYTES = 2_000_000  # compressed; the connector holds four of them in memory, and an X-Small warehouse loads eight at once
+FILE_BYTES = 1_000_000  # compressed; the connector holds four of them in memory, and an X-Small warehouse loads eight at once
 LONGEST_ERROR = 500
 LEVEL = 1  # compressing is most of the client's work; higher levels save a fifth of the bytes for three times the time
 
