@@ -12,20 +12,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import memory
 
-from delete_sync.src import staging
 from delete_sync.src.run import run
+from delete_sync.src.staging import Batch
+from delete_sync.src.warehouse import Loaded, Warehouse
 
 staged: list[int] = []
-close = staging.Batch.close
+load = Warehouse.load
 
 
-def weigh(batch: staging.Batch) -> None:
-    """Close the batch, and add up what it will send."""
-    close(batch)
-    staged.append(sum(path.stat().st_size for path in batch.folder.rglob("*") if path.is_file()))
+def weigh(warehouse: Warehouse, batch: Batch) -> Loaded:
+    """Load the batch, and add up what it sends."""
+    staged.append(sum(path.stat().st_size for path in batch.folder.iterdir()))
+    return load(warehouse, batch)
 
 
-staging.Batch.close = weigh  # type: ignore[assignment, method-assign]
+Warehouse.load = weigh  # type: ignore[assignment, method-assign]
 began = time.monotonic()
 report = run(os.environ)
 told = {

@@ -367,7 +367,7 @@ def test_one_new_file_among_ten_thousand_costs_one_download(
 def test_memory_stays_flat_over_half_a_million_rows(
     events: ContainerClient, tmp_path: Path, blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]
 ) -> None:
-    """Under 160 MiB at its peak, connector included."""
+    """Under 120 MiB at its peak, connector included."""
     events.create_container()
     for number in range(2):
         file = EventFile(tmp_path / "x.db", BEGUN_AT)
@@ -388,4 +388,4 @@ def test_memory_stays_flat_over_half_a_million_rows(
     assert done.returncode == 0, done.stderr
     inserted, batches, mebibytes = (int(part) for part in done.stdout.split())
     assert (inserted, batches) == (500_000, 1)
-    assert mebibytes < 160
+    assert mebibytes < 120
