@@ -14,7 +14,7 @@ from .errors import ChangedBlobError
 from .storage import EventBlob
 
 AT_ONCE = 4
-BYTES_AHEAD = 128 * 1024 * 1024  # on disk and not yet read
+BYTES_ON_DISK = 256 * 1024 * 1024  # at once, with the one that is being read; a larger file has the disk to itself
 LARGEST_FILE = 2 * 1024 * 1024 * 1024
 
 
@@ -51,13 +51,20 @@ def downloads(source: Source, blobs: Sequence[EventBlob], folder: Path) -> Itera
 def _in_order(source: Source, blobs: Sequence[EventBlob], folder: Path, pool: ThreadPoolExecutor) -> Iterator[Downloaded]:
     waiting = deque(blobs)
     under_way: deque[tuple[EventBlob, Future[Downloaded]]] = deque()
-    while waiting or under_way:
-        ahead = sum(blob.size for blob, _ in under_way)
-        while waiting and len(under_way) < AT_ONCE and (not under_way or ahead + waiting[0].size <= BYTES_AHEAD):
+
+    def go_on(on_disk: int) -> None:
+        on_disk += sum(blob.size for blob, _ in under_way)
+        while waiting and len(under_way) < AT_ONCE and (not on_disk or on_disk + waiting[0].size <= BYTES_ON_DISK):
             blob = waiting.popleft()
-            ahead += blob.size
+            on_disk += blob.size
             under_way.append((blob, pool.submit(_fetch, source, blob, folder)))
-        yield under_way.popleft()[1].result()
+
+    while waiting or under_way:
+        go_on(0)
+        blob, download = under_way.popleft()
+        downloaded = download.result()
+        go_on(blob.size)
+        yield downloaded
 
 
 def _fetch(source: Source, blob: EventBlob, folder: Path) -> Downloaded:

@@ -15,16 +15,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent.parent)]
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
 import page  # noqa: E402  (found through the line above)
+import process  # noqa: E402
+
+if __name__ == "__main__":
+    process.begin()
 import server  # noqa: E402
 
 from salesforce_client.src.app import avro_reader  # noqa: E402
-from salesforce_client.src.app.deletes import Event  # noqa: E402
 from salesforce_client.src.app.event_file import EventFile  # noqa: E402
 from salesforce_client.src.app.interpreter import Delivery, Interpreter  # noqa: E402
 from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
-from salesforce_client.src.app.pubsub import Batch  # noqa: E402
+from salesforce_client.src.app.pubsub import batch_of  # noqa: E402
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
 from salesforce_client.src.app.values import ENCODER, as_json  # noqa: E402
 from salesforce_client.src.app.wire import pubsub_api_pb2 as wire  # noqa: E402
@@ -39,12 +43,6 @@ class Schemas:
     def schema(self, schema_id: str) -> str:
         """By its id."""
         return schemas.BY_ID[schema_id]
-
-
-def events_of(response: Any) -> Batch:
-    """As ``Subscription.next`` takes them out."""
-    delivered = ((item.event, item.replay_id) for item in response.events)
-    return Batch([Event(event.id, event.schema_id, event.payload, replay_id) for event, replay_id in delivered], b"", "")
 
 
 def write(file: EventFile, deliveries: Iterable[Delivery]) -> None:
@@ -66,7 +64,7 @@ def collector(topic: str) -> dict[str, float]:
         return result
 
     responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
-    batches = step("events out of the responses", lambda: [events_of(one) for one in responses])
+    batches = step("events out of the responses", lambda: [batch_of(one) for one in responses])
     deliveries = step("decode, JSON, rows", lambda: [interpreter.delivery(topic, batch) for batch in batches])
     with tempfile.TemporaryDirectory() as folder:
         file = EventFile(Path(folder) / "x.db", datetime.now(timezone.utc))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salesforce_client.src.app import avro_reader
+from salesforce_client.src.app import avro_reader, decode
 from salesforce_client.src.app.avro_compiled import compiled
 from salesforce_client.src.app.decode import TELLS_OF_DELETES, Decoder
 from salesforce_client.src.app.deletes import Delete, Event, Origin, interpret
@@ -26,6 +27,7 @@ from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 from salesforce_client.src.app.values import ENCODER, as_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+SYMBOLS = [f"S{number}" for number in range(70)]  # the code made for a schema knows 64 of them
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "int": st.integers(-(2**31), 2**31 - 1),
@@ -38,17 +40,18 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @st.composite
-def fields(draw: st.DrawFn, depth: int = 1) -> tuple[Any, st.SearchStrategy[Any]]:
+def fields(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any]]:
     """A field's type, and the strategy of its values."""
-    kind = draw(st.sampled_from([*VALUES, "nullable", "enum", "fixed", "array", "map", *(["record"] if depth else [])]))
+    kind = draw(st.sampled_from([*VALUES, "nullable", "union", "enum", "fixed", "array", "map", *(["record"] if depth else [])]))
     name = f"T{draw(st.uuids()).hex}"
     if kind in VALUES:
         return kind, VALUES[kind]
     if kind == "record":
         return draw(records(depth=depth - 1))
-    inner, value = draw(fields(depth=0).filter(lambda field: not isinstance(field[0], list)))
+    inner, value = draw(fields(depth=depth - 1 if depth else 0).filter(lambda field: not isinstance(field[0], list)))
     composed: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
-        "enum": ({"type": "enum", "name": name, "symbols": ["A", "B", "C"]}, st.sampled_from(["A", "B", "C"])),
+        "enum": ({"type": "enum", "name": name, "symbols": SYMBOLS}, st.sampled_from(SYMBOLS)),
+        "union": (["string", "null", "long"], TEXT | st.none() | VALUES["long"]),
         "fixed": ({"type": "fixed", "name": name, "size": 4}, st.binary(min_size=4, max_size=4)),
         "nullable": (["null", inner], st.none() | value),
         "array": ({"type": "array", "items": inner}, st.lists(value, max_size=3)),
@@ -58,7 +61,7 @@ def fields(draw: st.DrawFn, depth: int = 1) -> tuple[Any, st.SearchStrategy[Any]
 
 
 @st.composite
-def records(draw: st.DrawFn, depth: int = 1) -> tuple[Any, st.SearchStrategy[Any]]:
+def records(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any]]:
     """A record's schema, and the strategy of its values."""
     drawn = [draw(fields(depth=depth)) for _ in range(draw(st.integers(1, 5)))]
     listed = [{"name": f"f{place}", "type": kind} for place, (kind, _) in enumerate(drawn)]
@@ -171,8 +174,10 @@ def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_a
     """``requirements.txt`` installs it; nothing depends on it."""
     schema = {"type": "record", "name": "R", "fields": [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]}
     assert "fast_reader" in avro_reader.reader(schema).__qualname__
-    monkeypatch.setitem(__import__("sys").modules, "fastavro", None)
+    monkeypatch.setitem(sys.modules, "fastavro", None)
     assert "reference_reader" in avro_reader.reader(schema).__qualname__
+    monkeypatch.setattr(avro_reader, "compiled", None)
+    monkeypatch.setattr(decode, "_reader_of", decode._reader_of.__wrapped__)  # without what it has kept
     row_is_that_of_the_reference({"OwnerId": "005", "AnnualRevenue": 1.5}, "DELETE")
 
 

@@ -14,7 +14,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local.event_files import Row, rows
 
-from salesforce_client.src.app import collect
+from salesforce_client.src.app import collect, event_file
 from salesforce_client.src.app.collect import Collection, Limits
 from salesforce_client.src.app.deletes import Event, Gap
 from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
@@ -95,6 +95,15 @@ def test_a_full_file_is_uploaded_and_the_run_goes_on_in_a_new_one(
     assert len(report.files) >= 2
     assert sorted(blob.name for blob in events.list_blobs()) == sorted(report.files)
     assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION))
+
+
+def test_a_file_is_full_too_when_it_is_large(
+    poll: Callable[..., Report], blob_settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ``MAX_FILE_ROWS`` says: two of them must fit on a small instance's disk."""
+    assert len(poll().files) == 1
+    monkeypatch.setattr(event_file, "FILL_BYTES", 1)
+    assert len(poll(CURSORS_CONTAINER=f"{blob_settings['CURSORS_CONTAINER']}-2").files) > 1
 
 
 def test_no_more_than_two_files_lie_on_the_disk(poll: Callable[..., Report], monkeypatch: pytest.MonkeyPatch) -> None:

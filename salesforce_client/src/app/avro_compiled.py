@@ -18,10 +18,10 @@ Lines = Iterator[str]
 # the wire, less one where that is negative; a length of more than two bytes is irregular.
 LENGTH = """\
 n = raw[at]; at += 1
-if n > 127:
+if n & 129:
+    if n < 128: raise Irregular
     n += (raw[at] << 7) - 128; at += 1
-    if n > 16383: raise Irregular
-if n & 1: raise Irregular"""
+    if n > 16383 or n & 1: raise Irregular"""
 NUMBER = """\
 n = raw[at]; at += 1
 if n > 127:

@@ -16,8 +16,10 @@ Row = Union[Delete, RejectedEvent, Gap]
 DDL = Path(__file__).with_name("event_file.sql")
 
 
-# A row of the widest table has 11 values, of which SQLite before 3.32 takes no more than 999 in a statement.
-ROWS_AT_ONCE = 1000 if sqlite3.sqlite_version_info >= (3, 32) else 90
+FILL_BYTES = 100_000_000  # two files must fit on the smallest disk that a plan has, 500 MB
+# A response has as many events. A row of the widest table has 11 values, of which SQLite before 3.32 takes no more than 999.
+ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 90
+STATEMENTS_KEPT = 4  # prepared, with the values they had last: each size of response has its own
 # Of two rows with one key the earliest counts, by time and then by topic, whichever thread was faster.
 EARLIEST_WINS = (
     "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
@@ -52,12 +54,13 @@ class EventFile:
         self.path = path
         self.begun_at = begun_at
         self.rows = 0
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT)
         self._connection.execute("PRAGMA synchronous = OFF")  # until there is something in it
         self._connection.executescript(DDL.read_text(encoding="utf-8"))
         # No journal: a file whose writing fails or is cut off is thrown away, and read by nobody.
         for pragma in ("synchronous = FULL", "journal_mode = OFF", "cache_size = -16384"):
             self._connection.execute(f"PRAGMA {pragma}")
+        (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
         self._connection.execute("BEGIN")
 
     def add(self, rows: Sequence[Row]) -> None:
@@ -70,6 +73,11 @@ class EventFile:
             self.abandon()  # without a journal, half a statement cannot be undone: nobody shall commit it
             raise
         self.rows += len(rows)
+
+    def is_full(self, most_rows: int) -> bool:
+        """Whether it has so many rows, or ``FILL_BYTES``."""
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        return self.rows >= most_rows or pages * self._page_bytes >= FILL_BYTES
 
     def close(self) -> None:
         """Commit; afterwards the file is complete by itself, without a journal beside it."""

@@ -45,7 +45,7 @@ class Publisher:
     Args:
         store: where event files and cursors are kept.
         folder: where event files are written before they are uploaded.
-        file_rows: how many rows fill a file.
+        file_rows: how many rows fill a file, if it is not as large as a file shall be before.
         report: is told of what is written, uploaded and moved.
         stop: once it is set, nothing more is taken; set here where writing or uploading fails, which ends the run.
     """
@@ -123,7 +123,7 @@ class Publisher:
         if delivery.position:
             self._positions[delivery.topic] = delivery.position
         self._report.topics[delivery.topic].count(delivery)
-        if self._file and self._file.rows >= self._file_rows:
+        if self._file and self._file.is_full(self._file_rows):
             self._publish()
 
     def _publish(self) -> None:

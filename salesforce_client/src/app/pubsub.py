@@ -44,6 +44,16 @@ class Batch:
     rpc_id: str
 
 
+def batch_of(response: wire.FetchResponse) -> Batch:
+    """What a response brings, out of its wire form."""
+    events = [
+        Event(event.id, event.schema_id, event.payload, delivered.replay_id)
+        for delivered in response.events
+        for event in (delivered.event,)
+    ]
+    return Batch(events, response.latest_replay_id, response.rpc_id)
+
+
 @dataclass(frozen=True)
 class After:
     """Start strictly after this replay id."""
@@ -205,12 +215,7 @@ class Subscription:
         if isinstance(response, Exception):
             raise response
         self._room.release()
-        events = [
-            Event(event.id, event.schema_id, event.payload, delivered.replay_id)
-            for delivered in response.events
-            for event in (delivered.event,)
-        ]
-        return Batch(events, response.latest_replay_id, response.rpc_id)
+        return batch_of(response)
 
     def _ask(self, **start: Any) -> None:
         """Ask for more events, where enough may be outstanding again."""

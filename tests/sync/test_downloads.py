@@ -1,0 +1,57 @@
+"""How files are fetched ahead of who reads them."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from delete_sync.src import downloads as module
+from delete_sync.src.downloads import downloads
+from delete_sync.src.storage import EventBlob
+
+
+class Source:
+    """Files that consist of nothing; says which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._news = threading.Condition()
+
+    def download(self, blob: EventBlob, path: Path) -> str:
+        """Make it."""
+        path.touch()
+        with self._news:
+            self.asked.append(blob.name)
+            self._news.notify_all()
+        return "sha256"
+
+    def has_been_asked_for(self, count: int) -> bool:
+        """Within a second."""
+        with self._news:
+            return self._news.wait_for(lambda: len(self.asked) >= count, timeout=1)
+
+
+def blob(name: str, size: int) -> EventBlob:
+    return EventBlob(name, size, "etag", {}, datetime(2026, 2, 1, tzinfo=timezone.utc))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "asked_while_the_first_is_read"),
+    [((1, 1, 1, 1, 1, 1, 1), 5), ((100, 100, 100), 2), ((150, 60, 60), 2), ((300, 1, 1), 1), ((1, 300, 1), 1)],
+)
+def test_files_are_fetched_while_one_is_read_as_far_as_they_fit_on_the_disk(
+    sizes: tuple[int, ...], asked_while_the_first_is_read: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four at once; one that is too large for anything beside it comes when it is the only one."""
+    monkeypatch.setattr(module, "BYTES_ON_DISK", 256)
+    source = Source()
+    blobs = [blob(str(number), size) for number, size in enumerate(sizes)]
+    with downloads(source, blobs, tmp_path) as files:
+        next(files)
+        assert source.has_been_asked_for(asked_while_the_first_is_read)
+        assert not source.has_been_asked_for(asked_while_the_first_is_read + 1)
+        assert [file.blob for file in files] == blobs[1:]
+    assert sorted(source.asked) == [blob.name for blob in blobs]
