@@ -22,6 +22,7 @@ from salesforce_client.src.app.storage import Cursor, Storage, StoredCursor
 
 ORG, TOPIC = "00D000000000001EAA", "/event/Delete_Event__e"
 NAME = f"{ORG}/event/Delete_Event__e.json"
+LARGE = 16_000_000
 BEGUN_AT = datetime(2026, 2, 1, 0, 0, 59, tzinfo=timezone.utc)
 
 
@@ -64,12 +65,22 @@ def test_files_of_one_second_do_not_try_each_others_names(azurite: Server, file:
     assert [request.path.rpartition("/")[2] for request in through.seen if request.method == "HEAD"] == names
 
 
+def test_a_file_goes_up_in_one_request(azurite: Server, tmp_path: Path) -> None:
+    """So that it is there whole or not at all, also if it is larger than what the client sends at once by itself."""
+    (tmp_path / "x.db").write_bytes(bytes(65 * 1024 * 1024))
+    with proxy(azurite.port) as through:
+        store = Storage(storage.connect(connection_string(through.port), "", ""), "events-one", "cursors-one")
+        name = store.upload(tmp_path / "x.db", BEGUN_AT)
+    (request,) = [request for request in through.seen if request.method == "PUT" and name in request.path]
+    assert len(request.body) == 65 * 1024 * 1024
+
+
 def test_an_upload_whose_answer_got_lost_counts_as_uploaded(azurite: Server, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client repeats the request, and finds the name taken by this very file; that must not make a second blob."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = [(500, b"")]
     with proxy(azurite.port) as through:
-        through.after = lambda request: lost.pop() if lost and "comp=blocklist" in request.path else None
+        through.after = lambda request: lost.pop() if lost and request.method == "PUT" and ".db" in request.path else None
         store = Storage(storage.connect(connection_string(through.port), "", ""), "events-lost", "cursors-lost")
         assert store.upload(file, BEGUN_AT) == "events_20260201T000059Z.db"
     assert not lost
@@ -143,11 +154,11 @@ REFUSED = (
 )
 
 
-def test_a_slow_line_has_time_for_a_block(azurite: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_line_has_time_for_a_file(azurite: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than for making a connection, which must not wait long where nobody answers."""
     monkeypatch.setitem(storage.CLIENT_OPTIONS, "connection_timeout", 1)
-    (tmp_path / "x.db").write_bytes(bytes(storage.BLOCK_BYTES))
-    with slow_line(azurite.port, bytes_a_second=storage.BLOCK_BYTES // 2) as port:
+    (tmp_path / "x.db").write_bytes(bytes(LARGE))
+    with slow_line(azurite.port, bytes_a_second=LARGE // 2) as port:
         store = Storage(storage.connect(connection_string(port), "", ""), "events-slow", "cursors-slow")
         began = time.monotonic()
         assert store.upload(tmp_path / "x.db", BEGUN_AT) == "events_20260201T000059Z.db"
@@ -155,12 +166,11 @@ def test_a_slow_line_has_time_for_a_block(azurite: Server, tmp_path: Path, monke
 
 
 def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_path: Path) -> None:
-    """Both stage their blocks under the same name before either is there."""
+    """All send it under the same name before any is there."""
     store = Storage(storage.connect(connection_string(azurite.port), "", ""), "events-two", "cursors-two")
     begun_at = datetime(2026, 2, 1, tzinfo=timezone.utc)
-    more_than_a_block = storage.BLOCK_BYTES + 1
     for number in range(3):
-        (tmp_path / f"{number}").write_bytes(bytes([number]) * more_than_a_block)
+        (tmp_path / f"{number}").write_bytes(bytes([number]) * LARGE)
     with ThreadPoolExecutor(3) as pool:
         names = list(pool.map(lambda number: store.upload(tmp_path / f"{number}", begun_at), range(3)))
     container = storage.connect(connection_string(azurite.port), "", "").get_container_client("events-two")
@@ -168,7 +178,7 @@ def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_p
     for number, name in enumerate(names):
         blob = container.download_blob(name)
         content = blob.readall()
-        assert content == bytes([number]) * more_than_a_block
+        assert content == bytes([number]) * LARGE
         assert blob.properties.metadata["sha256"] == hashlib.sha256(content).hexdigest()
 
 

@@ -18,7 +18,7 @@ SYNC = ("delete_sync", "SnowflakePusher")
 
 def upload(request: Request) -> bool:
     """An event file on its way to Blob Storage."""
-    return request.method == "PUT" and "/events-" in request.path and ".db" in request.path and "comp=blocklist" in request.path
+    return request.method == "PUT" and "/events-" in request.path and ".db" in request.path
 
 
 def cursor(request: Request) -> bool:

@@ -16,7 +16,7 @@ Row = Union[Delete, RejectedEvent, Gap]
 DDL = Path(__file__).with_name("event_file.sql")
 
 
-FILL_BYTES = 100_000_000  # two files must fit on the smallest disk that a plan has, 500 MB
+FILL_BYTES = 50_000_000  # a file is in memory while it is uploaded
 # A response has as many events. A row of the widest table has 11 values, of which SQLite before 3.32 takes no more than 999.
 ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 90
 STATEMENTS_KEPT = 4  # prepared, with the values they had last: each size of response has its own

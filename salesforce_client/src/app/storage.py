@@ -6,7 +6,6 @@ import base64
 import contextlib
 import hashlib
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -23,7 +22,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
+from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .event_file import blob_name
@@ -32,9 +31,9 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 30,
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
+    "max_single_put_size": 256 * 1024 * 1024,  # far more than a file has: each goes up in one request
 }
-SENDING_SECONDS = 40  # for one block
-BLOCK_BYTES = 16 * 1024 * 1024  # each is a request, whose handling costs more than the copying of a few MB
+SENDING_SECONDS = 120  # for one event file
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
 
@@ -139,7 +138,7 @@ class Storage:
             name = blob_name(first, attempt)
             blob = self._events.get_blob_client(name)
             with _translated(f"event file {name}"):
-                # Only spares a needless upload, as small files fill within the second that names them: the commit decides.
+                # Only spares a needless upload, as small files fill within the second that names them: the upload itself decides.
                 if not blob.exists() and _put(blob, path):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
@@ -174,31 +173,17 @@ class Storage:
 
 
 def _put(blob: BlobClient, path: Path) -> bool:
-    """Upload under this name, block by block so that memory does not grow with the file; False where another file has it.
+    """Upload under this name in one request, which stores the file whole or not at all; False where another file has it.
 
-    Block ids are this upload's own: those of newer clients are too, but older ones would mix two uploads to one name.
+    TLS keeps the bytes as they are on their way, and a digest of each request would find nothing more (Azure SDK for Python,
+    ``validate_content``).
     """
-    ids: list[str] = []
-    digest = hashlib.sha256()
-    with path.open("rb") as data:
-        while block := data.read(BLOCK_BYTES):
-            digest.update(block)
-            ids.append(uuid.uuid4().hex)
-            # The connection's time limit is that for sending, too.
-            blob.stage_block(ids[-1], block, validate_content=True, connection_timeout=SENDING_SECONDS)
-            del block  # before the next one is read
-    sha256 = digest.hexdigest()
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
     try:
-        blocks = [BlobBlock(one) for one in ids]
-        blob.commit_block_list(blocks, metadata={"sha256": sha256}, match_condition=MatchConditions.IfMissing)
-    except HttpResponseError as error:
-        # The last: another upload's commit has dropped these blocks.
-        taken = (
-            isinstance(error, (ResourceExistsError, ResourceModifiedError))
-            or getattr(error, "error_code", None) == "InvalidBlockList"
-        )
-        if not taken:
-            raise
+        # The connection's time limit is that for sending, too.
+        blob.upload_blob(content, metadata={"sha256": sha256}, connection_timeout=SENDING_SECONDS)
+    except ResourceExistsError:
         # By another file, or by this very one: the client repeats a request whose answer got lost.
         return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
     return True
