@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
 from salesforce_client.src.app.pubsub import After, Batch, Preset, PubSub
 from salesforce_client.src.app.settings import read
+from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
 
 TOPIC = "/data/AccountChangeEvent"
 EARLIEST = Preset("EARLIEST")
@@ -84,6 +86,40 @@ def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(source: PubSub
     events, position = drained(source, TOPIC, EARLIEST)
     assert position not in {event.replay_id for event in events}
     assert drained(source, TOPIC, After(position))[0] == []
+
+
+def test_no_more_is_asked_for_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes count, not responses: one may have a few kB or 3 MB."""
+    asked: list[int] = []
+    events = [wire.ConsumerEvent(event=wire.ProducerEvent(payload=bytes(1000)))] * 100
+
+    class Call:
+        """Answers each request with all that it asks for."""
+
+        def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
+            self._requests = requests
+
+        def __iter__(self) -> Iterator[wire.FetchResponse]:
+            for request in self._requests:
+                asked.append(request.num_requested)
+                yield wire.FetchResponse(events=events, latest_replay_id=b"1")
+
+        def cancel(self) -> None:
+            """Ends with its requests."""
+
+    def settled() -> list[int]:
+        """What was asked for, once nothing more has been for a while."""
+        before = None
+        while before != len(asked):
+            before = len(asked)
+            time.sleep(0.2)
+        return asked
+
+    monkeypatch.setattr(pubsub, "AHEAD_BYTES", 250_000)
+    with pubsub.Subscription(Call, TOPIC, EARLIEST, Session("x", "https://x.my.salesforce.com", "00D")) as stream:
+        assert settled() == [100] * 3
+        assert stream.next(5)
+        assert settled() == [100] * 4
 
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])

@@ -23,7 +23,7 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 UNARY_TIMEOUT_SECONDS = 20
-RESPONSES_AHEAD = 4
+AHEAD_BYTES = 1_000_000  # received and not yet decoded, of each topic
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
@@ -176,7 +176,7 @@ class Subscription:
     """One Subscribe stream: a context manager that hands out batches and keeps Salesforce supplied with credit.
 
     A response is received, and its credit given back, while the ones before it are still being worked on: the next one is on its
-    way meanwhile. No more than ``RESPONSES_AHEAD`` wait, so that whoever is slow holds the stream back.
+    way meanwhile. Where ``AHEAD_BYTES`` wait already, no more is asked for, so that whoever is slow holds the stream back.
     """
 
     def __init__(self, method: Any, topic: str, start: Start, session: Session) -> None:
@@ -184,8 +184,9 @@ class Subscription:
         self._topic = topic
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
-        self._responses: queue.SimpleQueue[Union[wire.FetchResponse, Exception]] = queue.SimpleQueue()
-        self._room = threading.Semaphore(RESPONSES_AHEAD - 1)
+        self._responses: queue.SimpleQueue[Union[tuple[wire.FetchResponse, int], Exception]] = queue.SimpleQueue()
+        self._ahead = threading.Condition()
+        self._ahead_bytes = 0
         self._closed = False
         preset, replay_id = _preset(start)
         self._ask(replay_preset=preset, replay_id=replay_id)  # what the later requests say of them is ignored
@@ -197,8 +198,9 @@ class Subscription:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._closed = True
-        self._room.release()
+        with self._ahead:
+            self._closed = True
+            self._ahead.notify()
         self._requests.put(None)
         self._call.cancel()
 
@@ -209,12 +211,15 @@ class Subscription:
             CollectorError: the stream failed or was closed by the server; it cannot be used any more.
         """
         try:
-            response = self._responses.get(timeout=max(timeout, 0))
+            received = self._responses.get(timeout=max(timeout, 0))
         except queue.Empty:
             return None
-        if isinstance(response, Exception):
-            raise response
-        self._room.release()
+        if isinstance(received, Exception):
+            raise received
+        response, size = received
+        with self._ahead:
+            self._ahead_bytes -= size
+            self._ahead.notify()
         return batch_of(response)
 
     def _ask(self, **start: Any) -> None:
@@ -225,8 +230,11 @@ class Subscription:
     def _read(self) -> None:
         try:
             for response in self._call:
-                self._responses.put(response)
-                self._room.acquire()
+                size = response.ByteSize()
+                with self._ahead:
+                    self._ahead_bytes += size
+                    self._responses.put((response, size))
+                    self._ahead.wait_for(lambda: self._closed or self._ahead_bytes < AHEAD_BYTES)
                 if self._closed:
                     return
                 self._credits.settle(len(response.events), response.pending_num_requested)
