@@ -100,7 +100,7 @@ def test_a_full_file_is_uploaded_and_the_run_goes_on_in_a_new_one(
 def test_a_file_is_full_too_when_it_is_large(
     poll: Callable[..., Report], blob_settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever ``MAX_FILE_ROWS`` says: two of them must fit on a small instance's disk."""
+    """Whatever ``MAX_FILE_ROWS`` says: a file is in memory while it is uploaded."""
     assert len(poll().files) == 1
     monkeypatch.setattr(event_file, "FILL_BYTES", 1)
     assert len(poll(CURSORS_CONTAINER=f"{blob_settings['CURSORS_CONTAINER']}-2").files) > 1

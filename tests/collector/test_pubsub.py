@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -89,15 +91,15 @@ def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(source: PubSub
 
 
 def test_no_more_is_asked_for_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes count, not responses: one may have a few kB or 3 MB."""
-    asked: list[int] = []
+    """Bytes count, not responses: one may have a few kB or 3 MB. Who is held back is let go when the stream is closed."""
     events = [wire.ConsumerEvent(event=wire.ProducerEvent(payload=bytes(1000)))] * 100
+    asked: list[int] = []
 
     class Call:
-        """Answers each request with all that it asks for."""
+        """Answers each request with all that it asks for, but no more than twenty."""
 
         def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
-            self._requests = requests
+            self._requests = itertools.islice(requests, 20)
 
         def __iter__(self) -> Iterator[wire.FetchResponse]:
             for request in self._requests:
@@ -107,19 +109,23 @@ def test_no_more_is_asked_for_while_too_much_waits(monkeypatch: pytest.MonkeyPat
         def cancel(self) -> None:
             """Ends with its requests."""
 
-    def settled() -> list[int]:
-        """What was asked for, once nothing more has been for a while."""
-        before = None
-        while before != len(asked):
-            before = len(asked)
-            time.sleep(0.2)
-        return asked
+    def asked_in_the_end(number: int) -> bool:
+        """Whether it comes to so many requests, and stays there."""
+        deadline = time.monotonic() + 10
+        while len(asked) < number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        return asked == [100] * number
 
     monkeypatch.setattr(pubsub, "AHEAD_BYTES", 250_000)
     with pubsub.Subscription(Call, TOPIC, EARLIEST, Session("x", "https://x.my.salesforce.com", "00D")) as stream:
-        assert settled() == [100] * 3
-        assert stream.next(5)
-        assert settled() == [100] * 4
+        assert asked_in_the_end(3)
+        for number in range(4, 8):
+            assert stream.next(5)
+            assert asked_in_the_end(number)
+        (reader,) = [thread for thread in threading.enumerate() if thread.name == f"read {TOPIC}"]
+    reader.join(5)
+    assert not reader.is_alive()
 
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from local.emulators import Server, connection_string, free_port
-from local.proxy import proxy, slow_line
+from local.proxy import Request, proxy, slow_line
 
 from salesforce_client.src.app import storage
 from salesforce_client.src.app.errors import StorageRefusedError, StorageUnavailableError
@@ -163,6 +163,47 @@ def test_a_slow_line_has_time_for_a_file(azurite: Server, tmp_path: Path, monkey
         began = time.monotonic()
         assert store.upload(tmp_path / "x.db", BEGUN_AT) == "events_20260201T000059Z.db"
     assert time.monotonic() - began > 1.5
+
+
+def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(azurite: Server, file: Path) -> None:
+    """By another collector, between the question whether it is free and the upload."""
+    other = storage.connect(connection_string(azurite.port), "", "").get_container_client("events-late")
+    with proxy(azurite.port) as through:
+        store = Storage(storage.connect(connection_string(through.port), "", ""), "events-late", "cursors-late")
+        late = [b"another's"]
+
+        def take(request: Request) -> None:
+            if request.method == "PUT" and late:
+                other.upload_blob("events_20260201T000059Z.db", late.pop())
+
+        through.before = take
+        assert store.upload(file, BEGUN_AT) == "events_20260201T000100Z.db"
+    assert other.download_blob("events_20260201T000059Z.db").readall() == b"another's"
+    assert other.download_blob("events_20260201T000100Z.db").readall() == b"content"
+
+
+def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(azurite: Server, file: Path) -> None:
+    """Such as a container that is being deleted."""
+    with proxy(azurite.port) as through:
+        store = Storage(storage.connect(connection_string(through.port), "", ""), "events-going", "cursors-going")
+        through.before = lambda request: (409, b"being deleted") if request.method == "PUT" else None
+        with pytest.raises(StorageRefusedError, match=r"event file events_20260201T000059Z\.db") as refused:
+            store.upload(file, BEGUN_AT)
+    assert "NotFound" not in str(refused.value)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_bytes_are_checked_by_the_service_where_nothing_else_keeps_them(
+    azurite: Server, file: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """Over plain http to another machine."""
+    monkeypatch.setattr(storage, "is_loopback", lambda _: not elsewhere)
+    with proxy(azurite.port) as through:
+        Storage(
+            storage.connect(connection_string(through.port), "", ""), f"events-md5-{elsewhere}".lower(), "cursors-md5"
+        ).upload(file, BEGUN_AT)
+    (request,) = [request for request in through.seen if request.method == "PUT" and ".db" in request.path]
+    assert ("Content-MD5" in request.headers) == elsewhere
 
 
 def test_two_uploads_in_one_second_keep_their_own_content(azurite: Server, tmp_path: Path) -> None:

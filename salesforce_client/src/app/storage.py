@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -26,6 +27,7 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, E
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .event_file import blob_name
+from .settings import is_loopback
 
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
@@ -33,7 +35,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
     "max_single_put_size": 256 * 1024 * 1024,  # far more than a file has: each goes up in one request
 }
-SENDING_SECONDS = 120  # for one event file
+SENDING_SECONDS = 40  # for one event file; four attempts end before the host ends the run
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
 
@@ -121,6 +123,8 @@ class Storage:
     def __init__(self, service: BlobServiceClient, events_container: str, cursors_container: str) -> None:
         self._events = service.get_container_client(events_container)
         self._cursors = service.get_container_client(cursors_container)
+        url = urlsplit(service.url)
+        self._plain = url.scheme == "http" and not is_loopback(url.hostname)  # an emulator in another container
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
         for container in (self._events, self._cursors):
             with _translated(f"container {container.container_name}"):
@@ -139,7 +143,7 @@ class Storage:
             blob = self._events.get_blob_client(name)
             with _translated(f"event file {name}"):
                 # Only spares a needless upload, as small files fill within the second that names them: the upload itself decides.
-                if not blob.exists() and _put(blob, path):
+                if not blob.exists() and _put(blob, path, with_digest=self._plain):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
         raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {first}")
@@ -172,20 +176,22 @@ class Storage:
                 return stored.etag if stored.cursor == cursor else None
 
 
-def _put(blob: BlobClient, path: Path) -> bool:
+def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
     """Upload under this name in one request, which stores the file whole or not at all; False where another file has it.
 
-    TLS keeps the bytes as they are on their way, and a digest of each request would find nothing more (Azure SDK for Python,
-    ``validate_content``).
+    TLS keeps the bytes as they are on their way; ``with_digest`` has the service check them where there is none.
     """
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         # The connection's time limit is that for sending, too.
-        blob.upload_blob(content, metadata={"sha256": sha256}, connection_timeout=SENDING_SECONDS)
-    except ResourceExistsError:
-        # By another file, or by this very one: the client repeats a request whose answer got lost.
-        return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
+        blob.upload_blob(content, metadata={"sha256": sha256}, validate_content=with_digest, connection_timeout=SENDING_SECONDS)
+    except ResourceExistsError as error:
+        # Taken by another file, or by this very one: the client repeats a request whose answer got lost.
+        try:
+            return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
+        except ResourceNotFoundError:  # another conflict
+            raise error from None
     return True
 
 
