@@ -134,7 +134,7 @@ def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="The collector against the npm client.")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     process.begin()
     measured: dict[str, Any] = {}

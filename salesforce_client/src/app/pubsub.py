@@ -23,7 +23,7 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 UNARY_TIMEOUT_SECONDS = 20
-AHEAD_BYTES = 250_000  # of a topic, received and not yet decoded: what waits when a run ends will be delivered again
+AHEAD_BYTES = 500_000  # of a topic, received and not yet decoded: what waits when a run ends will be delivered again
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
