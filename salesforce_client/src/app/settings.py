@@ -178,7 +178,7 @@ class _Reader:
             parts = urlsplit(value)
             if parts.scheme == "https" and parts.hostname and not parts.path:
                 return value
-            if parts.scheme == "http" and is_loopback(parts.hostname):
+            if parts.scheme == "http" and _is_loopback(parts.hostname):
                 return value
         return self.problem(name, f"must be https://<host>, not {value!r} (plain http is accepted for this machine only)", value)
 
@@ -192,7 +192,7 @@ class _Reader:
         if not host or parts.scheme not in ("http", "https") or parts.path.strip("/"):
             return self.problem(name, f"must be <host>:<port>, not {value!r}", Endpoint(value, tls=True))
         tls = parts.scheme == "https"
-        if not tls and not is_loopback(host):
+        if not tls and not _is_loopback(host):
             return self.problem(
                 name, f"is plaintext for {host}: http:// is accepted for this machine only", Endpoint(value, tls=tls)
             )
@@ -278,6 +278,5 @@ def _as_pem(text: str) -> bytes:
     return f"-----BEGIN {label}-----\n{''.join(body.split())}\n-----END {label}-----\n".encode()
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine, which nothing on a line can listen in to or damage."""
+def _is_loopback(host: str | None) -> bool:
     return host in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d{1,3}){3}", host or ""))

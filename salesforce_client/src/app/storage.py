@@ -27,7 +27,6 @@ from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, E
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .event_file import blob_name
-from .settings import is_loopback
 
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
@@ -35,6 +34,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
     "max_single_put_size": 256 * 1024 * 1024,  # far more than a file has: each goes up in one request
 }
+THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 SENDING_SECONDS = 40  # for one event file; four attempts end before the host ends the run
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
@@ -124,7 +124,7 @@ class Storage:
         self._events = service.get_container_client(events_container)
         self._cursors = service.get_container_client(cursors_container)
         url = urlsplit(service.url)
-        self._plain = url.scheme == "http" and not is_loopback(url.hostname)  # an emulator in another container
+        self._plain = url.scheme == "http" and url.hostname not in THIS_MACHINE  # an emulator in another container
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
         for container in (self._events, self._cursors):
             with _translated(f"container {container.container_name}"):
