@@ -75,6 +75,11 @@ def _nothing(_: Request) -> None:
     return None
 
 
+def _headers(content: bytes) -> list[tuple[str, str]]:
+    """Of an answer that is the proxy's own: Blob Storage says what its errors are written in."""
+    return [("Content-Type", "application/xml")] if content.startswith(b"<?xml") else []
+
+
 @dataclass
 class Proxy:
     """A running proxy. ``before`` sees a request before it is forwarded, ``after`` before its answer is handed back."""
@@ -103,7 +108,7 @@ def proxy(target_port: int) -> Iterator[Proxy]:
             if answer is None:
                 status, headers, content = self._fetch(body)
                 answer = running.after(request) or (status, content)
-            self._send(answer, headers)
+            self._send(answer, headers or _headers(answer[1]))
 
         def _fetch(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             upstream = http.client.HTTPConnection("127.0.0.1", target_port, timeout=TIMEOUT_SECONDS)
