@@ -121,6 +121,14 @@ def test_what_the_compiled_engine_reads_by_itself_is_what_the_reference_reads(
     assert alike(found) == alike(avro_reader.reference_reader(schema)(raw))
 
 
+@pytest.mark.parametrize("length", [b"\1", b"\x7f", b"\x81\1", b"\xff\x7f", b"\x80\x80\1"])
+@pytest.mark.parametrize("kind", ["string", "bytes", {"type": "array", "items": "int"}], ids=str)
+def test_a_length_that_no_encoder_writes_so_is_left_to_others(kind: Any, length: bytes) -> None:
+    """One below zero, and one of more than two bytes; enough follows to take it for another."""
+    with pytest.raises(LookupError):
+        compiled({"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]}, nothing_else)(length + bytes(20_000))
+
+
 def test_a_number_without_end_is_given_up_at_once() -> None:
     """A wrong schema may take a long text for one."""
     left_over = compiled({"type": "record", "name": "R", "fields": [{"name": "f", "type": "long"}]}, lambda _: ("left", 0))

@@ -19,7 +19,6 @@ Lines = Iterator[str]
 LENGTH = """\
 n = raw[at]; at += 1
 if n & 129:
-    if n < 128: raise Irregular
     n += (raw[at] << 7) - 128; at += 1
     if n > 16383 or n & 1: raise Irregular"""
 NUMBER = """\
