@@ -19,8 +19,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROTO = REPOSITORY / "proto"
-WIRE = "salesforce_client/src/app/wire"
-EVENT_FILE_COPIES = ("salesforce_client/src/app/event_file.sql", "delete_sync/src/event_file.sql")
+WIRE = "salesforce_client/src/app/salesforce/wire"
+EVENT_FILE_COPIES = ("salesforce_client/src/app/storage/event_file.sql", "delete_sync/src/event_file.sql")
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
 from local import environments  # noqa: E402  (found through the line above; shared with the test commands)

@@ -147,7 +147,7 @@ class Marathon:
 
         from salesforce_client.src.app.mock_salesforce.faults import Faults
         from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
-        from salesforce_client.src.app.values import identity
+        from salesforce_client.src.app.decoding.values import identity
 
         org = Org(INTERVAL_SECONDS, lambda: self._now, Faults(ALWAYS))
         since = START - RETENTION

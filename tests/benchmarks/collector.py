@@ -13,9 +13,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import memory
 
-from salesforce_client.src.app.pubsub import PubSub
+from salesforce_client.src.app.salesforce.pubsub import PubSub
 from salesforce_client.src.app.run import run
-from salesforce_client.src.app.storage import Storage
+from salesforce_client.src.app.storage.store import Store
 
 moments: dict[str, list[tuple[float, float]]] = {"begin": [], "end": []}
 
@@ -35,7 +35,7 @@ def noting(moment: str, method: Any, *, after: bool) -> Any:
 
 
 PubSub.subscribe = noting("begin", PubSub.subscribe, after=False)  # type: ignore[method-assign]
-Storage.save_cursor = noting("end", Storage.save_cursor, after=True)  # type: ignore[method-assign]
+Store.save_cursor = noting("end", Store.save_cursor, after=True)  # type: ignore[method-assign]
 report = run(os.environ)
 report.raise_if_failed()
 files = int(os.environ["BENCHMARK_FILES"])  # the last file that counts; the rest of the run waits for more events

@@ -27,7 +27,7 @@ import grpc
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate, schemas
 from salesforce_client.src.app.mock_salesforce.org import EPOCH, encode, record_id
-from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100
 DIFFERENT = 500  # payloads; ids are all different

@@ -25,25 +25,20 @@ if __name__ == "__main__":
     process.begin()
 import server  # noqa: E402
 
-from salesforce_client.src.app import avro_reader  # noqa: E402
-from salesforce_client.src.app.event_file import EventFile  # noqa: E402
-from salesforce_client.src.app.interpreter import Delivery, Interpreter  # noqa: E402
+from salesforce_client.src.app.decoding.avro import reader  # noqa: E402
+from salesforce_client.src.app.decoding.avro.fast import fast_reader  # noqa: E402
+from salesforce_client.src.app.decoding.avro.reference import reference_reader  # noqa: E402
+from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
+from salesforce_client.src.app.model import Delivery  # noqa: E402
+from salesforce_client.src.app.decoding.interpreter import Interpreter  # noqa: E402
 from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
-from salesforce_client.src.app.pubsub import batch_of  # noqa: E402
+from salesforce_client.src.app.salesforce.pubsub import response_of  # noqa: E402
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
-from salesforce_client.src.app.values import ENCODER, as_json  # noqa: E402
-from salesforce_client.src.app.wire import pubsub_api_pb2 as wire  # noqa: E402
+from salesforce_client.src.app.decoding.values import ENCODER, as_json  # noqa: E402
+from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire  # noqa: E402
 
 EVENTS, ROUNDS = 20_000, 5
 TOPICS = {"Account delete": "/data/AccountChangeEvent", "platform event": "/event/Delete_Event__e"}
-
-
-class Schemas:
-    """The source that an interpreter asks for schemas."""
-
-    def schema(self, schema_id: str) -> str:
-        """By its id."""
-        return schemas.BY_ID[schema_id]
 
 
 def write(file: EventFile, deliveries: Iterable[Delivery]) -> None:
@@ -55,7 +50,7 @@ def write(file: EventFile, deliveries: Iterable[Delivery]) -> None:
 def collector(topic: str) -> dict[str, float]:
     """Seconds for each step."""
     raw = [server.response(topic, place) for place in range(0, EVENTS, server.BATCH)]
-    interpreter = Interpreter(Schemas(), "00D", DEFAULT_EVENT_FIELDS)  # type: ignore[arg-type]
+    interpreter = Interpreter(schemas.BY_ID.__getitem__, "00D", DEFAULT_EVENT_FIELDS)
     seconds: dict[str, float] = {}
 
     def step(name: str, work: Callable[[], Any]) -> Any:
@@ -66,8 +61,8 @@ def collector(topic: str) -> dict[str, float]:
         return result
 
     responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
-    batches = step("events out of the responses", lambda: [batch_of(one) for one in responses])
-    deliveries = step("decode, JSON, rows", lambda: [interpreter.delivery(topic, batch) for batch in batches])
+    received = step("events out of the responses", lambda: [response_of(one) for one in responses])
+    deliveries = step("decode, JSON, rows", lambda: [interpreter.read(topic, response.events) for response in received])
     with tempfile.TemporaryDirectory() as folder:
         file = EventFile(Path(folder) / "x.db", datetime.now(timezone.utc))
         step("SQLite", lambda: write(file, deliveries))
@@ -82,7 +77,7 @@ def engines(topic: str) -> dict[str, float]:
     schema = json.loads(schemas.BY_ID[server.payloads(topic)[0][0]])
     payloads = [payload for _, payload in server.payloads(topic)]
     decoded = {**schema, "fields": schema["fields"][:1]} if topic.startswith("/data/") else schema
-    values = [avro_reader.fast_reader(schema)(payload)[0] for payload in payloads]
+    values = [fast_reader(schema)(payload)[0] for payload in payloads]
     plain = {name: value for name, value in values[0].items() if value is not None}
 
     def each(work: Callable[[Any], Any], items: Iterable[Any]) -> float:
@@ -91,10 +86,10 @@ def engines(topic: str) -> dict[str, float]:
         return (time.perf_counter() - began) / count * EVENTS
 
     return {
-        "`avro`, everything": each(avro_reader.reference_reader(schema), payloads),
-        "`fastavro`, everything": each(avro_reader.fast_reader(schema), payloads),
-        "`fastavro`, what has to be decoded": each(avro_reader.fast_reader(decoded), payloads),
-        "made for the schema, what has to be decoded": each(avro_reader.reader(decoded), payloads),
+        "`avro`, everything": each(reference_reader(schema), payloads),
+        "`fastavro`, everything": each(fast_reader(schema), payloads),
+        "`fastavro`, what has to be decoded": each(fast_reader(decoded), payloads),
+        "made for the schema, what has to be decoded": each(reader(decoded), payloads),
         "JSON of what is not null, standard library": each(ENCODER.encode, [plain] * len(payloads)),
         "JSON of what is not null, `orjson`": each(as_json, [plain] * len(payloads)),
     }

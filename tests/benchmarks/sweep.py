@@ -37,9 +37,9 @@ INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
     """The event files."""
-    from salesforce_client.src.app.deletes import Delete
-    from salesforce_client.src.app.event_file import EventFile
-    from salesforce_client.src.app.storage import Storage, connect
+    from salesforce_client.src.app.model import Delete
+    from salesforce_client.src.app.storage.event_file import EventFile
+    from salesforce_client.src.app.storage.blobs import Storage, connect
 
     with connect(storage["EVENTS_STORAGE"], "", "") as service, tempfile.TemporaryDirectory() as folder:
         store = Storage(service, storage["EVENTS_CONTAINER"], "cursors")

@@ -12,8 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local.emulators import free_port
 
-from salesforce_client.src.app import auth
-from salesforce_client.src.app.auth import Session, authenticate, claims, with_checksum
+from salesforce_client.src.app.salesforce import login
+from salesforce_client.src.app.model import Session
+from salesforce_client.src.app.salesforce.login import authenticate, claims, with_checksum
 from salesforce_client.src.app.errors import AuthenticationError, SalesforceUnavailableError
 from salesforce_client.src.app.mock_salesforce import AUDIENCES, CLIENT_ID, USERNAME, MockSalesforce
 from salesforce_client.src.app.settings import read
@@ -22,9 +23,10 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def log_in(mock: MockSalesforce, **changes: object) -> Session:
-    key = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).private_key
+    salesforce = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).salesforce
+    assert salesforce
     arguments = {"login_url": mock.tokens.url, "audience": AUDIENCES[0], "client_id": CLIENT_ID, "username": USERNAME}
-    return authenticate(**{**arguments, "private_key": key, **changes})  # type: ignore[arg-type]
+    return authenticate(**{**arguments, "private_key": salesforce.private_key, **changes})  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -94,7 +96,7 @@ def test_a_refusal_says_salesforces_words_and_what_to_check(
 
 def test_an_expired_assertion_points_at_the_clock(mock: MockSalesforce, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one case where this machine is at fault."""
-    monkeypatch.setattr(auth, "LIFETIME_SECONDS", -60)
+    monkeypatch.setattr(login, "LIFETIME_SECONDS", -60)
     with pytest.raises(AuthenticationError, match="clock"):
         log_in(mock)
 

@@ -16,15 +16,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salesforce_client.src.app import avro_reader, decode
-from salesforce_client.src.app.avro_compiled import compiled
-from salesforce_client.src.app.decode import TELLS_OF_DELETES, Decoder
-from salesforce_client.src.app.deletes import Delete, Event, Origin, interpret
+from salesforce_client.src.app.decoding.avro import reader
+from salesforce_client.src.app.decoding.avro.compiled import compiled
+from salesforce_client.src.app.decoding.avro.fast import fast_reader, suits
+from salesforce_client.src.app.decoding.avro.reference import reference_reader
+from salesforce_client.src.app.decoding.decode import TELLS_OF_DELETES, Decoded, Decoder
+from salesforce_client.src.app.model import Delete, Event
+from salesforce_client.src.app.decoding.deletes import Origin, interpret
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
-from salesforce_client.src.app.values import ENCODER, as_json
+from salesforce_client.src.app.decoding.values import ENCODER, as_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SYMBOLS = [f"S{number}" for number in range(70)]  # the code made for a schema knows 64 of them
@@ -88,9 +91,9 @@ def test_all_engines_read_the_same(data: st.DataObject, record: tuple[Any, st.Se
     """The same value of the same types, and the same number of bytes."""
     schema, values = record
     payload = written(schema, data.draw(values)) + behind
-    reference = avro_reader.reference_reader(schema)(payload)
-    assert alike(avro_reader.fast_reader(schema)(payload)) == alike(reference)
-    assert alike(avro_reader.reader(schema)(payload)) == alike(reference)
+    reference = reference_reader(schema)(payload)
+    assert alike(fast_reader(schema)(payload)) == alike(reference)
+    assert alike(reader(schema)(payload)) == alike(reference)
     assert reference[1] == len(payload) - len(behind)
 
 
@@ -118,7 +121,7 @@ def test_what_the_compiled_engine_reads_by_itself_is_what_the_reference_reads(
         found = read(raw)
     except LookupError:
         return
-    assert alike(found) == alike(avro_reader.reference_reader(schema)(raw))
+    assert alike(found) == alike(reference_reader(schema)(raw))
 
 
 @pytest.mark.parametrize("length", [b"\1", b"\x7f", b"\x81\1", b"\xff\x7f", b"\x80\x80\1"])
@@ -147,7 +150,7 @@ def test_the_events_that_there_are_as_a_rule_are_read_by_the_compiled_engine(sch
         schema["fields"] = [first]
         value = {"ChangeEventHeader": {**HEADER, "changeType": "DELETE", "recordIds": ["001AA000001ExmpAAA"] * 70}}
     payload = encode(json.dumps(schema), value)
-    assert compiled(schema, nothing_else)(payload) == avro_reader.reference_reader(schema)(payload)
+    assert compiled(schema, nothing_else)(payload) == reference_reader(schema)(payload)
 
 
 @pytest.mark.parametrize("depth", [25, 250])
@@ -161,7 +164,7 @@ def test_a_schema_that_no_code_can_be_made_for_is_read_all_the_same(depth: int) 
     with pytest.raises((SyntaxError, RecursionError)):
         compiled(schema, nothing_else)
     payload = b"\2" * depth + b"\x0e" + bytes(depth)
-    assert avro_reader.reader(schema)(payload) == ({"f": value}, len(payload))
+    assert reader(schema)(payload) == ({"f": value}, len(payload))
 
 
 @settings(max_examples=150, deadline=None)
@@ -173,7 +176,7 @@ def test_all_engines_refuse_what_is_cut_off(data: st.DataObject, record: tuple[A
     if not payload:
         return
     cut = payload[: data.draw(st.integers(0, len(payload) - 1))]
-    for read in (avro_reader.reference_reader(schema), avro_reader.fast_reader(schema), avro_reader.reader(schema)):
+    for read in (reference_reader(schema), fast_reader(schema), reader(schema)):
         with pytest.raises(Exception):  # noqa: B017, PT011  (each engine has its own)
             read(cut)
 
@@ -181,12 +184,57 @@ def test_all_engines_refuse_what_is_cut_off(data: st.DataObject, record: tuple[A
 def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     """``requirements.txt`` installs it; nothing depends on it."""
     schema = {"type": "record", "name": "R", "fields": [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]}
-    assert "fast_reader" in avro_reader.reader(schema).__qualname__
+    assert "fast_reader" in reader(schema).__qualname__
     monkeypatch.setitem(sys.modules, "fastavro", None)
-    assert "reference_reader" in avro_reader.reader(schema).__qualname__
-    monkeypatch.setattr(avro_reader, "compiled", None)
-    monkeypatch.setattr(decode, "_reader_of", decode._reader_of.__wrapped__)  # without what it has kept
-    row_is_that_of_the_reference({"OwnerId": "005", "AnnualRevenue": 1.5}, "DELETE")
+    assert "reference_reader" in reader(schema).__qualname__
+
+
+def linked(depth: int) -> bytes:
+    """A list of so many records, each of which holds the next one."""
+    return b"\2" * depth + b"\0"
+
+
+LINKED = {"type": "record", "namespace": "n", "name": "Linked", "fields": [{"name": "next", "type": ["null", "n.Linked"]}]}
+
+
+def test_a_schema_that_refers_to_itself_is_left_to_the_reference() -> None:
+    """In C, data that is nested deeply enough ends the process; in Python it is an error of the event."""
+    assert not suits(LINKED)
+    assert reader(LINKED)(linked(2)) == ({"next": {"next": {"next": None}}}, 3) or reader(LINKED)(linked(2))[1] == 3
+    with pytest.raises(RecursionError):
+        reader(LINKED)(linked(100_000))
+    with pytest.raises(DecodeError, match="does not fit its schema: RecursionError"):
+        Decoder(json.dumps(LINKED)).decode(linked(100_000))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ["null", "Other"],
+        {"type": "array", "items": "Other"},
+        {"type": "map", "values": ["null", "Other"]},
+        {"type": "record", "name": "Inner", "fields": [{"name": "f", "type": "Other"}]},
+    ],
+    ids=str,
+)
+def test_a_reference_to_itself_is_found_wherever_it_is(kind: Any) -> None:
+    """In unions, arrays, maps and further records, with a namespace or without one. One to another type is none."""
+    assert suits({"type": "record", "name": "x.Self", "fields": [{"name": "f", "type": kind}]})
+    assert not suits({"type": "record", "name": "x.Other", "fields": [{"name": "f", "type": kind}]})
+
+
+@pytest.mark.parametrize("byte", [2, 3, 127, 128, 255])
+@pytest.mark.parametrize("also", [[], [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]], ids=["alone", "map"])
+@pytest.mark.parametrize("kind", ["boolean", ["null", "boolean"]], ids=str)
+def test_a_boolean_has_two_bytes_and_no_more(byte: int, also: list[Any], kind: Any) -> None:
+    """Other bytes are damage, for each engine alike."""
+    schema = {"type": "record", "name": "R", "fields": [*also, {"name": "f", "type": kind}]}
+    before = (b"\0" if also else b"") + (b"\2" if isinstance(kind, list) else b"")
+    for value in (0, 1):
+        assert reader(schema)(before + bytes([value]))[0]["f"] is bool(value)
+    for read in (reader(schema), reference_reader(schema)):
+        with pytest.raises(ValueError, match="not in tuple"):
+            read(before + bytes([byte]))
 
 
 EVENT = Event("e1", "s", b"", b"\1")
@@ -224,9 +272,9 @@ def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None
     }
     payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": change_type}, **body})
     decoder = Decoder(schemas.ACCOUNT)
-    reference, _ = avro_reader.reference_reader(json.loads(schemas.ACCOUNT))(payload)
+    reference, _ = reference_reader(json.loads(schemas.ACCOUNT))(payload)
     (short,) = interpret(decoder.decode(payload), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
-    (whole,) = interpret((reference, as_json(reference)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
+    (whole,) = interpret(Decoded(reference, as_json(reference)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
     assert isinstance(short, Delete)
     assert isinstance(whole, Delete)
     assert short._replace(payload="") == whole._replace(payload="")

@@ -18,7 +18,6 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local import event_files
 
-from salesforce_client.src.app import auth
 from salesforce_client.src.app.errors import (
     AllUndecodableError,
     AuthenticationError,
@@ -34,6 +33,7 @@ from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesf
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
+from salesforce_client.src.app.salesforce.login import with_checksum
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 HOURLY = 3600.0
@@ -54,7 +54,7 @@ class Org:
 
     def published(self, since: datetime = NOW - RETENTION, topics: tuple[str, ...] = DEFAULT_TOPICS) -> list[str]:
         """The keys of all deletes."""
-        return sorted(it.event_id for it in self.mock.org.deletes(topics, since, self.mock.org.now()))
+        return sorted(it.key for it in self.mock.org.deletes(topics, since, self.mock.org.now()))
 
     def set_clock(self, moment: datetime) -> None:
         """Move time."""
@@ -172,7 +172,7 @@ def test_another_org_has_cursors_of_its_own(salesforce: Callable[..., Org], curs
     """A refreshed sandbox never resumes from the old one's replay ids."""
     org = salesforce()
     org.poll(SALESFORCE_TOPICS=EVENT)
-    org.mock.org.org_id = org.mock.tokens.org_id = auth.with_checksum("00D5f00000NewOr")
+    org.mock.org.org_id = org.mock.tokens.org_id = with_checksum("00D5f00000NewOr")
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     assert len({blob.name.partition("/")[0] for blob in cursors.list_blobs()}) == 2
 

@@ -16,16 +16,17 @@ from local.event_files import Row, rows
 
 from salesforce_client.src.app import collect, event_file
 from salesforce_client.src.app.collect import Collection, Limits
-from salesforce_client.src.app.deletes import Event, Gap
+from salesforce_client.src.app.model import Event, Gap
 from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
 from salesforce_client.src.app.errors import RunFailedError, SettingsError, StorageUnavailableError, TopicError
-from salesforce_client.src.app.interpreter import Delivery, Position
+from salesforce_client.src.app.model import Delivery, Position
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.pubsub import Batch
+from salesforce_client.src.app.salesforce.pubsub import Batch
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
-from salesforce_client.src.app.storage import Cursor, Storage, StoredCursor
+from salesforce_client.src.app.model import Cursor, StoredCursor
+from salesforce_client.src.app.storage.blobs import Storage
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
@@ -46,7 +47,7 @@ def keys(deletes: list[Row]) -> list[str]:
 
 
 def published(mock: MockSalesforce, since: datetime, topics: tuple[str, ...] = DEFAULT_TOPICS) -> list[str]:
-    return sorted(it.event_id for it in mock.org.deletes(topics, since, mock.org.now()))
+    return sorted(it.key for it in mock.org.deletes(topics, since, mock.org.now()))
 
 
 def test_a_first_poll_stores_every_delete_that_is_retained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app.decode import Decoded, Fields
-from salesforce_client.src.app.deletes import Delete, Event, Gap, Origin, interpret
+from salesforce_client.src.app.decoding.decode import Decoded, Fields
+from salesforce_client.src.app.model import Delete, Event, Gap
+from salesforce_client.src.app.decoding.deletes import Origin, interpret, published_at, rejected
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
-from salesforce_client.src.app.values import as_json, identity
+from salesforce_client.src.app.decoding.values import as_json, identity
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")
@@ -28,7 +30,7 @@ def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
 
 
 def event(value: dict[str, Any]) -> Decoded:
-    return value, as_json(value)
+    return Decoded(value, as_json(value))
 
 
 def deletes(
@@ -43,11 +45,11 @@ def gaps(value: dict[str, Any]) -> list[Gap]:
     return [row for row in rows if isinstance(row, Gap)]
 
 
-def test_a_delete_of_one_record_is_a_row_under_the_events_own_id() -> None:
-    """With the header's facts and the event unchanged as payload."""
+def test_a_delete_of_one_record_is_a_row_keyed_by_event_and_record() -> None:
+    """With the header's facts and the event unchanged as payload. The key does not depend on how many records there are."""
     decoded = change("DELETE", A, OwnerId=None)
     (row,) = deletes(decoded)
-    assert (row.event_id, row.object_name, row.record_id) == ("e1", "Account", A)
+    assert (row.event_id, row.object_name, row.record_id) == (f"e1:{A}", "Account", A)
     assert (row.deleted_by, row.deleted_date, row.owner_id) == ("005AA000000ExmpAAA", "2026-01-01T00:00:00.123Z", None)
     assert (row.topic, row.ingested_at, row.replay_id, row.schema_id) == (ORIGIN.topic, ORIGIN.received_at, b"\0\1", "s1")
     assert json.loads(row.payload) == decoded
@@ -147,6 +149,43 @@ def test_a_platform_event_fills_its_row_from_its_fields() -> None:
     (row,) = deletes(PLATFORM)
     assert (row.object_name, row.record_id, row.owner_id) == ("Case", "500AA000001ExmpAAA", "005AA000000OwnrAAA")
     assert (row.deleted_by, row.deleted_date) == ("005AA000000DltrAAA", "2025-12-31T23:59:55.123Z")
+
+
+def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
+    """Publishers may count or repeat an id; what comes again has the same bytes."""
+    one, again, other = (
+        interpret(event(PLATFORM), EVENT._replace(payload=payload, replay_id=replay_id), ORIGIN, DEFAULT_EVENT_FIELDS)[0]
+        for payload, replay_id in ((b"one", b"1"), (b"one", b"2"), (b"other", b"3"))
+    )
+    assert isinstance(one, Delete)
+    assert isinstance(again, Delete)
+    assert isinstance(other, Delete)
+    assert one.event_id == again.event_id == f"e1:{hashlib.sha256(b'one').hexdigest()[:16]}"
+    assert other.event_id == f"e1:{hashlib.sha256(b'other').hexdigest()[:16]}"
+
+
+@pytest.mark.parametrize(
+    ("value", "published"),
+    [
+        (change("UPDATE", A), "2026-01-01T00:00:00.123Z"),
+        ({"CreatedDate": COMMITTED}, "2026-01-01T00:00:00.123Z"),
+        ({"CreatedDate": 2**62}, None),
+        ({"ChangeEventHeader": "a field of this name"}, None),
+        ({}, None),
+    ],
+)
+def test_when_an_event_was_published_is_what_salesforce_says(value: dict[str, Any], published: str | None) -> None:
+    """Its commit or its creation, not a field that a publisher fills."""
+    assert published_at(value) == published
+
+
+def test_a_rejected_event_has_the_same_key_whenever_it_comes() -> None:
+    """A redelivery has another replay id and another time."""
+    again = ORIGIN._replace(received_at="2026-01-02T00:00:00.000Z")
+    first = rejected(EVENT, ORIGIN, DecodeError("x"))
+    assert rejected(EVENT._replace(replay_id=b"other"), again, DecodeError("y")).reject_id == first.reject_id
+    others = [EVENT._replace(payload=b"x"), EVENT._replace(event_id="e2")]
+    assert first.reject_id not in {rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others}
 
 
 def test_fields_may_have_other_names() -> None:

@@ -1,79 +1,346 @@
-"""A drain on a stream whose every response is at hand: what no server can be made to time so exactly."""
+"""A drain on streams whose every response is at hand, with a clock that the test moves: no server, no waiting."""
 
 from __future__ import annotations
 
+import logging
 import threading
-import time
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+from typing import Optional, Union
 
-from salesforce_client.src.app.deletes import Event
-from salesforce_client.src.app.drain import EARLIEST, Beginning, Drain
-from salesforce_client.src.app.interpreter import Delivery, Interpreter
-from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.mock_salesforce.org import encode, record_id
-from salesforce_client.src.app.pubsub import Batch
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+import pytest
+
+from salesforce_client.src.app.backlog import Bounds
+from salesforce_client.src.app.drain import Beginning, Drain, Outcome
+from salesforce_client.src.app.errors import (
+    AllUndecodableError,
+    AuthenticationError,
+    GapError,
+    ReplayIdRejectedError,
+    SalesforceUnavailableError,
+    SessionExpiredError,
+    TopicError,
+)
+from salesforce_client.src.app.model import (
+    Delivery,
+    Event,
+    Gap,
+    Position,
+    Preset,
+    RejectedEvent,
+    Response,
+    Session,
+    Start,
+)
 
 TOPIC = "/data/AccountChangeEvent"
+BEGAN_AT = "2026-02-01T12:00:00.000Z"
+CURSOR = Position(b"cursor", "2026-02-01T11:30:00.000Z", "e0")
+EMPTY = Position(b"empty", "2026-02-01T12:01:00.000Z", None)
+Item = Union[Response, Exception, float]
 
 
-def deleted(number: int, replay_id: bytes) -> Batch:
-    """A response with one delete of Account."""
-    header = {
-        "entityName": "Account", "recordIds": [record_id("Account", number)], "changeType": "DELETE", "changeOrigin": "",
-        "transactionKey": "t", "sequenceNumber": 1, "commitTimestamp": 1767225600123, "commitNumber": 1,
-        "commitUser": record_id("User", 1), "nulledFields": [], "diffFields": [], "changedFields": [],
-    }  # fmt: skip
-    payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": header})
-    return Batch([Event(f"e{number}", schemas.schema_id(schemas.ACCOUNT), payload, replay_id)], b"", "rpc")
+class Clock:
+    """Seconds, moved by whoever waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-class Source:
-    """Responses that have all arrived already, then silence."""
+class Streams:
+    """A Pub/Sub API of scripted streams. A number in a stream is a wait that takes so long, whatever was asked for.
 
-    def __init__(self, *batches: Batch) -> None:
-        self._batches = deque(batches)
+    Behind its last item a stream is silent.
 
-    def __enter__(self) -> Source:
+    Attributes:
+        starts: where each stream was asked to start.
+        sessions: the session of each of them; a new one after each login.
+    """
+
+    def __init__(self, clock: Clock, *streams: Sequence[Item], topic_errors: Sequence[Exception] = ()) -> None:
+        self._clock = clock
+        self._streams = deque(deque(items) for items in streams)
+        self._topic_errors = deque(topic_errors)
+        self._items: deque[Item] = deque()
+        self.session = Session("token 0", "https://x.my.salesforce.com", "00D")
+        self.starts: list[Start] = []
+        self.sessions: list[Session] = []
+
+    def check_topic(self, _: str) -> None:
+        """Fails as scripted."""
+        if self._topic_errors:
+            raise self._topic_errors.popleft()
+
+    def renew(self, expired: Session) -> None:
+        """A new session in the place of that one."""
+        assert expired is self.session
+        self.session = Session(f"token {len(self.starts)}", expired.instance_url, expired.org_id)
+
+    def subscribe(self, _: str, start: Start) -> Streams:
+        """The next stream."""
+        self.starts.append(start)
+        self.sessions.append(self.session)
+        self._items = self._streams.popleft() if self._streams else deque()
+        return self
+
+    def __enter__(self) -> Streams:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def check_topic(self, _: str) -> None:
-        """It is there."""
-
-    def schema(self, schema_id: str) -> str:
-        """By its id."""
-        return schemas.BY_ID[schema_id]
-
-    def subscribe(self, *_: Any) -> Source:
-        """The one stream."""
-        return self
-
-    def next(self, timeout: float) -> Batch | None:
-        """The next response at once, or None after the time given."""
-        if self._batches:
-            return self._batches.popleft()
-        time.sleep(timeout)
+    def next(self, timeout: float) -> Optional[Response]:
+        """What the script says."""
+        item = self._items.popleft() if self._items else timeout
+        if isinstance(item, Exception):
+            raise item
+        if isinstance(item, Response):
+            return item
+        self._clock.now = round(self._clock.now + item + 5e-7, 6)  # time goes on, however little was asked for
         return None
 
 
-def test_what_came_in_while_a_delivery_had_to_wait_is_read_before_silence_is_concluded() -> None:
-    """Here the rest of a group under one replay id, which a cursor behind its beginning would lose."""
-    source: Any = Source(deleted(1, b"1"), deleted(2, b"2"), deleted(3, b"2"))
-    taken: list[Delivery] = []
+class Decoding:
+    """Rows of events: none, but figures. What is in ``errors`` is raised first."""
 
-    def deliver(delivery: Delivery) -> None:
-        time.sleep(0.3)  # longer than the drain waits for an event
-        taken.append(delivery)
+    def __init__(self, *errors: Exception, unreadable: bool = False) -> None:
+        self.errors = deque(errors)
+        self._unreadable = unreadable
 
-    interpreter = Interpreter(source, "00D", DEFAULT_EVENT_FIELDS)
-    beginning = Beginning(EARLIEST)
-    drain = Drain(TOPIC, beginning, source, interpreter, deliver, threading.Event(), time.monotonic() + 30, idle_seconds=0.1)
-    assert drain.run() == "idle"
-    assert [(len(delivery.rows), delivery.position and delivery.position.replay_id) for delivery in taken] == [
-        (1, b"1"),
-        (2, b"2"),
-    ]
+    def read(self, topic: str, events: Sequence[Event]) -> Delivery:
+        """As many deletes, or rejected events, as events."""
+        if self.errors:
+            raise self.errors.popleft()
+        if self._unreadable:
+            rejects = [RejectedEvent("r", topic, event.event_id, b"", "s", b"", "unreadable", BEGAN_AT) for event in events]
+            return Delivery(rejects, len(events), 0, rejects, None)
+        return Delivery((), len(events), 0, (), "2026-02-01T11:59:00.000Z")
+
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: Optional[str]) -> Gap:
+        """One with all that it is given."""
+        return Gap("gap", topic, reason, None, cursor, since, None, BEGAN_AT)
+
+
+class Stop(threading.Event):
+    """Waiting for it takes no time but the clock's."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Not at all."""
+        self._clock.now += timeout or 0
+        return self.is_set()
+
+
+class Run:
+    """A drain and what became of it.
+
+    Attributes:
+        taken: what was delivered: how many events, gaps, and the position's replay id.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        clock: Clock,
+        beginning: Beginning = Beginning(CURSOR),  # noqa: B008  (frozen)
+        decoding: Optional[Decoding] = None,
+        deliver_seconds: float = 0,
+        deadline: float = 1420,
+    ) -> None:
+        self.taken: list[tuple[int, list[Gap], Optional[bytes]]] = []
+        stop = Stop(clock)
+
+        def deliver(topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+            assert topic == TOPIC
+            clock.now += deliver_seconds
+            gaps = [row for row in delivery.rows if isinstance(row, Gap)]
+            self.taken.append((delivery.received, gaps, position and position.replay_id))
+            self.rpc_id = rpc_id
+
+        bounds = Bounds(BEGAN_AT, deadline, idle_seconds=30)
+        drain = Drain(TOPIC, beginning, streams, decoding or Decoding(), deliver, stop, bounds, clock)
+        self.outcome: Outcome = drain.run()
+
+
+def response(*replay_ids: str) -> Response:
+    return Response([Event(f"e{replay_id}", "s", b"", replay_id.encode()) for replay_id in replay_ids], None, "rpc 1")
+
+
+def quiet(seconds: int) -> list[float]:
+    """So much silence, in the waits that a drain asks for."""
+    return [0.5] * (2 * seconds)
+
+
+EMPTY_RESPONSE = Response([], EMPTY, "rpc 2")
+UNAVAILABLE = SalesforceUnavailableError("the stream broke")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -> None:
+    """The stream starts behind the cursor."""
+    streams = Streams(clock, [response("1", "2", "2"), response("2", "3"), *quiet(60), EMPTY_RESPONSE])
+    run = Run(streams, clock, Beginning(CURSOR, hold=True))
+    assert run.outcome == Outcome("caught_up")
+    assert run.taken == [(1, [], b"1"), (3, [], b"2"), (1, [], b"empty")]
+    assert streams.starts == [CURSOR]
+    assert run.rpc_id == "rpc 2"
+
+
+def test_what_came_in_while_a_delivery_had_to_wait_is_read_before_silence_is_concluded(clock: Clock) -> None:
+    """Here the rest of a group under one replay id."""
+    streams = Streams(clock, [response("1", "2"), response("2", "3"), response("3", "4")])
+    run = Run(streams, clock, deliver_seconds=100)
+    assert run.taken == [(1, [], b"1"), (2, [], b"2"), (2, [], b"3"), (1, [], None)]
+    assert run.outcome == Outcome("idle")
+
+
+def test_a_process_that_stood_still_reads_on_before_it_concludes_silence(clock: Clock) -> None:
+    """A suspended one finds that its wait of half a second took ten minutes."""
+    streams = Streams(clock, [response("1", "2"), 600.0, 0.5, response("3")])
+    run = Run(streams, clock, deadline=3000)
+    assert run.taken == [(1, [], b"1"), (1, [], b"2"), (1, [], None)]
+    assert run.outcome == Outcome("idle")
+
+
+def test_a_wait_that_is_a_little_late_is_no_suspension(clock: Clock) -> None:
+    """Else a busy machine would never come to an end."""
+    streams = Streams(clock, [1.5] * 20)
+    Run(streams, clock)
+    assert clock.now < 1000 + 32
+
+
+def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock) -> None:
+    """The last group comes again."""
+    streams = Streams(clock, [response("1", "2"), UNAVAILABLE], [response("2", "2", "3")])
+    run = Run(streams, clock)
+    assert [start.replay_id for start in streams.starts if isinstance(start, Position)] == [b"cursor", b"1"]
+    assert run.taken == [(1, [], b"1"), (2, [], b"2"), (1, [], None)]
+    assert run.outcome == Outcome("idle")
+
+
+def test_a_failure_that_stays_ends_the_drain_and_keeps_what_was_delivered(clock: Clock) -> None:
+    """After five tries at one position."""
+    streams = Streams(clock, [response("1", "2"), UNAVAILABLE], *[[UNAVAILABLE]] * 10)
+    run = Run(streams, clock)
+    assert run.outcome == Outcome("failed", UNAVAILABLE)
+    assert run.taken == [(1, [], b"1")]
+    assert len(streams.starts) == 5
+
+
+def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(clock: Clock) -> None:
+    """Before any stream is opened, so that LATEST stays LATEST."""
+    streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE], topic_errors=[UNAVAILABLE, UNAVAILABLE])
+    assert Run(streams, clock, Beginning(Preset.LATEST, hold=True)).outcome == Outcome("caught_up")
+    assert streams.starts == [Preset.LATEST]
+    forbidden = TopicError("no")
+    streams = Streams(clock, topic_errors=[forbidden])
+    assert Run(streams, clock).outcome == Outcome("failed", forbidden)
+    assert streams.starts == []
+
+
+def test_latest_that_breaks_goes_on_from_earliest_and_says_so(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, in the log."""
+    caplog.set_level(logging.WARNING)
+    streams = Streams(clock, [UNAVAILABLE], [UNAVAILABLE], [response("1"), *quiet(60), EMPTY_RESPONSE])
+    run = Run(streams, clock, Beginning(Preset.LATEST, hold=True))
+    assert run.outcome == Outcome("caught_up")
+    assert streams.starts == [Preset.LATEST, Preset.EARLIEST, Preset.EARLIEST]
+    assert caplog.text.count(f"topic={TOPIC} start=EARLIEST reason=") == 1
+
+
+@pytest.mark.parametrize("error", [UNAVAILABLE, SessionExpiredError("expired")])
+def test_events_whose_schema_cannot_be_fetched_for_now_move_nothing_and_come_again(clock: Clock, error: Exception) -> None:
+    """At the end of a stream as in its midst."""
+    streams = Streams(clock, [response("1", "2")], [response("1", "2")])
+    run = Run(streams, clock, decoding=Decoding(error))
+    assert streams.starts == [CURSOR, CURSOR]
+    assert run.taken == [(1, [], b"1"), (1, [], None)]
+    assert run.outcome == Outcome("idle")
+    streams = Streams(clock, [response("1"), *quiet(60), EMPTY_RESPONSE], [response("1"), *quiet(60), EMPTY_RESPONSE])
+    run = Run(streams, clock, Beginning(CURSOR, hold=True), Decoding(error), deadline=5000)
+    assert streams.starts == [CURSOR, CURSOR]
+    assert run.taken == [(1, [], b"empty")]
+
+
+def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clock) -> None:
+    """Each stream is opened with the newest one."""
+    expired = SessionExpiredError("expired")
+    streams = Streams(clock, [response("1", "2"), expired], [response("2", "3"), expired], [expired], [expired])
+    run = Run(streams, clock)
+    assert [session.access_token for session in streams.sessions] == ["token 0", "token 1", "token 2"]
+    assert isinstance(run.outcome.error, AuthenticationError)
+    assert run.taken == [(1, [], b"1"), (1, [], b"2")]
+
+
+def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(clock: Clock) -> None:
+    """The gap comes first. It is an error although the rest went well: somebody has to know."""
+    streams = Streams(clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE])
+    run = Run(streams, clock)
+    gap = Gap("gap", TOPIC, "expired_cursor", None, b"cursor", CURSOR.at, None, BEGAN_AT)
+    assert run.taken == [(0, [gap], None), (1, [], b"empty")]
+    assert streams.starts == [CURSOR, Preset.EARLIEST]
+    assert run.outcome.why == "caught_up"
+    assert isinstance(run.outcome.error, GapError)
+    assert f"corrupted; the cursor stood at {CURSOR.at}" in str(run.outcome.error)
+
+
+def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_told(clock: Clock) -> None:
+    """No third start from EARLIEST."""
+    rejected = ReplayIdRejectedError("corrupted")
+    streams = Streams(clock, [rejected], [response("1", "2"), UNAVAILABLE], [rejected])
+    run = Run(streams, clock)
+    assert run.outcome.why == "failed"
+    assert isinstance(run.outcome.error, GapError)
+    assert "after that: corrupted" in str(run.outcome.error)
+    assert [bool(gaps) for _, gaps, _ in run.taken] == [True, False]
+
+
+def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
+    """What was in it is not known, nor since when."""
+    streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE])
+    run = Run(streams, clock, Beginning(Preset.EARLIEST, hold=True, unreadable=b"{"))
+    (_, [gap], _), *_ = run.taken
+    assert (gap.reason, gap.from_replay_id, gap.from_time) == ("unreadable_cursor", b"{", None)
+    assert isinstance(run.outcome.error, GapError)
+    assert "an unknown time" in str(run.outcome.error)
+
+
+def test_a_topic_of_which_nothing_could_be_read_fails_and_its_cursor_moves(clock: Clock) -> None:
+    """Only once: the drain waits for the end, so that the next one finds nothing."""
+    streams = Streams(clock, [response("1", "2"), *quiet(200), EMPTY_RESPONSE])
+    run = Run(streams, clock, decoding=Decoding(unreadable=True))
+    assert run.taken == [(1, [], b"1"), (1, [], b"empty")]
+    assert run.outcome.why == "failed"
+    assert isinstance(run.outcome.error, AllUndecodableError)
+
+
+def test_a_held_topic_without_a_position_is_not_asked_again(clock: Clock) -> None:
+    """It has waited long enough."""
+    streams = Streams(clock)
+    run = Run(streams, clock, Beginning(Preset.LATEST, hold=True))
+    assert isinstance(run.outcome.error, SalesforceUnavailableError)
+    assert len(streams.starts) == 1
+    assert 1285 <= clock.now < 1290
+
+
+def test_a_drain_that_is_stopped_ends_without_a_claim(clock: Clock) -> None:
+    """Whoever stopped it says why."""
+    streams = Streams(clock, [response("1", "2"), response("3", "4")])
+    stop = threading.Event()
+
+    def deliver(*_: object) -> None:
+        stop.set()
+
+    bounds = Bounds(BEGAN_AT, 1420, idle_seconds=30)
+    drain = Drain(TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, stop, bounds, clock)
+    assert drain.run() == Outcome("failed")

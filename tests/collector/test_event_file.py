@@ -11,8 +11,8 @@ WRITE = """
 import re, sys
 from datetime import datetime, timezone
 from pathlib import Path
-from salesforce_client.src.app.deletes import Delete
-from salesforce_client.src.app.event_file import EventFile
+from salesforce_client.src.app.model import Delete
+from salesforce_client.src.app.storage.event_file import EventFile
 
 def rows(response, count):
     return [Delete(f"{response}:{row}", "t", "o", "r", "u", "d", None, "x" * 1800, "i", b"", "s") for row in range(count)]

@@ -15,8 +15,8 @@ from salesforce_client.src.app.mock_salesforce.faults import FAULTS, Faults
 from salesforce_client.src.app.mock_salesforce.managed import DEVELOPER_NAME
 from salesforce_client.src.app.mock_salesforce.org import encode
 from salesforce_client.src.app.mock_salesforce.token_endpoint import INSTANCE_URL
-from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
-from salesforce_client.src.app.wire.pubsub_api_pb2_grpc import PubSubStub
+from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.salesforce.wire.pubsub_api_pb2_grpc import PubSubStub
 
 TOPIC = "/event/Delete_Event__e"
 SCHEMA_ID = schemas.schema_id(schemas.DELETE_EVENT)

@@ -13,11 +13,11 @@ from pathlib import Path
 import grpc
 import pytest
 
-from salesforce_client.src.app.auth import with_checksum
+from salesforce_client.src.app.salesforce.login import with_checksum
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, TOPICS, Org
-from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
-from salesforce_client.src.app.wire.pubsub_api_pb2_grpc import PubSubStub
+from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.salesforce.wire.pubsub_api_pb2_grpc import PubSubStub
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)

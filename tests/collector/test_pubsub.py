@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app import pubsub, rpc_errors
-from salesforce_client.src.app.auth import Session, authenticate
-from salesforce_client.src.app.credits import MAX_CREDITS, TOP_UP_AT, Credits
-from salesforce_client.src.app.deletes import Event
+from salesforce_client.src.app.salesforce import pubsub, rpc_errors
+from salesforce_client.src.app.salesforce.login import authenticate
+from salesforce_client.src.app.salesforce.credits import MAX_CREDITS, TOP_UP_AT, Credits
 from salesforce_client.src.app.errors import (
     AuthenticationError,
     ReplayIdRejectedError,
@@ -28,18 +27,23 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
-from salesforce_client.src.app.pubsub import After, Batch, Preset, PubSub
+from salesforce_client.src.app.model import Event, Position, Preset, Session, Start
+from salesforce_client.src.app.salesforce.pubsub import PubSub
 from salesforce_client.src.app.settings import read
-from salesforce_client.src.app.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 TOPIC = "/data/AccountChangeEvent"
-EARLIEST = Preset("EARLIEST")
+EARLIEST = Preset.EARLIEST
+
+
+def after(replay_id: bytes) -> Position:
+    return Position(replay_id, None, "e")
 
 
 @pytest.fixture
 def source(mock: MockSalesforce) -> Iterator[PubSub]:
-    settings = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"})
-    assert settings.private_key
+    settings = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).salesforce
+    assert settings
     log_in = functools.partial(
         authenticate, settings.login_url, settings.audience, settings.client_id, settings.username, settings.private_key
     )
@@ -47,16 +51,16 @@ def source(mock: MockSalesforce) -> Iterator[PubSub]:
         yield running
 
 
-def drained(source: PubSub, topic: str, start: pubsub.Start) -> tuple[list[Event], bytes]:
+def drained(source: PubSub, topic: str, start: Start) -> tuple[list[Event], bytes]:
     """Everything up to the first empty response, and that response's replay id."""
     events: list[Event] = []
     with source.subscribe(topic, start) as stream:
         while True:
-            batch = stream.next(5)
-            assert batch is not None
-            if not batch.events:
-                return events, batch.latest_replay_id
-            events += batch.events
+            response = stream.next(5)
+            assert response is not None
+            if response.position:
+                return events, response.position.replay_id
+            events += response.events
 
 
 def test_a_topic_that_does_not_exist_is_named(source: PubSub) -> None:
@@ -79,7 +83,7 @@ def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(source: Pub
     events, _ = drained(source, "/data/ChangeEvents", EARLIEST)
     assert len(events) == 54
     assert len({event.event_id for event in events}) == 54
-    again, _ = drained(source, "/data/ChangeEvents", After(events[9].replay_id))
+    again, _ = drained(source, "/data/ChangeEvents", after(events[9].replay_id))
     assert again == events[10:]
 
 
@@ -87,10 +91,10 @@ def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(source: PubSub
     """It is ahead of every event, and no event bears it."""
     events, position = drained(source, TOPIC, EARLIEST)
     assert position not in {event.replay_id for event in events}
-    assert drained(source, TOPIC, After(position))[0] == []
+    assert drained(source, TOPIC, after(position))[0] == []
 
 
-def test_no_more_is_asked_for_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_is_asked_for_while_too_much_waits() -> None:
     """Bytes count, not responses: one may have a few kB or 3 MB. Who is held back is let go when the stream is closed."""
     events = [wire.ConsumerEvent(event=wire.ProducerEvent(payload=bytes(1000)))] * 100
     asked: list[int] = []
@@ -117,8 +121,8 @@ def test_no_more_is_asked_for_while_too_much_waits(monkeypatch: pytest.MonkeyPat
         time.sleep(0.3)
         return asked == [100] * number
 
-    monkeypatch.setattr(pubsub, "AHEAD_BYTES", 250_000)
-    with pubsub.Subscription(Call, TOPIC, EARLIEST, Session("x", "https://x.my.salesforce.com", "00D")) as stream:
+    session = Session("x", "https://x.my.salesforce.com", "00D")
+    with pubsub.Subscription(Call, TOPIC, EARLIEST, session, ahead_bytes=250_000) as stream:
         assert asked_in_the_end(3)
         for number in range(4, 8):
             assert stream.next(5)
@@ -131,13 +135,13 @@ def test_no_more_is_asked_for_while_too_much_waits(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])
 def test_a_replay_id_that_salesforce_does_not_know_is_told_apart_by_its_code(source: PubSub, bad: bytes) -> None:
     """The one error that may reset a cursor."""
-    with source.subscribe(TOPIC, After(bad)) as stream, pytest.raises(ReplayIdRejectedError, match="within the retention window"):
+    with source.subscribe(TOPIC, after(bad)) as stream, pytest.raises(ReplayIdRejectedError, match="within the retention window"):
         stream.next(5)
 
 
 def test_another_invalid_argument_is_never_taken_for_a_bad_replay_id(source: PubSub) -> None:
     """A cursor reset on it would lose events."""
-    with source.subscribe(TOPIC, After(b"")) as stream, pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"):
+    with source.subscribe(TOPIC, after(b"")) as stream, pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"):
         stream.next(5)
 
 
@@ -163,11 +167,12 @@ def test_a_session_that_is_refused_although_new_is_for_a_person(mock: MockSalesf
 
 def test_silence_ends_after_the_time_given(source: PubSub) -> None:
     """GRPC's own iterator would wait for ever."""
-    with source.subscribe(TOPIC, Preset("LATEST")) as stream:
+    with source.subscribe(TOPIC, Preset.LATEST) as stream:
         assert stream.next(0.01) is None
-        batch = stream.next(5)
-    assert isinstance(batch, Batch)
-    assert not batch.events
+        response = stream.next(5)
+    assert response
+    assert not response.events
+    assert response.position
 
 
 def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:

@@ -6,11 +6,12 @@ import base64
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from salesforce_client.src.app.errors import SettingsError
-from salesforce_client.src.app.settings import BlobAccount, Endpoint, read
+from salesforce_client.src.app.settings import BlobAccount, Endpoint, Mock, Salesforce, read
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
@@ -26,6 +27,12 @@ COMPLETE = {
 }
 
 
+def salesforce(**changes: str) -> Salesforce:
+    found = read({**COMPLETE, **changes}).salesforce
+    assert found
+    return found
+
+
 def problems(**changes: str) -> str:
     with pytest.raises(SettingsError) as raised:
         read({**COMPLETE, **changes})
@@ -36,8 +43,9 @@ def test_the_least_that_must_be_set_is_enough() -> None:
     """Everything else has a default."""
     settings = read(COMPLETE)
     assert settings.topics == ("/event/Delete_Event__e", "/data/AccountChangeEvent")
-    assert settings.login_url == settings.audience == "https://login.salesforce.com"
-    assert settings.pubsub_endpoint == Endpoint("api.pubsub.salesforce.com:7443", tls=True)
+    assert settings.mock is None
+    assert salesforce().login_url == salesforce().audience == "https://login.salesforce.com"
+    assert salesforce().pubsub_endpoint == Endpoint("api.pubsub.salesforce.com:7443", tls=True)
     assert (settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows) == (480, 30, 250_000)
     assert settings.event_fields["record_id"] == "Record_Id__c"
 
@@ -54,7 +62,9 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
 
 def test_mock_mode_needs_no_salesforce_settings() -> None:
     """The mock hands them over."""
-    assert read({"MOCK_MODE": "true", "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).mock_mode
+    settings = read({"MOCK_MODE": "true", "EVENTS_STORAGE": "UseDevelopmentStorage=true"})
+    assert settings.mock == Mock(60, None, "", allowed_in_azure=False)
+    assert settings.salesforce is None
 
 
 @pytest.mark.parametrize(
@@ -72,16 +82,25 @@ def test_mock_mode_needs_no_salesforce_settings() -> None:
 )
 def test_a_private_key_is_accepted_however_it_was_pasted(key: str) -> None:
     """Settings forms and Key Vault lose line ends."""
-    settings = read({**COMPLETE, "SALESFORCE_PRIVATE_KEY": key})
-    assert settings.private_key is not None
-    assert settings.private_key.private_numbers() == KEY.private_numbers()
+    assert salesforce(SALESFORCE_PRIVATE_KEY=key).private_key.private_numbers() == KEY.private_numbers()
 
 
 def test_a_private_key_may_lie_in_a_file(tmp_path: Path) -> None:
     """As ``SALESFORCE_PRIVATE_KEY_FILE``."""
     (tmp_path / "key.pem").write_text(PEM)
-    settings = read({**COMPLETE, "SALESFORCE_PRIVATE_KEY": "", "SALESFORCE_PRIVATE_KEY_FILE": str(tmp_path / "key.pem")})
-    assert settings.private_key is not None
+    from_file = salesforce(SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "key.pem"))
+    assert from_file.private_key.private_numbers() == KEY.private_numbers()
+
+
+def elliptic_with_another_curve() -> str:
+    """A key on a curve that the library does not know."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    prime256v1, prime192v2 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030102")
+    other = der.replace(prime256v1, prime192v2)
+    with pytest.raises(UnsupportedAlgorithm):
+        serialization.load_der_private_key(other, None)
+    return f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(other).decode()}\n-----END PRIVATE KEY-----\n"
 
 
 def test_an_unusable_private_key_is_named_with_the_reason(tmp_path: Path) -> None:
@@ -95,6 +114,8 @@ def test_an_unusable_private_key_is_named_with_the_reason(tmp_path: Path) -> Non
     assert "SALESFORCE_PRIVATE_KEY is not a private key in PEM form" in problems(SALESFORCE_PRIVATE_KEY="garbage")
     assert "SALESFORCE_PRIVATE_KEY is encrypted" in problems(SALESFORCE_PRIVATE_KEY=encrypted.decode())
     assert "SALESFORCE_PRIVATE_KEY must be an RSA key" in problems(SALESFORCE_PRIVATE_KEY=elliptic.decode())
+    unsupported = elliptic_with_another_curve()
+    assert "SALESFORCE_PRIVATE_KEY is not a private key" in problems(SALESFORCE_PRIVATE_KEY=unsupported)
     missing = problems(SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem"))
     assert "SALESFORCE_PRIVATE_KEY_FILE cannot be read" in missing
     assert "both set" in problems(SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem"))
@@ -121,12 +142,12 @@ def test_an_unresolved_key_vault_reference_is_named_as_such(name: str) -> None:
 )
 def test_the_audience_follows_from_the_login_host(login_url: str, audience: str) -> None:
     """Sandboxes have one of their own."""
-    assert read({**COMPLETE, "SALESFORCE_LOGIN_URL": login_url}).audience == audience
+    assert salesforce(SALESFORCE_LOGIN_URL=login_url).audience == audience
 
 
 def test_a_given_audience_is_taken_as_it_is() -> None:
     """For Experience Cloud sites."""
-    assert read({**COMPLETE, "SALESFORCE_AUDIENCE": "https://site.example.com"}).audience == "https://site.example.com"
+    assert salesforce(SALESFORCE_AUDIENCE="https://site.example.com").audience == "https://site.example.com"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +162,7 @@ def test_a_given_audience_is_taken_as_it_is() -> None:
 )
 def test_an_endpoint_is_tls_unless_it_is_plaintext_to_this_machine(value: str, endpoint: Endpoint) -> None:
     """Nothing leaves the machine in the clear."""
-    assert read({**COMPLETE, "SALESFORCE_PUBSUB_ENDPOINT": value}).pubsub_endpoint == endpoint
+    assert salesforce(SALESFORCE_PUBSUB_ENDPOINT=value).pubsub_endpoint == endpoint
 
 
 def test_plaintext_to_another_machine_is_refused() -> None:
@@ -185,4 +206,4 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
     """In logs and in tracebacks of debuggers."""
     secret = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0"
     assert "c2VjcmV0" not in repr(read({**COMPLETE, "EVENTS_STORAGE": secret}))
-    assert "PRIVATE" not in repr(read(COMPLETE))
+    assert "PRIVATE" not in repr(read(COMPLETE)).replace("SALESFORCE_PRIVATE", "")

@@ -18,7 +18,8 @@ from local.proxy import Request, proxy, slow_line
 
 from salesforce_client.src.app import storage
 from salesforce_client.src.app.errors import StorageRefusedError, StorageUnavailableError
-from salesforce_client.src.app.storage import Cursor, Storage, StoredCursor
+from salesforce_client.src.app.model import Cursor, StoredCursor
+from salesforce_client.src.app.storage.blobs import Storage
 
 ORG, TOPIC = "00D000000000001EAA", "/event/Delete_Event__e"
 NAME = f"{ORG}/event/Delete_Event__e.json"

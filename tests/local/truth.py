@@ -33,7 +33,7 @@ class Difference:
 def difference(connection: Any, org: Org, topics: Sequence[str], since: datetime, until: datetime) -> Difference:
     """Compare ``delete_tracker`` with every delete that ``org`` published on ``topics`` after ``since`` and up to ``until``."""
     expected = {
-        (it.event_id, it.object_name, it.record_id, it.deleted_by, it.at.replace(tzinfo=None))
+        (it.key, it.object_name, it.record_id, it.deleted_by, it.at.replace(tzinfo=None))
         for it in org.deletes(topics, since, until)
     }
     sql = "SELECT event_id, object_name, record_id, deleted_by, deleted_date FROM delete_tracker"

@@ -6,21 +6,22 @@
     ├── TryAgainError                  nobody: the next run does the same again, nothing is lost
     │   ├── SalesforceUnavailableError   outage, time-out, dropped connection
     │   ├── LimitExceededError           the org's delivery or client limit is used up for now
-    │   └── StorageUnavailableError      Blob Storage did not answer or refused for the moment
+    │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
+    │   └── LocalStorageError            the disk of this machine is full or fails
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
     │   ├── TopicError                   a topic is missing, or may not be read
     │   ├── RequestRefusedError          Salesforce calls a request of ours invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
-    │   ├── AllUndecodableError          not one event of a batch could be decoded
+    │   ├── AllUndecodableError          not one event of a topic could be read; their bytes are kept
     │   └── GapError                     events are gone for good; the gap is on record
     ├── RunFailedError                 one or more topics failed; the others are safe
     └── (inside a run)
-        ├── SessionExpiredError          the access token is no longer accepted: renewed once
+        ├── SessionExpiredError          the access token is no longer accepted: renewed
         ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: leads to a gap
-        ├── SchemaError                  an event's schema cannot be had: leads to a rejected event
-        └── DecodeError                  one event's bytes do not fit its schema: leads to a rejected event
+        ├── SchemaError                  Salesforce refuses an event's schema: leads to a rejected event
+        └── DecodeError                  one event cannot become a row: leads to a rejected event
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ class LimitExceededError(TryAgainError):
 
 class StorageUnavailableError(TryAgainError):
     """Blob Storage did not answer or was busy, beyond the client's own retries."""
+
+
+class LocalStorageError(TryAgainError):
+    """The disk of this machine is full or fails. No cursor has moved past what could not be written."""
 
 
 class ActionNeededError(CollectorError):
@@ -81,15 +86,15 @@ class StorageRefusedError(ActionNeededError):
 
 
 class AllUndecodableError(ActionNeededError):
-    """Not one event of a batch could be decoded, which points at us and not at the events; the cursor stays."""
+    """Not one event of a topic could be read in a poll, which points at us and not at the events. Their bytes are kept."""
 
 
 class GapError(ActionNeededError):
-    """Events of a topic can no longer be had. The gap is on record and the collector goes on behind it."""
+    """Events of a topic can no longer be retrieved. The gap is recorded and the collector goes on behind it."""
 
 
 class SessionExpiredError(CollectorError):
-    """The access token is not accepted any more; the caller renews it once and resumes."""
+    """The access token is not accepted any more; the caller renews it and resumes."""
 
 
 class ReplayIdRejectedError(CollectorError):
@@ -101,7 +106,7 @@ class SchemaError(CollectorError):
 
 
 class DecodeError(CollectorError):
-    """One event's bytes cannot be read with its schema."""
+    """One event cannot be read with its schema, or cannot be a row."""
 
 
 class RunFailedError(CollectorError):

@@ -1,7 +1,8 @@
 """Writes what the drains deliver into event files, uploads them, and only then moves the cursors.
 
-The order is the promise: event file closed and flushed → uploaded under a free name → cursor moved if nobody else has. A
-crash between any two steps repeats work; it never loses a row, and the rows' keys keep it from doubling one.
+The order is the promise: event file closed and flushed → uploaded under a free name → cursor moved
+if nobody else has moved it. A crash between any two steps repeats work. It never loses a row, and
+the rows' keys keep it from doubling one.
 """
 
 from __future__ import annotations
@@ -9,61 +10,86 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Protocol
+from typing import Optional, Protocol
 
 from .errors import CollectorError
-from .event_file import EventFile
-from .interpreter import Delivery, Position
+from .model import Cursor, Delivery, Position, Row, StoredCursor
 from .report import Report
-from .storage import Cursor, StoredCursor
 
 log = logging.getLogger(__name__)
+
+
+class OpenFile(Protocol):
+    """An event file while it is written.
+
+    Attributes:
+        path: where it is on this machine.
+        begun_at: names it.
+    """
+
+    path: Path
+    begun_at: datetime
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Add rows of any kind, each under its own key once."""
+
+    def is_full(self, most_rows: int) -> bool:
+        """Whether it has so many rows, or is as large as a file shall be."""
+
+    def close(self) -> None:
+        """Finish it; afterwards it is complete by itself."""
+
+    def abandon(self) -> None:
+        """Close it as it is; nobody may read it."""
 
 
 class Store(Protocol):
     """Where event files and cursors are kept."""
 
+    def new_file(self, begun_at: datetime) -> OpenFile:
+        """An empty event file on this machine."""
+
     def upload(self, path: Path, begun_at: datetime) -> str:
-        """Upload under a free name, which is returned."""
+        """Upload it under a free name, which is returned, and remove it from this machine."""
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
         """What is stored for the topic."""
 
-    def save_cursor(self, cursor: Cursor, etag: str | None) -> str | None:
-        """Replace that version; None where another run was ahead."""
+    def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
+        """Replace that version; None if another run was ahead."""
 
 
 class Publisher:
-    """The event files and cursors of one run, shared by the threads of all its topics.
+    """The event files and cursors of one poll, shared by the threads of all its topics.
 
     A full file is closed and uploaded while the next one is being filled.
 
     Args:
         store: where event files and cursors are kept.
-        folder: where event files are written before they are uploaded.
-        file_rows: how many rows fill a file, if it is not as large as a file shall be before.
+        file_rows: how many rows fill a file, unless it is large before.
         report: is told of what is written, uploaded and moved.
-        stop: once it is set, nothing more is taken; set here where writing or uploading fails, which ends the run.
+        stop: once it is set, nothing more is taken. It is set here if writing or uploading fails,
+            which ends the poll.
     """
 
-    def __init__(self, store: Store, folder: Path, file_rows: int, report: Report, stop: threading.Event) -> None:
+    def __init__(self, store: Store, file_rows: int, report: Report, stop: threading.Event) -> None:
         self._store = store
-        self._folder = folder
         self._file_rows = file_rows
         self._report = report
         self._stop = stop
         self._writing = threading.Lock()  # around the file and the positions, which all topics add to
-        self._failure: Exception | None = None
+        self._failure: Optional[Exception] = None
         self._wrote_at = time.monotonic()
-        self._file: EventFile | None = None
+        self._file: Optional[OpenFile] = None
         self._positions: dict[str, Position] = {}  # delivered, not yet saved
         self._uploader = ThreadPoolExecutor(1, "upload")
-        self._upload: Future[None] | None = None
-        self._etags: dict[str, str | None] = {}  # of the cursors as this run last saw them; absent: another run is ahead
+        self._upload: Optional[Future[None]] = None
+        # Of the cursors, as this run last saw them; absent if another run is ahead.
+        self._etags: dict[str, Optional[str]] = {}
 
     def cursor(self, topic: str) -> StoredCursor:
         """What is stored for the topic; only that version will be replaced."""
@@ -71,16 +97,17 @@ class Publisher:
         self._etags[topic] = stored.etag
         return stored
 
-    def take(self, delivery: Delivery) -> None:
-        """Write what a topic delivers, on its own thread; where that fails, ``raise_if_failed`` says why."""
+    def take(self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+        """Write what a topic delivers, on its own thread; ``raise_if_failed`` says if that failed."""
         with self._writing:
             if self._stop.is_set():
                 return
             try:
-                self._write(delivery)
+                self._write(topic, delivery, position)
+                self._report.topics[topic].count(delivery, rpc_id)
                 if self._upload and self._upload.done():
                     self._wait_for_upload()  # a failed one need not wait for the next file to be noticed
-            except Exception as error:  # noqa: BLE001  (whatever it is, it is raised again where the run is waited for)
+            except Exception as error:  # noqa: BLE001  (whatever it is, it is raised again where the poll is waited for)
                 self._failure = error
                 self._stop.set()
             self._wrote_at = time.monotonic()
@@ -95,6 +122,7 @@ class Publisher:
 
         Raises:
             StorageUnavailableError, StorageRefusedError: an event file could not be uploaded; no cursor has moved past it.
+            LocalStorageError: it could not be written.
         """
         if self._failure:
             raise self._failure
@@ -114,37 +142,34 @@ class Publisher:
             if self._file is not None:
                 self._file.abandon()
 
-    def _write(self, delivery: Delivery) -> None:
+    def _write(self, topic: str, delivery: Delivery, position: Optional[Position]) -> None:
         if delivery.rows:
             if self._file is None:
-                begun_at = datetime.now(timezone.utc)
-                self._file = EventFile(self._folder / f"{begun_at:%Y%m%dT%H%M%S%f}.db", begun_at)
+                self._file = self._store.new_file(datetime.now(timezone.utc))
             self._file.add(delivery.rows)
-        if delivery.position:
-            self._positions[delivery.topic] = delivery.position
-        self._report.topics[delivery.topic].count(delivery)
+        if position:
+            self._positions[topic] = position
         if self._file and self._file.is_full(self._file_rows):
             self._publish()
 
     def _publish(self) -> None:
-        """Have the file, if there is one, closed and uploaded, and its positions saved, while the next one is being filled."""
+        """Have the file, if there is one, uploaded, and its positions saved, while the next one is being filled."""
         self._wait_for_upload()
         file, self._file = self._file, None
         positions, self._positions = self._positions, {}
         self._upload = self._uploader.submit(self._upload_and_save, file, positions)
 
     def _wait_for_upload(self) -> None:
-        """One file at a time is under way, so that they stay in order, and no more than two lie on the disk."""
+        """One file at a time is under way, so that they stay in order, and no more than two are on the disk."""
         upload, self._upload = self._upload, None
         if upload is not None:
             upload.result()
 
-    def _upload_and_save(self, file: EventFile | None, positions: Mapping[str, Position]) -> None:
+    def _upload_and_save(self, file: Optional[OpenFile], positions: Mapping[str, Position]) -> None:
         """The file first; only what is uploaded may be behind a cursor."""
         if file is not None:
             file.close()
             self._report.files.append(self._store.upload(file.path, file.begun_at))
-            file.path.unlink()
         for topic, position in positions.items():
             self._save_cursor(topic, position)
 
@@ -152,10 +177,10 @@ class Publisher:
         if topic not in self._etags:
             return
         report = self._report.topics[topic]
-        cursor = Cursor(self._report.org_id, topic, position.replay_id, position.event_id, position.received_at, position.source)
+        cursor = Cursor(self._report.org_id, topic, position)
         try:
             saved = self._store.save_cursor(cursor, self._etags[topic])
-        except CollectorError as error:  # the rows are safe, the next run reads them once more; the other topics go on
+        except CollectorError as error:  # the rows are safe, the next poll reads them once more; the other topics go on
             report.fail(error)
             return
         if saved is None:

@@ -1,19 +1,19 @@
-"""What a run did, for the log and for whoever is called when it fails."""
+"""What a poll did, for the log and for whoever is called when it fails."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Optional
 
-from .deletes import Delete, Gap, RejectedEvent
 from .errors import RunFailedError
-from .interpreter import Delivery
+from .model import Delete, Delivery, Gap
 
 
 @dataclass
 class TopicReport:
-    """What became of one topic in this run."""
+    """What became of one topic in this poll."""
 
     topic: str
     received: int = 0
@@ -24,52 +24,71 @@ class TopicReport:
     cursor: str = "unchanged"
     ended: str = "-"
     rpc_id: str = ""
-    error: Exception | None = None
+    error: Optional[Exception] = None
 
     def fail(self, error: Exception) -> None:
         """Note a failure; of several the first counts."""
         self.error = self.error or error
 
-    def count(self, delivery: Delivery) -> None:
+    def count(self, delivery: Delivery, rpc_id: str) -> None:
         """Add a delivery's figures."""
         rows = Counter(map(type, delivery.rows))
         self.received += delivery.received
         self.skipped += delivery.skipped
+        self.rejected += len(delivery.rejects)
         self.deletes += rows[Delete]
-        self.rejected += rows[RejectedEvent]
         self.gaps += rows[Gap]
-        self.rpc_id = delivery.rpc_id or self.rpc_id
+        self.rpc_id = rpc_id or self.rpc_id
 
     def line(self) -> str:
         """One log line."""
         state = "failed" if self.error else "ok"
         line = (
-            f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} skipped={self.skipped} "
-            f"rejected={self.rejected} gaps={self.gaps} ended={self.ended} cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
+            f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} "
+            f"skipped={self.skipped} rejected={self.rejected} gaps={self.gaps} ended={self.ended} "
+            f"cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
         )
         return f"{line} error={type(self.error).__name__}" if self.error else line
 
 
 @dataclass
 class Report:
-    """What a run did."""
+    """What a poll did.
+
+    Attributes:
+        org_id: 18 characters.
+        topics: by name.
+        files: names of the event files that were uploaded.
+        error: what ended the poll as a whole, such as a failed upload.
+    """
 
     org_id: str
     topics: dict[str, TopicReport]
     files: list[str] = field(default_factory=list)
+    error: Optional[Exception] = None
+
+    def fail(self, error: Exception) -> None:
+        """Note what ended the poll as a whole; no topic is complete then."""
+        self.error = error
+        for topic in self.topics.values():
+            topic.fail(error)
 
     def lines(self) -> Iterator[str]:
-        """One line for the run and one for each topic."""
-        yield f"org={self.org_id} files={','.join(self.files) or '-'} topics={len(self.topics)}"
+        """One line for the poll and one for each topic."""
+        line = f"org={self.org_id} files={','.join(self.files) or '-'} topics={len(self.topics)}"
+        yield f"{line} error={type(self.error).__name__}" if self.error else line
         for topic in self.topics.values():
             yield topic.line()
 
     def raise_if_failed(self) -> None:
-        """Make the run end as failed where a topic did.
+        """Make the poll end as failed if it, or one of its topics, failed.
 
         Raises:
+            CollectorError: what ended the poll as a whole.
             RunFailedError: with every topic's error.
         """
+        if self.error:
+            raise self.error
         failures = {topic.topic: topic.error for topic in self.topics.values() if topic.error}
         if failures:
             raise RunFailedError(failures)

@@ -6,15 +6,21 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
+
+from azure.storage.blob import BlobServiceClient
 
 from . import settings as settings_module
-from . import storage
-from .auth import authenticate
-from .collect import Limits, collect
-from .errors import SettingsError
-from .pubsub import PubSub
+from .collect import Collection, Limits
+from .decoding.interpreter import Interpreter
+from .model import Preset
 from .report import Report
+from .salesforce.login import authenticate
+from .salesforce.pubsub import PubSub
+from .scratch import scratch_folder
 from .settings import Settings
+from .storage.blobs import connect
+from .storage.store import Store
 
 NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 
@@ -23,39 +29,46 @@ def run(environ: Mapping[str, str]) -> Report:
     """One poll, configured by ``environ``.
 
     Raises:
-        CollectorError: the run could not be done; what a single topic ran into stands in the report instead.
+        CollectorError: the poll could not begin. What it ran into afterwards is in the report.
     """
     began = time.monotonic()
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
-    if settings.mock_mode:
-        from .mock_salesforce import MockSalesforce, refuse_in_azure  # noqa: PLC0415  (never loaded in production)
-
-        refuse_in_azure(environ, allowed=settings.mock_mode_in_azure)
-        with MockSalesforce(settings.mock_interval_seconds, settings.mock_now, faults=settings.mock_faults) as mock:
-            own_topics = environ.get("SALESFORCE_TOPICS") or mock.settings["SALESFORCE_TOPICS"]
-            real = {**environ, **mock.settings, "SALESFORCE_TOPICS": own_topics, "MOCK_MODE": "false"}
-            return _poll(settings_module.read(real), began)
-    return _poll(settings, began)
-
-
-def _poll(settings: Settings, began: float) -> Report:
     account = settings.storage
-    service = storage.connect(account.connection_string, account.service_uri, account.client_id)
-    store = storage.Storage(service, settings.events_container, settings.cursors_container)
-    if settings.private_key is None:
-        raise SettingsError(["SALESFORCE_PRIVATE_KEY is missing"])
+    with scratch_folder("poll") as folder, connect(account.connection_string, account.service_uri, account.client_id) as service:
+        if settings.mock is None:
+            return _poll(settings, service, folder, began)
+        from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415  (never loaded in production)
+
+        refuse_real_places(environ, service.url, allowed=settings.mock.allowed_in_azure)
+        invented = settings.mock
+        with MockSalesforce(invented.interval_seconds, invented.now, faults=invented.faults, folder=folder) as mock:
+            return _poll(settings_module.read(mock.instead_of(environ)), service, folder, began)
+
+
+def _poll(settings: Settings, service: BlobServiceClient, folder: Path, began: float) -> Report:
+    store = Store(service, settings.events_container, settings.cursors_container, folder)
+    salesforce = settings.salesforce
+    assert salesforce, "read() raises if it is missing"
     login = functools.partial(
-        authenticate, settings.login_url, settings.audience, settings.client_id, settings.username, settings.private_key
+        authenticate,
+        salesforce.login_url,
+        salesforce.audience,
+        salesforce.client_id,
+        salesforce.username,
+        salesforce.private_key,
     )
-    with PubSub(settings.pubsub_endpoint.target, tls=settings.pubsub_endpoint.tls, authenticate=login) as source:
-        return collect(
+    endpoint = salesforce.pubsub_endpoint
+    with PubSub(endpoint.target, tls=endpoint.tls, authenticate=login) as source:
+        org_id = source.session.org_id
+        return Collection(
             source,
             store,
+            Interpreter(source.schema, org_id, settings.event_fields),
+            org_id,
             settings.topics,
-            replay_preset=settings.replay_preset,
-            event_fields=settings.event_fields,
+            replay_preset=Preset(settings.replay_preset),
             limits=Limits(settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows),
             began=began,
-        )
+        ).run()

@@ -5,26 +5,23 @@ The names and defaults are described in ``docs/settings.md``.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Optional, TypeVar
+from typing import Optional
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from .errors import SettingsError
+from .settings_reader import BlobAccount, SettingsReader
 
 LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
 TOPIC = re.compile(r"/(event|data)/[A-Za-z]\w*", re.ASCII)
-CONTAINER = re.compile(r"[a-z0-9](-?[a-z0-9]){2,62}")
 DEFAULT_EVENT_FIELDS = {
     "object_name": "Object_Name__c",
     "record_id": "Record_Id__c",
@@ -32,16 +29,6 @@ DEFAULT_EVENT_FIELDS = {
     "deleted_date": "Deleted_Date__c",
     "owner_id": "Owner_Id__c",
 }
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class BlobAccount:
-    """Blob Storage either by connection string, or without a secret: its endpoint, and a user-assigned identity's client id."""
-
-    connection_string: str = field(default="", repr=False)
-    service_uri: str = ""
-    client_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,29 +40,47 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything the collector can be told. Times are seconds."""
+class Salesforce:
+    """How to reach an org, and as whom."""
 
-    storage: BlobAccount
-    events_container: str
-    cursors_container: str
     login_url: str
     audience: str
     client_id: str
     username: str
-    private_key: Optional[RSAPrivateKey] = field(repr=False)  # absent only before the mock has handed its own over
+    private_key: RSAPrivateKey = field(repr=False)
     pubsub_endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class Mock:
+    """The org to invent. ``now`` is None for the machine's own time."""
+
+    interval_seconds: float
+    now: Optional[datetime]
+    faults: str
+    allowed_in_azure: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the collector can be told. Times are seconds.
+
+    Attributes:
+        salesforce: the org; None in MOCK_MODE.
+        mock: the org to invent; None outside of MOCK_MODE.
+    """
+
+    storage: BlobAccount
+    events_container: str
+    cursors_container: str
+    salesforce: Optional[Salesforce]
+    mock: Optional[Mock]
     topics: tuple[str, ...]
     replay_preset: str
     event_fields: Mapping[str, str]
     max_run_seconds: float
     idle_seconds: float
     max_file_rows: int
-    mock_mode: bool
-    mock_mode_in_azure: bool
-    mock_interval_seconds: float
-    mock_now: Optional[datetime]
-    mock_faults: str
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -85,36 +90,25 @@ def read(environ: Mapping[str, str]) -> Settings:
         SettingsError: lists every problem, not just the first.
     """
     values = _Reader(environ)
-    mock_mode = values.boolean("MOCK_MODE")
-    login_url = values.url("SALESFORCE_LOGIN_URL", LOGIN)
+    mock = values.mock()
     settings = Settings(
         storage=values.storage(),
         events_container=values.container("EVENTS_CONTAINER", "events"),
         cursors_container=values.container("CURSORS_CONTAINER", "cursors"),
-        login_url=login_url,
-        audience=values.text("SALESFORCE_AUDIENCE") or _audience(login_url),
-        client_id=values.text("SALESFORCE_CLIENT_ID", required=not mock_mode),
-        username=values.text("SALESFORCE_USERNAME", required=not mock_mode),
-        private_key=values.private_key("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=not mock_mode),
-        pubsub_endpoint=values.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443"),
-        topics=values.topics("SALESFORCE_TOPICS", required=not mock_mode),
+        salesforce=values.salesforce(required=mock is None),
+        mock=mock,
+        topics=values.topics("SALESFORCE_TOPICS", required=mock is None),
         replay_preset=values.choice("SALESFORCE_REPLAY_PRESET", ("EARLIEST", "LATEST")),
         event_fields=values.event_fields("SALESFORCE_EVENT_FIELDS"),
         max_run_seconds=values.number("MAX_RUN_SECONDS", 480, least=10),
         idle_seconds=values.number("IDLE_SECONDS", 30, least=0.1),
         max_file_rows=int(values.number("MAX_FILE_ROWS", 250_000, least=1)),
-        mock_mode=mock_mode,
-        mock_mode_in_azure=values.boolean("MOCK_MODE_IN_AZURE"),
-        mock_interval_seconds=values.number("MOCK_INTERVAL_SECONDS", 60, least=0.001),
-        mock_now=values.moment("MOCK_NOW"),
-        mock_faults=values.text("MOCK_FAULTS"),
     )
     if settings.idle_seconds > settings.max_run_seconds / 3:
         values.problem("IDLE_SECONDS", "must be at most a third of MAX_RUN_SECONDS, or a topic's last event is never sure", None)
     if settings.events_container == settings.cursors_container:
         values.problem("CURSORS_CONTAINER", "must be another container than EVENTS_CONTAINER", None)
-    if values.problems:
-        raise SettingsError(values.problems)
+    values.raise_problems()
     return settings
 
 
@@ -124,41 +118,30 @@ def _audience(login_url: str) -> str:
     return SANDBOX_LOGIN if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com") else LOGIN
 
 
-class _Reader:
-    """Reads one setting at a time, noting a problem and going on with a stand-in where a value is not usable."""
+class _Reader(SettingsReader):
+    """Reads what only the collector has."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        self.problems: list[str] = []
+    def salesforce(self, *, required: bool) -> Optional[Salesforce]:
+        """The org; None if it is not required, or after a problem."""
+        login_url = self.url("SALESFORCE_LOGIN_URL", LOGIN)
+        audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
+        client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
+        username = self.text("SALESFORCE_USERNAME", required=required)
+        key = self.private_key("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required)
+        endpoint = self.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443")
+        if not required or key is None:
+            return None
+        return Salesforce(login_url, audience, client_id, username, key, endpoint)
 
-    def problem(self, name: str, what: str, instead: T) -> T:
-        self.problems.append(f"{name} {what}")
-        return instead
-
-    def text(self, name: str, *, required: bool = False) -> str:
-        value = self._environ.get(name, "").strip()
-        if value.startswith("@Microsoft.KeyVault("):
-            return self.problem(name, "is a Key Vault reference that was not resolved: check that the app's identity may read"
-                                " the secret and that the secret exists (func start never resolves references)", "")  # fmt: skip
-        if required and not value:
-            return self.problem(name, "is missing", "")
-        return value
-
-    def boolean(self, name: str) -> bool:
-        value = self.text(name).lower()
-        if value not in ("", "true", "1", "yes", "false", "0", "no"):
-            self.problem(name, f"must be true or false, not {value!r}", None)
-        return value in ("true", "1", "yes")
-
-    def number(self, name: str, default: float, *, least: float) -> float:
-        value = self.text(name)
-        try:
-            number = float(value) if value else default
-        except ValueError:
-            return self.problem(name, f"must be a number, not {value!r}", default)
-        return (
-            number if least <= number < float("inf") else self.problem(name, f"must be at least {least:g}, not {value}", default)
+    def mock(self) -> Optional[Mock]:
+        """The org to invent, None outside of MOCK_MODE."""
+        mock = Mock(
+            interval_seconds=self.number("MOCK_INTERVAL_SECONDS", 60, least=0.001),
+            now=self.moment("MOCK_NOW"),
+            faults=self.text("MOCK_FAULTS"),
+            allowed_in_azure=self.boolean("MOCK_MODE_IN_AZURE"),
         )
+        return mock if self.boolean("MOCK_MODE") else None
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name) or allowed[0]
@@ -198,30 +181,6 @@ class _Reader:
             )
         return Endpoint(f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls)
 
-    def container(self, name: str, default: str) -> str:
-        value = self.text(name) or default
-        rule = "must be a container name (3 to 63 lower-case letters, digits and single hyphens)"
-        return value if CONTAINER.fullmatch(value) else self.problem(name, f"{rule}, not {value!r}", default)
-
-    def storage(self) -> BlobAccount:
-        name, uri_name = "EVENTS_STORAGE", "EVENTS_STORAGE__blobServiceUri"
-        connection, uri = self.either(name, uri_name, required=True)
-        if uri and not uri.startswith("https://"):
-            self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
-        if connection and connection != "UseDevelopmentStorage=true" and "=" not in connection:
-            self.problem(name, "is not a storage connection string", None)
-        return BlobAccount(connection, uri, self.text("EVENTS_STORAGE__clientId"))
-
-    def either(self, name: str, other: str, *, required: bool) -> tuple[str, str]:
-        """The values of two settings of which one is to be set."""
-        before = len(self.problems)
-        values = self.text(name), self.text(other)
-        if all(values):
-            self.problem(name, f"and {other} are both set: keep one", None)
-        elif required and not any(values) and len(self.problems) == before:
-            self.problem(name, f"is missing (or {other})", None)
-        return values
-
     def topics(self, name: str, *, required: bool) -> tuple[str, ...]:
         names = [topic.strip() for topic in self.text(name, required=required).split(",") if topic.strip()]
         if self.text(name) and not names:
@@ -241,41 +200,21 @@ class _Reader:
                 self.problem(name, f"has {pair!r}: write <column>=<Field__c> with one of {', '.join(fields)}", None)
         return fields
 
-    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:  # noqa: PLR0911  (one for each problem)
+    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:
         inline, path = self.either(name, file_name, required=required)
-        if not inline and not path:
+        given = file_name if path else name
+        pem = self.pem(given, inline, path) if inline or path else b""
+        if not pem:
             return None
         try:
-            pem = Path(path).read_text() if path else inline
-        except OSError as error:  # without the path: someone may have pasted the key itself
-            return self.problem(file_name, f"cannot be read: {error.strerror}", None)
-        except ValueError:
-            return self.problem(file_name, "is not the path of a text file", None)
-        try:
-            key = load_pem_private_key(_as_pem(pem), password=None)
+            key = load_pem_private_key(pem, password=None)
         except TypeError:
-            return self.problem(file_name if path else name, "is encrypted: store it without a passphrase, in Key Vault", None)
-        except ValueError:
-            return self.problem(file_name if path else name, "is not a private key in PEM form (BEGIN PRIVATE KEY …)", None)
+            return self.problem(given, "is encrypted: store it without a passphrase, in Key Vault", None)
+        except (ValueError, UnsupportedAlgorithm):
+            return self.problem(given, "is not a private key in PEM form (BEGIN PRIVATE KEY …), or one of an unknown kind", None)
         if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
-            return self.problem(file_name if path else name, "must be an RSA key of at least 2048 bits", None)
+            return self.problem(given, "must be an RSA key of at least 2048 bits", None)
         return key
-
-
-def _as_pem(text: str) -> bytes:
-    """The PEM in ``text``, which may be base64 as a whole or have lost its line ends on its way through a settings form."""
-    if "-----BEGIN" not in text:
-        try:
-            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii")
-        except (binascii.Error, UnicodeDecodeError):
-            raise ValueError("neither PEM nor base64 of it") from None
-    match = re.search(r"-----BEGIN ([A-Z ]+)-----(.*?)-----END \1-----", text.replace("\\r", "").replace("\\n", "\n"), re.DOTALL)
-    if not match:
-        raise ValueError("no PEM block")
-    label, body = match.groups()
-    if ":" in body:  # headers of an encrypted key in the traditional form, where line ends matter
-        return match.group(0).encode()
-    return f"-----BEGIN {label}-----\n{''.join(body.split())}\n-----END {label}-----\n".encode()
 
 
 def _is_loopback(host: str | None) -> bool:

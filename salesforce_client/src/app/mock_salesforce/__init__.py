@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import grpc
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..errors import SettingsError
-from ..wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
+from ..salesforce.wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
 from . import certificate
 from .faults import Faults, UnknownFaultError
 from .org import Org, record_id
@@ -31,20 +32,33 @@ USERNAME = "delete.tracker@example.com.mock"
 AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
 AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+USERS_OWN = ("SALESFORCE_TOPICS", "IDLE_SECONDS")  # settings of the mock that give way to the user's
 
 
-def refuse_in_azure(environ: Mapping[str, str], *, allowed: bool) -> None:
+def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed: bool) -> None:
     """Keep invented deletes out of a real warehouse.
 
+    Args:
+        environ: of this process.
+        storage_url: of the storage account that the event files go to.
+        allowed: somebody has said that they want it.
+
     Raises:
-        SettingsError: this process runs in Azure, and nobody has said that it should.
+        SettingsError: this process runs in Azure, or the storage is not an emulator.
     """
-    in_azure = any(environ.get(mark) for mark in AZURE_MARKS) and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development"
-    if in_azure and not allowed:
-        raise SettingsError(
-            ["MOCK_MODE is true in Azure: it would fill the warehouse with invented deletes; set MOCK_MODE=false, or "
-             "MOCK_MODE_IN_AZURE=true if that is what you want"]
-        )  # fmt: skip
+    if allowed:
+        return
+    where = []
+    if any(environ.get(mark) for mark in AZURE_MARKS) and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development":
+        where.append("in Azure")
+    url = urlsplit(storage_url)
+    if url.scheme != "http" and url.hostname not in THIS_MACHINE:
+        where.append(f"with the storage account {url.hostname}")
+    if where:
+        wanted = "set MOCK_MODE=false, or MOCK_MODE_IN_AZURE=true if that is what you want"
+        harm = "it would fill the warehouse with invented deletes"
+        raise SettingsError([f"MOCK_MODE is true {' and '.join(where)}: {harm}; {wanted}"])
 
 
 class MockSalesforce:
@@ -57,6 +71,11 @@ class MockSalesforce:
         tls: serve both ports over TLS, with a certificate that ``ca_file`` vouches for.
         keepalive_seconds: silence after which an empty response is sent.
         batch_size: the most events in one response.
+        folder: for the key and the certificates; a temporary one by default.
+
+    Attributes:
+        settings: what a client needs. ``IDLE_SECONDS`` is a little longer than the mock's silence, so
+            that a client ends as caught up, and soon.
     """
 
     def __init__(
@@ -68,6 +87,7 @@ class MockSalesforce:
         tls: bool = False,
         keepalive_seconds: float = 1.0,
         batch_size: int = 100,
+        folder: Path | None = None,
     ) -> None:
         try:
             self._faults = Faults(faults)
@@ -77,6 +97,7 @@ class MockSalesforce:
         self._tls = tls
         self._keepalive_seconds = keepalive_seconds
         self._batch_size = batch_size
+        self._folder = folder
         self._resources = contextlib.ExitStack()
         self.settings: dict[str, str] = {}
 
@@ -89,8 +110,14 @@ class MockSalesforce:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._resources.close()
 
+    def instead_of(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The settings in ``environ``, with this org in the place of MOCK_MODE."""
+        own = {name: environ[name] for name in USERS_OWN if environ.get(name, "").strip()}
+        return {**environ, **self.settings, **own, "MOCK_MODE": "false"}
+
     def _start(self) -> None:
-        folder = Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="mock-salesforce-")))
+        temporary = tempfile.TemporaryDirectory(prefix="mock-salesforce-", dir=self._folder)
+        folder = Path(self._resources.enter_context(temporary))
         made = certificate.make() if self._tls else None
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         key_file = folder / "private_key.pem"
@@ -123,6 +150,7 @@ class MockSalesforce:
             "SALESFORCE_PRIVATE_KEY_FILE": str(key_file),
             "SALESFORCE_PUBSUB_ENDPOINT": self._serve(made),
             "SALESFORCE_TOPICS": ",".join(DEFAULT_TOPICS),
+            "IDLE_SECONDS": f"{1.2 * self._keepalive_seconds:g}",
         }
         self.ca_file = str(ca_file) if made else ""
 

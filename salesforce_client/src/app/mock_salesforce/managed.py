@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import grpc
 
-from ..auth import with_checksum
-from ..wire import pubsub_api_pb2 as wire
+from ..salesforce.login import with_checksum
+from ..salesforce.wire import pubsub_api_pb2 as wire
 from .calls import INVALID, NOT_FOUND, Call
 from .org import DELETE_EVENT_TOPIC, Org, UnknownReplayIdError
 

@@ -22,7 +22,7 @@ from typing import Any
 import avro.io
 import avro.schema
 
-from ..auth import with_checksum
+from ..salesforce.login import with_checksum
 from . import schemas
 from .faults import Faults
 
@@ -57,9 +57,12 @@ RARE_RHYTHM: Rhythm = (
 
 @dataclass(frozen=True)
 class Deleted:
-    """A deleted record as the org itself knows it, for comparing with what arrives elsewhere. ``at`` is UTC."""
+    """A deleted record as the org itself knows it, for comparing with what arrives elsewhere. ``at`` is UTC.
 
-    event_id: str
+    ``key`` is the row's ``event_id`` in the event file.
+    """
+
+    key: str
     object_name: str
     record_id: str
     deleted_by: str
@@ -172,11 +175,16 @@ class Org:
         with self._lock:
             return self._tip()
 
-    def keepalive_position(self) -> int:
-        """A position ahead of every event so far, which no event will ever have."""
+    def keepalive_position(self, tip: int | None = None) -> int:
+        """A position ahead of every event so far, which no event will ever have.
+
+        Args:
+            tip: as ``tip`` told it before the stream was found empty: an event that fell due since then is to come behind it.
+        """
         with self._lock:
-            self._told = self._tip() + 1
-            return self._told
+            position = (self._tip() if tip is None else tip) + 1
+            self._told = max(self._told, position)
+            return position
 
     def replay_id(self, position: int) -> bytes:
         """The bytes that name a position in this org."""
@@ -257,20 +265,23 @@ def _event(
     else:
         value = _change(entity, change, ids, user, milliseconds, chance)
     gaps = {"GAP_OVERFLOW": "overflow", "WILDCARD": "wildcard"}
-    keys = {one: event_id if len(ids) == 1 else f"{event_id}:{one}" for one in ids}
+    payload = encode(schema, value)
+    keys = {one: f"{event_id}:{one}" for one in ids}
+    if change == "EVENT":
+        keys = {ids[0]: f"{event_id}:{hashlib.sha256(payload).hexdigest()[:16]}"}
     parts: list[tuple[str, bytes]] = []
     if split and len(ids) > 1 and change in ("DELETE", "GAP_DELETE"):
-        if split == "own":
-            keys = {one: str(uuid.uuid5(uuid.UUID(event_id), one)) for one in ids}
         for one in ids:
+            own_id = str(uuid.uuid5(uuid.UUID(event_id), one)) if split == "own" else event_id
+            keys[one] = f"{own_id}:{one}"
             alone = {**value, "ChangeEventHeader": {**value["ChangeEventHeader"], "recordIds": [one]}}
-            parts.append((keys[one] if split == "own" else event_id, encode(schema, alone)))
+            parts.append((own_id, encode(schema, alone)))
     return OrgEvent(
         position=_position(number),
         event_id=event_id,
         topics=_topics(entity, change),
         schema_id=schemas.schema_id(schema),
-        payload=encode(schema, value),
+        payload=payload,
         deleted=tuple(
             Deleted(keys[one], entity, one, user, at) for one in ids if change in ("EVENT", "DELETE", "GAP_DELETE", "WILDCARD")
         ),

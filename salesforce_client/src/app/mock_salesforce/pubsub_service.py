@@ -17,8 +17,8 @@ from typing import Any
 
 import grpc
 
-from ..wire import pubsub_api_pb2 as wire
-from ..wire.pubsub_api_pb2_grpc import PubSubServicer
+from ..salesforce.wire import pubsub_api_pb2 as wire
+from ..salesforce.wire.pubsub_api_pb2_grpc import PubSubServicer
 from . import schemas
 from .calls import INVALID, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE, Call, Stream
 from .faults import Faults
@@ -152,6 +152,7 @@ class PubSubService(PubSubServicer):
             self._break(stream)
             if not stream.is_open():
                 return
+            tip = self._org.tip()
             events = self._next_events(stream) if stream.credit and not stream.empty_responses_due else []
             if events:
                 stream.position = stream.told = events[-1].position
@@ -162,7 +163,7 @@ class PubSubService(PubSubServicer):
                 stream.empty_responses_due -= 1
                 stream.told = self._org.keepalive_position()
             elif stream.credit and now - last_response >= keepalive:
-                stream.position = stream.told = self._org.keepalive_position()
+                stream.position = stream.told = self._org.keepalive_position(tip)
             elif not stream.credit and now - last_response >= patience:
                 return
             else:

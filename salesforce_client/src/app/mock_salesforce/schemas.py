@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-from ..decode import HEADER
+from ..decoding.decode import ANY_CHANGE_EVENT
 
 ADDRESS_FIELDS = (
     "Street:string City:string State:string PostalCode:string Country:string Latitude:double Longitude:double Xyz:string "
@@ -64,7 +64,8 @@ def _change_event(entity: str, fields: str) -> str:
         return ["null", name]
 
     body = [{"name": name, "type": kind(of), "default": None} for name, _, of in (item.partition(":") for item in fields.split())]
-    header = {"name": "ChangeEventHeader", "doc": "Data:ComplexValueType", "type": HEADER}
+    (header,) = json.loads(ANY_CHANGE_EVENT.read_text(encoding="utf-8"))["fields"]
+    header = {**header, "doc": "Data:ComplexValueType"}
     record = {
         "type": "record",
         "name": f"{entity}ChangeEvent",

@@ -1,4 +1,4 @@
-"""Values as they stand in the event file: times, JSON, keys. Pure."""
+"""Values as the event file holds them: times, JSON, keys. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from ..model import timestamp
+
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
 
@@ -20,11 +22,6 @@ def identity(*parts: str | bytes) -> str:
     """A stable key, in hex, of parts that are kept apart whatever they contain."""
     raw = (part.encode() if isinstance(part, str) else part for part in parts)
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
-
-
-def timestamp(moment: datetime) -> str:
-    """UTC text with milliseconds: ``2026-01-31T23:59:59.123Z``."""
-    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_milliseconds(since_1970: int) -> str:

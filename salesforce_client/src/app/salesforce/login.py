@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,8 @@ import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .errors import AuthenticationError, SalesforceUnavailableError
+from ..errors import AuthenticationError, SalesforceUnavailableError
+from ..model import Session
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 170  # Salesforce's maximum is quoted as 3 and as 5 minutes; below both, with room for a slow clock
@@ -43,15 +43,6 @@ ADVICE = (
     ("invalid_app_access", "", "give SALESFORCE_USERNAME access to the app in its policies"),
     ("invalid_client", "", "check SALESFORCE_CLIENT_ID (the consumer key) and that OAuth is enabled for the app"),
 )
-
-
-@dataclass(frozen=True)
-class Session:
-    """What every Pub/Sub call carries. ``org_id`` has 18 characters."""
-
-    access_token: str = field(repr=False)
-    instance_url: str
-    org_id: str
 
 
 def claims(client_id: str, username: str, audience: str, now: float) -> dict[str, Any]:

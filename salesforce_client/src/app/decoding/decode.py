@@ -6,43 +6,40 @@ import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
 
 import avro.constants
 import avro.name
 import avro.schema
 
-from .avro_reader import Read, reader
-from .errors import DecodeError
+from ..errors import DecodeError
+from .avro import Read, reader
 from .values import as_json
 
-CHANGE_TYPES = "CREATE UPDATE DELETE UNDELETE GAP_CREATE GAP_UPDATE GAP_DELETE GAP_UNDELETE GAP_OVERFLOW SNAPSHOT"
-HEADER_FIELDS = (
-    "entityName:string recordIds:strings changeType:enum changeOrigin:string transactionKey:string sequenceNumber:int "
-    "commitTimestamp:long commitNumber:long commitUser:string nulledFields:strings diffFields:strings changedFields:strings"
-)
-HEADER_TYPES = {
-    "strings": {"type": "array", "items": "string"},
-    "enum": {"type": "enum", "name": "ChangeType", "symbols": CHANGE_TYPES.split()},
-}
-HEADER = {
-    "type": "record",
-    "name": "ChangeEventHeader",
-    "fields": [
-        {"name": name, "type": HEADER_TYPES.get(kind, kind)}
-        for name, _, kind in (field.partition(":") for field in HEADER_FIELDS.split())
-    ],
-}
-HEADER_ALONE = {"type": "record", "name": "AnyChangeEvent", "fields": [{"name": "ChangeEventHeader", "type": HEADER}]}
+ANY_CHANGE_EVENT = Path(__file__).with_name("any_change_event.avsc")
 RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
 EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years 2000 and 2100, in milliseconds
 
 
 Fields = tuple[tuple[str, tuple[str, ...]], ...]
-# A decoded event in two forms. By name, with ``bytes`` for bytes and fixed and ``int`` for int and long: of a change event
-# fields that are null may be left out, and where it does not tell of deletes, all but the header. And as a JSON object of all its
-# fields, nulls too (of the header alone where no more could be read); empty for a change event that does not tell of deletes.
-Decoded = tuple[Mapping[str, Any], str]
+
+
+class Decoded(NamedTuple):
+    """A decoded event in two forms.
+
+    Attributes:
+        value: by name, with ``bytes`` for bytes and fixed, and ``int`` for int and long. Fields of a
+            change event that are null may be left out. A change event that does not tell of deletes
+            has nothing but its header.
+        payload: a JSON object of all its fields, nulls too; of the header alone if no more could be
+            read. None for a change event that does not tell of deletes.
+    """
+
+    value: Mapping[str, Any]
+    payload: Optional[str]
+
+
 TELLS_OF_DELETES = frozenset(("DELETE", "GAP_DELETE", "GAP_OVERFLOW"))
 
 
@@ -82,18 +79,18 @@ class Decoder:
             if self._header and self._body:
                 header, used = self._header(payload)
                 if header["ChangeEventHeader"]["changeType"] not in TELLS_OF_DELETES:
-                    return header, ""
+                    return Decoded(header, None)
                 found = self._body.read(payload, used)
                 if found is not None:
                     value, rest = found
                     beginning = as_json(header, doubles=self._doubles_in_header)[:-1]
-                    return {**header, **value} if value else header, beginning + rest
+                    return Decoded({**header, **value} if value else header, beginning + rest)
             value, used = self._read(payload)
         except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
             raise _does_not_fit(error) from None
         if used != len(payload):
-            raise DecodeError(f"the payload does not fit its schema: {len(payload) - used} of {len(payload)} bytes are left over")
-        return value, as_json(value, doubles=self._doubles)
+            raise DecodeError("the payload does not fit its schema: bytes are left over")
+        return Decoded(value, as_json(value, doubles=self._doubles))
 
 
 class _Body:
@@ -163,11 +160,12 @@ def _header_of(schema: Any) -> Read | None:
 
 @functools.cache
 def _header_alone() -> Read:
-    return reader(HEADER_ALONE)
+    return reader(json.loads(ANY_CHANGE_EVENT.read_text(encoding="utf-8")))
 
 
 def _does_not_fit(error: Exception) -> DecodeError:
-    return DecodeError(f"the payload does not fit its schema: {type(error).__name__}: {error}")
+    # One text for a cause, so that rejects can be counted by it. The figures follow from the bytes, which are kept.
+    return DecodeError(f"the payload does not fit its schema: {type(error).__name__}")
 
 
 def decode_header(payload: bytes) -> Decoded:
@@ -192,7 +190,7 @@ def decode_header(payload: bytes) -> Decoded:
     )
     if not plausible:
         raise DecodeError("the payload does not begin with the header of a change event")
-    return value, as_json(value)
+    return Decoded(value, as_json(value))
 
 
 def _fields(schema: Any) -> Fields:

@@ -6,13 +6,13 @@ import functools
 import itertools
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
-from typing import Union
 
-from .deletes import Delete, Gap, RejectedEvent
+from ..model import Delete, Gap, RejectedEvent, Row, Schema
+from ..scratch import local_storage
 
-Row = Union[Delete, RejectedEvent, Gap]
 DDL = Path(__file__).with_name("event_file.sql")
 
 
@@ -29,6 +29,7 @@ EARLIEST_WINS = (
 TABLES = {
     Delete: ("events", EARLIEST_WINS),
     RejectedEvent: ("rejected_events", "ON CONFLICT DO NOTHING"),
+    Schema: ("schemas", "ON CONFLICT DO NOTHING"),
     Gap: ("gaps", "ON CONFLICT DO NOTHING"),
 }
 
@@ -48,49 +49,57 @@ class EventFile:
     Args:
         path: where to write; must not exist yet.
         begun_at: UTC; names the file.
+        fill_bytes: how large a full file is.
+
+    Raises:
+        LocalStorageError: here and in each method, if this machine's disk is full or fails.
     """
 
-    def __init__(self, path: Path, begun_at: datetime) -> None:
+    def __init__(self, path: Path, begun_at: datetime, fill_bytes: int = FILL_BYTES) -> None:
         self.path = path
         self.begun_at = begun_at
-        self.rows = 0
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT)
-        self._connection.execute("PRAGMA synchronous = OFF")  # until there is something in it
-        self._connection.executescript(DDL.read_text(encoding="utf-8"))
-        # No journal: a file whose writing fails or is cut off is thrown away, and read by nobody.
-        for pragma in ("synchronous = FULL", "journal_mode = OFF", "cache_size = -16384"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
-        self._connection.execute("BEGIN")
+        self._fill_bytes = fill_bytes
+        self._rows = 0
+        with self._writing():
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT
+            )
+            self._connection.execute("PRAGMA synchronous = OFF")  # until there is something in it
+            self._connection.executescript(DDL.read_text(encoding="utf-8"))
+            # No journal: a file whose writing fails or is cut off is thrown away, and read by nobody.
+            for pragma in ("synchronous = FULL", "journal_mode = OFF", "cache_size = -16384"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
+            self._connection.execute("BEGIN")
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Add rows of any of the three tables, each under its own key once. Where that fails, the file is good for nothing."""
+        """Add rows of any table, each under its own key once. If that fails, the file is good for nothing."""
         try:
-            for kind, of_kind in itertools.groupby(rows, key=type):
-                while some := list(itertools.islice(of_kind, ROWS_AT_ONCE)):
-                    self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
+            with self._writing():
+                for kind, of_kind in itertools.groupby(rows, key=type):
+                    while some := list(itertools.islice(of_kind, ROWS_AT_ONCE)):
+                        self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
         except BaseException:
             self.abandon()  # without a journal, half a statement cannot be undone: nobody shall commit it
             raise
-        self.rows += len(rows)
+        self._rows += len(rows)
 
     def is_full(self, most_rows: int) -> bool:
-        """Whether it has so many rows, or ``FILL_BYTES``."""
+        """Whether it has so many rows, or is as large as a file shall be."""
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        return self.rows >= most_rows or pages * self._page_bytes >= FILL_BYTES
+        return self._rows >= most_rows or pages * self._page_bytes >= self._fill_bytes
 
     def close(self) -> None:
         """Commit; afterwards the file is complete by itself, without a journal beside it."""
         try:
-            self._connection.execute("COMMIT")
+            with self._writing():
+                self._connection.execute("COMMIT")
         finally:
             self._connection.close()
 
     def abandon(self) -> None:
-        """Let go of it as it is; it must not be read."""
+        """Close it as it is; it must not be read."""
         self._connection.close()
 
-
-def blob_name(begun_at: datetime, attempt: int = 0) -> str:
-    """``events_YYYYMMDDTHHMMSSZ.db`` for the second in which the file was begun, or a later one where that is taken."""
-    return f"events_{begun_at + timedelta(seconds=attempt):%Y%m%dT%H%M%SZ}.db"
+    def _writing(self) -> AbstractContextManager[None]:
+        return local_storage(f"event file {self.path.name}")

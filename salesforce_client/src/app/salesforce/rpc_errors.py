@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from .errors import (
+from ..errors import (
     AuthenticationError,
     CollectorError,
     LimitExceededError,
@@ -58,8 +58,13 @@ ERRORS_BY_STATUS: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: TopicError,
     grpc.StatusCode.NOT_FOUND: TopicError,
 }
-# GetSchema says by these that it knows no such schema; any other failure is the service's and not the event's.
-ERRORS_OF_A_SCHEMA = {**ERRORS_BY_STATUS, grpc.StatusCode.NOT_FOUND: SchemaError, grpc.StatusCode.INVALID_ARGUMENT: SchemaError}
+# GetSchema says by these that it has no such schema for us; any other failure is the service's and not the event's.
+ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
+    **ERRORS_BY_STATUS,
+    grpc.StatusCode.NOT_FOUND: SchemaError,
+    grpc.StatusCode.INVALID_ARGUMENT: SchemaError,
+    grpc.StatusCode.PERMISSION_DENIED: SchemaError,
+}
 
 
 def translate(error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> CollectorError:

@@ -6,76 +6,18 @@ Events"; "Platform Events Developer Guide".
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
+from ..errors import DecodeError
+from ..model import Delete, Event, Gap, RejectedEvent
 from .decode import TELLS_OF_DELETES, Decoded, Fields
-from .errors import DecodeError
 from .values import as_json, identity, text, time_of
 
 
-class Delete(NamedTuple):
-    """One deleted record: a row of ``events`` in the event file. Times are UTC text as ``timestamp`` makes it."""
-
-    event_id: str
-    topic: str
-    object_name: str | None
-    record_id: str | None
-    deleted_by: str | None
-    deleted_date: str
-    owner_id: str | None
-    payload: str
-    ingested_at: str
-    replay_id: bytes
-    schema_id: str
-
-    def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
-        return f"Delete(event_id={self.event_id!r}, topic={self.topic!r}, record_id={self.record_id!r})"
-
-
-class RejectedEvent(NamedTuple):
-    """An event that could not be decoded, kept byte for byte."""
-
-    reject_id: str
-    topic: str
-    event_id: str
-    replay_id: bytes
-    schema_id: str
-    payload: bytes
-    error: str
-    received_at: str
-
-    def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
-        return f"RejectedEvent(event_id={self.event_id!r}, topic={self.topic!r}, error={self.error!r})"
-
-
-class Gap(NamedTuple):
-    """A stretch of a topic that can no longer be had."""
-
-    gap_id: str
-    topic: str
-    reason: str
-    object_name: str | None
-    from_replay_id: bytes | None
-    from_time: str | None
-    to_time: str | None
-    detected_at: str
-
-
-class Event(NamedTuple):
-    """One event as delivered. ``replay_id`` is opaque; ``payload`` is bare Avro binary."""
-
-    event_id: str
-    schema_id: str
-    payload: bytes
-    replay_id: bytes
-
-    def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
-        return f"Event(event_id={self.event_id!r}, schema_id={self.schema_id!r})"
+DIGEST_DIGITS = 16
 
 
 class Origin(NamedTuple):
@@ -111,24 +53,32 @@ def interpret(
     """
     if not event.event_id:
         raise DecodeError("the event has no id, so that it could not be told from its redelivery")
-    value, _ = decoded
-    header = value.get("ChangeEventHeader")
-    if not isinstance(header, dict):
-        return (_from_platform_event(decoded, event, origin, event_fields),)
-    if header.get("changeType") not in TELLS_OF_DELETES:
-        return ()
-    remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
-    return _from_change_event(header, decoded, event, origin, remarks)
-
-
-def _from_platform_event(decoded: Decoded, event: Event, origin: Origin, event_fields: Mapping[str, str]) -> Delete:
     value, payload = decoded
+    header = value.get("ChangeEventHeader")
+    if isinstance(header, dict) and header.get("changeType") not in TELLS_OF_DELETES:
+        return ()
+    assert payload is not None  # it tells of deletes
+    if not isinstance(header, dict):
+        return (_from_platform_event(value, payload, event, origin, event_fields),)
+    remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
+    owner_id = text(value.get("OwnerId"))
+    return _from_change_event(header, owner_id, payload, event, origin, remarks)
+
+
+def _from_platform_event(
+    value: Mapping[str, Any],
+    payload: str,
+    event: Event,
+    origin: Origin,
+    event_fields: Mapping[str, str],
+) -> Delete:
     get = value.get
     deleted_date = time_of(get(event_fields["deleted_date"])) or time_of(get("CreatedDate"))
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     return Delete(
-        event.event_id,
+        # Publishers may choose the id, and count or repeat it: the bytes tell their deletes apart.
+        f"{event.event_id}:{hashlib.sha256(event.payload).hexdigest()[:DIGEST_DIGITS]}",
         origin.topic,
         text(get(event_fields["object_name"])),
         text(get(event_fields["record_id"])),
@@ -143,12 +93,16 @@ def _from_platform_event(decoded: Decoded, event: Event, origin: Origin, event_f
 
 
 def _from_change_event(
-    header: Mapping[str, Any], decoded: Decoded, event: Event, origin: Origin, remarks: Mapping[str, Any]
+    header: Mapping[str, Any],
+    owner_id: str | None,
+    payload: str,
+    event: Event,
+    origin: Origin,
+    remarks: Mapping[str, Any],
 ) -> Sequence[Union[Delete, Gap]]:
-    value, payload = decoded
     committed = time_of(header.get("commitTimestamp"))
     if committed is None:
-        raise DecodeError(f"commitTimestamp {header.get('commitTimestamp')!r} is not a time")
+        raise DecodeError("commitTimestamp is not a time")
     object_name = text(header.get("entityName"))
     change_type = header["changeType"]
     if change_type == "GAP_OVERFLOW":
@@ -156,7 +110,7 @@ def _from_change_event(
 
     record_ids = _record_ids(header)
     notes = {**remarks, "gap": True} if change_type == "GAP_DELETE" else remarks
-    deleted_by, owner_id = text(header.get("commitUser")), text(value.get("OwnerId"))
+    deleted_by = text(header.get("commitUser"))
     rows: list[Union[Delete, Gap]] = []
     unnamed = False
     for record_id in record_ids:
@@ -164,7 +118,7 @@ def _from_change_event(
         unnamed = unnamed or wildcard
         rows.append(
             Delete(
-                event.event_id if len(record_ids) == 1 else f"{event.event_id}:{record_id}",
+                f"{event.event_id}:{record_id}",
                 origin.topic,
                 object_name,
                 record_id,
@@ -198,26 +152,6 @@ def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
 def _noted(payload: str, notes: Mapping[str, Any]) -> str:
     """The event's JSON, with what the tracker has to add."""
     return f'{payload[:-1]},"_tracker":{as_json(notes)}}}'
-
-
-def told_apart(deletes: Sequence[Delete], failures: Sequence[RejectedEvent] = ()) -> Sequence[Delete]:
-    """The same deletes, with the record's id added to the key of those that share an event's id and name different records.
-
-    Of ``failures``, which share an event's id with a delete, the record is not known and taken to be another.
-
-    So a change of several records has the same keys, whether it came as one event or, on an enriched channel, as several under
-    its id. Both must be given whole: a part of them would be keyed differently.
-    """
-    undecoded = {failure.event_id for failure in failures}
-    if len({delete.event_id for delete in deletes}) == len(deletes) and not undecoded:
-        return deletes
-    records: dict[str, set[str | None]] = {event_id: {""} for event_id in undecoded}
-    for delete in deletes:
-        records.setdefault(delete.event_id, set()).add(delete.record_id)
-    return [
-        delete._replace(event_id=f"{delete.event_id}:{delete.record_id}") if len(records[delete.event_id]) > 1 else delete
-        for delete in deletes
-    ]
 
 
 BITMAPS = {"changed_fields": "changedFields", "nulled_fields": "nulledFields", "diff_fields": "diffFields"}
@@ -268,7 +202,7 @@ def _gap(reason: str, object_name: str | None, committed: str, event: Event, ori
 def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     """The record of an event that could not be decoded."""
     return RejectedEvent(
-        reject_id=identity(origin.topic, event.event_id, event.replay_id, event.payload),
+        reject_id=identity(origin.topic, event.event_id, event.payload),
         topic=origin.topic,
         event_id=event.event_id,
         replay_id=event.replay_id,
@@ -279,14 +213,14 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     )
 
 
-def cursor_gap(reason: str, origin: Origin, *, cursor: bytes, lost_since: str | None) -> Gap:
-    """The gap that an unusable cursor leaves: from when it was saved to now, of which EARLIEST brings back what is retained.
+def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None) -> Gap:
+    """The gap that an unusable cursor leaves: from where it stood until now. EARLIEST brings back what is still retained.
 
     Args:
         reason: ``expired_cursor`` or ``unreadable_cursor``.
         origin: where and when that was noticed.
         cursor: the replay id that cannot be used, or the bytes that could not be read.
-        lost_since: when that cursor was saved, if known.
+        since: the time of its position, if known.
     """
     return Gap(
         gap_id=identity(origin.org_id, origin.topic, cursor, reason),
@@ -294,7 +228,13 @@ def cursor_gap(reason: str, origin: Origin, *, cursor: bytes, lost_since: str | 
         reason=reason,
         object_name=None,
         from_replay_id=cursor,
-        from_time=lost_since,
+        from_time=since,
         to_time=origin.received_at,
         detected_at=origin.received_at,
     )
+
+
+def published_at(value: Mapping[str, Any]) -> str | None:
+    """When a decoded event was published: a change event's commit, or a platform event's creation. None if it does not tell."""
+    header = value.get("ChangeEventHeader")
+    return time_of(header.get("commitTimestamp") if isinstance(header, dict) else value.get("CreatedDate"))

@@ -9,15 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import grpc
 
-from .auth import Session
+from ..errors import AuthenticationError, CollectorError, SalesforceUnavailableError, SchemaError, SessionExpiredError, TopicError
+from ..model import Event, Position, Response, Session, Start, now
 from .credits import Credits
-from .deletes import Event
-from .errors import AuthenticationError, CollectorError, SalesforceUnavailableError, SchemaError, SessionExpiredError, TopicError
 from .rpc_errors import ERRORS_BY_STATUS, ERRORS_OF_A_SCHEMA, ErrorsByStatus, translate
 from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
@@ -31,44 +29,25 @@ CHANNEL_OPTIONS = (
     # gRPC's default ping policy does not call it abuse while a quiet topic is waited for.
     ("grpc.keepalive_time_ms", 100_000),
     ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.enable_retries", 0),  # retries are decided in drain.py, where the position is known
+    ("grpc.enable_retries", 0),  # retries are decided in backlog.py, which knows the position
 )
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One response. ``latest_replay_id`` is a position of its own only where ``events`` is empty (a keepalive)."""
+def response_of(received: wire.FetchResponse) -> Response:
+    """What a response brings, out of its wire form.
 
-    events: Sequence[Event]
-    latest_replay_id: bytes
-    rpc_id: str
-
-
-def batch_of(response: wire.FetchResponse) -> Batch:
-    """What a response brings, out of its wire form."""
+    ``latest_replay_id`` is a position of its own only in an empty response (Salesforce "Pub/Sub API"
+    guide, "Subscribe RPC Method").
+    """
     events = [
         Event(event.id, event.schema_id, event.payload, delivered.replay_id)
-        for delivered in response.events
+        for delivered in received.events
         for event in (delivered.event,)
     ]
-    return Batch(events, response.latest_replay_id, response.rpc_id)
-
-
-@dataclass(frozen=True)
-class After:
-    """Start strictly after this replay id."""
-
-    replay_id: bytes
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Start at ``EARLIEST`` or ``LATEST``."""
-
-    name: str
-
-
-Start = Union[After, Preset]
+    position = None
+    if not events and received.latest_replay_id:
+        position = Position(received.latest_replay_id, now(), None)
+    return Response(events, position, received.rpc_id)
 
 
 class PubSub:
@@ -173,14 +152,22 @@ class PubSub:
 
 
 class Subscription:
-    """One Subscribe stream: a context manager that hands out batches and keeps Salesforce supplied with credit.
+    """One Subscribe stream: a context manager that hands out responses and keeps Salesforce supplied with credit.
 
     A response is received, and its credit given back, while the ones before it are still being worked on: the next one is on its
-    way meanwhile. Where ``AHEAD_BYTES`` wait already, no more is asked for, so that whoever is slow holds the stream back.
+    way meanwhile. If ``ahead_bytes`` wait already, no more is asked for, so that whoever is slow holds the stream back.
     """
 
-    def __init__(self, method: Any, topic: str, start: Start, session: Session) -> None:
+    def __init__(
+        self,
+        method: Any,
+        topic: str,
+        start: Start,
+        session: Session,
+        ahead_bytes: int = AHEAD_BYTES,
+    ) -> None:
         self.session = session
+        self._most_ahead_bytes = ahead_bytes
         self._topic = topic
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
@@ -204,8 +191,8 @@ class Subscription:
         self._requests.put(None)
         self._call.cancel()
 
-    def next(self, timeout: float) -> Batch | None:
-        """The next batch, or None when nothing came within ``timeout`` seconds.
+    def next(self, timeout: float) -> Optional[Response]:
+        """The next response, or None when nothing came within ``timeout`` seconds.
 
         Raises:
             CollectorError: the stream failed or was closed by the server; it cannot be used any more.
@@ -220,7 +207,7 @@ class Subscription:
         with self._ahead:
             self._ahead_bytes -= size
             self._ahead.notify()
-        return batch_of(response)
+        return response_of(response)
 
     def _ask(self, **start: Any) -> None:
         """Ask for more events, where enough may be outstanding again."""
@@ -234,7 +221,7 @@ class Subscription:
                 with self._ahead:
                     self._ahead_bytes += size
                     self._responses.put((response, size))
-                    self._ahead.wait_for(lambda: self._closed or self._ahead_bytes < AHEAD_BYTES)
+                    self._ahead.wait_for(lambda: self._closed or self._ahead_bytes < self._most_ahead_bytes)
                 if self._closed:
                     return
                 self._credits.settle(len(response.events), response.pending_num_requested)
@@ -247,9 +234,9 @@ class Subscription:
 
 
 def _preset(start: Start) -> tuple[Any, bytes]:
-    if isinstance(start, After):
+    if isinstance(start, Position):
         return wire.CUSTOM, start.replay_id
-    return wire.ReplayPreset.Value(start.name), b""
+    return wire.ReplayPreset.Value(start.value), b""
 
 
 def _metadata(session: Session) -> Sequence[tuple[str, str]]:

@@ -1,0 +1,103 @@
+"""Makes rows of events, with one decoder for each schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Union
+
+from ..errors import DecodeError, SchemaError
+from ..model import Delete, Delivery, Event, Gap, RejectedEvent, Row, Schema, timestamp
+from .decode import Decoder, decode_header
+from .deletes import Origin, cursor_gap, interpret, published_at, rejected
+
+
+class _Read(NamedTuple):
+    """An event that could be read. ``value`` is as in ``Decoded``."""
+
+    value: Mapping[str, Any]
+    rows: Sequence[Union[Delete, Gap]]
+
+
+class Interpreter:
+    """Makes rows of events; what cannot become a row becomes a rejected event.
+
+    Args:
+        schema_of: the Avro schema under an id, as JSON text; raises ``SchemaError`` for one that
+            Salesforce refuses for good, another ``CollectorError`` for now.
+        org_id: 18 characters.
+        event_fields: as in ``deletes.interpret``.
+    """
+
+    def __init__(self, schema_of: Callable[[str], str], org_id: str, event_fields: Mapping[str, str]) -> None:
+        self._schema_of = schema_of
+        self._org_id = org_id
+        self._event_fields = event_fields
+        self._decoders: dict[str, Decoder] = {}
+
+    def read(self, topic: str, events: Sequence[Event]) -> Delivery:
+        """What the events of a topic amount to.
+
+        Raises:
+            CollectorError: a schema could not be fetched for now. The events are to be read again.
+        """
+        origin = self._origin(topic)
+        rows: list[Row] = []
+        rejects: list[RejectedEvent] = []
+        skipped = 0
+        last: Mapping[str, Any] = {}
+        for event in events:
+            try:
+                last, found = self._read(event, origin)
+            except (DecodeError, SchemaError) as error:
+                rejects.append(rejected(event, origin, error))
+                continue
+            rows += found
+            skipped += not found
+        published = published_at(last)
+        if published:
+            published = min(published, origin.received_at)  # whatever Salesforce's clock says
+        rows += rejects
+        rows += self._schemas({reject.schema_id for reject in rejects})
+        return Delivery(rows, len(events), skipped, rejects, published)
+
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: str | None) -> Gap:
+        """The gap that an unusable cursor leaves; see ``deletes.cursor_gap``."""
+        return cursor_gap(reason, self._origin(topic), cursor, since)
+
+    def _origin(self, topic: str) -> Origin:
+        return Origin(self._org_id, topic, timestamp(datetime.now(timezone.utc)))
+
+    def _read(self, event: Event, origin: Origin) -> _Read:
+        try:
+            decoder = self._decoders.get(event.schema_id) or self._decoder(event.schema_id)
+            decoded = decoder.decode(event.payload)
+            rows = interpret(decoded, event, origin, self._event_fields, decoder.fields)
+        except (DecodeError, SchemaError) as error:
+            if not origin.topic.startswith("/data/"):
+                raise
+            return self._by_header_alone(event, origin, error)
+        return _Read(decoded.value, rows)
+
+    def _by_header_alone(self, event: Event, origin: Origin, reason: Exception) -> _Read:
+        """What the header of a change event tells, if its schema is of no use; raises ``reason`` if that is nothing."""
+        try:
+            decoded = decode_header(event.payload)
+            rows = interpret(decoded, event, origin, self._event_fields, header_only=str(reason))
+        except DecodeError:
+            raise reason from None
+        return _Read(decoded.value, rows)
+
+    def _decoder(self, schema_id: str) -> Decoder:
+        decoder = self._decoders[schema_id] = Decoder(self._schema_of(schema_id))
+        return decoder
+
+    def _schemas(self, schema_ids: set[str]) -> list[Schema]:
+        """Those of rejected events that Salesforce gives out, so that a file can be decoded again by itself."""
+        found = []
+        for schema_id in sorted(schema_ids):
+            try:
+                found.append(Schema(schema_id, self._schema_of(schema_id)))
+            except SchemaError:
+                continue
+        return found

@@ -1,0 +1,1 @@
+"""Salesforce: login, the Pub/Sub API, and its errors."""

@@ -1,0 +1,1 @@
+"""Event files on this machine, and Blob Storage."""
