@@ -23,12 +23,12 @@ from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContainerClie
 from local import emulators, warehouse
 from local.proxy import Proxy, Request, proxy
 
-from delete_sync.src import storage as sync_storage
 from delete_sync.src import sync
 from delete_sync.src.errors import DuplicateRowsError, FilesRefusedError, TableError, WarehouseRefusedError
-from delete_sync.src.refusals import ADVICE, TRANSIENT, translate
+from delete_sync.src.event_files import blobs
+from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from delete_sync.src.sync import Report
+from delete_sync.src.warehouse.snowflake_errors import ADVICE, TRANSIENT, translate
 from salesforce_client.src.app.deletes import Delete
 from salesforce_client.src.app.event_file import EventFile, blob_name
 
@@ -127,7 +127,7 @@ def test_a_sweep_leaves_the_field_to_one_that_is_running(
     put: Put, sweep: Sweep, events: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After it has waited for as long as a killed one would hold the lease."""
-    monkeypatch.setattr(sync_storage, "LEASE_SECONDS", -1)  # an endless one, and a short wait
+    monkeypatch.setattr(blobs, "LEASE_SECONDS", -1)  # an endless one, and a short wait
     put("e1")
     lease: BlobLeaseClient = events.acquire_lease(-1)
     report = sweep()

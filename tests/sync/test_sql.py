@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from delete_sync.src.warehouse import NUMBERED_BY_SNOWFLAKE, SQL, WINDOW, names_beside
+from delete_sync.src.warehouse.load import WINDOW
+from delete_sync.src.warehouse.session import SQL
+from delete_sync.src.warehouse.tables import Identifier, names_beside
 
 SNAPSHOT = Path(__file__).with_name("statements.sql")
 PARTS = {
@@ -20,8 +22,8 @@ PARTS = {
 
 def rendered(statement: str) -> str:
     parts = {**PARTS, "files": "file:///tmp/rows/rows_*.ndjson.gz"} if statement == "put" else PARTS
-    parts = {**parts, **NUMBERED_BY_SNOWFLAKE, "window": WINDOW}
-    return SQL[statement].format(**names_beside('"DELETE_TRACKER"'), **parts)
+    parts = {**parts, "window": WINDOW, "last_id": "41"}
+    return SQL[statement].format(**names_beside(Identifier("DELETE_TRACKER")), **parts)
 
 
 def test_the_statements_are_the_reviewed_ones() -> None:

@@ -16,8 +16,8 @@ from local import emulators, warehouse
 from local.proxy import Proxy, proxy
 
 from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUnavailableError
+from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from delete_sync.src.sync import Report
 from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
 from salesforce_client.src.app.event_file import EventFile, blob_name
 

@@ -6,7 +6,8 @@
     ├── TryAgainError                  nobody: the next run does the same again, nothing is lost
     │   ├── SalesforceUnavailableError   outage, time-out, dropped connection
     │   ├── LimitExceededError           the org's delivery or client limit is used up for now
-    │   └── StorageUnavailableError      Blob Storage did not answer or refused for the moment
+    │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
+    │   └── LocalStorageError            the disk of this machine is full or fails
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
@@ -46,6 +47,13 @@ class LimitExceededError(TryAgainError):
 
 class StorageUnavailableError(TryAgainError):
     """Blob Storage did not answer or was busy, beyond the client's own retries."""
+
+
+class LocalStorageError(TryAgainError):
+    """The disk of this machine is full or fails; nothing is lost.
+
+    If it stays: lower MAX_FILE_ROWS, or see the plan's disk size.
+    """
 
 
 class ActionNeededError(CollectorError):

@@ -6,12 +6,12 @@
 
 PRAGMA page_size = 16384;  -- a row has about 2 kB: fewer bytes are left over at the end of a page than in one of 4 kB
 PRAGMA application_id = 1396991060;  -- 0x53446454, the letters SDdT
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- One row for each deleted record: the columns of delete_tracker, and where the row comes from.
 CREATE TABLE events (
     id           INTEGER PRIMARY KEY,         -- the row's place in this file
-    event_id     TEXT NOT NULL UNIQUE,        -- the event's id; "<event id>:<record id>" where an event names several records
+    event_id     TEXT NOT NULL UNIQUE,        -- "<event id>:<record id>" of a change event, "<event id>:<digest>" of a platform event
     topic        TEXT NOT NULL,
     object_name  TEXT,
     record_id    TEXT,
@@ -24,9 +24,9 @@ CREATE TABLE events (
     schema_id    TEXT NOT NULL
 );
 
--- Events that could not be decoded, byte for byte, so that nothing is lost while the reason is mended.
+-- Events that could not become a row, byte for byte, so that nothing is lost while the reason is mended.
 CREATE TABLE rejected_events (
-    reject_id   TEXT PRIMARY KEY,             -- SHA-256 of topic, event id, replay id and payload, in hex
+    reject_id   TEXT PRIMARY KEY,             -- SHA-256 of topic, event id and payload, in hex
     topic       TEXT NOT NULL,
     event_id    TEXT NOT NULL,
     replay_id   BLOB NOT NULL,
@@ -36,7 +36,13 @@ CREATE TABLE rejected_events (
     received_at TEXT NOT NULL
 );
 
--- Stretches of a topic that can no longer be had.
+-- The Avro schemas of the rejected events, as far as Salesforce gave them out: the file can be decoded again by itself.
+CREATE TABLE schemas (
+    schema_id   TEXT PRIMARY KEY,
+    schema_json TEXT NOT NULL
+);
+
+-- Stretches of a topic that can no longer be retrieved.
 CREATE TABLE gaps (
     gap_id         TEXT PRIMARY KEY,          -- SHA-256 of org, topic, old cursor or event id, and reason, in hex
     topic          TEXT NOT NULL,

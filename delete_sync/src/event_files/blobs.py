@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
@@ -25,11 +22,14 @@ from azure.core.exceptions import (
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ExponentialRetry
 
-from .errors import ChangedBlobError, StorageRefusedError, StorageUnavailableError
-from .event_file import NAME
+from ..errors import ChangedBlobError
+from ..model import EventBlob
+from ..scratch import local_storage
+from .blob_errors import brief, translated
 
 log = logging.getLogger(__name__)
 
+NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
 LEASE_SECONDS = 15  # the shortest there is: what a killed sweep leaves behind
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
@@ -37,54 +37,39 @@ CLIENT_OPTIONS: dict[str, Any] = {
     # So much of each file that is being downloaded is in memory; the default is 32 MiB.
     "max_single_get_size": 1024 * 1024,
     "max_chunk_get_size": 1024 * 1024,
-    "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
 }
 
 
-@dataclass(frozen=True)
-class EventBlob:
-    """An event file as listed. ``metadata`` may hold ``sha256``, ``synced`` and ``refused``."""
-
-    name: str
-    size: int
-    etag: str
-    metadata: Mapping[str, str]
-    last_modified: datetime
-
-    def is_synced(self) -> bool:
-        """Whether an earlier sweep has marked this very content as synced."""
-        synced = self.metadata.get("synced")
-        return synced is not None and synced == self.metadata.get("sha256")
-
-    def is_refused_by(self, reader_version: int) -> bool:
-        """Whether this reader, or a newer one, has refused this very content before; new content comes with new metadata."""
-        _, _, version = self.metadata.get("refused", "").partition(";")
-        return version.isdigit() and int(version) >= reader_version
-
-
 def connect(connection_string: str, service_uri: str, client_id: str) -> BlobServiceClient:
-    """A client for the account: by connection string or, where that is empty, by managed identity."""
-    with _translated("the storage account"):
+    """A client for the account: by connection string or, if that is empty, by managed identity.
+
+    Raises:
+        StorageRefusedError: the connection string or the address is not one.
+    """
+    # A policy belongs to one client: it leads on to that client's connections, which may be closed.
+    retries = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3)
+    options = {**CLIENT_OPTIONS, "retry_policy": retries}
+    with translated("the storage account"):
         if connection_string:
-            return BlobServiceClient.from_connection_string(connection_string, **CLIENT_OPTIONS)
+            return BlobServiceClient.from_connection_string(connection_string, **options)
         credential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
-        return BlobServiceClient(service_uri, credential=credential, **CLIENT_OPTIONS)
+        return BlobServiceClient(service_uri, credential=credential, **options)
 
 
-class Storage:
-    """The container of event files."""
+class EventContainer:
+    """The container of event files. The port ``Store`` of the sweep."""
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)
 
     def event_files(self) -> list[EventBlob]:
-        """Every event file, oldest name first; none where the container does not exist yet.
+        """Every event file, oldest name first; none if the container does not exist yet.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
         """
         found: list[EventBlob] = []
-        with _translated(f"container {self._container.container_name}"):
+        with translated(f"container {self._container.container_name}"):
             try:
                 listed = self._container.list_blobs(name_starts_with="events_", include=["metadata"])
                 found = [
@@ -102,19 +87,23 @@ class Storage:
 
         Raises:
             ChangedBlobError: it was changed, moved or removed since.
-            StorageUnavailableError, StorageRefusedError: it could not be had.
+            StorageUnavailableError, StorageRefusedError: it could not be downloaded.
+            LocalStorageError: it could not be written.
         """
-        digest = hashlib.sha256()
-        condition: dict[str, Any] = {"etag": blob.etag, "match_condition": MatchConditions.IfNotModified}
-        with _translated(f"event file {blob.name}"), path.open("wb") as file:
+        about = f"event file {blob.name}"
+        condition: dict[str, Any] = {
+            "etag": blob.etag,
+            "match_condition": MatchConditions.IfNotModified,
+        }
+        with translated(about):
             try:
-                for chunk in self._container.download_blob(blob.name, **condition).chunks():
-                    digest.update(chunk)
-                    file.write(chunk)
-            except (ResourceModifiedError, ResourceNotFoundError, ResourceExistsError) as error:  # the last: it is archived
-                path.unlink()
-                raise ChangedBlobError(f"{blob.name}: {_brief(error)}") from None
-        return digest.hexdigest()
+                chunks = self._container.download_blob(blob.name, **condition).chunks()
+                return _save(chunks, path, about)
+            # The last one: it was archived.
+            except (ResourceModifiedError, ResourceNotFoundError, ResourceExistsError) as error:
+                with local_storage(about):
+                    path.unlink(missing_ok=True)
+                raise ChangedBlobError(f"{blob.name}: {brief(error)}") from None
 
     @contextlib.contextmanager
     def sole_sweep(self) -> Iterator[bool]:
@@ -140,7 +129,7 @@ class Storage:
     def _acquire(self) -> BlobLeaseClient | None:
         deadline = time.monotonic() + LEASE_SECONDS + 5
         while True:
-            with _translated(f"container {self._container.container_name}"):
+            with translated(f"container {self._container.container_name}"):
                 try:
                     return self._container.acquire_lease(LEASE_SECONDS)
                 except ResourceExistsError:
@@ -157,7 +146,7 @@ class Storage:
         mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
         kept = {key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")}
         declared = kept.pop("sha256", sha256)  # what the content should be stays on record where it is something else
-        with _translated(f"event file {blob.name}"):
+        with translated(f"event file {blob.name}"):
             try:
                 self._container.get_blob_client(blob.name).set_blob_metadata(
                     {**kept, "sha256": declared, **mark}, etag=blob.etag, match_condition=MatchConditions.IfNotModified
@@ -167,35 +156,26 @@ class Storage:
         return True
 
 
+def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
+    """Write the chunks; returns their SHA-256 in hex. Only the disk's own errors are the disk's."""
+    digest = hashlib.sha256()
+    with local_storage(about):
+        file = path.open("wb")
+    try:
+        for chunk in chunks:
+            digest.update(chunk)
+            with local_storage(about):
+                file.write(chunk)
+    finally:
+        with local_storage(about):
+            file.close()
+    return digest.hexdigest()
+
+
 def _keep(lease: BlobLeaseClient, done: threading.Event) -> None:
     """Renew the lease until the sweep is done. Should it be lost, the warehouse's lock row still keeps two sweeps apart."""
     while not done.wait(LEASE_SECONDS / 3):
         try:
             lease.renew()
         except AzureError as error:
-            log.warning("lease=lost reason=%s", _brief(error))
-
-
-@contextlib.contextmanager
-def _translated(about: str) -> Iterator[None]:
-    """The storage client's errors as ours: refused for good, or unavailable for now."""
-    try:
-        yield
-    except ChangedBlobError:
-        raise
-    except (ClientAuthenticationError, ResourceNotFoundError) as error:
-        raise StorageRefusedError(f"{about}: {_brief(error)} – check EVENTS_STORAGE and the roles of its identity") from None
-    except HttpResponseError as error:
-        refused = 400 <= (error.status_code or 500) < 500 and error.status_code not in (408, 412, 429)
-        raise (StorageRefusedError if refused else StorageUnavailableError)(f"{about}: {_brief(error)}") from None
-    except AzureError as error:
-        raise StorageUnavailableError(f"{about}: {_brief(error)}") from None
-    except ValueError as error:
-        raise StorageRefusedError(f"{about}: {error} – check EVENTS_STORAGE") from None
-
-
-def _brief(error: AzureError) -> str:
-    """The first line of a service's answer and its code: the rest repeats headers and times."""
-    first_line = next(iter(str(error.message or "").strip().splitlines()), type(error).__name__)
-    code = getattr(error, "error_code", None)
-    return f"{first_line} ({code})" if code else first_line
+            log.warning("lease=lost reason=%s", brief(error))
