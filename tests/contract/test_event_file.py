@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delete_sync.src.errors import RefusedFileError
-from delete_sync.src.event_file import EventFile, Figures
+from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.model import Figures
 from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
 from salesforce_client.src.app.event_file import EventFile as Writer
 from salesforce_client.src.app.event_file import blob_name
@@ -84,7 +85,7 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("newer_version", "newer than this reader's 1: deploy the newer delete_sync"),
+        ("newer_version", "newer than this reader's 2: deploy the newer delete_sync"),
         ("foreign_application_id", "not an event file"),
         ("wal_mode", "WAL mode"),
         ("three_bytes_short", "damaged or cut off"),
@@ -92,6 +93,9 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
         ("column_missing", "its table events is not made as"),
         ("table_missing", "its table gaps is missing"),
         ("a_trigger", "no use for: trigger t"),
+        ("claims_to_be_1", "no use for: table schemas"),
+        ("v1_that_claims_to_be_2", "its table schemas is missing"),
+        ("v1_with_a_schemas_table", "no use for: table schemas"),
     ],
 )
 def test_a_refusal_says_why(name: str, words: str) -> None:
