@@ -50,3 +50,12 @@ def test_delete_tracker_is_created_as_the_spec_says() -> None:
         "topic VARCHAR(255), object_name VARCHAR(255), record_id VARCHAR(255), deleted_by VARCHAR(255), "
         "deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ )"
     )
+
+
+def test_the_two_merges_differ_in_the_numbers_alone() -> None:
+    """One is for a table whose ``id`` does not number itself."""
+    without = SQL["merge_numbered"]
+    for part in ("{last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, ", "id, ", "s.id, "):
+        assert part in without
+        without = without.replace(part, "", 1)
+    assert without == SQL["merge"]
