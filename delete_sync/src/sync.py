@@ -41,7 +41,7 @@ class Store(Protocol):
         """All of them, oldest first."""
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Write the content to ``path``; its SHA-256 is returned."""
+        """Write the content to ``path``; returns its SHA-256."""
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
         """Say in the blob's metadata what became of it."""
@@ -62,7 +62,10 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one sweep: after ``run_seconds`` no further batch is begun; a batch is merged when it has ``merge_rows`` rows."""
+    """Bounds of one sweep.
+
+    After ``run_seconds`` no further batch is begun; a batch is merged when it has ``merge_rows`` rows.
+    """
 
     run_seconds: float
     merge_rows: int

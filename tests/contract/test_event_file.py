@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delete_sync.src.errors import RefusedFileError
-from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
 from salesforce_client.src.app.event_file import EventFile as Writer
@@ -73,6 +73,16 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
         "00000000000093010000",
         "2026-01-20T00:00:00.000",
     )
+
+
+def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
+    """Also in those that the sync only checks: the schemas."""
+    connection = sqlite3.connect(HERE / f"golden/v{FORMAT_VERSION}.db")
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    empty = [table for table in tables if not connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]]
+    connection.close()
+    assert "schemas" in tables
+    assert empty == []
 
 
 @pytest.mark.parametrize("broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem)

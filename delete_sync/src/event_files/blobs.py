@@ -107,7 +107,7 @@ class EventContainer:
 
     @contextlib.contextmanager
     def sole_sweep(self) -> Iterator[bool]:
-        """Hold the lease on the container while the block runs; False where another sweep has it.
+        """Hold the lease on the container while the block runs; False if another sweep has it.
 
         A sweep that was killed leaves its lease behind for up to ``LEASE_SECONDS``, which are waited for.
         """
@@ -138,14 +138,15 @@ class EventContainer:
             time.sleep(0.5)
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Say in the metadata what became of this content; False where the blob has changed since it was listed.
+        """Say in the metadata what became of this content; False if the blob was changed since it was listed.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: it could not be marked, which costs a later sweep some work.
         """
         mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
         kept = {key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")}
-        declared = kept.pop("sha256", sha256)  # what the content should be stays on record where it is something else
+        # What the content should be stays on record, also if it is something else.
+        declared = kept.pop("sha256", sha256)
         with translated(f"event file {blob.name}"):
             try:
                 self._container.get_blob_client(blob.name).set_blob_metadata(
@@ -173,7 +174,7 @@ def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
 
 
 def _keep(lease: BlobLeaseClient, done: threading.Event) -> None:
-    """Renew the lease until the sweep is done. Should it be lost, the warehouse's lock row still keeps two sweeps apart."""
+    """Renew the lease until the sweep is done. If it is lost, the warehouse's lock row still keeps two sweeps apart."""
     while not done.wait(LEASE_SECONDS / 3):
         try:
             lease.renew()

@@ -7,6 +7,7 @@ SQLite itself builds the lines, so that no value is ever quoted by hand.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import sqlite3
@@ -127,7 +128,7 @@ def _check_length(path: Path) -> None:
     page_size = int.from_bytes(header[16:18], "big")
     expected = (65536 if page_size == 1 else page_size) * int.from_bytes(header[28:32], "big")
     if size != expected:
-        raise RefusedFileError(f"it has {size} bytes where its header says {expected}: damaged or cut off")
+        raise RefusedFileError(f"it has {size} bytes, but its header says {expected}: damaged or cut off")
 
 
 def _harden(connection: sqlite3.Connection) -> None:
@@ -170,6 +171,7 @@ class _Expected:
     schema: dict[str, str]
 
 
+@functools.cache
 def _expected(version: int) -> _Expected:
     """What the DDL of this version says, read from a database made by it."""
     with contextlib.closing(sqlite3.connect(":memory:")) as model:
