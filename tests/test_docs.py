@@ -170,7 +170,7 @@ def test_the_mocks_faults_are_the_same_in_code_and_docs() -> None:
 
 
 def test_modules_named_in_the_apps_readmes_exist() -> None:
-    """``Where what stands`` is where it stands."""
+    """The code map leads to files that are there."""
     for app in READERS:
         for path in re.findall(r"`((?:src|TimerPoller|SnowflakePusher)/[\w./]*)`", (REPOSITORY / app / "README.md").read_text()):
             assert (REPOSITORY / app / path).exists(), path

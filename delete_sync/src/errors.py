@@ -5,7 +5,8 @@
     SyncError
     ├── TryAgainError                  nobody: the next sweep does the same again, nothing is lost or doubled
     │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
-    │   └── WarehouseUnavailableError    Snowflake did not answer, or the session was lost
+    │   ├── WarehouseUnavailableError    Snowflake did not answer, or the session was lost
+    │   └── LocalStorageError            the disk of this machine is full or fails
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
@@ -39,6 +40,13 @@ class StorageUnavailableError(TryAgainError):
 
 class WarehouseUnavailableError(TryAgainError):
     """Snowflake did not answer, or a session was lost in the middle of a merge, which is then rolled back."""
+
+
+class LocalStorageError(TryAgainError):
+    """The disk of this machine is full or fails; nothing is lost.
+
+    If it stays: lower MAX_MERGE_ROWS, or see the plan's disk size.
+    """
 
 
 class ActionNeededError(SyncError):

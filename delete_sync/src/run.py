@@ -2,42 +2,71 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 
 from . import settings as settings_module
-from . import storage
-from .sync import Limits, Report, sweep
-from .warehouse import Warehouse
+from .event_files import blobs
+from .report import Report
+from .settings import Settings
+from .sync import Limits, sweep
+from .warehouse.load import Loader
+from .warehouse.session import Session
+from .warehouse.tables import Identifier, Tables, names_beside
 
-NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity", "snowflake.connector")
+NOISY_LOGGERS = (
+    "azure.core.pipeline.policies.http_logging_policy",
+    "azure.identity",
+    "snowflake.connector",
+)
 
 
 def run(environ: Mapping[str, str]) -> Report:
     """One sweep, configured by ``environ``.
 
     Raises:
-        SyncError: the sweep could not be done; files that were refused stand in the report instead.
+        SyncError: the sweep could not be done; files that were refused are in the report instead.
     """
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
     account = settings.storage
-    service = storage.connect(account.connection_string, account.service_uri, account.client_id)
     sweep_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
-    return sweep(
-        storage.Storage(service, settings.events_container),
-        functools.partial(
-            Warehouse,
-            **vars(settings.snowflake),
+    with blobs.connect(account.connection_string, account.service_uri, account.client_id) as service:
+        return sweep(
+            blobs.EventContainer(service, settings.events_container),
+            functools.partial(_target, settings, sweep_id),
+            sweep_id,
+            full=settings.full_sweep,
+            limits=Limits(settings.max_run_seconds, settings.max_merge_rows),
+        )
+
+
+@contextlib.contextmanager
+def _target(settings: Settings, sweep_id: str) -> Iterator[Loader]:
+    """A session with the tables of the settings, and what loads into them."""
+    target = settings.snowflake
+    names = names_beside(Identifier.parse(target.table))
+    with Session(
+        account=target.account,
+        login=target.login,
+        warehouse=target.warehouse,
+        role=target.role,
+        server=target.server,
+        database=target.database,
+        schema=target.schema,
+        names=names,
+        sweep_id=sweep_id,
+        patience_seconds=settings.max_run_seconds,
+    ) as session:
+        place = Identifier.parse(target.database), Identifier.parse(target.schema)
+        yield Loader(
+            session,
+            Tables(session, names, *place),
             sweep_id=sweep_id,
-            patience_seconds=settings.max_run_seconds,
             window_days=0 if settings.full_sweep else settings.merge_window_days,
-        ),
-        sweep_id,
-        full=settings.full_sweep,
-        limits=Limits(settings.max_run_seconds, settings.max_merge_rows),
-    )
+        )

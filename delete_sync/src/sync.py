@@ -7,28 +7,26 @@ between any two steps repeats work; the key ``event_id`` keeps it from doubling 
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .downloads import Downloaded, downloads
 from .errors import (
     DataRefusedError,
-    DuplicateRowsError,
-    FilesRefusedError,
     RefusedFileError,
     StorageRefusedError,
     StorageUnavailableError,
 )
-from .event_file import FORMAT_VERSION, EventFile
-from .staging import Batch, StagedFile
-from .storage import EventBlob
-from .warehouse import Loaded
+from .event_files.downloads import downloads
+from .event_files.event_file import FORMAT_VERSION, EventFile
+from .model import Batch, Download, EventBlob, Loaded, LocalFile, StagedFile, UnavailableFile
+from .report import Report
+from .scratch import local_storage, scratch_folder
+from .warehouse.staging import BatchWriter, batch_writer
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +41,13 @@ class Store(Protocol):
         """All of them, oldest first."""
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Write the content to ``path``; its SHA-256 is returned."""
+        """Write the content to ``path``; returns its SHA-256."""
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
         """Say in the blob's metadata what became of it."""
 
     def sole_sweep(self) -> AbstractContextManager[bool]:
-        """Hold the one place that a sweep needs; False where another one has it."""
+        """Hold the one place that a sweep needs; False if another one has it."""
 
 
 class Target(Protocol):
@@ -62,67 +60,12 @@ class Target(Protocol):
         """One batch, all or nothing."""
 
 
-@dataclass
-class Report:
-    """What a sweep did. ``left`` counts event files that wait for the next sweep."""
-
-    sweep_id: str
-    files: int = 0
-    synced: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    refused_before: int = 0
-    left: int = 0
-    staged: int = 0
-    inserted: int = 0
-    gaps: int = 0
-    rejects: int = 0
-    batches: int = 0
-    duplicates: list[str] = field(default_factory=list)
-    skipped: bool = False
-
-    def count(self, loaded: Loaded) -> None:
-        """Add a batch's figures."""
-        self.batches += 1
-        self.staged += loaded.staged
-        self.inserted += loaded.inserted
-        self.gaps += loaded.gaps
-        self.rejects += loaded.rejects
-        self.duplicates += loaded.duplicates
-
-    def lines(self) -> Iterator[str]:
-        """One line for the sweep."""
-        if self.skipped:
-            yield f"sweep={self.sweep_id} state=skipped reason=another sweep is running"
-            return
-        yield (
-            f"sweep={self.sweep_id} files={self.files} synced={len(self.synced)} refused={len(self.refused)} "
-            f"refused_before={self.refused_before} left={self.left} batches={self.batches} staged={self.staged} "
-            f"inserted={self.inserted} gaps={self.gaps} rejects={self.rejects} duplicates={len(self.duplicates)}"
-        )
-
-    def raise_if_failed(self) -> None:
-        """Make the sweep end as failed where it refused files or found doubled rows.
-
-        Raises:
-            DuplicateRowsError: names some keys.
-            FilesRefusedError: names the files.
-        """
-        if self.duplicates:
-            raise DuplicateRowsError(
-                f"{len(self.duplicates)} or more event_id stand twice in the table, among them "
-                f"{', '.join(self.duplicates[:3])}; see 'DuplicateRowsError' in docs/operations.md"
-            )
-        if self.refused:
-            reasons = "".join(f"\n  - {name}: {reason}" for name, reason in self.refused.items())
-            raise FilesRefusedError(
-                f"{len(self.refused)} event file(s) were refused and stay where they are, the others are synced; see "
-                f"'FilesRefusedError' in docs/operations.md:{reasons}"
-            )
-
-
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one sweep: after ``run_seconds`` no further batch is begun; a batch is merged when it has ``merge_rows`` rows."""
+    """Bounds of one sweep.
+
+    After ``run_seconds`` no further batch is begun; a batch is merged when it has ``merge_rows`` rows.
+    """
 
     run_seconds: float
     merge_rows: int
@@ -153,9 +96,9 @@ def sweep(
             return report
         pending = _pending(store, report, full=full)  # listed again: the sweep that was waited for has changed it
         if pending:
-            with connect() as target:
+            with scratch_folder("sweep") as scratch, connect() as target:
                 target.prepare()
-                _Sweep(store, target, report, limits, deadline).run(pending)
+                _Sweep(store, target, report, limits, deadline, scratch).run(pending)
     return report
 
 
@@ -169,84 +112,87 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
     return [blob for blob in blobs if not blob.is_synced() and not blob.is_refused_by(FORMAT_VERSION)]
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """A batch that was given to the target: of which blobs, and why it was refused if it was."""
+
+    batch: Batch
+    blobs: Sequence[EventBlob]
+    refusal: DataRefusedError | None = None
+
+
 class _Sweep:
     """A sweep that has found something to do and is alone."""
 
-    def __init__(self, store: Store, target: Target, report: Report, limits: Limits, deadline: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        target: Target,
+        report: Report,
+        limits: Limits,
+        deadline: float,
+        scratch: Path,
+    ) -> None:
         self._store = store
         self._target = target
         self._report = report
         self._limits = limits
         self._deadline = deadline
+        self._scratch = scratch
 
     def run(self, pending: Sequence[EventBlob]) -> None:
         """Fill and load one batch after the other, while time lasts."""
-        with tempfile.TemporaryDirectory(prefix="sweep-") as folder, downloads(self._store, pending, Path(folder)) as files:
-            taken = 0
+        taken = 0
+        with downloads(self._store, pending, self._scratch) as files:
             while taken < len(pending) and time.monotonic() < self._deadline:
-                taken += self._merge(files)
+                attempt = self._load(files)
+                if attempt.refusal:
+                    self._one_by_one(attempt.blobs, attempt.refusal)
+                taken += len(attempt.blobs)
         self._report.left += len(pending) - taken
 
-    def _merge(self, files: Iterator[Downloaded]) -> int:
-        """Fill one batch, load it and mark its files; returns how many files it took."""
-        with tempfile.TemporaryDirectory(prefix="batch-") as folder:
-            batch = Batch(Path(folder))
-            blobs = self._fill(batch, files)
-            batch.close()
+    def _load(self, files: Iterator[Download]) -> _Attempt:
+        """Fill one batch and load it; mark its files unless Snowflake refuses one of its values."""
+        with batch_writer(self._scratch) as writer:
+            blobs = self._fill(writer, files)
+            batch = writer.finish()
             try:
                 loaded = self._target.load(batch)
             except DataRefusedError as error:
-                self._one_by_one(blobs, error)
-            else:
-                self._settle(loaded, batch, blobs)
-        return len(blobs)
+                return _Attempt(batch, blobs, error)
+        self._settle(loaded, batch, blobs)
+        return _Attempt(batch, blobs)
 
-    def _fill(self, batch: Batch, files: Iterator[Downloaded]) -> list[EventBlob]:
+    def _fill(self, writer: BatchWriter, files: Iterator[Download]) -> list[EventBlob]:
         """Verify and stage files until the batch is full, the time is up or there are no more."""
         blobs: list[EventBlob] = []
         for file in files:
             blobs.append(file.blob)
-            if file.path is None:
+            if isinstance(file, UnavailableFile):
                 self._report.left += 1
-                log.warning("event_file=%s state=left reason=%s", file.blob.name, file.problem)
+                log.warning("event_file=%s state=left reason=%s", file.blob.name, file.reason)
                 continue
-            self._add(batch, file, file.path)
-            full = batch.lines >= self._limits.merge_rows or len(blobs) >= FILES_IN_A_BATCH
+            _add(writer, file)
+            full = writer.lines >= self._limits.merge_rows or len(blobs) >= FILES_IN_A_BATCH
             if full or time.monotonic() >= self._deadline:
                 break
         return blobs
 
-    def _add(self, batch: Batch, file: Downloaded, path: Path) -> None:
-        """Stage one file, or note why not."""
-        try:
-            if file.problem:
-                batch.refuse(file.blob.name, file.sha256, file.problem)
-            else:
-                with EventFile(path, file.blob.name, file.sha256) as event_file:
-                    batch.add(event_file, file.blob.name, file.sha256)
-        except RefusedFileError as error:
-            batch.refuse(file.blob.name, file.sha256, str(error))
-        finally:
-            path.unlink(missing_ok=True)
-
     def _one_by_one(self, blobs: Sequence[EventBlob], error: DataRefusedError) -> None:
-        """Some value was refused that no check of ours knows: find the file it stands in, and keep it from the others."""
+        """Find the file with a value that no check of ours knows, and load the others."""
         log.warning("batch=refused files=%s reason=%s", len(blobs), error)
         for blob in blobs:
-            with tempfile.TemporaryDirectory(prefix="batch-") as folder, downloads(self._store, [blob], Path(folder)) as files:
-                rows = Path(folder) / "rows"
-                rows.mkdir()
-                batch = Batch(rows)
-                self._fill(batch, files)
-                batch.close()
-                try:
-                    loaded = self._target.load(batch)
-                except DataRefusedError as reason:
-                    (file,) = batch.files
-                    batch = Batch(rows)
-                    batch.refuse(file.name, file.sha256, f"Snowflake refuses a value in it: {reason}")
-                    loaded = self._target.load(batch)
-                self._settle(loaded, batch, [blob])
+            with downloads(self._store, [blob], self._scratch) as files:
+                attempt = self._load(files)
+            if attempt.refusal:
+                self._refuse(attempt.batch, attempt.refusal, blob)
+
+    def _refuse(self, batch: Batch, error: DataRefusedError, blob: EventBlob) -> None:
+        """Record a file that was refused when it was alone in a batch."""
+        (file,) = batch.files
+        reason = f"Snowflake refuses a value in it: {error}"
+        refused = Batch((StagedFile.refused(file.name, file.sha256, reason),))
+        self._settle(self._target.load(refused), refused, [blob])
 
     def _settle(self, loaded: Loaded, batch: Batch, blobs: Iterable[EventBlob]) -> None:
         """Count a batch that is committed, and mark its files."""
@@ -268,3 +214,19 @@ class _Sweep:
                 log.warning("event_file=%s mark=skipped reason=the blob has changed since it was listed", blob.name)
         except (StorageUnavailableError, StorageRefusedError) as error:
             log.warning("event_file=%s mark=failed reason=%s", blob.name, error)
+
+
+def _add(writer: BatchWriter, file: LocalFile) -> None:
+    """Stage one file, or note why not."""
+    name = file.blob.name
+    try:
+        if file.refusal:
+            writer.refuse(name, file.sha256, file.refusal)
+        else:
+            with EventFile(file.path, name, file.sha256) as event_file:
+                writer.add(event_file, name, file.sha256)
+    except RefusedFileError as error:
+        writer.refuse(name, file.sha256, str(error))
+    finally:
+        with local_storage(f"event file {name}"):
+            file.path.unlink(missing_ok=True)

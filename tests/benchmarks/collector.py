@@ -13,8 +13,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import memory
 
-from salesforce_client.src.app.salesforce.pubsub import PubSub
 from salesforce_client.src.app.run import run
+from salesforce_client.src.app.salesforce.pubsub import PubSub
 from salesforce_client.src.app.storage.store import Store
 
 moments: dict[str, list[tuple[float, float]]] = {"begin": [], "end": []}

@@ -28,14 +28,14 @@ import server  # noqa: E402
 from salesforce_client.src.app.decoding.avro import reader  # noqa: E402
 from salesforce_client.src.app.decoding.avro.fast import fast_reader  # noqa: E402
 from salesforce_client.src.app.decoding.avro.reference import reference_reader  # noqa: E402
-from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
-from salesforce_client.src.app.model import Delivery  # noqa: E402
 from salesforce_client.src.app.decoding.interpreter import Interpreter  # noqa: E402
-from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
-from salesforce_client.src.app.salesforce.pubsub import response_of  # noqa: E402
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
 from salesforce_client.src.app.decoding.values import ENCODER, as_json  # noqa: E402
+from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
+from salesforce_client.src.app.model import Delivery  # noqa: E402
+from salesforce_client.src.app.salesforce.pubsub import response_of  # noqa: E402
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire  # noqa: E402
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
+from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
 
 EVENTS, ROUNDS = 20_000, 5
 TOPICS = {"Account delete": "/data/AccountChangeEvent", "platform event": "/event/Delete_Event__e"}

@@ -38,18 +38,17 @@ INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
     """The event files."""
     from salesforce_client.src.app.model import Delete
-    from salesforce_client.src.app.storage.event_file import EventFile
-    from salesforce_client.src.app.storage.blobs import Storage, connect
+    from salesforce_client.src.app.storage.blobs import connect
+    from salesforce_client.src.app.storage.store import Store
 
     with connect(storage["EVENTS_STORAGE"], "", "") as service, tempfile.TemporaryDirectory() as folder:
-        store = Storage(service, storage["EVENTS_CONTAINER"], "cursors")
+        store = Store(service, storage["EVENTS_CONTAINER"], "cursors", Path(folder))
         for number, first in enumerate(range(0, count, rows_in_a_file)):
-            file = EventFile(Path(folder) / f"{number}.db", BEGUN_AT + timedelta(seconds=number))
+            file = store.new_file(BEGUN_AT + timedelta(seconds=number))
             some = plain(min(rows_in_a_file, count - first), first)
             file.add([Delete._make((*row[:5], f"{row[5]}Z", *row[6:8], f"{row[8]}Z", b"\1", "s")) for row in some])
             file.close()
             store.upload(file.path, file.begun_at)
-            file.path.unlink()
 
 
 def row_by_row(cursor: Any, given: Rows) -> None:

@@ -12,21 +12,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import memory
 
+from delete_sync.src.model import Batch, Loaded
 from delete_sync.src.run import run
-from delete_sync.src.staging import Batch
-from delete_sync.src.warehouse import Loaded, Warehouse
+from delete_sync.src.warehouse.load import Loader
 
 staged: list[int] = []
-load = Warehouse.load
+load = Loader.load
 
 
-def weigh(warehouse: Warehouse, batch: Batch) -> Loaded:
+def weigh(loader: Loader, batch: Batch) -> Loaded:
     """Load the batch, and add up what it sends."""
-    staged.append(sum(path.stat().st_size for path in batch.folder.iterdir()))
-    return load(warehouse, batch)
+    parts = batch.parts.parent.glob(batch.parts.name) if batch.parts else ()
+    staged.append(sum(path.stat().st_size for path in parts))
+    return load(loader, batch)
 
 
-Warehouse.load = weigh  # type: ignore[assignment, method-assign]
+Loader.load = weigh  # type: ignore[assignment, method-assign]
 began = time.monotonic()
 report = run(os.environ)
 told = {

@@ -21,13 +21,13 @@ from salesforce_client.src.app.decoding.avro.compiled import compiled
 from salesforce_client.src.app.decoding.avro.fast import fast_reader, suits
 from salesforce_client.src.app.decoding.avro.reference import reference_reader
 from salesforce_client.src.app.decoding.decode import TELLS_OF_DELETES, Decoded, Decoder
-from salesforce_client.src.app.model import Delete, Event
 from salesforce_client.src.app.decoding.deletes import Origin, interpret
+from salesforce_client.src.app.decoding.values import ENCODER, as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode
+from salesforce_client.src.app.model import Delete, Event
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
-from salesforce_client.src.app.decoding.values import ENCODER, as_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SYMBOLS = [f"S{number}" for number in range(70)]  # the code made for a schema knows 64 of them
@@ -200,7 +200,7 @@ LINKED = {"type": "record", "namespace": "n", "name": "Linked", "fields": [{"nam
 def test_a_schema_that_refers_to_itself_is_left_to_the_reference() -> None:
     """In C, data that is nested deeply enough ends the process; in Python it is an error of the event."""
     assert not suits(LINKED)
-    assert reader(LINKED)(linked(2)) == ({"next": {"next": {"next": None}}}, 3) or reader(LINKED)(linked(2))[1] == 3
+    assert reader(LINKED)(linked(2)) == ({"next": {"next": {"next": None}}}, 3)
     with pytest.raises(RecursionError):
         reader(LINKED)(linked(100_000))
     with pytest.raises(DecodeError, match="does not fit its schema: RecursionError"):
@@ -224,7 +224,9 @@ def test_a_reference_to_itself_is_found_wherever_it_is(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("byte", [2, 3, 127, 128, 255])
-@pytest.mark.parametrize("also", [[], [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]], ids=["alone", "map"])
+@pytest.mark.parametrize(
+    "also", [[], [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]], ids=["alone", "map"]
+)
 @pytest.mark.parametrize("kind", ["boolean", ["null", "boolean"]], ids=str)
 def test_a_boolean_has_two_bytes_and_no_more(byte: int, also: list[Any], kind: Any) -> None:
     """Other bytes are damage, for each engine alike."""

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
+from local.emulators import Server, connection_string, connections_to
 from local.event_files import Row, rows
+from local.proxy import proxy
 
-from salesforce_client.src.app import collect, event_file
 from salesforce_client.src.app.collect import Collection, Limits
-from salesforce_client.src.app.model import Event, Gap
-from salesforce_client.src.app.drain import KEEPALIVE_SECONDS, Patience
-from salesforce_client.src.app.errors import RunFailedError, SettingsError, StorageUnavailableError, TopicError
-from salesforce_client.src.app.model import Delivery, Position
+from salesforce_client.src.app.errors import AuthenticationError, RunFailedError, SettingsError, StorageRefusedError, TopicError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.salesforce.pubsub import Batch
+from salesforce_client.src.app.model import (
+    Cursor,
+    Delivery,
+    Event,
+    Gap,
+    Position,
+    Preset,
+    Response,
+    Session,
+    Start,
+    StoredCursor,
+    timestamp,
+)
+from salesforce_client.src.app.publisher import Store
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
-from salesforce_client.src.app.model import Cursor, StoredCursor
-from salesforce_client.src.app.storage.blobs import Storage
+from salesforce_client.src.app.storage.event_file import EventFile
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
@@ -96,30 +107,6 @@ def test_a_full_file_is_uploaded_and_the_run_goes_on_in_a_new_one(
     assert len(report.files) >= 2
     assert sorted(blob.name for blob in events.list_blobs()) == sorted(report.files)
     assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION))
-
-
-def test_a_file_is_full_too_when_it_is_large(
-    poll: Callable[..., Report], blob_settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever ``MAX_FILE_ROWS`` says: a file is in memory while it is uploaded."""
-    assert len(poll().files) == 1
-    monkeypatch.setattr(event_file, "FILL_BYTES", 1)
-    assert len(poll(CURSORS_CONTAINER=f"{blob_settings['CURSORS_CONTAINER']}-2").files) > 1
-
-
-def test_no_more_than_two_files_lie_on_the_disk(poll: Callable[..., Report], monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is filled and one that is uploaded, however many a run has."""
-    found: list[int] = []
-    upload = Storage.upload
-
-    def slowly(store: Storage, path: Path, begun_at: datetime) -> str:
-        time.sleep(0.2)
-        found.append(len(list(path.parent.iterdir())))
-        return upload(store, path, begun_at)
-
-    monkeypatch.setattr(Storage, "upload", slowly)
-    assert len(poll(MAX_FILE_ROWS="5").files) > 3
-    assert max(found) == 2
 
 
 def test_a_topic_that_fails_does_not_keep_the_others_back(
@@ -194,107 +181,195 @@ def test_invented_deletes_stay_out_of_azure(blob_settings: Mapping[str, str]) ->
     run({**azure, **local, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"}).raise_if_failed()
 
 
-EVENTS = Batch([Event("e", "s", b"", b"1")], b"1", "")
-KEEPALIVE = Batch([], b"2", "")
-NEITHER = Batch([], b"", "")
+@pytest.mark.parametrize("fault", ["upload", "cursor"])
+def test_a_poll_that_cannot_upload_says_so_for_every_topic(
+    blob_settings: Mapping[str, str], mock: MockSalesforce, azurite: Server, cursors: ContainerClient, fault: str
+) -> None:
+    """In a line each, before it ends as failed. No cursor has moved."""
+    mock.org.now = lambda: NOW
+    what = ".db" if fault == "upload" else ".json"
+    with proxy(azurite.port) as through:
+        through.before = lambda request: (403, b"") if request.method == "PUT" and what in request.path else None
+        through_it = {**blob_settings, "EVENTS_STORAGE": connection_string(through.port)}
+        report = run({**through_it, **mock.settings, "IDLE_SECONDS": "1"})
+    lines = list(report.lines())
+    assert len(lines) == 1 + len(DEFAULT_TOPICS)
+    assert all("state=failed" in line and line.endswith("error=StorageRefusedError") for line in lines[1:])
+    assert lines[0].endswith("error=StorageRefusedError") == (fault == "upload")
+    with pytest.raises(StorageRefusedError if fault == "upload" else RunFailedError):
+        report.raise_if_failed()
+    assert list(cursors.list_blobs()) == []
+
+
+def test_the_connections_to_blob_storage_are_closed_at_the_end(
+    blob_settings: Mapping[str, str], mock: MockSalesforce, azurite: Server
+) -> None:
+    """A Functions worker lives for days. A poll that fails closes them too, whoever holds on to its error."""
+    with proxy(azurite.port) as through:
+        settings = {**blob_settings, **mock.settings, "EVENTS_STORAGE": connection_string(through.port)}
+        run(settings).raise_if_failed()
+        assert through.seen
+        gc.collect()  # the client does not read the body of a 404, nor give its connection back
+        assert connections_to(through.port) == 0
+        with pytest.raises(AuthenticationError) as raised:
+            run({**settings, "SALESFORCE_USERNAME": "nobody"})
+        assert connections_to(through.port) == 0
+    assert "approved" in str(raised.value)
+
+
+def test_what_killed_polls_have_left_behind_is_removed(
+    poll: Callable[..., Report], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Up to 100 MB each. What is younger than an hour may belong to a poll that is running."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old, young, others = (tmp_path / name for name in ("sf-delete-tracker-poll-old", "sf-delete-tracker-poll-young", "others"))
+    for folder in (old, young, others):
+        folder.mkdir()
+        (folder / "x.db").write_bytes(b"x")
+    for folder in (old, others):
+        os.utime(folder, (0, 0))
+    poll()
+    assert sorted(tmp_path.iterdir()) == [others, young]
+
+
+# -- scripted parts: no sockets
+
+
+class Scripted:
+    """A Pub/Sub API whose topics each do one thing, by their names."""
+
+    def __init__(self) -> None:
+        self.session = Session("token", "https://x.my.salesforce.com", "00D")
+        self.released = threading.Event()
+
+    def check_topic(self, topic: str) -> None:
+        """Some are not there, or worse."""
+        if topic == "absent":
+            raise TopicError("it does not exist")
+        if topic == "broken":
+            raise KeyError("a fault of ours")
+
+    def subscribe(self, topic: str, start: Start) -> Scripted:
+        """One that hangs does so until it is released."""
+        if topic == "hanging":
+            self.released.wait(10)
+        return self
+
+    def renew(self, expired: Session) -> None:
+        """Never asked for."""
+
+    def __enter__(self) -> Scripted:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def next(self, timeout: float) -> Response:
+        """Events without end."""
+        time.sleep(0.01)
+        events = [Event("e", "s", b"", replay_id) for replay_id in (b"1", b"2")]
+        return Response(events, None, "rpc")
+
+
+BEFORE_ANY_POLL, AFTER_ANY_POLL = "2026", "2999"
+
+
+class Rows:
+    """A gap for each event; all were published at one time."""
+
+    def __init__(self, published_at: str) -> None:
+        self._published_at = published_at
+
+    def read(self, topic: str, events: Sequence[Event]) -> Delivery:
+        """One row."""
+        return Delivery([Gap(topic, topic, "overflow", None, b"1", None, None, "2026")], len(events), 0, (), self._published_at)
+
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: str | None) -> Gap:
+        """One."""
+        return Gap(f"{topic} {reason}", topic, reason, None, cursor, since, None, "2026")
+
+
+class Memory(Store):
+    """A store that keeps cursors in memory; event files are written as always."""
+
+    def __init__(self, folder: Path, *stored: Cursor) -> None:
+        self.folder = folder
+        self.stored = {cursor.topic: cursor for cursor in stored}
+
+    def new_file(self, begun_at: datetime) -> EventFile:
+        """A real one."""
+        return EventFile(self.folder / f"{begun_at:%H%M%S%f}.db", begun_at)
+
+    def upload(self, path: Path, begun_at: datetime) -> str:
+        """To nowhere."""
+        return path.name
+
+    def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
+        """If there is one."""
+        if topic == "unreadable":
+            return StoredCursor(None, "1", b"{")
+        return StoredCursor(self.stored.get(topic), None)
+
+    def save_cursor(self, cursor: Cursor, etag: str | None) -> str:
+        """Kept."""
+        self.stored[cursor.topic] = cursor
+        return "2"
+
+
+def collected(
+    store: Memory, topics: Sequence[str], source: Scripted | None = None, published_at: str = BEFORE_ANY_POLL
+) -> Report:
+    limits = Limits(run_seconds=0.8, idle_seconds=0.1, file_rows=100, grace_seconds=0.2)
+    return Collection(
+        source or Scripted(),
+        store,
+        Rows(published_at),
+        "00D",
+        topics,
+        replay_preset=Preset.EARLIEST,
+        limits=limits,
+        began=time.monotonic(),
+    ).run()
+
+
+def test_each_topic_ends_in_its_own_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One that fails, for whatever reason, or hangs takes nothing from the others."""
+    source, store = Scripted(), Memory(tmp_path)
+    report = collected(store, ["good", "absent", "broken", "hanging"], source)
+    source.released.set()
+    assert {topic.topic: (topic.ended, type(topic.error).__name__) for topic in report.topics.values()} == {
+        "good": ("deadline", "NoneType"),
+        "absent": ("failed", "TopicError"),
+        "broken": ("failed", "KeyError"),
+        "hanging": ("failed", "SalesforceUnavailableError"),
+    }
+    assert "topic=broken unexpected failure" in caplog.text
+    assert set(store.stored) == {"good"}
+    assert report.files
+    with pytest.raises(RunFailedError) as raised:
+        report.raise_if_failed()
+    assert set(raised.value.failures) == {"absent", "broken", "hanging"}
+
+
+def cursor(topic: str, age: timedelta) -> Cursor:
+    return Cursor("00D", topic, Position(b"0", timestamp(datetime.now(timezone.utc) - age), "e"))
 
 
 @pytest.mark.parametrize(
-    ("hold", "heard", "until"),
-    [
-        (False, [], 30),
-        (False, [(1, EVENTS)], 31),
-        (False, [(1, EVENTS), (2, KEEPALIVE)], 4),
-        (False, [(1, EVENTS), (2, KEEPALIVE), (3, KEEPALIVE)], 4),
-        (False, [(1, EVENTS), (2, KEEPALIVE), (3, EVENTS)], 33),
-        (False, [(1, KEEPALIVE)], 30),
-        (False, [(1, KEEPALIVE), (20, EVENTS)], 50),
-        (False, [(29, KEEPALIVE)], 31),
-        (True, [], KEEPALIVE_SECONDS),
-        (True, [(1, KEEPALIVE)], 30),
-        (True, [(200, KEEPALIVE)], 202),
-        (True, [(200, KEEPALIVE), (201, KEEPALIVE)], 202),
-        (True, [(1, NEITHER)], KEEPALIVE_SECONDS),
-        (True, [(100, EVENTS)], 130),
-    ],
+    ("age", "held", "warned"),
+    [(timedelta(hours=23), False, False), (timedelta(hours=25), True, False), (timedelta(hours=49), True, True)],
 )
-def test_patience_ends_a_drain_neither_too_early_nor_too_late(hold: bool, heard: list[tuple[float, Batch]], until: float) -> None:
-    """An empty response before any event is no end, one after events nearly is; keepalives alone do not prolong."""
-    patience = Patience(0, 30, 1000, hold)
-    for now, batch in heard:
-        patience.heard(batch, now)
-    assert patience.until == until
-    assert patience.left(until) == 0
+def test_a_topic_whose_position_is_old_is_held_until_it_is_caught_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, age: timedelta, held: bool, warned: bool
+) -> None:
+    """By the time of its event, not by when the cursor was written. An old one means that holding did not help."""
+    report = collected(Memory(tmp_path, cursor("good", age)), ["good"], published_at=AFTER_ANY_POLL)
+    assert report.topics["good"].ended == ("caught_up" if held else "deadline")
+    assert ("cursor_age=" in caplog.text) == warned
 
 
-def test_the_runs_deadline_ends_any_patience() -> None:
-    """Even with events coming without end."""
-    patience = Patience(0, 30, 10, hold_for_keepalive=True)
-    patience.heard(EVENTS, 9)
-    assert patience.left(9) == 1
-
-
-class FailingOnce:
-    """A store whose first upload fails after a second."""
-
-    def __init__(self) -> None:
-        self.failures = [StorageUnavailableError("the storage account does not answer")]
-        self.saved: list[Cursor] = []
-
-    def upload(self, *_: Any) -> str:
-        """Under one name."""
-        if self.failures:
-            time.sleep(1)
-            raise self.failures.pop()
-        return "events_20260201T000000Z.db"
-
-    def load_cursor(self, *_: Any) -> StoredCursor:
-        """There is none."""
-        return StoredCursor(None, None)
-
-    def save_cursor(self, cursor: Cursor, *_: Any) -> str:
-        """Remembered."""
-        self.saved.append(cursor)
-        return "etag"
-
-
-class OneRow:
-    """A drain that delivers one row; of the topic ``late``, once the run has given up on it."""
-
-    time_is_up = threading.Event()
-
-    def __init__(self, topic: str, *given: Any) -> None:
-        self.topic, self.deliver = topic, given[3]
-
-    def run(self) -> str:
-        """Deliver and end."""
-        if self.topic == "late":
-            self.time_is_up.wait()
-        row = Gap(self.topic, self.topic, "overflow", None, b"1", None, None, "2026-02-01T00:00:00.000Z")
-        self.deliver(Delivery(self.topic, [row], Position(b"1", "e", "2026-02-01T00:00:00.000Z")))
-        return "idle"
-
-
-class Overtaken(Collection):
-    """A run in whose last moment a late topic delivers."""
-
-    def _wait_for_drains(self) -> None:
-        super()._wait_for_drains()
-        OneRow.time_is_up.set()
-        time.sleep(0.2)
-
-
-def test_nothing_is_published_behind_an_upload_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Not even what a topic delivers that is late, and waits for that upload while the run ends."""
-    monkeypatch.setattr(collect, "GRACE_SECONDS", 0.1)
-    monkeypatch.setattr(collect, "Drain", OneRow)
-    source: Any = SimpleNamespace(session=SimpleNamespace(org_id="00D000000000001EAA"))
-    store = FailingOnce()
-    limits = Limits(run_seconds=0.4, idle_seconds=0.1, file_rows=1)
-    topics = ["first", "late"]
-    run = Overtaken(
-        source, store, tmp_path, topics, replay_preset="EARLIEST", event_fields={}, limits=limits, began=time.monotonic()
-    )
-    with pytest.raises(StorageUnavailableError, match="does not answer"):
-        run.run()
-    assert not store.saved
+@pytest.mark.parametrize("topic", ["absent cursor", "unreadable", "a position without a time"])
+def test_a_topic_without_a_usable_position_is_held(tmp_path: Path, topic: str) -> None:
+    """Its first position is worth the wait."""
+    store = Memory(tmp_path, Cursor("00D", "a position without a time", Position(b"0", None, "e")))
+    assert collected(store, [topic], published_at=AFTER_ANY_POLL).topics[topic].ended == "caught_up"

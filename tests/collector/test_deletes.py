@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salesforce_client.src.app.decoding.decode import Decoded, Fields
-from salesforce_client.src.app.model import Delete, Event, Gap
 from salesforce_client.src.app.decoding.deletes import Origin, interpret, published_at, rejected
-from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 from salesforce_client.src.app.decoding.values import as_json, identity
+from salesforce_client.src.app.errors import DecodeError
+from salesforce_client.src.app.model import Delete, Event, Gap
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")

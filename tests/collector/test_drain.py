@@ -47,6 +47,7 @@ class Clock:
         self.now = 1000.0
 
     def __call__(self) -> float:
+        """The time."""
         return self.now
 
 
@@ -338,7 +339,7 @@ def test_a_drain_that_is_stopped_ends_without_a_claim(clock: Clock) -> None:
     streams = Streams(clock, [response("1", "2"), response("3", "4")])
     stop = threading.Event()
 
-    def deliver(*_: object) -> None:
+    def deliver(topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
         stop.set()
 
     bounds = Bounds(BEGAN_AT, 1420, idle_seconds=30)

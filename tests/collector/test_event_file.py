@@ -1,10 +1,20 @@
-"""What writing an event file costs."""
+"""Writing event files: what it costs, and what a full disk does."""
 
 from __future__ import annotations
 
+import resource
+import signal
+import sqlite3
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
+
+import pytest
+
+from salesforce_client.src.app.errors import LocalStorageError
+from salesforce_client.src.app.model import Delete, RejectedEvent, Schema
+from salesforce_client.src.app.storage.event_file import EventFile
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 WRITE = """
@@ -30,3 +40,57 @@ def test_memory_does_not_grow_with_the_sizes_of_responses(tmp_path: Path) -> Non
     command = [sys.executable, "-c", WRITE, str(tmp_path / "x.db")]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 48  # MiB; the page cache of SQLite has 16 of them
+
+
+BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+
+
+def delete(number: int) -> Delete:
+    return Delete(f"e{number}", "t", "o", "r", "u", "d", None, "x" * 1800, "i", b"", "s")
+
+
+def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
+    """Whichever comes first: a file is in memory while it is uploaded."""
+    by_rows, by_bytes = EventFile(tmp_path / "1.db", BEGUN_AT), EventFile(tmp_path / "2.db", BEGUN_AT, fill_bytes=300_000)
+    for file in (by_rows, by_bytes):
+        file.add([delete(number) for number in range(9)])
+        assert not file.is_full(10)
+    by_rows.add([delete(9)])
+    assert by_rows.is_full(10)
+    by_bytes.add([delete(number) for number in range(10, 200)])
+    assert by_bytes.is_full(1_000_000)
+    for file in (by_rows, by_bytes):
+        file.close()
+
+
+def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
+    """Each response with rejected events brings it along."""
+    file = EventFile(tmp_path / "x.db", BEGUN_AT)
+    for number in range(2):
+        file.add([RejectedEvent(str(number), "t", "e", b"", "s", b"\xff", "error", "i"), Schema("s", '{"type":"record"}')])
+    file.close()
+    connection = sqlite3.connect(file.path)
+    assert connection.execute("SELECT * FROM schemas").fetchall() == [("s", '{"type":"record"}')]
+    assert connection.execute("SELECT count(*) FROM rejected_events").fetchone() == (2,)
+    connection.close()
+
+
+def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
+    """When the file is begun, while rows are added and at its end."""
+    with pytest.raises(LocalStorageError, match="unable to open"):
+        EventFile(tmp_path / "absent/x.db", BEGUN_AT)
+    file = EventFile(tmp_path / "x.db", BEGUN_AT)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
+    try:
+        some = [delete(number) for number in range(100_000)]  # more than SQLite keeps in memory
+        with pytest.raises(LocalStorageError, match=r"event file x\.db: (disk I/O error|database or disk is full)"):
+            file.add(some)
+        short = EventFile(tmp_path / "y.db", BEGUN_AT)
+        short.add([delete(number) for number in range(1000)])
+        with pytest.raises(LocalStorageError, match=r"event file y\.db"):
+            short.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, ignored)

@@ -14,9 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app.salesforce import pubsub, rpc_errors
-from salesforce_client.src.app.salesforce.login import authenticate
-from salesforce_client.src.app.salesforce.credits import MAX_CREDITS, TOP_UP_AT, Credits
 from salesforce_client.src.app.errors import (
     AuthenticationError,
     ReplayIdRejectedError,
@@ -28,9 +25,12 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
 from salesforce_client.src.app.model import Event, Position, Preset, Session, Start
+from salesforce_client.src.app.salesforce import pubsub, rpc_errors
+from salesforce_client.src.app.salesforce.credits import MAX_CREDITS, TOP_UP_AT, Credits
+from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.pubsub import PubSub
-from salesforce_client.src.app.settings import read
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
+from salesforce_client.src.app.settings import read
 
 TOPIC = "/data/AccountChangeEvent"
 EARLIEST = Preset.EARLIEST

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from salesforce_client.src.app.errors import SettingsError
-from salesforce_client.src.app.settings import BlobAccount, Endpoint, Mock, Salesforce, read
+from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, read
+from salesforce_client.src.app.settings_reader import BlobAccount
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()

@@ -56,7 +56,9 @@ def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(sale
     lines = told(salesforce, by_jwt(salesforce))
     events = [line for line in lines if line["kind"] == "event"]
     published = salesforce.org.deletes((TOPIC,), NOW - RETENTION, NOW)
-    assert [(line["id"], line["payload"]["Record_Id__c"]) for line in events] == [(it.key.partition(":")[0], it.record_id) for it in published]
+    assert [(line["id"], line["payload"]["Record_Id__c"]) for line in events] == [
+        (it.key.partition(":")[0], it.record_id) for it in published
+    ]
     assert len(events) > 100
     assert lines[-1] == {"kind": "grpcKeepAlive"}
 

@@ -2,7 +2,7 @@
 """Make the committed event files anew: ``python3 tests/contract/make_files.py`` (in the development environment).
 
 ``golden/`` holds one file of every released format version, written by the collector of that version: never remake an old one.
-``broken/`` holds files that the reader must refuse, each named after what is wrong with it.
+``broken/`` holds files that the reader must refuse, each named after what is wrong with it; ``v1_`` are made from version 1.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
-from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent  # noqa: E402  (found through the line above)
-from salesforce_client.src.app.event_file import EventFile  # noqa: E402
+from salesforce_client.src.app.model import Delete, Gap, RejectedEvent  # noqa: E402  (found through the line above)
+from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
 
 DELETES = [
     Delete(
@@ -58,6 +58,7 @@ REJECTED = RejectedEvent(
     error="the payload does not fit its schema",
     received_at="2026-02-01T00:10:00.002Z",
 )
+SCHEMA = '{"type":"record","name":"AccountChangeEvent","fields":[]}'
 GAP = Gap(
     gap_id="b" * 64,
     topic="/data/AccountChangeEvent",
@@ -75,6 +76,7 @@ def write(path: Path) -> None:
     file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc))
     file.add([*DELETES, REJECTED, GAP])
     file.close()
+    sql(f"INSERT INTO schemas VALUES ('{REJECTED.schema_id}', '{SCHEMA}')")(path)
 
 
 def sql(*statements: str) -> Callable[[Path], None]:
@@ -119,7 +121,7 @@ BROKEN: dict[str, Callable[[Path], None]] = {
     "scrambled_pages": raw(_scrambled),
     "foreign_application_id": sql("PRAGMA application_id = 1"),
     "no_application_id": sql("PRAGMA application_id = 0"),
-    "newer_version": sql("PRAGMA user_version = 2"),
+    "newer_version": sql("PRAGMA user_version = 3"),
     "version_zero": sql("PRAGMA user_version = 0"),
     "wal_mode": sql("PRAGMA journal_mode = WAL"),
     "table_missing": sql("DROP TABLE gaps"),
@@ -130,21 +132,29 @@ BROKEN: dict[str, Callable[[Path], None]] = {
     "a_trigger": sql("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM gaps; END"),
     "a_virtual_table": sql(MOVE_AWAY, f"CREATE VIRTUAL TABLE events USING fts5({ALL})", "DROP TABLE kept"),
     "a_generated_column": sql(MOVE_AWAY, f"CREATE TABLE events ({ALL.replace('payload', 'payload AS (hex(zeroblob(9)))')})"),
+    "claims_to_be_1": sql("PRAGMA user_version = 1"),
     "an_index_of_its_own": sql("CREATE INDEX i ON events (upper(payload))"),
+}
+
+BROKEN_V1: dict[str, Callable[[Path], None]] = {
+    "v1_half": raw(lambda content: content[: len(content) // 2]),
+    "v1_that_claims_to_be_2": sql("PRAGMA user_version = 2"),
+    "v1_with_a_schemas_table": sql("CREATE TABLE schemas (schema_id TEXT PRIMARY KEY, schema_json TEXT NOT NULL)"),
 }
 
 
 def main() -> None:
-    """Write what is not there yet into ``golden/``, and all of ``broken/``."""
+    """Write the newest version into ``golden/`` if it is not there yet, and all of ``broken/``."""
     for folder in ("golden", "broken"):
         (HERE / folder).mkdir(exist_ok=True)
-    golden = HERE / "golden/v1.db"
-    if not golden.exists():
-        write(golden)
-    for name, spoil in BROKEN.items():
-        path = HERE / f"broken/{name}.db"
-        shutil.copy(golden, path)
-        spoil(path)
+    first, newest = HERE / "golden/v1.db", HERE / "golden/v2.db"
+    if not newest.exists():
+        write(newest)
+    for golden, breakages in ((first, BROKEN_V1), (newest, BROKEN)):
+        for name, spoil in breakages.items():
+            path = HERE / f"broken/{name}.db"
+            shutil.copy(golden, path)
+            spoil(path)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delete_sync.src.errors import RefusedFileError
-from delete_sync.src.event_file import EventFile, Figures
-from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
-from salesforce_client.src.app.event_file import EventFile as Writer
-from salesforce_client.src.app.event_file import blob_name
-from salesforce_client.src.app.values import as_json
+from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile
+from delete_sync.src.model import Figures
+from salesforce_client.src.app.decoding.values import as_json
+from salesforce_client.src.app.model import Delete, Gap, RejectedEvent
+from salesforce_client.src.app.storage.blobs import blob_name
+from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
 HERE = Path(__file__).resolve().parent
 BEGUN_AT = datetime(2026, 2, 1, 0, 10, 59, tzinfo=timezone.utc)
@@ -74,6 +75,16 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
     )
 
 
+def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
+    """Also in those that the sync only checks: the schemas."""
+    connection = sqlite3.connect(HERE / f"golden/v{FORMAT_VERSION}.db")
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    empty = [table for table in tables if not connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]]
+    connection.close()
+    assert "schemas" in tables
+    assert empty == []
+
+
 @pytest.mark.parametrize("broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem)
 def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
     """Before any of its rows is read."""
@@ -84,7 +95,7 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("newer_version", "newer than this reader's 1: deploy the newer delete_sync"),
+        ("newer_version", "newer than this reader's 2: deploy the newer delete_sync"),
         ("foreign_application_id", "not an event file"),
         ("wal_mode", "WAL mode"),
         ("three_bytes_short", "damaged or cut off"),
@@ -92,6 +103,9 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
         ("column_missing", "its table events is not made as"),
         ("table_missing", "its table gaps is missing"),
         ("a_trigger", "no use for: trigger t"),
+        ("claims_to_be_1", "no use for: table schemas"),
+        ("v1_that_claims_to_be_2", "its table schemas is missing"),
+        ("v1_with_a_schemas_table", "no use for: table schemas"),
     ],
 )
 def test_a_refusal_says_why(name: str, words: str) -> None:

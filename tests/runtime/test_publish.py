@@ -29,7 +29,7 @@ def test_only_what_runs_is_published(tmp_path: Path) -> None:
         assert [str(path.relative_to(left)) for path in left.rglob("*") if path.is_file()] == ["src/x.sql"]
     real = workers.publish("delete_sync", tmp_path)
     files = {str(path.relative_to(real)) for path in real.rglob("*") if path.is_file()}
-    assert {"host.json", "requirements.txt", "SnowflakePusher/function.json", "src/sql/merge.sql"} <= files
+    assert {"host.json", "requirements.txt", "SnowflakePusher/function.json", "src/warehouse/sql/merge.sql"} <= files
     assert not [name for name in files if name.endswith(".md") or "local.settings" in name or name.startswith("scripts")]
 
 

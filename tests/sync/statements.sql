@@ -254,6 +254,33 @@ WHEN NOT MATCHED THEN INSERT
     VALUES
     (s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id, s.payload, s.ingested_at);
 
+-- merge_numbered
+MERGE INTO "DELETE_TRACKER" t
+USING (
+    SELECT
+        41 + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, v:event_id::VARCHAR AS event_id,
+        v:topic::VARCHAR AS topic,
+        v:object_name::VARCHAR AS object_name,
+        v:record_id::VARCHAR AS record_id,
+        v:deleted_by::VARCHAR AS deleted_by,
+        TO_TIMESTAMP_NTZ(v:deleted_date::VARCHAR) AS deleted_date,
+        v:owner_id::VARCHAR AS owner_id,
+        v:payload AS payload,
+        TO_TIMESTAMP_NTZ(v:ingested_at::VARCHAR) AS ingested_at
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'delete'
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY v:event_id::VARCHAR
+        ORDER BY v:ingested_at::VARCHAR, v:topic::VARCHAR, v:event_file::VARCHAR
+    ) = 1
+) s
+ON t.event_id = s.event_id
+    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
+WHEN NOT MATCHED THEN INSERT
+    (id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
+    VALUES
+    (s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id, s.payload, s.ingested_at);
+
 -- put
 PUT file:///tmp/rows/rows_*.ndjson.gz @"DELETE_TRACKER_STAGE"/sweep/batch AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
 

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from delete_sync.src import downloads as module
-from delete_sync.src.downloads import downloads
-from delete_sync.src.storage import EventBlob
+from delete_sync.src.event_files.downloads import downloads
+from delete_sync.src.model import EventBlob
 
 
 class Source:
@@ -43,13 +42,12 @@ def blob(name: str, size: int) -> EventBlob:
     [((1, 1, 1, 1, 1, 1, 1), 5), ((100, 100, 100), 2), ((150, 60, 60), 2), ((300, 1, 1), 1), ((1, 300, 1), 1)],
 )
 def test_files_are_fetched_while_one_is_read_as_far_as_they_fit_on_the_disk(
-    sizes: tuple[int, ...], asked_while_the_first_is_read: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sizes: tuple[int, ...], asked_while_the_first_is_read: int, tmp_path: Path
 ) -> None:
     """Four at once; one that is too large for anything beside it comes when it is the only one."""
-    monkeypatch.setattr(module, "BYTES_ON_DISK", 256)
     source = Source()
     blobs = [blob(str(number), size) for number, size in enumerate(sizes)]
-    with downloads(source, blobs, tmp_path) as files:
+    with downloads(source, blobs, tmp_path, bytes_on_disk=256) as files:
         next(files)
         assert source.has_been_asked_for(asked_while_the_first_is_read)
         assert not source.has_been_asked_for(asked_while_the_first_is_read + 1)

@@ -23,14 +23,15 @@ from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContainerClie
 from local import emulators, warehouse
 from local.proxy import Proxy, Request, proxy
 
-from delete_sync.src import storage as sync_storage
 from delete_sync.src import sync
 from delete_sync.src.errors import DuplicateRowsError, FilesRefusedError, TableError, WarehouseRefusedError
-from delete_sync.src.refusals import ADVICE, TRANSIENT, translate
+from delete_sync.src.event_files import blobs
+from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from delete_sync.src.sync import Report
-from salesforce_client.src.app.deletes import Delete
-from salesforce_client.src.app.event_file import EventFile, blob_name
+from delete_sync.src.warehouse.snowflake_errors import ADVICE, TRANSIENT, translate
+from salesforce_client.src.app.model import Delete
+from salesforce_client.src.app.storage.blobs import blob_name
+from salesforce_client.src.app.storage.event_file import EventFile
 
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 BY_HAND = f"CREATE TABLE delete_tracker {warehouse.COLUMNS.format(id='INTEGER PRIMARY KEY')}"
@@ -127,7 +128,7 @@ def test_a_sweep_leaves_the_field_to_one_that_is_running(
     put: Put, sweep: Sweep, events: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After it has waited for as long as a killed one would hold the lease."""
-    monkeypatch.setattr(sync_storage, "LEASE_SECONDS", -1)  # an endless one, and a short wait
+    monkeypatch.setattr(blobs, "LEASE_SECONDS", -1)  # an endless one, and a short wait
     put("e1")
     lease: BlobLeaseClient = events.acquire_lease(-1)
     report = sweep()

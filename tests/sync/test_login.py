@@ -17,7 +17,7 @@ from local import apps, emulators
 from local.proxy import proxy
 
 from delete_sync.src.run import run
-from salesforce_client.src.app.event_file import blob_name
+from salesforce_client.src.app.storage.blobs import blob_name
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from delete_sync.src.errors import SettingsError
 from delete_sync.src.settings import read
@@ -84,6 +86,22 @@ def test_a_key_that_does_not_open_is_named_with_the_reason() -> None:
     assert "SNOWFLAKE_PRIVATE_KEY does not open" in wrong
     assert "needs no SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="sesame")
     assert "SNOWFLAKE_PRIVATE_KEY is not a private key" in problems(SNOWFLAKE_PRIVATE_KEY="garbage")
+
+
+def test_a_key_of_a_kind_that_nothing_supports_is_a_problem_like_others() -> None:
+    """Here an elliptic curve that is none of the known ones: the last number of its name is changed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    known, unknown = (bytes.fromhex(f"06082a8648ce3d0301{last}") for last in ("07", "06"))
+    pem = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der.replace(known, unknown)).decode()}\n-----END PRIVATE KEY-----"
+    assert problems(SNOWFLAKE_PRIVATE_KEY=pem) == "SNOWFLAKE_PRIVATE_KEY is of a kind that is not supported: make an RSA key"
+
+
+@pytest.mark.parametrize("passphrase", ["", "sesame"])
+def test_what_is_no_key_at_all_is_told_whatever_the_passphrase(passphrase: str) -> None:
+    """A better passphrase would not help."""
+    garbage = {"SNOWFLAKE_PRIVATE_KEY": "garbage", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase}
+    assert problems(**garbage) == "SNOWFLAKE_PRIVATE_KEY is not a private key in PEM form (BEGIN PRIVATE KEY …)"
 
 
 @pytest.mark.parametrize(

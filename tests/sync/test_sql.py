@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from delete_sync.src.warehouse import NUMBERED_BY_SNOWFLAKE, SQL, WINDOW, names_beside
+from delete_sync.src.warehouse.load import WINDOW
+from delete_sync.src.warehouse.session import SQL
+from delete_sync.src.warehouse.tables import Identifier, names_beside
 
 SNAPSHOT = Path(__file__).with_name("statements.sql")
 PARTS = {
@@ -20,8 +22,8 @@ PARTS = {
 
 def rendered(statement: str) -> str:
     parts = {**PARTS, "files": "file:///tmp/rows/rows_*.ndjson.gz"} if statement == "put" else PARTS
-    parts = {**parts, **NUMBERED_BY_SNOWFLAKE, "window": WINDOW}
-    return SQL[statement].format(**names_beside('"DELETE_TRACKER"'), **parts)
+    parts = {**parts, "window": WINDOW, "last_id": "41"}
+    return SQL[statement].format(**names_beside(Identifier("DELETE_TRACKER")), **parts)
 
 
 def test_the_statements_are_the_reviewed_ones() -> None:
@@ -48,3 +50,12 @@ def test_delete_tracker_is_created_as_the_spec_says() -> None:
         "topic VARCHAR(255), object_name VARCHAR(255), record_id VARCHAR(255), deleted_by VARCHAR(255), "
         "deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ )"
     )
+
+
+def test_the_two_merges_differ_in_the_numbers_alone() -> None:
+    """One is for a table whose ``id`` does not number itself."""
+    without = SQL["merge_numbered"]
+    for part in ("{last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, ", "id, ", "s.id, "):
+        assert part in without
+        without = without.replace(part, "", 1)
+    assert without == SQL["merge"]

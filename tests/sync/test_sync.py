@@ -16,10 +16,11 @@ from local import emulators, warehouse
 from local.proxy import Proxy, proxy
 
 from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUnavailableError
+from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from delete_sync.src.sync import Report
-from salesforce_client.src.app.deletes import Delete, Gap, RejectedEvent
-from salesforce_client.src.app.event_file import EventFile, blob_name
+from salesforce_client.src.app.model import Delete, Gap, RejectedEvent
+from salesforce_client.src.app.storage.blobs import blob_name
+from salesforce_client.src.app.storage.event_file import EventFile
 
 BROKEN = Path(__file__).resolve().parent.parent / "contract/broken"
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)

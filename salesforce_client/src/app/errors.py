@@ -50,7 +50,10 @@ class StorageUnavailableError(TryAgainError):
 
 
 class LocalStorageError(TryAgainError):
-    """The disk of this machine is full or fails. No cursor has moved past what could not be written."""
+    """The disk of this machine is full or fails; nothing is lost.
+
+    If it stays: lower MAX_FILE_ROWS, or see the plan's disk size.
+    """
 
 
 class ActionNeededError(CollectorError):

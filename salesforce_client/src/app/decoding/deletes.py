@@ -16,7 +16,6 @@ from ..model import Delete, Event, Gap, RejectedEvent
 from .decode import TELLS_OF_DELETES, Decoded, Fields
 from .values import as_json, identity, text, time_of
 
-
 DIGEST_DIGITS = 16
 
 

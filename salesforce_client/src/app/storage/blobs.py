@@ -7,12 +7,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ServiceRequestError
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from ..errors import StorageUnavailableError
-from .blob_errors import translated
+from .blob_errors import brief, translated
 
 THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
 # For one attempt to send a file. Four attempts with a full file of 50 MB end before the host ends the run.
@@ -20,9 +20,7 @@ SENDING_SECONDS, BYTES_A_SECOND = 10, 1_500_000
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
 
-def connect(
-    connection_string: str, service_uri: str, client_id: str, connection_seconds: int = 10
-) -> BlobServiceClient:
+def connect(connection_string: str, service_uri: str, client_id: str, connection_seconds: int = 10) -> BlobServiceClient:
     """A client for the account, to be closed: by connection string or, if that is empty, by managed identity."""
     client_options: dict[str, Any] = {
         "connection_timeout": connection_seconds,
@@ -105,6 +103,9 @@ def _put(blob: BlobClient, content: bytes, *, with_digest: bool) -> bool:
     try:
         # The connection's time limit is that for sending, too.
         blob.upload_blob(content, metadata={"sha256": sha256}, validate_content=with_digest, connection_timeout=seconds)
+    except ServiceRequestError as error:  # not sent
+        slow = f"if the line is too slow for {len(content):,} bytes in {seconds} s, lower MAX_FILE_ROWS"
+        raise StorageUnavailableError(f"event file {blob.blob_name}: {brief(error)}; {slow}") from None
     except ResourceExistsError as error:
         if getattr(error, "error_code", None) != "BlobAlreadyExists":  # a conflict that another name would not avoid
             raise

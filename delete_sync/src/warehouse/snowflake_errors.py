@@ -9,17 +9,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from snowflake.connector import errors as snowflake_errors
+from snowflake.connector import errors
 
-from .errors import DataRefusedError, SyncError, WarehouseRefusedError, WarehouseUnavailableError
+from ..errors import DataRefusedError, SyncError, WarehouseRefusedError, WarehouseUnavailableError
 
 TRANSIENT = tuple(
-    getattr(snowflake_errors, name)
+    getattr(errors, name)
     for name in (
         "OperationalError", "InternalServerError", "ServiceUnavailableError", "BadGatewayError", "GatewayTimeoutError",
         "TooManyRequests", "RequestTimeoutError", "OtherHTTPRetryableError", "RequestExceedMaxRetryError", "RevocationCheckError",
     )
-    if hasattr(snowflake_errors, name)
+    if hasattr(errors, name)
 )  # fmt: skip
 # 604: statement or lock time-out; 625: too many waiters for a lock; 3901xx: the session has ended.
 TRANSIENT_NUMBERS = {604, 625, 390111, 390112, 390114, 390115, 390195}
@@ -46,7 +46,7 @@ def translated(doing: str) -> Iterator[None]:
     """The connector's errors as ours; ``doing`` names the statement in ``sql/``."""
     try:
         yield
-    except snowflake_errors.Error as error:
+    except errors.Error as error:
         raise translate(error, doing) from None
 
 

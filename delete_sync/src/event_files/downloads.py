@@ -1,0 +1,88 @@
+"""Brings event files to the local disk, a few ahead of the reader, so that network and SQLite work side by side."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import ChangedBlobError
+from ..model import Download, EventBlob, LocalFile, UnavailableFile
+from ..scratch import local_storage, scratch_folder
+
+AT_ONCE = 4
+# At once, including the file that is being read; a larger file has the disk to itself.
+BYTES_ON_DISK = 256 * 1024 * 1024
+LARGEST_FILE = 2 * 1024 * 1024 * 1024
+
+
+class Source(Protocol):
+    """The place that event files are downloaded from."""
+
+    def download(self, blob: EventBlob, path: Path) -> str:
+        """Write the content to ``path``; returns its SHA-256."""
+
+
+@contextlib.contextmanager
+def downloads(
+    source: Source, blobs: Sequence[EventBlob], scratch: Path, *, bytes_on_disk: int = BYTES_ON_DISK
+) -> Iterator[Iterator[Download]]:
+    """All of ``blobs`` in their order, each downloaded not long before it is asked for.
+
+    Args:
+        source: where they are.
+        blobs: which ones.
+        scratch: the sweep's scratch folder; the files are in a folder below it, which is removed at the end.
+        bytes_on_disk: how much is on the disk at once.
+
+    Raises:
+        LocalStorageError: the disk is full or fails.
+        StorageUnavailableError, StorageRefusedError: a file cannot be downloaded.
+    """
+    with scratch_folder("files", within=scratch) as folder:
+        pool = ThreadPoolExecutor(AT_ONCE)
+        try:
+            yield _in_order(source, blobs, folder, pool, bytes_on_disk)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(
+    source: Source, blobs: Sequence[EventBlob], folder: Path, pool: ThreadPoolExecutor, bytes_on_disk: int
+) -> Iterator[Download]:
+    waiting = deque(blobs)
+    under_way: deque[tuple[EventBlob, Future[Download]]] = deque()
+
+    def go_on(on_disk: int) -> None:
+        on_disk += sum(blob.size for blob, _ in under_way)
+        while waiting and len(under_way) < AT_ONCE and (not on_disk or on_disk + waiting[0].size <= bytes_on_disk):
+            blob = waiting.popleft()
+            on_disk += blob.size
+            under_way.append((blob, pool.submit(_fetch, source, blob, folder)))
+
+    while waiting or under_way:
+        go_on(0)
+        blob, download = under_way.popleft()
+        downloaded = download.result()
+        go_on(blob.size)
+        yield downloaded
+
+
+def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
+    path = folder / blob.name
+    declared = blob.metadata.get("sha256", "")
+    if blob.size > LARGEST_FILE:
+        with local_storage(f"event file {blob.name}"):
+            path.touch()
+        return LocalFile(blob, path, declared, f"it has {blob.size} bytes, more than any event file")
+    try:
+        sha256 = source.download(blob, path)
+    except ChangedBlobError as error:
+        return UnavailableFile(blob, str(error))
+    if declared not in ("", sha256):
+        differs = "its content does not match the SHA-256 in its metadata: damaged, or changed since"
+        return LocalFile(blob, path, sha256, differs)
+    return LocalFile(blob, path, sha256)

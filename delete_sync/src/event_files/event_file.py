@@ -1,0 +1,185 @@
+"""Reads event files: verifies that one is what ``proto/event_file.sql`` describes, then turns it into lines of JSON.
+
+A file is input from outside, whoever wrote it: it is opened read-only, checked before any of its tables is touched, and
+SQLite itself builds the lines, so that no value is ever quoted by hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import RefusedFileError
+from ..model import Figures
+from ..scratch import local_storage
+from .statements import STATEMENTS
+
+# The DDL of every version that was released, and of the current one.
+FORMATS = {
+    version: Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for version, name in ((1, "event_file_v1.sql"), (2, "event_file.sql"))
+}
+FORMAT_VERSION = max(FORMATS)
+PORTION_BYTES = 1_000_000
+LONGEST_VALUE = 64_000_000  # bytes of one value, if this Python can tell SQLite
+LINES = ("delete", "refused_row", "rejected_event", "gap")  # the statements that build lines, in this order
+
+
+def _has_bad_escape(payload: str) -> bool:
+    # An escaped backslash before u0000 is no escape of it.
+    without_backslashes = payload.replace("\\\\", "")
+    letters = json.dumps(json.loads(payload), ensure_ascii=False)
+    return "\\u0000" in without_backslashes or any("\ud800" <= letter <= "\udfff" for letter in letters)
+
+
+class EventFile:
+    """One verified event file; close it after use.
+
+    Args:
+        path: where it is.
+        name: its name in the container.
+        sha256: of its content.
+
+    Raises:
+        RefusedFileError: it is foreign, newer than this reader, damaged or incomplete.
+        LocalStorageError: the disk fails.
+    """
+
+    def __init__(self, path: Path, name: str, sha256: str) -> None:
+        self._parameters = {"name": name, "sha256": sha256}
+        self._about = f"event file {name}"
+        with local_storage(self._about):
+            _check_length(path)
+            address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+            self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
+        try:
+            with self._as_refusal():
+                _harden(self._connection)
+                _check_format(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> EventFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def figures(self) -> Figures:
+        """Counts and the range of the deletes' times.
+
+        Raises:
+            RefusedFileError: a page is unreadable, or a key is not one.
+            LocalStorageError: the disk fails.
+        """
+        with self._as_refusal():
+            bad_key = self._connection.execute(STATEMENTS["bad_keys"]).fetchone()
+            counts = self._connection.execute(STATEMENTS["counts"]).fetchone()
+        if bad_key:
+            raise RefusedFileError(f"a key of it is not one: {bad_key[0]}")
+        rows, refused, first, last, rejected, gaps = counts
+        return Figures(rows - refused, refused + rejected, gaps, first and first[:23], last and last[:23])
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """All rows as lines of JSON, about a megabyte at a time with their number; ``kind`` says what a row is.
+
+        Raises:
+            RefusedFileError: a page turned out to be unreadable.
+            LocalStorageError: the disk fails.
+        """
+        count, portion = 0, bytearray()
+        for statement in LINES:
+            with self._as_refusal():
+                for (line,) in self._connection.execute(STATEMENTS[statement], self._parameters):
+                    portion += line.encode() + b"\n"
+                    count += 1
+                    if len(portion) >= PORTION_BYTES:
+                        yield count, bytes(portion)
+                        count, portion = 0, bytearray()
+        if count:
+            yield count, bytes(portion)
+
+    @contextlib.contextmanager
+    def _as_refusal(self) -> Iterator[None]:
+        """What SQLite says about the file refuses it; what it says about the disk does not."""
+        try:
+            with local_storage(self._about):
+                yield
+        except (sqlite3.Error, UnicodeError, MemoryError, RecursionError) as error:
+            raise RefusedFileError(f"it cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _check_length(path: Path) -> None:
+    """SQLite's own checks overlook a cut-off tail: hold the length against what the header says."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        header = file.read(100)
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise RefusedFileError("it is not a SQLite file")
+    if header[18:20] != b"\x01\x01":
+        raise RefusedFileError("it is in WAL mode, so that rows may be missing")
+    page_size = int.from_bytes(header[16:18], "big")
+    expected = (65536 if page_size == 1 else page_size) * int.from_bytes(header[28:32], "big")
+    if size != expected:
+        raise RefusedFileError(f"it has {size} bytes, but its header says {expected}: damaged or cut off")
+
+
+def _harden(connection: sqlite3.Connection) -> None:
+    """Nothing in the file may run (SQLite docs, "Defense Against The Dark Arts")."""
+    if hasattr(connection, "setlimit"):  # Python 3.11
+        connection.setlimit(0, LONGEST_VALUE)  # SQLITE_LIMIT_LENGTH
+        connection.setlimit(7, 0)  # SQLITE_LIMIT_ATTACHED
+    connection.create_function("has_bad_escape", 1, _has_bad_escape, deterministic=True)
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "query_only = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _check_format(connection: sqlite3.Connection) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != _expected(FORMAT_VERSION).application_id:
+        raise RefusedFileError(f"it is not an event file (application_id {application_id})")
+    if version > FORMAT_VERSION:
+        raise RefusedFileError(f"its format {version} is newer than this reader's {FORMAT_VERSION}: deploy the newer delete_sync")
+    if version not in FORMATS:
+        raise RefusedFileError(f"its format {version} does not exist")
+    _check_schema(_schema(connection), _expected(version).schema)
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise RefusedFileError(f"it is damaged: {' '.join(str(verdict).split())}")
+
+
+def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
+    """Exactly the tables of the DDL, made by its very statements, and nothing beside them."""
+    differences = [what for what in {*expected, *found} if found.get(what) != expected.get(what)]
+    for what in sorted(differences, key=lambda what: (what.startswith("index"), what)):
+        if what not in expected:
+            raise RefusedFileError(f"it holds what an event file has no use for: {what}")
+        raise RefusedFileError(f"its {what} is {'not made as an event file has it' if what in found else 'missing'}")
+
+
+@dataclass(frozen=True)
+class _Expected:
+    application_id: int
+    schema: dict[str, str]
+
+
+@functools.cache
+def _expected(version: int) -> _Expected:
+    """What the DDL of this version says, read from a database made by it."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(FORMATS[version])
+        return _Expected(model.execute("PRAGMA application_id").fetchone()[0], _schema(model))
+
+
+def _schema(connection: sqlite3.Connection) -> dict[str, str]:
+    """The statement behind each object, without comments and spacing; none behind the indexes that keys bring along."""
+    objects = connection.execute("SELECT type || ' ' || substr(name, 1, 80), substr(sql, 1, 10000) FROM sqlite_master")
+    return {name: " ".join(re.sub(r"--[^\n]*", "", sql or "").split()) for name, sql in objects}

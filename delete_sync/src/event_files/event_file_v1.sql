@@ -1,0 +1,49 @@
+-- The event file: the contract between salesforce_client, which writes it, and delete_sync, which reads it.
+-- One SQLite file in rollback-journal mode, named events_YYYYMMDDTHHMMSSZ.db after the UTC second in which it was begun.
+-- Times are UTC text, ISO-8601 with milliseconds: 2026-01-31T23:59:59.123Z. No STRICT tables: they need SQLite 3.37.
+--
+-- A change that an older reader could misread raises user_version; readers refuse what is newer than they know.
+
+PRAGMA page_size = 16384;  -- a row has about 2 kB: fewer bytes are left over at the end of a page than in one of 4 kB
+PRAGMA application_id = 1396991060;  -- 0x53446454, the letters SDdT
+PRAGMA user_version = 1;
+
+-- One row for each deleted record: the columns of delete_tracker, and where the row comes from.
+CREATE TABLE events (
+    id           INTEGER PRIMARY KEY,         -- the row's place in this file
+    event_id     TEXT NOT NULL UNIQUE,        -- the event's id; "<event id>:<record id>" where an event names several records
+    topic        TEXT NOT NULL,
+    object_name  TEXT,
+    record_id    TEXT,
+    deleted_by   TEXT,
+    deleted_date TEXT NOT NULL,
+    owner_id     TEXT,
+    payload      TEXT NOT NULL,               -- the decoded event as JSON
+    ingested_at  TEXT NOT NULL,               -- when the collector received the event
+    replay_id    BLOB NOT NULL,
+    schema_id    TEXT NOT NULL
+);
+
+-- Events that could not be decoded, byte for byte, so that nothing is lost while the reason is mended.
+CREATE TABLE rejected_events (
+    reject_id   TEXT PRIMARY KEY,             -- SHA-256 of topic, event id, replay id and payload, in hex
+    topic       TEXT NOT NULL,
+    event_id    TEXT NOT NULL,
+    replay_id   BLOB NOT NULL,
+    schema_id   TEXT NOT NULL,
+    payload     BLOB NOT NULL,
+    error       TEXT NOT NULL,
+    received_at TEXT NOT NULL
+);
+
+-- Stretches of a topic that can no longer be had.
+CREATE TABLE gaps (
+    gap_id         TEXT PRIMARY KEY,          -- SHA-256 of org, topic, old cursor or event id, and reason, in hex
+    topic          TEXT NOT NULL,
+    reason         TEXT NOT NULL,             -- expired_cursor, unreadable_cursor, overflow or wildcard
+    object_name    TEXT,
+    from_replay_id BLOB,
+    from_time      TEXT,
+    to_time        TEXT,
+    detected_at    TEXT NOT NULL
+);

@@ -1,0 +1,18 @@
+-- What keeps a row of events out of delete_tracker; NULL if nothing does.
+-- has_bad_escape is a function of the reader's: escapes may stand for what Snowflake's text cannot hold. They are rare.
+CASE
+    WHEN event_id IS NULL OR event_id = '' THEN 'event_id is empty'
+    {text_problem[event_id]}
+    {text_problem[topic]}
+    {text_problem[object_name]}
+    {text_problem[record_id]}
+    {text_problem[deleted_by]}
+    {text_problem[owner_id]}
+    WHEN {no_time[deleted_date]} THEN 'deleted_date is not a time'
+    WHEN {no_time[ingested_at]} THEN 'ingested_at is not a time'
+    WHEN typeof(payload) <> 'text' THEN 'payload is not text'
+    WHEN length(CAST(payload AS BLOB)) > 16000000 THEN 'payload is larger than a VARIANT'
+    WHEN instr(payload, char(0)) OR NOT json_valid(payload) THEN 'payload is not JSON'
+    WHEN json_type(payload) <> 'object' THEN 'payload is not a JSON object'
+    WHEN instr(payload, '\u') AND has_bad_escape(payload) THEN 'payload holds a NUL or half a character'
+END

@@ -1,0 +1,1 @@
+"""Snowflake: the session, the tables, the files that are staged, and the load of a batch."""

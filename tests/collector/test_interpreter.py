@@ -1,0 +1,164 @@
+"""Events into rows, each with its own schema; what cannot be read is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from salesforce_client.src.app.decoding.interpreter import Interpreter
+from salesforce_client.src.app.errors import CollectorError, SalesforceUnavailableError, SchemaError
+from salesforce_client.src.app.mock_salesforce import schemas
+from salesforce_client.src.app.mock_salesforce.org import encode, record_id
+from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent, Schema
+from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+
+ACCOUNTS, PLATFORM = "/data/AccountChangeEvent", "/event/Delete_Event__e"
+COMMITTED = 1767225600123
+ACCOUNT, DELETE_EVENT = schemas.schema_id(schemas.ACCOUNT), schemas.schema_id(schemas.DELETE_EVENT)
+
+
+def change(number: int, kind: str = "DELETE", committed: int = COMMITTED) -> Event:
+    header = {
+        "entityName": "Account", "recordIds": [record_id("Account", number)], "changeType": kind, "changeOrigin": "",
+        "transactionKey": "t", "sequenceNumber": 1, "commitTimestamp": committed, "commitNumber": 1,
+        "commitUser": record_id("User", 1), "nulledFields": [], "diffFields": [], "changedFields": [],
+    }  # fmt: skip
+    return Event(f"e{number}", ACCOUNT, encode(schemas.ACCOUNT, {"ChangeEventHeader": header}), b"%d" % number)
+
+
+def platform(number: int, **fields: Any) -> Event:
+    value = {"CreatedDate": COMMITTED, "CreatedById": "005", "Record_Id__c": record_id("Account", number), **fields}
+    return Event(f"e{number}", DELETE_EVENT, encode(schemas.DELETE_EVENT, value), b"%d" % number)
+
+
+class Schemas:
+    """Those of the mock, unless something is in the way."""
+
+    def __init__(self, error: CollectorError | None = None) -> None:
+        self.error = error
+        self.asked: list[str] = []
+
+    def __call__(self, schema_id: str) -> str:
+        """By its id."""
+        self.asked.append(schema_id)
+        if self.error:
+            raise self.error
+        return schemas.BY_ID[schema_id]
+
+
+def interpreter(error: CollectorError | None = None) -> Interpreter:
+    return Interpreter(Schemas(error), "00D", DEFAULT_EVENT_FIELDS)
+
+
+def test_events_become_rows_in_their_order_with_figures() -> None:
+    """Deletes, what is skipped, and when the last one was published."""
+    told = interpreter().read(ACCOUNTS, [change(1), change(2, "UPDATE"), change(3, committed=COMMITTED + 1000)])
+    assert [row.record_id for row in told.rows if isinstance(row, Delete)] == [record_id("Account", n) for n in (1, 3)]
+    assert (told.received, told.skipped, told.rejects) == (3, 1, [])
+    assert told.published_at == "2026-01-01T00:00:01.123Z"
+
+
+def test_an_event_that_is_skipped_tells_its_time_too() -> None:
+    """A channel may have no delete for hours."""
+    assert interpreter().read(ACCOUNTS, [change(1, "UPDATE")]).published_at == "2026-01-01T00:00:00.123Z"
+
+
+def test_no_time_is_later_than_now() -> None:
+    """Whatever Salesforce's clock says, or damaged bytes do."""
+    told = interpreter().read(ACCOUNTS, [change(1, committed=4_000_000_000_000)])
+    (row,) = told.rows
+    assert isinstance(row, Delete)
+    assert told.published_at == row.ingested_at < "2090"
+
+
+def test_a_row_does_not_depend_on_what_it_was_delivered_with() -> None:
+    """Neither on others under the same event id nor on rejected ones beside it."""
+    events = [change(1), change(2)._replace(event_id="e1"), change(3)._replace(event_id="e1", payload=b"\xff")]
+    together = interpreter().read(ACCOUNTS, events).rows
+    alone = [row for event in events for row in interpreter().read(ACCOUNTS, [event]).rows]
+    assert {row.event_id for row in together if isinstance(row, Delete)} == {
+        row.event_id for row in alone if isinstance(row, Delete)
+    }
+    assert len({row.event_id for row in together if isinstance(row, Delete)}) == 2
+
+
+def test_an_event_that_cannot_be_read_is_kept_with_its_bytes_and_its_schema() -> None:
+    """So that the event file can be decoded again by itself. Each schema stands there once."""
+    broken = [platform(n)._replace(payload=b"\xff" * n) for n in (1, 2)]
+    told = interpreter().read(PLATFORM, [platform(3), *broken])
+    assert [type(row) for row in told.rows] == [Delete, RejectedEvent, RejectedEvent, Schema]
+    assert [reject.payload for reject in told.rejects] == [b"\xff", b"\xff\xff"]
+    assert len({reject.error for reject in told.rejects}) == 1, "one text for a cause, to count by"
+    assert told.rows[-1] == Schema(DELETE_EVENT, schemas.DELETE_EVENT)
+    assert (told.received, told.skipped) == (3, 0)
+
+
+def test_events_without_trouble_bring_no_schema() -> None:
+    """It would be in every file."""
+    assert not [row for row in interpreter().read(PLATFORM, [platform(1)]).rows if isinstance(row, Schema)]
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (platform(1)._replace(event_id=""), "has no id"),
+        (platform(1, CreatedDate=2**62), "neither Deleted_Date__c nor CreatedDate is a time"),
+    ],
+)
+def test_an_event_that_can_be_read_but_is_not_a_row_is_rejected_likewise(event: Event, words: str) -> None:
+    """With its bytes."""
+    told = interpreter().read(PLATFORM, [event])
+    (reject,) = told.rejects
+    assert words in reject.error
+    assert reject.payload == event.payload
+
+
+def test_a_schema_that_salesforce_refuses_for_good_leaves_rejects_without_it() -> None:
+    """They may be decoded later, when it gives it out."""
+    told = interpreter(SchemaError("no such schema")).read(PLATFORM, [platform(1)])
+    assert [type(row) for row in told.rows] == [RejectedEvent]
+    assert told.rejects[0].error == "no such schema"
+    assert told.published_at is None
+
+
+def test_a_change_event_whose_schema_is_refused_is_read_by_its_header() -> None:
+    """It is a row all the same, under the same key."""
+    told = interpreter(SchemaError("no such schema")).read(ACCOUNTS, [change(1)])
+    (row,) = told.rows
+    (whole,) = interpreter().read(ACCOUNTS, [change(1)]).rows
+    assert isinstance(row, Delete)
+    assert isinstance(whole, Delete)
+    assert row._replace(payload="", ingested_at="") == whole._replace(payload="", ingested_at="")
+    assert told.published_at == "2026-01-01T00:00:00.123Z"
+
+
+def test_a_platform_event_is_never_read_by_the_header_of_a_change() -> None:
+    """Even if its bytes look like one."""
+    told = interpreter(SchemaError("no")).read(PLATFORM, [change(1)])
+    assert len(told.rejects) == 1
+
+
+def test_a_schema_that_cannot_be_fetched_for_now_is_no_fault_of_the_events() -> None:
+    """Nothing is told of them, so that they come again."""
+    with pytest.raises(SalesforceUnavailableError):
+        interpreter(SalesforceUnavailableError("busy")).read(ACCOUNTS, [change(1)])
+
+
+def test_a_schema_is_asked_for_once() -> None:
+    """Whatever comes with it."""
+    known = Schemas()
+    several = Interpreter(known, "00D", DEFAULT_EVENT_FIELDS)
+    for _ in range(2):
+        several.read(PLATFORM, [platform(1), platform(2)])
+    assert known.asked == [DELETE_EVENT]
+
+
+def test_a_cursor_gap_says_what_is_lost_since_when() -> None:
+    """Until now. The same loss has the same key."""
+    gap = interpreter().cursor_gap(PLATFORM, "expired_cursor", b"old", "2026-01-01T00:00:00.000Z")
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.from_replay_id, gap.from_time) == ("expired_cursor", b"old", "2026-01-01T00:00:00.000Z")
+    assert gap.to_time == gap.detected_at > "2026-02"
+    assert interpreter().cursor_gap(PLATFORM, "expired_cursor", b"old", None).gap_id == gap.gap_id
+    assert interpreter().cursor_gap(ACCOUNTS, "expired_cursor", b"old", None).gap_id != gap.gap_id

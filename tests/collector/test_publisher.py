@@ -1,0 +1,318 @@
+"""The order of steps on which the promise rests: every step of a store is written down, and may fail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Optional
+
+import pytest
+
+from salesforce_client.src.app.errors import CollectorError, LocalStorageError, StorageRefusedError, StorageUnavailableError
+from salesforce_client.src.app.model import Cursor, Delivery, Gap, Position, Row, StoredCursor
+from salesforce_client.src.app.publisher import Publisher
+from salesforce_client.src.app.report import Report, TopicReport
+
+ONE, TWO = "/event/One__e", "/event/Two__e"
+UNAVAILABLE = StorageUnavailableError("the storage account does not answer")
+
+
+class File:
+    """An event file of which nothing is on the disk."""
+
+    def __init__(self, store: Store, name: str, begun_at: datetime) -> None:
+        self.path = Path(name)
+        self.begun_at = begun_at
+        self._store = store
+        self._rows = 0
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Count them."""
+        self._store.step("add", self.path.name, str(len(rows)))
+        self._rows += len(rows)
+
+    def is_full(self, most_rows: int) -> bool:
+        """By rows alone."""
+        return self._rows >= most_rows
+
+    def close(self) -> None:
+        """Finished."""
+        self._store.step("close", self.path.name)
+
+    def abandon(self) -> None:
+        """Let go."""
+        self._store.step("abandon", self.path.name)
+
+
+class Store:
+    """Remembers every step.
+
+    Attributes:
+        steps: what was done, in order.
+        failures: by the words of a step, what it raises.
+        versions: of the cursors.
+        slow: an upload waits for it, if it is there.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.failures: dict[str, Exception] = {}
+        self.versions = {ONE: "one-0", TWO: ""}
+        self.slow: Optional[threading.Event] = None
+        self.uploading = threading.Event()
+        self._files = 0
+
+    def step(self, *words: str) -> None:
+        """Do it, or fail."""
+        self.steps.append(" ".join(words))
+        for beginning, error in self.failures.items():
+            if self.steps[-1].startswith(beginning):
+                raise error
+
+    def new_file(self, begun_at: datetime) -> File:
+        """Named by its number."""
+        self._files += 1
+        self.step("new", f"file{self._files}")
+        return File(self, f"file{self._files}", begun_at)
+
+    def upload(self, path: Path, begun_at: datetime) -> str:
+        """As slowly as a test wants."""
+        self.uploading.set()
+        if self.slow:
+            assert self.slow.wait(10)
+        self.step("upload", path.name)
+        return f"{path.name}.db"
+
+    def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
+        """With its version."""
+        return StoredCursor(None, self.versions[topic] or None)
+
+    def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
+        """If the version is still that one."""
+        self.step("save", cursor.topic, cursor.position.replay_id.decode())
+        if (etag or "") != self.versions[cursor.topic]:
+            return None
+        self.versions[cursor.topic] = f"{etag}+"
+        return self.versions[cursor.topic]
+
+
+def rows(count: int) -> Delivery:
+    return Delivery([Gap(str(n), ONE, "overflow", None, None, None, None, "2026") for n in range(count)])
+
+
+def at(replay_id: str) -> Position:
+    return Position(replay_id.encode(), "2026-02-01T00:00:00.000Z", "e")
+
+
+class Poll:
+    """A publisher with its store, report and stop."""
+
+    def __init__(self, file_rows: int = 100) -> None:
+        self.store = Store()
+        self.report = Report("00D", {topic: TopicReport(topic) for topic in (ONE, TWO)})
+        self.stop = threading.Event()
+        self.publisher = Publisher(self.store, file_rows, self.report, self.stop)
+        for topic in (ONE, TWO):
+            self.publisher.cursor(topic)
+
+    def take(self, topic: str, count: int, replay_id: str = "") -> None:
+        """So many rows, and a position behind them."""
+        self.publisher.take(topic, rows(count), at(replay_id) if replay_id else None, "rpc")
+
+    def finish(self) -> list[str]:
+        """To the end; returns all steps."""
+        try:
+            self.publisher.finish()
+        finally:
+            self.publisher.close()
+        return self.store.steps
+
+
+def test_a_file_is_closed_then_uploaded_and_only_then_the_cursors_are_saved() -> None:
+    """Each with the last position that was delivered with or before its rows."""
+    poll = Poll()
+    poll.take(ONE, 2, "1")
+    poll.take(TWO, 1, "a")
+    poll.take(ONE, 1, "2")
+    assert poll.finish() == [
+        *("new file1", "add file1 2", "add file1 1", "add file1 1", "close file1", "upload file1"),
+        *(f"save {ONE} 2", f"save {TWO} a"),
+    ]
+    assert poll.report.files == ["file1.db"]
+    assert {topic.cursor for topic in poll.report.topics.values()} == {"moved"}
+
+
+def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
+    """With the positions that belong to it, and the versions that the cursors have by then."""
+    poll = Poll(file_rows=2)
+    for replay_id in ("1", "2", "3"):
+        poll.take(ONE, 2, replay_id)
+    saved = [step for step in poll.finish() if not step.startswith(("add", "new"))]
+    assert saved == [step for n in "123" for step in (f"close file{n}", f"upload file{n}", f"save {ONE} {n}")]
+    assert poll.store.versions[ONE] == "one-0+++"
+
+
+def test_no_more_than_two_files_are_there_at_once() -> None:
+    """One that is filled and one that is uploaded: whoever fills the next one has to wait."""
+    poll = Poll(file_rows=1)
+    poll.store.slow = threading.Event()
+    poll.take(ONE, 1, "1")
+    assert poll.store.uploading.wait(5)
+    waiting = threading.Thread(target=lambda: poll.take(ONE, 1, "2"))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    assert [step for step in poll.store.steps if step.startswith("new")] == ["new file1", "new file2"]
+    poll.store.slow.set()
+    waiting.join(5)
+    assert poll.finish().count(f"save {ONE} 2") == 1
+
+
+def test_a_position_without_rows_needs_no_file() -> None:
+    """A quiet topic's cursor moves all the same."""
+    poll = Poll()
+    poll.take(TWO, 0, "a")
+    assert poll.finish() == [f"save {TWO} a"]
+
+
+def test_rows_without_a_position_move_no_cursor() -> None:
+    """They come again."""
+    poll = Poll()
+    poll.take(ONE, 1)
+    assert poll.finish() == ["new file1", "add file1 1", "close file1", "upload file1"]
+    assert poll.report.topics[ONE].cursor == "unchanged"
+
+
+@pytest.mark.parametrize("step", ["close file1", "upload file1"])
+def test_behind_a_file_that_is_not_uploaded_no_cursor_moves_and_no_file_goes_up(step: str) -> None:
+    """Its rows would be missing."""
+    poll = Poll(file_rows=1)
+    poll.store.failures[step] = UNAVAILABLE
+    for replay_id in ("1", "2", "3"):
+        poll.take(ONE, 1, replay_id)
+    assert poll.stop.is_set()
+    with pytest.raises(StorageUnavailableError):
+        poll.publisher.raise_if_failed()
+    with pytest.raises(StorageUnavailableError):
+        poll.finish()
+    assert not [step for step in poll.store.steps if step.startswith(("save", "upload file2", "upload file3"))]
+
+
+def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
+    """There is no use in going on."""
+    poll = Poll(file_rows=10)
+    poll.store.failures["upload file1"] = UNAVAILABLE
+    poll.take(ONE, 10, "1")
+    deadline = time.monotonic() + 5
+    while not poll.stop.is_set() and time.monotonic() < deadline:
+        poll.take(ONE, 0, "2")
+        time.sleep(0.01)
+    assert poll.stop.is_set()
+    with pytest.raises(StorageUnavailableError):
+        poll.finish()
+    assert not [step for step in poll.store.steps if step.startswith("save")]
+
+
+def test_the_last_upload_is_waited_for() -> None:
+    """Its failure is the poll's."""
+    poll = Poll()
+    poll.store.failures["upload file1"] = UNAVAILABLE
+    poll.take(ONE, 1, "1")
+    with pytest.raises(StorageUnavailableError):
+        poll.finish()
+    assert not [step for step in poll.store.steps if step.startswith("save")]
+
+
+@pytest.mark.parametrize("step", ["new file1", "add file1"])
+def test_behind_rows_that_could_not_be_written_no_cursor_moves(step: str) -> None:
+    """Nor that of another topic, whose rows are in the same file."""
+    poll = Poll()
+    poll.store.failures[step] = LocalStorageError("the disk is full")
+    poll.take(ONE, 1, "1")
+    poll.take(TWO, 1, "a")
+    with pytest.raises(LocalStorageError):
+        poll.finish()
+    assert not [step for step in poll.store.steps if step.startswith(("close", "upload", "save"))]
+
+
+def test_what_comes_after_the_end_is_not_taken() -> None:
+    """A late topic may wait for an upload while the poll ends, and that upload may fail."""
+    poll = Poll(file_rows=1)
+    poll.store.slow = threading.Event()
+    poll.store.failures["upload file1"] = UNAVAILABLE
+    poll.take(ONE, 1, "1")
+    failures: list[CollectorError] = []
+
+    def finish() -> None:
+        try:
+            poll.publisher.finish()
+        except CollectorError as error:
+            failures.append(error)
+
+    ending = threading.Thread(target=finish)
+    ending.start()
+    assert poll.stop.wait(5)
+    late = threading.Thread(target=lambda: poll.take(TWO, 1, "a"))
+    late.start()
+    poll.store.slow.set()
+    for thread in (ending, late):
+        thread.join(5)
+    poll.publisher.close()
+    assert failures == [UNAVAILABLE]
+    assert poll.store.steps == ["new file1", "add file1 1", "close file1", "upload file1"]
+    assert poll.report.topics[TWO].gaps == 0
+
+
+def test_what_is_not_published_is_let_go_of() -> None:
+    """The file can be removed."""
+    poll = Poll()
+    poll.take(ONE, 1, "1")
+    poll.publisher.close()
+    assert poll.store.steps[-1] == "abandon file1"
+
+
+def test_a_cursor_that_another_run_has_moved_is_left_alone_and_tried_no_more() -> None:
+    """The other run is ahead; the other topics go on."""
+    poll = Poll(file_rows=1)
+    poll.store.versions[ONE] = "another's"
+    for replay_id in ("1", "2"):
+        poll.take(ONE, 1, replay_id)
+        poll.take(TWO, 1, replay_id)
+    steps = poll.finish()
+    assert [step for step in steps if step.startswith("save")] == [f"save {ONE} 1", f"save {TWO} 1", f"save {TWO} 2"]
+    assert (poll.report.topics[ONE].cursor, poll.report.topics[TWO].cursor) == ("kept", "moved")
+    assert poll.store.versions[ONE] == "another's"
+
+
+def test_a_cursor_that_cannot_be_saved_fails_its_topic_alone() -> None:
+    """The rows are safe, and come once more."""
+    poll = Poll()
+    refused = StorageRefusedError("no")
+    poll.store.failures[f"save {ONE}"] = refused
+    poll.take(ONE, 1, "1")
+    poll.take(TWO, 1, "a")
+    poll.finish()
+    assert poll.report.topics[ONE].error is refused
+    assert poll.report.topics[ONE].cursor == "unchanged"
+    assert (poll.report.topics[TWO].cursor, poll.report.topics[TWO].error) == ("moved", None)
+
+
+def test_a_topic_whose_cursor_was_never_read_has_none_saved() -> None:
+    """There is no version that may be replaced."""
+    poll = Poll()
+    poll.report.topics["/event/Three__e"] = TopicReport("/event/Three__e")
+    poll.take("/event/Three__e", 1, "1")
+    assert not [step for step in poll.finish() if step.startswith("save")]
+
+
+def test_the_report_counts_what_was_written() -> None:
+    """By topic, with the last rpc id."""
+    poll = Poll()
+    poll.publisher.take(ONE, rows(2)._replace(received=5, skipped=3), at("1"), "rpc 1")
+    poll.publisher.take(ONE, Delivery(), None, "")
+    poll.finish()
+    one = poll.report.topics[ONE]
+    assert (one.received, one.skipped, one.gaps, one.rpc_id) == (5, 3, 2, "rpc 1")

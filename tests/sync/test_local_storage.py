@@ -1,0 +1,211 @@
+"""The disk of the machine: what a sweep leaves on it, and what happens when it is full or fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local import emulators, warehouse
+
+from delete_sync.src.errors import LocalStorageError
+from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.model import Figures
+from delete_sync.src.report import Report
+from delete_sync.src.run import run
+from delete_sync.src.scratch import local_storage, scratch_folder
+from delete_sync.src.warehouse.staging import batch_writer
+from salesforce_client.src.app.model import Delete
+from salesforce_client.src.app.storage.blobs import blob_name
+from salesforce_client.src.app.storage.event_file import EventFile as Writer
+
+BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+TWO_HOURS = 7200
+Sweep = Callable[..., Report]
+
+
+def write(path: Path, *payloads: str) -> Path:
+    """An event file with a delete for each payload."""
+    times = ("2026-02-01T00:00:00.123Z", "2026-02-01T00:10:00.456Z")
+    file = Writer(path, BEGUN_AT)
+    for number, payload in enumerate(payloads):
+        row = (f"e{number}", "/event/X__e", "Account", "001", "005", times[0], None, payload, times[1], b"\1", "s")
+        file.add([Delete._make(row)])
+    file.close()
+    return path
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The machine's temporary directory, for this test alone."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def pending(events: ContainerClient, tmp_path: Path) -> str:
+    """The name of an event file that waits for a sweep."""
+    events.create_container()
+    name = blob_name(BEGUN_AT)
+    events.upload_blob(name, write(tmp_path / "pending.db", "{}").read_bytes())
+    return name
+
+
+@pytest.fixture
+def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> Sweep:
+    return lambda **changes: run({**blob_settings, **snowflake_settings, **changes})
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """As on a full disk: the operating system refuses to write more of a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # Python ignores the signal that comes with it
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def age(path: Path, seconds: float) -> None:
+    """Make it look as if it was last changed so long ago."""
+    changed_at = time.time() - seconds
+    os.utime(path, (changed_at, changed_at), follow_symlinks=False)
+
+
+@pytest.mark.usefixtures("pending")
+def test_a_sweep_removes_what_killed_ones_have_left_behind_and_nothing_else(
+    temporary: Path, tmp_path: Path, sweep: Sweep
+) -> None:
+    """A folder of a run that may still be at work stays, and so does whatever is not ours."""
+    elsewhere = tmp_path / "elsewhere"
+    folders = [
+        temporary / "sf-delete-tracker-sweep-old",
+        temporary / "sf-delete-tracker-sweep-fresh",
+        temporary / "foreign",
+        elsewhere,
+    ]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "rows").write_bytes(b"rows")
+    link = temporary / "sf-delete-tracker-link"
+    link.symlink_to(elsewhere)
+    for path in (folders[0], folders[2], elsewhere, link):
+        age(path, TWO_HOURS)
+    assert sweep().inserted == 1
+    assert sorted(path.name for path in temporary.iterdir()) == [
+        "foreign",
+        "sf-delete-tracker-link",
+        "sf-delete-tracker-sweep-fresh",
+    ]
+    assert (elsewhere / "rows").read_bytes() == b"rows"
+
+
+def test_how_long_a_folder_is_left_alone_is_a_parameter(temporary: Path) -> None:
+    """Counted from its last change."""
+    left = temporary / "sf-delete-tracker-sweep-old"
+    left.mkdir()
+    age(left, 100)
+    with scratch_folder("poll", left_behind_seconds=200) as folder:
+        assert folder.name.startswith("sf-delete-tracker-poll-")
+        assert left.exists()
+    with scratch_folder("poll", left_behind_seconds=50):
+        assert not left.exists()
+    assert list(temporary.iterdir()) == []
+
+
+def not_marked(events: ContainerClient, connection: Any) -> bool:
+    """Whether a file is as pending as before, in its metadata and in the load records."""
+    (blob,) = events.list_blobs(include=["metadata"])
+    tables = warehouse.query(connection, "SHOW TABLES")[1]
+    recorded = [table for table in tables if "DELETE_TRACKER_LOADS" in table]
+    loads = warehouse.query(connection, "SELECT * FROM delete_tracker_loads")[1] if recorded else []
+    return not {"synced", "refused"} & set(blob.metadata or {}) and not loads
+
+
+def test_a_disk_that_is_full_while_downloading_refuses_no_file(
+    pending: str, sweep: Sweep, events: ContainerClient, connection: Any
+) -> None:
+    """The sweep fails and says why; the next one with room does the work."""
+    with no_file_larger_than(50_000), pytest.raises(LocalStorageError, match=rf"{pending}.*disk of this machine"):
+        sweep()
+    assert not_marked(events, connection)
+    assert sweep().inserted == 1
+
+
+@pytest.mark.usefixtures("pending")
+def test_a_machine_without_room_for_a_folder_refuses_no_file(
+    sweep: Sweep, events: ContainerClient, connection: Any, temporary: Path
+) -> None:
+    """Snowflake is not even connected to."""
+    temporary.rmdir()
+    with pytest.raises(LocalStorageError, match="temporary files: No such file"):
+        sweep(SNOWFLAKE_PORT=str(emulators.free_port()))
+    assert not_marked(events, connection)
+
+
+class NoisyRows:
+    """Two rows of random letters, which compressing does not make small."""
+
+    def figures(self) -> Figures:
+        """Two."""
+        return Figures(2, 0, 0, "2026-02-01T00:00:00.123", "2026-02-01T00:00:00.123")
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """A quarter of a megabyte each."""
+        for _ in range(2):
+            yield 1, os.urandom(250_000)
+
+
+def stage(scratch: Path) -> None:
+    """A whole batch."""
+    with batch_writer(scratch) as writer:
+        writer.add(NoisyRows(), "events_20260201T000000Z.db", "f" * 64)
+        writer.finish()
+
+
+@pytest.mark.parametrize("room", [100_000, 499_000])
+def test_a_disk_that_is_full_while_rows_are_staged_is_told(tmp_path: Path, room: int) -> None:
+    """Whenever the bytes meet it: when they are written, or when the last ones are."""
+    with no_file_larger_than(room), pytest.raises(LocalStorageError, match="rows of a batch: File too large"):
+        stage(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fails_while_a_file_is_read_is_not_the_files_fault(tmp_path: Path) -> None:
+    """It would be refused for good, although nothing is wrong with it."""
+    path = write(tmp_path / "x.db", *('{"a":"' + "x" * 700_000 + '"}' for _ in range(10)))
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with EventFile(path, "x.db", "f" * 64) as file:
+        for link in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if link.readlink() == path:
+                    os.dup2(folder, int(link.name))  # reading fails from now on
+        with pytest.raises(LocalStorageError, match=r"x\.db: disk I/O error"):
+            list(file.lines())
+    os.close(folder)
+
+
+def test_a_file_that_cannot_be_opened_any_more_is_not_refused(tmp_path: Path) -> None:
+    """Somebody has removed it, or too many are open."""
+    with pytest.raises(LocalStorageError, match="No such file"):
+        EventFile(tmp_path / "gone.db", "x.db", "f" * 64)
+
+
+def test_other_errors_of_sqlite_are_left_to_who_knows_what_they_mean(tmp_path: Path) -> None:
+    """Only the disk's are the disk's."""
+    connection = sqlite3.connect(tmp_path / "x.db")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"), local_storage("x"):
+        connection.execute("SELECT * FROM t")
+    connection.close()
