@@ -35,9 +35,11 @@ ROOM = 1_000_000  # positions between two events of the history: replay ids have
 LAST_NAMES = ("Müller", "O'Brien", 'Smith "Jr."', "山田", "Núñez", "D$$l", "100%s", "back\\slash", "two\nlines", "🦊 Fox")
 
 DELETE_EVENT_TOPIC = "/event/Delete_Event__e"
+ARCHIVE_EVENT_TOPIC = "/event/Archive_Event__e"  # nothing happens there but what clients publish
 ALL_CHANGES = "/data/ChangeEvents"
 TOPICS = {  # with the schema id that GetTopic tells; blank on a channel of several types
     DELETE_EVENT_TOPIC: schemas.schema_id(schemas.DELETE_EVENT),
+    ARCHIVE_EVENT_TOPIC: schemas.schema_id(schemas.ARCHIVE_EVENT),
     "/data/AccountChangeEvent": schemas.schema_id(schemas.ACCOUNT),
     "/data/ContactChangeEvent": schemas.schema_id(schemas.CONTACT),
     ALL_CHANGES: "",

@@ -93,6 +93,7 @@ def schema_id(schema_json: str) -> str:
 
 DELETE_EVENT_FIELDS = ("Object_Name__c", "Record_Id__c", "Deleted_By__c", "Deleted_Date__c", "Owner_Id__c", "Record_Name__c")
 DELETE_EVENT = _platform_event("Delete_Event__e", DELETE_EVENT_FIELDS)
+ARCHIVE_EVENT = _platform_event("Archive_Event__e", DELETE_EVENT_FIELDS)
 ACCOUNT = _change_event("Account", ACCOUNT_FIELDS)
 CONTACT = _change_event("Contact", CONTACT_FIELDS)
 SECOND_VERSIONS = {  # an admin has added a field
@@ -100,7 +101,7 @@ SECOND_VERSIONS = {  # an admin has added a field
     ACCOUNT: _change_event("Account", f"Added__c:string {ACCOUNT_FIELDS}"),
     CONTACT: _change_event("Contact", f"Added__c:string {CONTACT_FIELDS}"),
 }
-BY_ID = {schema_id(schema): schema for pair in SECOND_VERSIONS.items() for schema in pair}
+BY_ID = {schema_id(schema): schema for schema in (*SECOND_VERSIONS, *SECOND_VERSIONS.values(), ARCHIVE_EVENT)}
 
 
 def of(entity: str, *, second: bool = False) -> str:
