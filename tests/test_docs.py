@@ -175,3 +175,16 @@ def test_modules_named_in_the_apps_readmes_exist() -> None:
         for path in re.findall(r"`((?:src|TimerPoller|SnowflakePusher)/[\w./]*)`", (REPOSITORY / app / "README.md").read_text()):
             assert (REPOSITORY / app / path).exists(), path
     assert importlib.import_module("salesforce_client.src.app.mock_salesforce.__main__")
+
+
+@pytest.mark.parametrize(("app", "source"), [("salesforce_client", "src/app"), ("delete_sync", "src")])
+def test_the_table_of_modules_is_complete(app: str, source: str) -> None:
+    """Each module has a row in the architecture page, and each row a module; a row may stand for a folder."""
+    section = (DOCS / "architecture.md").read_text().partition(f"### Modules of {app}\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| `([\w/.]+)` \| \S", section, re.MULTILINE)
+    home = REPOSITORY / app / source
+    modules = {path.relative_to(home).as_posix() for path in home.rglob("*.py")}
+    with_code = {name for name in modules if len((home / name).read_text().splitlines()) > 1 or "/" not in name}
+    told = {name for row in rows for name in modules if name == row or (row.endswith("/") and name.startswith(row))}
+    assert with_code - {"__init__.py"} <= told
+    assert [row for row in rows if not (home / row).exists()] == []
