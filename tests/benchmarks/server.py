@@ -31,6 +31,7 @@ from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100
 DIFFERENT = 500  # payloads; ids are all different
+EMPTY_SECONDS = 1.1  # after its last event a topic is silent for so long, then sends an empty response
 MILLISECONDS = int(EPOCH.timestamp() * 1000)
 
 
@@ -132,7 +133,14 @@ class Fast(MockSalesforce):
         threading.Thread(target=read, daemon=True).start()
         place = int.from_bytes(first.replay_id[:8], "big") if first.replay_id else 0
         credit = 0
-        while (grant := granted.get()) is not None:
+        while True:
+            try:
+                grant = granted.get(timeout=EMPTY_SECONDS if place >= self._events else None)
+            except queue.Empty:
+                yield wire.FetchResponse(latest_replay_id=place.to_bytes(8, "big") + b"\0\0").SerializeToString()
+                continue
+            if grant is None:
+                return
             at, number = grant
             credit += number
             time.sleep(max(at + self._latency - time.monotonic(), 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import tempfile
@@ -19,7 +20,7 @@ from local.proxy import proxy
 
 from salesforce_client.src.app.collect import Collection, Limits
 from salesforce_client.src.app.errors import AuthenticationError, RunFailedError, SettingsError, StorageRefusedError, TopicError
-from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce, refuse_real_places
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.model import (
     Cursor,
@@ -169,6 +170,43 @@ def test_a_session_that_ends_in_the_middle_is_renewed(poll: Callable[..., Report
     poll()
     mock.tokens.expire_tokens()
     poll().raise_if_failed()
+
+
+REAL = "DefaultEndpointsProtocol=https;AccountName=real;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"EVENTS_STORAGE": REAL},
+        {"EVENTS_STORAGE": "", "EVENTS_STORAGE__blobServiceUri": "https://real.blob.core.windows.net"},
+    ],
+)
+def test_invented_deletes_stay_out_of_a_real_storage_account(blob_settings: Mapping[str, str], storage: dict[str, str]) -> None:
+    """A laptop may have the settings of production. Nothing is sent there."""
+    with pytest.raises(SettingsError, match=r"MOCK_MODE is true with the storage account real\.blob.*MOCK_MODE_IN_AZURE=true"):
+        run({**blob_settings, **storage, "MOCK_MODE": "true"})
+
+
+@pytest.mark.parametrize(
+    ("url", "in_azure", "allowed", "refused"),
+    [
+        ("http://azurite:10000/devstoreaccount1", False, False, False),
+        ("http://127.0.0.1:10000/devstoreaccount1", False, False, False),
+        ("https://127.0.0.1:10000/devstoreaccount1", False, False, False),
+        ("https://localhost:10000/devstoreaccount1", False, False, False),
+        ("https://real.blob.core.windows.net/", False, False, True),
+        ("https://127.0.0.1.real.example/", False, False, True),
+        ("https://real.blob.core.windows.net/", True, True, False),
+        ("http://127.0.0.1:10000/devstoreaccount1", True, False, True),
+    ],
+)
+def test_the_mock_knows_where_invented_deletes_do_no_harm(url: str, in_azure: bool, allowed: bool, refused: bool) -> None:
+    """An emulator on this machine, or one that is spoken to without TLS; anywhere, if somebody says so."""
+    environ = {"WEBSITE_SITE_NAME": "app"} if in_azure else {}
+    expected = pytest.raises(SettingsError) if refused else contextlib.nullcontext()
+    with expected:
+        refuse_real_places(environ, url, allowed=allowed)
 
 
 def test_invented_deletes_stay_out_of_azure(blob_settings: Mapping[str, str]) -> None:
