@@ -20,7 +20,7 @@ from salesforce_client.src.app.decoding.avro import reader
 from salesforce_client.src.app.decoding.avro.compiled import compiled
 from salesforce_client.src.app.decoding.avro.fast import fast_reader, suits
 from salesforce_client.src.app.decoding.avro.reference import reference_reader
-from salesforce_client.src.app.decoding.decode import TELLS_OF_DELETES, Decoded, Decoder
+from salesforce_client.src.app.decoding.decode import TELLS_OF_DELETES, Decoder
 from salesforce_client.src.app.decoding.deletes import Origin, interpret
 from salesforce_client.src.app.decoding.values import ENCODER, as_json
 from salesforce_client.src.app.errors import DecodeError
@@ -276,7 +276,7 @@ def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None
     decoder = Decoder(schemas.ACCOUNT)
     reference, _ = reference_reader(json.loads(schemas.ACCOUNT))(payload)
     (short,) = interpret(decoder.decode(payload), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
-    (whole,) = interpret(Decoded(reference, as_json(reference)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
+    (whole,) = interpret((reference, as_json(reference)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
     assert isinstance(short, Delete)
     assert isinstance(whole, Delete)
     assert short._replace(payload="") == whole._replace(payload="")

@@ -30,7 +30,7 @@ def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
 
 
 def event(value: dict[str, Any]) -> Decoded:
-    return Decoded(value, as_json(value))
+    return value, as_json(value)
 
 
 def deletes(

@@ -7,7 +7,8 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -45,6 +46,21 @@ def event_files(service: BlobServiceClient, blob_settings: Mapping[str, str]) ->
     return EventFiles(container(service, blob_settings["EVENTS_CONTAINER"]))
 
 
+Written = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Makes a file of this content."""
+
+    def write(content: bytes) -> Path:
+        path = tmp_path / uuid.uuid4().hex
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
 @contextlib.contextmanager
 def event_files_at(port: int, name: str, **options: Any) -> Iterator[EventFiles]:
     """The container of this name, at a port of this machine."""
@@ -73,37 +89,39 @@ def test_a_file_that_is_gone_from_the_disk_is_an_error_of_the_disk(store: Store,
         store.upload(tmp_path / "x.db", BEGUN_AT)
 
 
-def test_an_upload_never_overwrites(event_files: EventFiles, events: ContainerClient) -> None:
+def test_an_upload_never_overwrites(written: Written, event_files: EventFiles, events: ContainerClient) -> None:
     """A taken name leads to the next free second, also for another run."""
-    assert event_files.upload(b"content", BEGUN_AT) == "events_20260201T000059Z.db"
+    assert event_files.upload(written(b"content"), BEGUN_AT) == "events_20260201T000059Z.db"
     another_run = EventFiles(events)
-    assert another_run.upload(b"other", BEGUN_AT) == "events_20260201T000100Z.db"
+    assert another_run.upload(written(b"other"), BEGUN_AT) == "events_20260201T000100Z.db"
     assert events.download_blob("events_20260201T000059Z.db").readall() == b"content"
 
 
-def test_files_of_one_second_do_not_try_each_others_names(azurite: Server) -> None:
+def test_files_of_one_second_do_not_try_each_others_names(written: Written, azurite: Server) -> None:
     """A long backlog fills several files a second, and each would ask for the names of all before it."""
     with proxy(azurite.port) as through, event_files_at(through.port, "events-often") as files:
-        names = [files.upload(b"content", BEGUN_AT) for _ in range(4)]
+        names = [files.upload(written(b"content"), BEGUN_AT) for _ in range(4)]
     assert names == [f"events_20260201T0{second}Z.db" for second in ("00059", "00100", "00101", "00102")]
     assert [request.path.rpartition("/")[2] for request in through.seen if request.method == "HEAD"] == names
 
 
-def test_a_file_goes_up_in_one_request(azurite: Server) -> None:
+def test_a_file_goes_up_in_one_request(written: Written, azurite: Server) -> None:
     """So that it is there whole or not at all, also if it is larger than what the client sends at once by itself."""
     with proxy(azurite.port) as through, event_files_at(through.port, "events-one") as files:
-        name = files.upload(bytes(65 * 1024 * 1024), BEGUN_AT)
+        name = files.upload(written(bytes(65 * 1024 * 1024)), BEGUN_AT)
     (request,) = [request for request in through.seen if request.method == "PUT" and name in request.path]
     assert len(request.body) == 65 * 1024 * 1024
 
 
-def test_an_upload_whose_answer_got_lost_counts_as_uploaded(azurite: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_whose_answer_got_lost_counts_as_uploaded(
+    written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The client repeats the request, and finds the name taken by this very file; that must not make a second blob."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = [(500, b"")]
     with proxy(azurite.port) as through, event_files_at(through.port, "events-lost") as files:
         through.after = lambda request: lost.pop() if lost and request.method == "PUT" and ".db" in request.path else None
-        assert files.upload(b"content", BEGUN_AT) == "events_20260201T000059Z.db"
+        assert files.upload(written(b"content"), BEGUN_AT) == "events_20260201T000059Z.db"
     assert not lost
     with connect(connection_string(azurite.port), "", "") as service:
         (blob,) = service.get_container_client("events-lost").list_blobs(include=["metadata"])
@@ -199,7 +217,7 @@ def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkey
     assert not failures
 
 
-def test_closing_one_client_leaves_the_others_open(azurite: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_one_client_leaves_the_others_open(written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has its own connections, also for what it repeats."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b"")]
@@ -207,7 +225,7 @@ def test_closing_one_client_leaves_the_others_open(azurite: Server, monkeypatch:
         with event_files_at(through.port, "events-two-clients"):
             pass
         through.before = lambda request: failures.pop() if failures and request.method == "PUT" else None
-        assert files.upload(b"content", BEGUN_AT)
+        assert files.upload(written(b"content"), BEGUN_AT)
     assert not failures
 
 
@@ -216,17 +234,17 @@ REFUSED = (
 )
 
 
-def test_a_slow_line_has_time_for_a_file(azurite: Server) -> None:
+def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> None:
     """More than for making a connection, which must not wait long where nobody answers."""
     with slow_line(azurite.port, bytes_a_second=LARGE // 2) as port:
         began = time.monotonic()
         with event_files_at(port, "events-slow", connection_seconds=1) as files:
-            assert files.upload(bytes(LARGE), BEGUN_AT) == "events_20260201T000059Z.db"
+            assert files.upload(written(bytes(LARGE)), BEGUN_AT) == "events_20260201T000059Z.db"
     assert time.monotonic() - began > 1.5
 
 
 @pytest.mark.parametrize(("size", "seconds"), [(1_000, 10), (30_000_000, 30)])
-def test_a_file_has_the_more_time_the_larger_it_is(size: int, seconds: int) -> None:
+def test_a_file_has_the_more_time_the_larger_it_is(written: Written, size: int, seconds: int) -> None:
     """An attempt that hangs on a small file ends soon. After a time-out the operator learns which setting makes files smaller."""
     seen: list[float] = []
 
@@ -255,11 +273,11 @@ def test_a_file_has_the_more_time_the_larger_it_is(size: int, seconds: int) -> N
 
     events: Any = Container()
     with pytest.raises(StorageUnavailableError, match=r"events_20260201T000059Z\.db: The write .*timed out.*lower MAX_FILE_ROWS"):
-        EventFiles(events).upload(bytes(size), BEGUN_AT)
+        EventFiles(events).upload(written(bytes(size)), BEGUN_AT)
     assert seen == [seconds]
 
 
-def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(azurite: Server) -> None:
+def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(written: Written, azurite: Server) -> None:
     """By another collector, between the question whether it is free and the upload."""
     with connect(connection_string(azurite.port), "", "") as service, proxy(azurite.port) as through:
         other = service.get_container_client("events-late")
@@ -271,38 +289,42 @@ def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(azurite: Serv
                     other.upload_blob("events_20260201T000059Z.db", late.pop())
 
             through.before = take
-            assert files.upload(b"content", BEGUN_AT) == "events_20260201T000100Z.db"
+            assert files.upload(written(b"content"), BEGUN_AT) == "events_20260201T000100Z.db"
         assert other.download_blob("events_20260201T000059Z.db").readall() == b"another's"
         assert other.download_blob("events_20260201T000100Z.db").readall() == b"content"
 
 
 @pytest.mark.parametrize("code", ["ContainerBeingDeleted", "LeaseIdMissing", "BlobImmutableDueToPolicy"])
-def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(azurite: Server, code: str) -> None:
+def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(written: Written, azurite: Server, code: str) -> None:
     """Another name would not avoid it."""
     conflict = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>It cannot be.</Message></Error>'.encode()
     with proxy(azurite.port) as through, event_files_at(through.port, "events-going") as files:
         through.before = lambda request: (409, conflict) if request.method == "PUT" else None
         with pytest.raises(StorageRefusedError, match=rf"events_20260201T000059Z\.db: It cannot be.*{code}"):
-            files.upload(b"content", BEGUN_AT)
+            files.upload(written(b"content"), BEGUN_AT)
         assert len([request for request in through.seen if request.method == "PUT" and ".db" in request.path]) == 1
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_bytes_are_checked_by_the_service_where_nothing_else_keeps_them(azurite: Server, elsewhere: bool) -> None:
+def test_bytes_are_checked_by_the_service_where_nothing_else_keeps_them(
+    written: Written, azurite: Server, elsewhere: bool
+) -> None:
     """Over plain http to another machine."""
     name = f"events-md5-{elsewhere}".lower()
     with proxy(azurite.port) as through, connect(connection_string(through.port), "", "") as service:
         events = container(service, name)
         files = EventFiles(events, this_machine=frozenset()) if elsewhere else EventFiles(events)
-        files.upload(b"content", BEGUN_AT)
+        files.upload(written(b"content"), BEGUN_AT)
     (request,) = [request for request in through.seen if request.method == "PUT" and ".db" in request.path]
     assert ("Content-MD5" in request.headers) == elsewhere
 
 
-def test_two_uploads_in_one_second_keep_their_own_content(event_files: EventFiles, events: ContainerClient) -> None:
+def test_two_uploads_in_one_second_keep_their_own_content(
+    written: Written, event_files: EventFiles, events: ContainerClient
+) -> None:
     """All send it under the same name before any is there."""
     with ThreadPoolExecutor(3) as pool:
-        names = list(pool.map(lambda number: event_files.upload(bytes([number]) * LARGE, BEGUN_AT), range(3)))
+        names = list(pool.map(lambda number: event_files.upload(written(bytes([number]) * LARGE), BEGUN_AT), range(3)))
     assert len(set(names)) == 3
     for number, name in enumerate(names):
         blob = events.download_blob(name)

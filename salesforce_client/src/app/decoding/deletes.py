@@ -6,9 +6,9 @@ Events"; "Platform Events Developer Guide".
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple, Union
 
 from ..errors import DecodeError
@@ -16,7 +16,7 @@ from ..model import Delete, Event, Gap, RejectedEvent
 from .decode import TELLS_OF_DELETES, Decoded, Fields
 from .values import as_json, identity, text, time_of
 
-DIGEST_DIGITS = 16
+DIGEST_BYTES = 8  # 16 hex digits
 
 
 class Origin(NamedTuple):
@@ -77,7 +77,7 @@ def _from_platform_event(
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     return Delete(
         # Publishers may choose the id, and count or repeat it: the bytes tell their deletes apart.
-        f"{event.event_id}:{hashlib.sha256(event.payload).hexdigest()[:DIGEST_DIGITS]}",
+        f"{event.event_id}:{sha256(event.payload).digest()[:DIGEST_BYTES].hex()}",
         origin.topic,
         text(get(event_fields["object_name"])),
         text(get(event_fields["record_id"])),

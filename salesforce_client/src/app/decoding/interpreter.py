@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Union
+from typing import Optional, Union
 
 from ..errors import DecodeError, SchemaError
 from ..model import Delete, Delivery, Event, Gap, RejectedEvent, Row, Schema, timestamp
-from .decode import Decoder, decode_header
+from .decode import Decoded, Decoder, decode_header
 from .deletes import Origin, cursor_gap, interpret, published_at, rejected
 
-
-class _Read(NamedTuple):
-    """An event that could be read. ``value`` is as in ``Decoded``."""
-
-    value: Mapping[str, Any]
-    rows: Sequence[Union[Delete, Gap]]
+Told = Sequence[Union[Delete, Gap]]
 
 
 class Interpreter:
@@ -45,16 +40,22 @@ class Interpreter:
         rows: list[Row] = []
         rejects: list[RejectedEvent] = []
         skipped = 0
-        last: Mapping[str, Any] = {}
+        last: Optional[Decoded] = None
         for event in events:
             try:
-                last, found = self._read(event, origin)
+                decoder = self._decoders.get(event.schema_id) or self._decoder(event.schema_id)
+                decoded = decoder.decode(event.payload)
+                told = interpret(decoded, event, origin, self._event_fields, decoder.fields)
             except (DecodeError, SchemaError) as error:
-                rejects.append(rejected(event, origin, error))
-                continue
-            rows += found
-            skipped += not found
-        published = published_at(last)
+                try:
+                    decoded, told = self._by_header_alone(event, origin, error)
+                except (DecodeError, SchemaError) as final:
+                    rejects.append(rejected(event, origin, final))
+                    continue
+            rows += told
+            skipped += not told
+            last = decoded
+        published = published_at(last[0]) if last else None
         if published:
             published = min(published, origin.received_at)  # whatever Salesforce's clock says
         rows += rejects
@@ -68,25 +69,15 @@ class Interpreter:
     def _origin(self, topic: str) -> Origin:
         return Origin(self._org_id, topic, timestamp(datetime.now(timezone.utc)))
 
-    def _read(self, event: Event, origin: Origin) -> _Read:
-        try:
-            decoder = self._decoders.get(event.schema_id) or self._decoder(event.schema_id)
-            decoded = decoder.decode(event.payload)
-            rows = interpret(decoded, event, origin, self._event_fields, decoder.fields)
-        except (DecodeError, SchemaError) as error:
-            if not origin.topic.startswith("/data/"):
-                raise
-            return self._by_header_alone(event, origin, error)
-        return _Read(decoded.value, rows)
-
-    def _by_header_alone(self, event: Event, origin: Origin, reason: Exception) -> _Read:
+    def _by_header_alone(self, event: Event, origin: Origin, reason: Exception) -> tuple[Decoded, Told]:
         """What the header of a change event tells, if its schema is of no use; raises ``reason`` if that is nothing."""
+        if not origin.topic.startswith("/data/"):
+            raise reason
         try:
             decoded = decode_header(event.payload)
-            rows = interpret(decoded, event, origin, self._event_fields, header_only=str(reason))
+            return decoded, interpret(decoded, event, origin, self._event_fields, header_only=str(reason))
         except DecodeError:
             raise reason from None
-        return _Read(decoded.value, rows)
 
     def _decoder(self, schema_id: str) -> Decoder:
         decoder = self._decoders[schema_id] = Decoder(self._schema_of(schema_id))

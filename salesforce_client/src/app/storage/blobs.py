@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from ..errors import StorageUnavailableError
+from ..scratch import local_storage
 from .blob_errors import brief, translated
 
 THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
@@ -74,11 +76,12 @@ class EventFiles:
         self._plain = url.scheme == "http" and url.hostname not in this_machine  # an emulator in another container
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
 
-    def upload(self, content: bytes, begun_at: datetime) -> str:
+    def upload(self, path: Path, begun_at: datetime) -> str:
         """Upload a file under the first free name at or after the second in which it was begun; returns the name.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: it is not uploaded.
+            LocalStorageError: it could not be read.
         """
         # This run's own files take the seconds one after the other, also if several fill within one.
         first = max(begun_at, self._taken_until)
@@ -87,17 +90,20 @@ class EventFiles:
             blob = self._events.get_blob_client(name)
             with translated(f"event file {name}"):
                 # Only spares a needless upload, as small files fill within the second that names them: the upload itself decides.
-                if not blob.exists() and _put(blob, content, with_digest=self._plain):
+                if not blob.exists() and _put(blob, path, with_digest=self._plain):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
         raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {first}")
 
 
-def _put(blob: BlobClient, content: bytes, *, with_digest: bool) -> bool:
+def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
     """Upload under this name in one request, which stores the file whole or not at all; False if another file has it.
 
     TLS keeps the bytes as they are on their way; ``with_digest`` has the service check them if there is none.
     """
+    # Read here and not before: the client's errors, such as a 404 for a free name, hold on to their callers' values.
+    with local_storage(f"event file {path.name}"):
+        content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     seconds = SENDING_SECONDS + len(content) // BYTES_A_SECOND
     try:

@@ -50,9 +50,7 @@ class Store:
             StorageUnavailableError, StorageRefusedError: it is not uploaded.
             LocalStorageError: it could not be read or removed.
         """
-        with local_storage(f"event file {path.name}"):
-            content = path.read_bytes()
-        name = self._events.upload(content, begun_at)
+        name = self._events.upload(path, begun_at)
         with local_storage(f"event file {path.name}"):
             path.unlink()
         return name
