@@ -36,7 +36,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "settings_reader": {"errors"},
         "settings": {"settings_reader"},
         "report": {"errors", "model"},
-        "backlog": {"errors", "model"},
+        "backlog": {"errors", "model", "retries"},
+        "retries": {"errors"},
         "drain": {"backlog", "errors", "model"},
         "publisher": {"errors", "model", "report"},
         "collect": {"backlog", "drain", "errors", "model", "publisher", "report"},
@@ -49,8 +50,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "decoding/avro/*": {"decoding/avro/*"},
         "storage/*": {"storage/*", "errors", "model", "scratch"},
         "mock_salesforce/*": {
-            *("mock_salesforce/*", "errors", "salesforce/wire/*"),
-            *("salesforce/login", "decoding/decode"),  # the checksum of an id, the header of a change event
+            *("mock_salesforce/*", "errors", "model", "salesforce/wire/*"),
         },
         "TimerPoller/__init__": {"run"},
     },
@@ -84,7 +84,7 @@ CORE = [
         f"salesforce_client.src.app.{module}"
         for module in (
             *("model", "errors", "settings_reader", "scratch", "report"),
-            *("backlog", "drain", "publisher", "collect"),
+            *("retries", "backlog", "drain", "publisher", "collect"),
         )
     ),
 ]

@@ -14,9 +14,9 @@ from local.emulators import free_port
 
 from salesforce_client.src.app.errors import AuthenticationError, SalesforceUnavailableError
 from salesforce_client.src.app.mock_salesforce import AUDIENCES, CLIENT_ID, USERNAME, MockSalesforce
-from salesforce_client.src.app.model import Session
+from salesforce_client.src.app.model import Session, with_checksum
 from salesforce_client.src.app.salesforce import login
-from salesforce_client.src.app.salesforce.login import authenticate, claims, with_checksum
+from salesforce_client.src.app.salesforce.login import authenticate, claims
 from salesforce_client.src.app.settings import read
 
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from salesforce_client.src.app.backlog import (
-    ATTEMPTS_PER_POSITION,
     CAUGHT_UP,
     DEADLINE,
     IDLE,
@@ -36,6 +35,7 @@ from salesforce_client.src.app.model import (
     Response,
     Start,
 )
+from salesforce_client.src.app.retries import ATTEMPTS_PER_POSITION
 
 TOPIC = "/data/AccountChangeEvent"
 BEGAN_AT = "2026-02-01T12:00:00.000Z"

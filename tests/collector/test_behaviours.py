@@ -31,9 +31,9 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce, schemas
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
+from salesforce_client.src.app.model import with_checksum
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
-from salesforce_client.src.app.salesforce.login import with_checksum
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 HOURLY = 3600.0

@@ -19,21 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from .errors import (
-    AllUndecodableError,
-    AuthenticationError,
-    CollectorError,
-    LimitExceededError,
-    ReplayIdRejectedError,
-    SalesforceUnavailableError,
-    SessionExpiredError,
-    TryAgainError,
-)
+from .errors import AllUndecodableError, CollectorError, ReplayIdRejectedError, SalesforceUnavailableError
 from .model import Delivery, Event, Position, Preset, RejectedEvent, Response, Start
+from .retries import Retries
 
 HOLD_SECONDS = 285.0  # Salesforce sends an empty response within 270 seconds of silence
-ATTEMPTS_PER_POSITION = 5
-LONGEST_PAUSE_SECONDS = 30.0
 
 CAUGHT_UP, IDLE, DEADLINE, FAILED = "caught_up", "idle", "deadline", "failed"
 
@@ -94,15 +84,6 @@ class _Stream:
 
 
 @dataclass
-class _Attempts:
-    """What was tried already."""
-
-    failures: int = 0  # since the position last moved
-    renewed: bool = False  # since the position last moved
-    rejected: bool = False
-
-
-@dataclass
 class _Tally:
     """What has been read in this drain."""
 
@@ -130,7 +111,7 @@ class Backlog:
         self._bounds = bounds
         self._hold = hold
         self._stream: Optional[_Stream] = None
-        self._attempts = _Attempts()
+        self._retries = Retries()
         self._tally = _Tally(published_at=start.at if isinstance(start, Position) else None)
         self._busy = False  # an event from after the poll's beginning was read
 
@@ -235,41 +216,25 @@ class Backlog:
             CollectorError: there is no point, or no time, in another try.
         """
         was_open, self._stream = self._stream is not None, None
-        if isinstance(error, ReplayIdRejectedError):
-            return self._restart(error)
-        recovery = self._try_again(error, now)
+        if isinstance(error, ReplayIdRejectedError) and not isinstance(self.resume, Position):
+            raise error
+        retry = self._retries.after(error, now, self._bounds.deadline)
+        if retry.restart:
+            return Recovery(lost=self._restart())
         if was_open and self.resume is Preset.LATEST:
             # A second LATEST would be a later one, and what lies between would be lost.
             self.resume = Preset.EARLIEST
-        return recovery
+        return Recovery(retry.pause, retry.renew)
 
-    def _restart(self, error: ReplayIdRejectedError) -> Recovery:
+    def _restart(self) -> Position:
+        """Start over as if there were no cursor; returns the position that is lost."""
         lost = self.resume
-        if not isinstance(lost, Position) or self._attempts.rejected:
-            raise error
-        self._attempts.rejected = True
+        assert isinstance(lost, Position)
         self._tally.published_at = None
         self._busy = False
-        self._hold = True  # as if there were no cursor
+        self._hold = True
         self.resume = Preset.EARLIEST
-        return Recovery(lost=lost)
-
-    def _try_again(self, error: CollectorError, now: float) -> Recovery:
-        attempts = self._attempts
-        if isinstance(error, SessionExpiredError):
-            if attempts.renewed:
-                raise AuthenticationError(
-                    f"{error} – refused again after the session was renewed, with nothing received in between"
-                ) from None
-            attempts.renewed = True
-            return Recovery(renew=True)
-        if not isinstance(error, TryAgainError) or isinstance(error, LimitExceededError):
-            raise error
-        attempts.failures += 1
-        pause = min(2.0**attempts.failures, LONGEST_PAUSE_SECONDS)
-        if attempts.failures >= ATTEMPTS_PER_POSITION or now + pause >= self._bounds.deadline:
-            raise error
-        return Recovery(pause=pause)
+        return lost
 
     # -- both
 
@@ -288,8 +253,7 @@ class Backlog:
     def _move(self, position: Position) -> Position:
         self.resume = position
         self._tally.moved = True
-        self._attempts.failures = 0
-        self._attempts.renewed = False
+        self._retries.moved()
         return position
 
     def _count(self, told: Delivery) -> None:

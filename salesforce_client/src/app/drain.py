@@ -175,8 +175,7 @@ class Drain:
         """Do what the next stream needs; raises if there is to be none."""
         start = self._backlog.resume
         recovery = self._backlog.broken(error, self._clock())
-        if recovery.lost:
-            lost = recovery.lost
+        if lost := recovery.lost:
             gaps.append(self._leave_gap("expired_cursor", lost.replay_id, lost.at, str(error)))
         elif start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
             reason = "the stream from LATEST broke before it gave a position"

@@ -35,6 +35,18 @@ def moment_of(text: str) -> datetime:
     return moment
 
 
+def with_checksum(record_id: str) -> str:
+    """The 18-character form of a 15-character Salesforce id.
+
+    Each further character stands for the case of five characters (Salesforce Help, "What is the 18-character ID").
+    """
+    suffix = ""
+    for start in (0, 5, 10):
+        bits = sum(1 << place for place, letter in enumerate(record_id[start : start + 5]) if letter.isupper())
+        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
+    return record_id + suffix
+
+
 # -- what Salesforce delivers
 
 

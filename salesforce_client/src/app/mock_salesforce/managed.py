@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from ..salesforce.login import with_checksum
+from ..model import with_checksum
 from ..salesforce.wire import pubsub_api_pb2 as wire
 from .calls import INVALID, NOT_FOUND, Call
 from .org import DELETE_EVENT_TOPIC, Org, UnknownReplayIdError

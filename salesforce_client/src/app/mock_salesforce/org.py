@@ -22,7 +22,7 @@ from typing import Any
 import avro.io
 import avro.schema
 
-from ..salesforce.login import with_checksum
+from ..model import with_checksum
 from . import schemas
 from .faults import Faults
 

@@ -7,8 +7,23 @@ import hashlib
 import json
 from typing import Any
 
-from ..decoding.decode import ANY_CHANGE_EVENT
-
+CHANGE_TYPES = "CREATE UPDATE DELETE UNDELETE GAP_CREATE GAP_UPDATE GAP_DELETE GAP_UNDELETE GAP_OVERFLOW SNAPSHOT"
+HEADER_FIELDS = (
+    "entityName:string recordIds:texts changeType:change changeOrigin:string transactionKey:string sequenceNumber:int "
+    "commitTimestamp:long commitNumber:long commitUser:string nulledFields:texts diffFields:texts changedFields:texts"
+)
+HEADER_TYPES: dict[str, Any] = {
+    "texts": {"type": "array", "items": "string"},
+    "change": {"type": "enum", "name": "ChangeType", "symbols": CHANGE_TYPES.split()},
+}
+HEADER = {
+    "type": "record",
+    "name": "ChangeEventHeader",
+    "fields": [
+        {"name": name, "type": HEADER_TYPES.get(kind, kind)}
+        for name, _, kind in (field.partition(":") for field in HEADER_FIELDS.split())
+    ],
+}
 ADDRESS_FIELDS = (
     "Street:string City:string State:string PostalCode:string Country:string Latitude:double Longitude:double Xyz:string "
     "GeocodeAccuracy:string"
@@ -64,8 +79,7 @@ def _change_event(entity: str, fields: str) -> str:
         return ["null", name]
 
     body = [{"name": name, "type": kind(of), "default": None} for name, _, of in (item.partition(":") for item in fields.split())]
-    (header,) = json.loads(ANY_CHANGE_EVENT.read_text(encoding="utf-8"))["fields"]
-    header = {**header, "doc": "Data:ComplexValueType"}
+    header = {"name": "ChangeEventHeader", "doc": "Data:ComplexValueType", "type": HEADER}
     record = {
         "type": "record",
         "name": f"{entity}ChangeEvent",

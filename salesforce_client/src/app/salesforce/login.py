@@ -15,7 +15,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..errors import AuthenticationError, SalesforceUnavailableError
-from ..model import Session
+from ..model import Session, with_checksum
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 170  # Salesforce's maximum is quoted as 3 and as 5 minutes; below both, with room for a slow clock
@@ -120,15 +120,3 @@ def _org_id(identity_url: str, token: str) -> str:
         if re.fullmatch(r"00D[A-Za-z0-9]{12}([A-Z0-5]{3})?", candidate):
             return with_checksum(candidate[:15])
     raise AuthenticationError("the token response names no org: neither its id URL nor its access token has a 00D… id")
-
-
-def with_checksum(record_id: str) -> str:
-    """The 18-character form of a 15-character Salesforce id.
-
-    Each further character stands for the case of five characters (Salesforce Help, "What is the 18-character ID").
-    """
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << place for place, letter in enumerate(record_id[start : start + 5]) if letter.isupper())
-        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
-    return record_id + suffix

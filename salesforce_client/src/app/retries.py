@@ -1,0 +1,71 @@
+"""Decides whether a stream that could not be opened, or broke, is worth another one. Pure, as ``backlog.py`` is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .errors import (
+    AuthenticationError,
+    CollectorError,
+    LimitExceededError,
+    ReplayIdRejectedError,
+    SessionExpiredError,
+    TryAgainError,
+)
+
+ATTEMPTS_PER_POSITION = 5
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Retry(NamedTuple):
+    """What to do before the next stream is opened.
+
+    Attributes:
+        pause: seconds to wait; a caller may shorten them at random.
+        renew: the session has ended, get a new one.
+        restart: Salesforce rejected the replay id, start over.
+    """
+
+    pause: float = 0
+    renew: bool = False
+    restart: bool = False
+
+
+class Retries:
+    """What one drain has tried already."""
+
+    def __init__(self) -> None:
+        self._failures = 0  # since the position last moved
+        self._renewed = False  # since the position last moved
+        self._restarted = False
+
+    def moved(self) -> None:
+        """There was progress: the position has moved."""
+        self._failures = 0
+        self._renewed = False
+
+    def after(self, error: CollectorError, now: float, deadline: float) -> Retry:
+        """What to do after this error.
+
+        Raises:
+            CollectorError: there is no point, or no time, in another try.
+        """
+        if isinstance(error, ReplayIdRejectedError):
+            if self._restarted:
+                raise error
+            self._restarted = True
+            return Retry(restart=True)
+        if isinstance(error, SessionExpiredError):
+            if self._renewed:
+                raise AuthenticationError(
+                    f"{error} – refused again after the session was renewed, with nothing received in between"
+                ) from None
+            self._renewed = True
+            return Retry(renew=True)
+        if not isinstance(error, TryAgainError) or isinstance(error, LimitExceededError):
+            raise error
+        self._failures += 1
+        pause = min(2.0**self._failures, LONGEST_PAUSE_SECONDS)
+        if self._failures >= ATTEMPTS_PER_POSITION or now + pause >= deadline:
+            raise error
+        return Retry(pause=pause)
