@@ -79,11 +79,11 @@ TWINS = {  # in salesforce_client and in delete_sync
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
 }
 CORE = [
-    *(f"delete_sync.src.{module}" for module in ("model", "errors", "settings_reader", "scratch", "report", "sync")),
+    *(f"delete_sync.src.{module}" for module in ("model", "errors", "settings_reader", "scratch", "report", "sync", "settings")),
     *(
         f"salesforce_client.src.app.{module}"
         for module in (
-            *("model", "errors", "settings_reader", "scratch", "report"),
+            *("model", "errors", "settings_reader", "settings", "scratch", "report"),
             *("retries", "backlog", "drain", "publisher", "collect"),
         )
     ),

@@ -61,7 +61,7 @@ def collector(topic: str) -> dict[str, float]:
         return result
 
     responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
-    received = step("events out of the responses", lambda: [response_of(one) for one in responses])
+    received = step("events out of the responses", lambda: [response_of(one, "") for one in responses])
     deliveries = step("decode, JSON, rows", lambda: [interpreter.read(topic, response.events) for response in received])
     with tempfile.TemporaryDirectory() as folder:
         file = EventFile(Path(folder) / "x.db", datetime.now(timezone.utc))

@@ -58,10 +58,10 @@ def response(*replay_ids: str) -> Response:
 EMPTY_RESPONSE = Response([], EMPTY, "rpc")
 
 
-def told(count: int, published_at: str | None = BEFORE, rejected: int = 0) -> Delivery:
+def told(count: int, published_at: str | None = BEFORE, rejected: int = 0, reject: str = "poison") -> Delivery:
     """What the decoding of so many events gave."""
-    reject = RejectedEvent("r", TOPIC, "poison", b"p", "schema-1", b"", "it does not fit", BEFORE)
-    return Delivery((), count, 0, [reject] * rejected, published_at)
+    event = RejectedEvent("r", TOPIC, reject, b"p", "schema-1", b"", "it does not fit", BEFORE)
+    return Delivery((), count, 0, [event] * rejected, published_at)
 
 
 class Script:
@@ -106,7 +106,7 @@ class Script:
         self._deliver(self.end.rest)
         if self.end.position:
             self.positions.append(self.end.position)
-        rest = told(len(self.end.rest), published_at if self.end.rest else None, rejected)
+        rest = told(len(self.end.rest), published_at if self.end.rest else None, rejected, "another poison")
         self.backlog.ended(TOPIC, self.end, rest)
         return self.end.why
 
@@ -244,6 +244,14 @@ def test_a_process_that_stood_still_looks_once_more_before_it_concludes_silence(
     assert script.wait(1040).finish() == IDLE
 
 
+def test_an_empty_response_read_after_a_long_delivery_is_no_later_for_that() -> None:
+    """It may have been sent before the backlog: the time of the delivery is no time of waiting."""
+    script = Script().hear(0.1, "a", "b", until=45).hear_nothing_but_a_position(45).wait(45)
+    assert script.end is None
+    assert script.hear_nothing_but_a_position(74.8).wait(74.8).end is None
+    assert script.hear_nothing_but_a_position(74.9).wait(74.9).finish() == CAUGHT_UP
+
+
 def test_an_empty_response_read_after_the_process_stood_still_is_no_later_for_that() -> None:
     """It may be the stream's first."""
     script = Script()
@@ -269,6 +277,12 @@ def test_a_held_topic_waits_until_an_empty_response_comes() -> None:
     assert script.backlog.patience(10) == 285
     assert script.wait(279).end is None
     assert script.hear_nothing_but_a_position(280).wait(280).finish() == CAUGHT_UP
+
+
+def test_holding_is_never_shorter_than_idling() -> None:
+    """Whatever somebody sets."""
+    script = Script(hold=True, bounds=Bounds(BEGAN_AT, 1000, idle_seconds=300)).hear(10, "a")
+    assert script.backlog.patience(10) == 300
 
 
 def test_a_held_topic_is_idle_after_hold_seconds_of_silence() -> None:
@@ -390,7 +404,7 @@ def test_tries_at_one_position_are_bounded_and_further_and_further_apart() -> No
     backlog = Backlog(OLD, Bounds(BEGAN_AT, 10_000, 30), hold=False)
     for _ in range(2):
         pauses = [backlog.broken(UNAVAILABLE, 0).pause for _ in range(ATTEMPTS_PER_POSITION - 1)]
-        assert pauses == [2, 4, 8, 16]
+        assert pauses == [1, 2, 4, 8]
         backlog.opened(0)
         backlog.decoded(backlog.received(response("a", "b"), 1), told(1))
     for _ in range(ATTEMPTS_PER_POSITION - 1):
@@ -413,9 +427,9 @@ def test_a_response_that_moves_nothing_does_not_renew_the_tries() -> None:
 
 def test_there_is_no_try_for_which_there_is_no_time() -> None:
     """The pause would reach the deadline."""
-    assert Backlog(OLD, BOUNDS, hold=False).broken(UNAVAILABLE, 417.9).pause == 2
+    assert Backlog(OLD, BOUNDS, hold=False).broken(UNAVAILABLE, 418.9).pause == 1
     with pytest.raises(SalesforceUnavailableError):
-        Backlog(OLD, BOUNDS, hold=False).broken(UNAVAILABLE, 418)
+        Backlog(OLD, BOUNDS, hold=False).broken(UNAVAILABLE, 419)
 
 
 @pytest.mark.parametrize("kind", [LimitExceededError, TopicError, RequestRefusedError])
@@ -455,7 +469,7 @@ def test_a_renewal_is_no_try() -> None:
     """It costs none of those that a position has."""
     backlog = Backlog(OLD, BOUNDS, hold=False)
     backlog.broken(EXPIRED, 1)
-    assert backlog.broken(UNAVAILABLE, 1).pause == 2
+    assert backlog.broken(UNAVAILABLE, 1).pause == 1
 
 
 # -- rejected replay ids

@@ -233,6 +233,7 @@ def test_a_poll_that_cannot_upload_says_so_for_every_topic(
     lines = list(report.lines())
     assert len(lines) == 1 + len(DEFAULT_TOPICS)
     assert all("state=failed" in line and line.endswith("error=StorageRefusedError") for line in lines[1:])
+    assert all("ended=failed" in line for line in lines[1:]) == (fault == "upload")
     assert lines[0].endswith("error=StorageRefusedError") == (fault == "upload")
     with pytest.raises(StorageRefusedError if fault == "upload" else RunFailedError):
         report.raise_if_failed()
@@ -279,6 +280,7 @@ class Scripted:
     def __init__(self) -> None:
         self.session = Session("token", "https://x.my.salesforce.com", "00D")
         self.released = threading.Event()
+        self.starts: list[Start] = []
 
     def check_topic(self, topic: str) -> None:
         """Some are not there, or worse."""
@@ -289,6 +291,7 @@ class Scripted:
 
     def subscribe(self, topic: str, start: Start) -> Scripted:
         """One that hangs does so until it is released."""
+        self.starts.append(start)
         if topic == "hanging":
             self.released.wait(10)
         return self
@@ -322,7 +325,7 @@ class Rows:
         """One row."""
         return Delivery([Gap(topic, topic, "overflow", None, b"1", None, None, "2026")], len(events), 0, (), self._published_at)
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: str | None) -> Gap:
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: str | None, version: str) -> Gap:
         """One."""
         return Gap(f"{topic} {reason}", topic, reason, None, cursor, since, None, "2026")
 
@@ -355,7 +358,12 @@ class Memory(Store):
 
 
 def collected(
-    store: Memory, topics: Sequence[str], source: Scripted | None = None, published_at: str = BEFORE_ANY_POLL
+    store: Memory,
+    topics: Sequence[str],
+    source: Scripted | None = None,
+    published_at: str = BEFORE_ANY_POLL,
+    preset: Preset = Preset.EARLIEST,
+    began: float = 0,
 ) -> Report:
     limits = Limits(run_seconds=0.8, idle_seconds=0.1, file_rows=100, grace_seconds=0.2)
     return Collection(
@@ -364,9 +372,9 @@ def collected(
         Rows(published_at),
         "00D",
         topics,
-        replay_preset=Preset.EARLIEST,
+        replay_preset=preset,
         limits=limits,
-        began=time.monotonic(),
+        began=began or time.monotonic(),
     ).run()
 
 
@@ -404,6 +412,35 @@ def test_a_topic_whose_position_is_old_is_held_until_it_is_caught_up(
     report = collected(Memory(tmp_path, cursor("good", age)), ["good"], published_at=AFTER_ANY_POLL)
     assert report.topics["good"].ended == ("caught_up" if held else "deadline")
     assert ("cursor_age=" in caplog.text) == warned
+
+
+def test_only_a_first_poll_starts_where_the_setting_says(tmp_path: Path) -> None:
+    """One whose cursor cannot be read starts from EARLIEST: LATEST would lose what lies behind the cursor."""
+    for topic, start in (("absent", Preset.LATEST), ("unreadable", Preset.EARLIEST), ("good", Position(b"0", None, "e"))):
+        source = Scripted()
+        store = Memory(tmp_path, Cursor("00D", "good", Position(b"0", None, "e")))
+        collected(store, [topic if topic != "absent" else "new"], source, preset=Preset.LATEST)
+        assert source.starts == [start]
+
+
+def test_time_that_was_spent_before_the_drain_counts(tmp_path: Path) -> None:
+    """The host ends a run by its whole time."""
+    source = Scripted()
+    began = time.monotonic()
+    collected(Memory(tmp_path), ["good"], source, began=began - 0.5)
+    assert time.monotonic() - began < 0.5
+
+
+@pytest.mark.parametrize(("run", "drain"), [(480, 420), (600, 540), (240, 180), (100, 75), (10, 7.5)])
+def test_a_part_of_the_time_is_kept_back_for_the_last_upload(run: float, drain: float) -> None:
+    """A minute, or a quarter of a short run."""
+    assert Limits(run, 1, 1).drain_seconds == drain
+
+
+def test_a_position_in_the_future_is_as_good_as_none(tmp_path: Path) -> None:
+    """Some clock was wrong, so that its age is not known."""
+    ahead = Memory(tmp_path, cursor("good", timedelta(hours=-1)))
+    assert collected(ahead, ["good"], published_at=AFTER_ANY_POLL).topics["good"].ended == "caught_up"
 
 
 @pytest.mark.parametrize("topic", ["absent cursor", "unreadable", "a position without a time"])

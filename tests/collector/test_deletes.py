@@ -185,7 +185,21 @@ def test_a_rejected_event_has_the_same_key_whenever_it_comes() -> None:
     first = rejected(EVENT, ORIGIN, DecodeError("x"))
     assert rejected(EVENT._replace(replay_id=b"other"), again, DecodeError("y")).reject_id == first.reject_id
     others = [EVENT._replace(payload=b"x"), EVENT._replace(event_id="e2")]
-    assert first.reject_id not in {rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others}
+    elsewhere = rejected(EVENT, ORIGIN._replace(topic="/data/ChangeEvents"), DecodeError("x"))
+    assert first.reject_id not in {elsewhere.reject_id, *(rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others)}
+
+
+def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
+    """By the event that tells of it, on each topic."""
+
+    def key(value: dict[str, Any], event_id: str = "e1", topic: str = ORIGIN.topic) -> str:
+        rows = interpret(event(value), EVENT._replace(event_id=event_id), ORIGIN._replace(topic=topic), DEFAULT_EVENT_FIELDS)
+        (gap,) = (row for row in rows if isinstance(row, Gap))
+        return gap.gap_id
+
+    overflow, wildcard = change("GAP_OVERFLOW"), change("DELETE", "001*")
+    assert key(overflow) == key(overflow)
+    assert len({key(overflow), key(overflow, "e2"), key(overflow, topic="/data/ChangeEvents"), key(wildcard)}) == 4
 
 
 def test_fields_may_have_other_names() -> None:

@@ -16,6 +16,7 @@ from salesforce_client.src.app.errors import (
     AllUndecodableError,
     AuthenticationError,
     GapError,
+    LimitExceededError,
     ReplayIdRejectedError,
     SalesforceUnavailableError,
     SessionExpiredError,
@@ -59,6 +60,7 @@ class Streams:
     Attributes:
         starts: where each stream was asked to start.
         sessions: the session of each of them; a new one after each login.
+        asked_for: how often the topic was asked for.
     """
 
     def __init__(self, clock: Clock, *streams: Sequence[Item], topic_errors: Sequence[Exception] = ()) -> None:
@@ -69,9 +71,11 @@ class Streams:
         self.session = Session("token 0", "https://x.my.salesforce.com", "00D")
         self.starts: list[Start] = []
         self.sessions: list[Session] = []
+        self.asked_for = 0
 
     def check_topic(self, _: str) -> None:
         """Fails as scripted."""
+        self.asked_for += 1
         if self._topic_errors:
             raise self._topic_errors.popleft()
 
@@ -120,9 +124,9 @@ class Decoding:
             return Delivery(rejects, len(events), 0, rejects, None)
         return Delivery((), len(events), 0, (), "2026-02-01T11:59:00.000Z")
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: Optional[str]) -> Gap:
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str) -> Gap:
         """One with all that it is given."""
-        return Gap("gap", topic, reason, None, cursor, since, None, BEGAN_AT)
+        return Gap(f"gap {version}", topic, reason, None, cursor, since, None, BEGAN_AT)
 
 
 class Stop(threading.Event):
@@ -199,7 +203,7 @@ def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -
 
 def test_what_came_in_while_a_delivery_had_to_wait_is_read_before_silence_is_concluded(clock: Clock) -> None:
     """Here the rest of a group under one replay id."""
-    streams = Streams(clock, [response("1", "2"), response("2", "3"), response("3", "4")])
+    streams = Streams(clock, [response("1", "2"), 0.5, response("2", "3"), 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
     assert run.taken == [(1, [], b"1"), (2, [], b"2"), (2, [], b"3"), (1, [], None)]
     assert run.outcome == Outcome("idle")
@@ -211,6 +215,15 @@ def test_a_process_that_stood_still_reads_on_before_it_concludes_silence(clock: 
     run = Run(streams, clock, deadline=3000)
     assert run.taken == [(1, [], b"1"), (1, [], b"2"), (1, [], None)]
     assert run.outcome == Outcome("idle")
+
+
+def test_an_empty_response_that_came_while_a_delivery_had_to_wait_is_no_later_for_that(clock: Clock) -> None:
+    """It may have been sent before the backlog, which its position leaves out."""
+    streams = Streams(clock, [response("1", "2"), EMPTY_RESPONSE, 0.5, response("3", "4")])
+    run = Run(streams, clock, deliver_seconds=100)
+    assert run.outcome == Outcome("idle")
+    assert b"empty" not in [position for _, _, position in run.taken]
+    assert sum(count for count, _, _ in run.taken) == 4
 
 
 def test_a_wait_that_is_a_little_late_is_no_suspension(clock: Clock) -> None:
@@ -230,12 +243,14 @@ def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock) -> None:
 
 
 def test_a_failure_that_stays_ends_the_drain_and_keeps_what_was_delivered(clock: Clock) -> None:
-    """After five tries at one position."""
+    """After five tries at one position, further and further apart. The topic is asked for once."""
     streams = Streams(clock, [response("1", "2"), UNAVAILABLE], *[[UNAVAILABLE]] * 10)
     run = Run(streams, clock)
     assert run.outcome == Outcome("failed", UNAVAILABLE)
     assert run.taken == [(1, [], b"1")]
     assert len(streams.starts) == 5
+    assert streams.asked_for == 1
+    assert 1000 + (1 + 2 + 4 + 8) / 2 <= clock.now <= 1000 + 1 + 2 + 4 + 8 + 1
 
 
 def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(clock: Clock) -> None:
@@ -284,11 +299,11 @@ def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clo
 
 
 def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(clock: Clock) -> None:
-    """The gap comes first. It is an error although the rest went well: somebody has to know."""
+    """It is an error although the rest went well: somebody has to know."""
     streams = Streams(clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE])
-    run = Run(streams, clock)
-    gap = Gap("gap", TOPIC, "expired_cursor", None, b"cursor", CURSOR.at, None, BEGAN_AT)
-    assert run.taken == [(0, [gap], None), (1, [], b"empty")]
+    run = Run(streams, clock, Beginning(CURSOR, version="7"))
+    gap = Gap("gap 7", TOPIC, "expired_cursor", None, b"cursor", CURSOR.at, None, BEGAN_AT)
+    assert run.taken == [(1, [gap], b"empty")]
     assert streams.starts == [CURSOR, Preset.EARLIEST]
     assert run.outcome.why == "caught_up"
     assert isinstance(run.outcome.error, GapError)
@@ -303,14 +318,27 @@ def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_told(clock: Clo
     assert run.outcome.why == "failed"
     assert isinstance(run.outcome.error, GapError)
     assert "after that: corrupted" in str(run.outcome.error)
-    assert [bool(gaps) for _, gaps, _ in run.taken] == [True, False]
+    assert [(bool(gaps), position) for _, gaps, position in run.taken] == [(True, b"1")]
+
+
+def test_a_gap_is_left_with_the_first_position_behind_it(clock: Clock) -> None:
+    """Until then it grows: recorded by a poll that came to nothing, it would end too early. Of several positions, the first."""
+    rejected = ReplayIdRejectedError("corrupted")
+    streams = Streams(clock, [rejected], [LimitExceededError("used up")])
+    run = Run(streams, clock)
+    assert run.taken == []
+    assert "after that: used up" in str(run.outcome.error)
+    streams = Streams(clock, [rejected], [response("1"), response("2"), response("3")])
+    run = Run(streams, clock)
+    assert [(len(gaps), position) for _, gaps, position in run.taken] == [(1, b"1"), (0, b"2"), (0, None)]
 
 
 def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
     """What was in it is not known, nor since when."""
     streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE])
     run = Run(streams, clock, Beginning(Preset.EARLIEST, hold=True, unreadable=b"{"))
-    (_, [gap], _), *_ = run.taken
+    ((_, [gap], position),) = run.taken
+    assert position == b"empty"
     assert (gap.reason, gap.from_replay_id, gap.from_time) == ("unreadable_cursor", b"{", None)
     assert isinstance(run.outcome.error, GapError)
     assert "an unknown time" in str(run.outcome.error)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,26 @@ def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
         file.close()
 
 
+def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash of the machine right after the upload must not matter."""
+    said: list[str] = []
+
+    class Connection(sqlite3.Connection):
+        """Remembers what it is told."""
+
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            """Both."""
+            said.append(statement)
+            return super().execute(statement, *values)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Connection))
+    file = EventFile(tmp_path / "x.db", BEGUN_AT)
+    file.close()
+    flushing = [statement for statement in said if "synchronous" in statement or statement in ("BEGIN", "COMMIT")]
+    assert flushing == ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN", "COMMIT"]
+
+
 def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
     """Each response with rejected events brings it along."""
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
@@ -87,6 +108,8 @@ def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
         some = [delete(number) for number in range(100_000)]  # more than SQLite keeps in memory
         with pytest.raises(LocalStorageError, match=r"event file x\.db: (disk I/O error|database or disk is full)"):
             file.add(some)
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            file.close()  # nobody can make a file of half the rows
         short = EventFile(tmp_path / "y.db", BEGUN_AT)
         short.add([delete(number) for number in range(1000)])
         with pytest.raises(LocalStorageError, match=r"event file y\.db"):

@@ -236,6 +236,7 @@ def test_behind_rows_that_could_not_be_written_no_cursor_moves(step: str) -> Non
     with pytest.raises(LocalStorageError):
         poll.finish()
     assert not [step for step in poll.store.steps if step.startswith(("close", "upload", "save"))]
+    assert poll.report.topics[ONE].gaps == 0, "only what was written counts"
 
 
 def test_what_comes_after_the_end_is_not_taken() -> None:
@@ -285,6 +286,55 @@ def test_a_cursor_that_another_run_has_moved_is_left_alone_and_tried_no_more() -
     assert [step for step in steps if step.startswith("save")] == [f"save {ONE} 1", f"save {TWO} 1", f"save {TWO} 2"]
     assert (poll.report.topics[ONE].cursor, poll.report.topics[TWO].cursor) == ("kept", "moved")
     assert poll.store.versions[ONE] == "another's"
+
+
+def test_a_cursor_that_could_not_be_saved_once_is_saved_with_the_next_file() -> None:
+    """Its version has not changed."""
+    poll = Poll(file_rows=1)
+    poll.store.failures[f"save {ONE} 1"] = UNAVAILABLE
+    for replay_id in ("1", "2"):
+        poll.take(ONE, 1, replay_id)
+    poll.finish()
+    assert poll.store.versions[ONE] == "one-0+"
+    assert poll.report.topics[ONE].error is UNAVAILABLE
+
+
+def test_of_several_failures_of_a_topic_the_first_is_told() -> None:
+    """The others follow from it."""
+    poll = Poll(file_rows=1)
+    refused = StorageRefusedError("no")
+    poll.store.failures = {f"save {ONE} 1": UNAVAILABLE, f"save {ONE} 2": refused}
+    for replay_id in ("1", "2"):
+        poll.take(ONE, 1, replay_id)
+    poll.finish()
+    assert poll.report.topics[ONE].error is UNAVAILABLE
+
+
+def test_while_somebody_writes_or_waits_for_an_upload_it_is_not_quiet() -> None:
+    """Who waits for the topics must not give up on one that is held up by the store."""
+    poll = Poll(file_rows=1)
+    time.sleep(0.3)
+    assert poll.publisher.quiet_seconds() >= 0.3
+    poll.store.slow = threading.Event()
+    poll.take(ONE, 1, "1")
+    waiting = threading.Thread(target=lambda: poll.take(ONE, 1, "2"))
+    waiting.start()
+    threading.Timer(0.5, poll.store.slow.set).start()
+    began = time.monotonic()
+    assert poll.publisher.quiet_seconds() < 0.2
+    assert time.monotonic() - began > 0.3, "it waits for whoever is writing"
+    waiting.join(5)
+    poll.finish()
+
+
+def test_the_end_waits_for_an_upload_that_is_under_way() -> None:
+    """Its file is removed afterwards."""
+    poll = Poll(file_rows=1)
+    poll.store.slow = threading.Event()
+    poll.take(ONE, 1, "1")
+    threading.Timer(0.3, poll.store.slow.set).start()
+    poll.publisher.close()
+    assert "upload file1" in poll.store.steps
 
 
 def test_a_cursor_that_cannot_be_saved_fails_its_topic_alone() -> None:

@@ -40,8 +40,9 @@ CLIENT_OPTIONS: dict[str, Any] = {
 }
 
 
-def connect(connection_string: str, service_uri: str, client_id: str) -> BlobServiceClient:
-    """A client for the account: by connection string or, if that is empty, by managed identity.
+@contextlib.contextmanager
+def connect(connection_string: str, service_uri: str, client_id: str) -> Iterator[BlobServiceClient]:
+    """A client for the account, closed at the end: by connection string or, if that is empty, by managed identity.
 
     Raises:
         StorageRefusedError: the connection string or the address is not one.
@@ -49,11 +50,14 @@ def connect(connection_string: str, service_uri: str, client_id: str) -> BlobSer
     # A policy belongs to one client: it leads on to that client's connections, which may be closed.
     retries = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3)
     options = {**CLIENT_OPTIONS, "retry_policy": retries}
-    with translated("the storage account"):
-        if connection_string:
-            return BlobServiceClient.from_connection_string(connection_string, **options)
-        credential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
-        return BlobServiceClient(service_uri, credential=credential, **options)
+    with contextlib.ExitStack() as stack:
+        with translated("the storage account"):
+            if connection_string:
+                service = BlobServiceClient.from_connection_string(connection_string, **options)
+            else:
+                credential = stack.enter_context(DefaultAzureCredential(managed_identity_client_id=client_id or None))
+                service = BlobServiceClient(service_uri, credential=credential, **options)
+        yield stack.enter_context(service)
 
 
 class EventContainer:

@@ -25,7 +25,7 @@ from .retries import Retries
 
 HOLD_SECONDS = 285.0  # Salesforce sends an empty response within 270 seconds of silence
 
-CAUGHT_UP, IDLE, DEADLINE, FAILED = "caught_up", "idle", "deadline", "failed"
+CAUGHT_UP, IDLE, DEADLINE = "caught_up", "idle", "deadline"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Recovery(NamedTuple):
     """What to do before the next stream is opened.
 
     Attributes:
-        pause: seconds to wait; a caller may shorten them at random.
+        pause: seconds to wait, at the most.
         renew: the session has ended, get a new one.
         lost: the position that Salesforce rejected, which leaves a gap.
     """
@@ -75,10 +75,11 @@ class Recovery(NamedTuple):
 
 @dataclass
 class _Stream:
-    """The stream that is open now."""
+    """The stream that is open now. Times leave out what was spent on other things than waiting."""
 
     opened_at: float
     heard_at: float
+    received_at: float = 0  # the response that is being worked on
     empty: Optional[Position] = None  # of an empty response that may be the end
     last_group: list[Event] = field(default_factory=list)  # more may follow under its replay id
 
@@ -92,6 +93,11 @@ class _Tally:
     first_reject: Optional[RejectedEvent] = None
     published_at: Optional[str] = None  # of the last event that told it
     moved: bool = False  # to any position
+
+    @property
+    def all_unreadable(self) -> bool:
+        """Events came, and none of them could become a row or be skipped."""
+        return self.received > 0 and not self.decoded
 
 
 class Backlog:
@@ -124,6 +130,7 @@ class Backlog:
     def received(self, response: Response, now: float) -> Sequence[Event]:
         """Take a response; returns the events to decode and deliver now, of whole groups."""
         stream = self._open_stream()
+        stream.received_at = now
         if response.events:
             stream.empty = None
             events = [*stream.last_group, *response.events]
@@ -142,7 +149,7 @@ class Backlog:
         Returns the position to move to once they are uploaded.
         """
         self._count(told)
-        self._busy = self._busy or (told.published_at or "") > self._bounds.began_at
+        self._busy = (told.published_at or "") > self._bounds.began_at
         last = next((event for event in reversed(events) if event.replay_id), None)
         if last is None:
             return None
@@ -169,8 +176,9 @@ class Backlog:
 
         Args:
             now: the time.
-            silent: nothing was received in that wait. Otherwise silence begins now: the time spent
-                on delivering, which may have to wait for an upload, does not count.
+            silent: nothing was received in that wait. Otherwise silence begins now. The time spent
+                on delivering, which may have to wait for an upload, counts neither as silence nor
+                for the age of the stream: what was received meanwhile is no later for that.
         """
         stream = self._open_stream()
         if silent and stream.empty:
@@ -180,6 +188,7 @@ class Backlog:
         if now >= self._bounds.deadline:
             return End(DEADLINE, stream.last_group, None)
         if not silent:
+            stream.opened_at += now - stream.received_at
             stream.heard_at = now
         elif now >= self._silence_ends(stream):
             return End(IDLE, stream.last_group, None)
@@ -196,15 +205,15 @@ class Backlog:
         if end.position:
             self._move(end.position)
         tally, reject = self._tally, self._tally.first_reject
-        if reject and not tally.decoded:
+        if reject and tally.all_unreadable:
             raise AllUndecodableError(
                 f"{topic}: none of {tally.received} event(s) could be read. The first, {reject.event_id} with schema "
                 f"{reject.schema_id}: {reject.error}. Their bytes are kept as rejected events, and the cursor moves on"
             )
         if self._hold and not tally.moved:
             raise SalesforceUnavailableError(
-                f"{topic}: Salesforce sent no position, although it sends one within 270 seconds of silence. Without one the "
-                "next poll may miss events. If this stays, check the network, and that MAX_RUN_SECONDS is at least 400"
+                f"{topic}: no position came, although Salesforce sends one within 270 seconds of silence. Without one the next "
+                "poll may miss events. If this stays, check the network, and that MAX_RUN_SECONDS is at least 400"
             )
 
     # -- from one stream to the next
@@ -245,8 +254,7 @@ class Backlog:
     def _silence_ends(self, stream: _Stream) -> float:
         # If all was unreadable so far, its end is worth the wait: the cursor moves behind it, and
         # the topic fails once and not in every poll.
-        unreadable = self._tally.received and not self._tally.decoded
-        held = self._hold or unreadable
+        held = self._hold or self._tally.all_unreadable
         idle, hold = self._bounds.idle_seconds, self._bounds.hold_seconds
         return stream.heard_at + (max(idle, hold) if held else idle)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from .backlog import FAILED, HOLD_SECONDS, Bounds
-from .drain import Beginning, Drain, Outcome, Records, Source
+from .backlog import HOLD_SECONDS, Bounds
+from .drain import FAILED, Beginning, Drain, Outcome, Records, Source
 from .errors import CollectorError, SalesforceUnavailableError
 from .model import Preset, moment_of, now
 from .publisher import Publisher, Store
@@ -95,9 +95,9 @@ class Collection:
             threading.Thread(target=self._drain, args=(topic,), name=f"drain {topic}", daemon=True)
             for topic in self._report.topics
         ]
-        for drain in drains:
-            drain.start()
         try:
+            for drain in drains:
+                drain.start()
             self._wait_for_drains()
             self._publisher.finish()
         except Exception as error:  # noqa: BLE001  (whatever it is, ``raise_if_failed`` raises it again)
@@ -106,7 +106,8 @@ class Collection:
             self._stop.set()
             self._publisher.close()
             for drain in drains:
-                drain.join(self._grace_seconds / len(drains))
+                if drain.is_alive():
+                    drain.join(self._grace_seconds / len(drains))
         return self._report
 
     def _wait_for_drains(self) -> None:
@@ -161,7 +162,7 @@ class Collection:
         """Where to start: behind the cursor, or where a topic's first poll starts."""
         stored = self._publisher.cursor(topic)
         if stored.unreadable is not None:
-            return Beginning(Preset.EARLIEST, hold=True, unreadable=stored.unreadable)
+            return Beginning(Preset.EARLIEST, hold=True, unreadable=stored.unreadable, version=stored.etag or "")
         if stored.cursor is None:
             return Beginning(self._replay_preset, hold=True)
         position = stored.cursor.position
@@ -170,4 +171,5 @@ class Collection:
         age = datetime.now(timezone.utc) - moment_of(position.at)
         if age > WARN_AFTER:
             log.warning("topic=%s cursor_age=%s reason=Salesforce keeps events for 72 hours only", topic, age)
-        return Beginning(position, hold=age > HOLD_AFTER)
+        # A position in the future says that some clock was wrong, and nothing of its age.
+        return Beginning(position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or "")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Optional, Protocol
 
-from .backlog import FAILED, Backlog, Bounds, End
+from .backlog import Backlog, Bounds, End
 from .errors import CollectorError, GapError
 from .model import Delivery, Event, Gap, Position, Preset, Response, Session, Start
 
@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS = 0.5  # how soon a waiting drain notices that it is to stop
 SUSPENDED_SECONDS = 2.0  # a wait that took so much longer than asked for: the process stood still
-JITTER = (0.25, 0.5)
+JITTER = (0.5, 1.0)
+FAILED = "failed"
 
 
 class Stream(Protocol):
@@ -65,7 +66,7 @@ class Records(Protocol):
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
         """What the events amount to."""
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: Optional[str]) -> Gap:
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str) -> Gap:
         """The gap that an unusable cursor leaves."""
 
 
@@ -84,11 +85,13 @@ class Beginning:
         start: the position.
         hold: wait until the topic is caught up.
         unreadable: what was found in the cursor's place and could not be read.
+        version: the cursor's ETag.
     """
 
     start: Start
     hold: bool = False
     unreadable: Optional[bytes] = None
+    version: str = ""
 
 
 class Outcome(NamedTuple):
@@ -130,7 +133,8 @@ class Drain:
         self._stop = stop
         self._clock = clock
         self._backlog = Backlog(beginning.start, bounds, hold=beginning.hold)
-        self._unreadable = beginning.unreadable
+        self._beginning = beginning
+        self._gaps: list[Gap] = []  # not delivered yet
 
     def run(self) -> Outcome:
         """Drain to the end, whatever comes in between.
@@ -138,19 +142,20 @@ class Drain:
         What was delivered before a failure stays delivered. An unusable cursor is an error even if
         all went well afterwards: events may be gone for good, and somebody has to know.
         """
-        gaps: list[str] = []
-        if self._unreadable is not None:
-            gaps.append(self._leave_gap("unreadable_cursor", self._unreadable, None, "the stored cursor cannot be read"))
+        told: list[str] = []
+        unreadable = self._beginning.unreadable
+        if unreadable is not None:
+            told.append(self._leave_gap("unreadable_cursor", unreadable, None, "the stored cursor cannot be read"))
         try:
-            why, error = self._follow_streams(gaps), None
+            why, error = self._follow_streams(told), None
         except CollectorError as failure:
             why, error = FAILED, failure
-        if gaps:
-            told = "; ".join([*gaps, *([f"after that: {error}"] if error else [])])
-            return Outcome(why, GapError(f"{self._topic}: {told}"))
+        if told:
+            told += [f"after that: {error}"] if error else []
+            return Outcome(why, GapError(f"{self._topic}: {'; '.join(told)}"))
         return Outcome(why, error)
 
-    def _follow_streams(self, gaps: list[str]) -> str:
+    def _follow_streams(self, told: list[str]) -> str:
         """Follow one stream after the other until the backlog ends; returns why it did."""
         checked = False
         session: Optional[Session] = None
@@ -163,7 +168,7 @@ class Drain:
                     session = stream.session
                     end, rest = self._follow(stream)
             except CollectorError as error:
-                self._recover(error, session, gaps)
+                self._recover(error, session, told)
                 continue
             if end is None:
                 break
@@ -171,12 +176,12 @@ class Drain:
             return end.why
         return FAILED  # whoever stopped it knows why
 
-    def _recover(self, error: CollectorError, session: Optional[Session], gaps: list[str]) -> None:
+    def _recover(self, error: CollectorError, session: Optional[Session], told: list[str]) -> None:
         """Do what the next stream needs; raises if there is to be none."""
         start = self._backlog.resume
         recovery = self._backlog.broken(error, self._clock())
         if lost := recovery.lost:
-            gaps.append(self._leave_gap("expired_cursor", lost.replay_id, lost.at, str(error)))
+            told.append(self._leave_gap("expired_cursor", lost.replay_id, lost.at, str(error)))
         elif start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
             reason = "the stream from LATEST broke before it gave a position"
             log.warning("topic=%s start=EARLIEST reason=%s", self._topic, reason)
@@ -190,32 +195,38 @@ class Drain:
         The end is None if the drain is to stop.
         """
         backlog, clock = self._backlog, self._clock
-        backlog.opened(clock())
-        rpc_id = ""
+        now, rpc_id = clock(), ""
+        backlog.opened(now)
         while not self._stop.is_set():
-            asked_at = clock()
-            timeout = min(backlog.patience(asked_at), LONGEST_WAIT_SECONDS)
-            response = stream.next(timeout)
-            overslept = clock() - asked_at - timeout
-            if overslept > SUSPENDED_SECONDS:
-                backlog.suspended(overslept)
+            timeout = min(backlog.patience(now), LONGEST_WAIT_SECONDS)
+            asked_at = now
+            response, now = stream.next(timeout), clock()
+            if now - asked_at - timeout > SUSPENDED_SECONDS:
+                backlog.suspended(now - asked_at - timeout)
             if response:
                 rpc_id = response.rpc_id
-                if events := backlog.received(response, clock()):
+                if events := backlog.received(response, now):
                     delivery = self._records.read(self._topic, events)
-                    position = backlog.decoded(events, delivery)
-                    self._deliver(self._topic, delivery, position, rpc_id)
-            if end := backlog.look(clock(), silent=not response):
+                    self._hand_over(delivery, backlog.decoded(events, delivery), rpc_id)
+                now = clock()
+            if end := backlog.look(now, silent=not response):
                 rest = self._records.read(self._topic, end.rest) if end.rest else Delivery()
-                self._deliver(self._topic, rest, end.position, rpc_id)
+                self._hand_over(rest, end.position, rpc_id)
                 return end, rest
         return None, Delivery()
 
+    def _hand_over(self, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+        """Deliver it. A gap ends with the first position behind it: until then it grows with each poll that comes to none."""
+        if position and self._gaps:
+            delivery = delivery._replace(rows=[*self._gaps, *delivery.rows])
+            self._gaps = []
+        self._deliver(self._topic, delivery, position, rpc_id)
+
     def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> str:
-        """Deliver the gap; returns what the operator is told of it."""
-        gap = self._records.cursor_gap(self._topic, reason, cursor, since)
-        self._deliver(self._topic, Delivery([gap]), None, "")
+        """Note the gap; returns what the operator is told of it."""
+        version = self._beginning.version
+        self._gaps.append(self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version))
         return (
-            f"{why}; the cursor stood at {since or 'an unknown time'}. What is still retained was read again from EARLIEST, the "
-            f"rest is recorded as a gap ({reason}): see 'gaps' in docs/operations.md"
+            f"{why}; the cursor stood at {since or 'an unknown time'}. What is still retained is read again from EARLIEST. The "
+            f"rest is a gap ({reason}), recorded with the first position behind it: see 'gaps' in docs/operations.md"
         )

@@ -71,6 +71,7 @@ class Report:
         """Note what ended the poll as a whole; no topic is complete then."""
         self.error = error
         for topic in self.topics.values():
+            topic.ended = "failed"
             topic.fail(error)
 
     def lines(self) -> Iterator[str]:

@@ -14,14 +14,13 @@ from .errors import (
 )
 
 ATTEMPTS_PER_POSITION = 5
-LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Retry(NamedTuple):
     """What to do before the next stream is opened.
 
     Attributes:
-        pause: seconds to wait; a caller may shorten them at random.
+        pause: seconds to wait, at the most.
         renew: the session has ended, get a new one.
         restart: Salesforce rejected the replay id, start over.
     """
@@ -58,14 +57,14 @@ class Retries:
         if isinstance(error, SessionExpiredError):
             if self._renewed:
                 raise AuthenticationError(
-                    f"{error} – refused again after the session was renewed, with nothing received in between"
+                    f"{error} – refused again after the session was renewed, without progress in between"
                 ) from None
             self._renewed = True
             return Retry(renew=True)
         if not isinstance(error, TryAgainError) or isinstance(error, LimitExceededError):
             raise error
         self._failures += 1
-        pause = min(2.0**self._failures, LONGEST_PAUSE_SECONDS)
+        pause = 2.0**self._failures / 2
         if self._failures >= ATTEMPTS_PER_POSITION or now + pause >= deadline:
             raise error
         return Retry(pause=pause)

@@ -105,7 +105,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         max_file_rows=int(values.number("MAX_FILE_ROWS", 250_000, least=1)),
     )
     if settings.idle_seconds > settings.max_run_seconds / 3:
-        values.problem("IDLE_SECONDS", "must be at most a third of MAX_RUN_SECONDS, or a topic's last event is never sure", None)
+        values.problem("IDLE_SECONDS", "must be at most a third of MAX_RUN_SECONDS: a poll needs time for several silences", None)
     if settings.events_container == settings.cursors_container:
         values.problem("CURSORS_CONTAINER", "must be another container than EVENTS_CONTAINER", None)
     values.raise_problems()

@@ -212,7 +212,7 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     )
 
 
-def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None) -> Gap:
+def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, version: str) -> Gap:
     """The gap that an unusable cursor leaves: from where it stood until now. EARLIEST brings back what is still retained.
 
     Args:
@@ -220,9 +220,10 @@ def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None) ->
         origin: where and when that was noticed.
         cursor: the replay id that cannot be used, or the bytes that could not be read.
         since: the time of its position, if known.
+        version: of the stored cursor, so that a later loss of the same bytes is another gap.
     """
     return Gap(
-        gap_id=identity(origin.org_id, origin.topic, cursor, reason),
+        gap_id=identity(origin.org_id, origin.topic, cursor, reason, version),
         topic=origin.topic,
         reason=reason,
         object_name=None,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Optional, Union
 
 from ..errors import DecodeError, SchemaError
-from ..model import Delete, Delivery, Event, Gap, RejectedEvent, Row, Schema, timestamp
+from ..model import Delete, Delivery, Event, Gap, RejectedEvent, Row, Schema, moment_of, timestamp
 from .decode import Decoded, Decoder, decode_header
 from .deletes import Origin, cursor_gap, interpret, published_at, rejected
 
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
 Told = Sequence[Union[Delete, Gap]]
 
 
@@ -57,14 +58,14 @@ class Interpreter:
             last = decoded
         published = published_at(last[0]) if last else None
         if published:
-            published = min(published, origin.received_at)  # whatever Salesforce's clock says
+            published = _believed(published, origin.received_at)
         rows += rejects
         rows += self._schemas({reject.schema_id for reject in rejects})
         return Delivery(rows, len(events), skipped, rejects, published)
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, since: str | None) -> Gap:
+    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str) -> Gap:
         """The gap that an unusable cursor leaves; see ``deletes.cursor_gap``."""
-        return cursor_gap(reason, self._origin(topic), cursor, since)
+        return cursor_gap(reason, self._origin(topic), cursor, since, version)
 
     def _origin(self, topic: str) -> Origin:
         return Origin(self._org_id, topic, timestamp(datetime.now(timezone.utc)))
@@ -92,3 +93,10 @@ class Interpreter:
             except SchemaError:
                 continue
         return found
+
+
+def _believed(published_at: str, received_at: str) -> Optional[str]:
+    """A publishing time, never later than now. Much later than now it is damage: clocks do not differ so much."""
+    if moment_of(published_at) - moment_of(received_at) > CLOCKS_DIFFER_BY:
+        return None
+    return min(published_at, received_at)

@@ -33,8 +33,8 @@ CHANNEL_OPTIONS = (
 )
 
 
-def response_of(received: wire.FetchResponse) -> Response:
-    """What a response brings, out of its wire form.
+def response_of(received: wire.FetchResponse, arrived_at: str) -> Response:
+    """What a response brings, out of its wire form. ``arrived_at`` is UTC text.
 
     ``latest_replay_id`` is a position of its own only in an empty response (Salesforce "Pub/Sub API"
     guide, "Subscribe RPC Method").
@@ -46,7 +46,7 @@ def response_of(received: wire.FetchResponse) -> Response:
     ]
     position = None
     if not events and received.latest_replay_id:
-        position = Position(received.latest_replay_id, now(), None)
+        position = Position(received.latest_replay_id, arrived_at, None)
     return Response(events, position, received.rpc_id)
 
 
@@ -87,7 +87,7 @@ class PubSub:
         """Replace ``expired``, unless another topic's thread has done so already.
 
         Raises:
-            AuthenticationError, SalesforceUnavailableError: as ``auth.authenticate``.
+            AuthenticationError, SalesforceUnavailableError: as ``login.authenticate``.
         """
         with self._renewing:
             if self._session is expired:
@@ -171,7 +171,7 @@ class Subscription:
         self._topic = topic
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
-        self._responses: queue.SimpleQueue[Union[tuple[wire.FetchResponse, int], Exception]] = queue.SimpleQueue()
+        self._responses: queue.SimpleQueue[Union[tuple[wire.FetchResponse, int, str], Exception]] = queue.SimpleQueue()
         self._ahead = threading.Condition()
         self._ahead_bytes = 0
         self._closed = False
@@ -203,11 +203,11 @@ class Subscription:
             return None
         if isinstance(received, Exception):
             raise received
-        response, size = received
+        response, size, arrived_at = received
         with self._ahead:
             self._ahead_bytes -= size
             self._ahead.notify()
-        return response_of(response)
+        return response_of(response, arrived_at)
 
     def _ask(self, **start: Any) -> None:
         """Ask for more events, where enough may be outstanding again."""
@@ -220,7 +220,7 @@ class Subscription:
                 size = response.ByteSize()
                 with self._ahead:
                     self._ahead_bytes += size
-                    self._responses.put((response, size))
+                    self._responses.put((response, size, now()))
                     self._ahead.wait_for(lambda: self._closed or self._ahead_bytes < self._most_ahead_bytes)
                 if self._closed:
                     return

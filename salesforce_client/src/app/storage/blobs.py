@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ServiceRequestError, ServiceResponseError
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
@@ -18,12 +20,19 @@ from .blob_errors import brief, translated
 
 THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
 # For one attempt to send a file. Four attempts with a full file of 50 MB end before the host ends the run.
-SENDING_SECONDS, BYTES_A_SECOND = 10, 1_500_000
+SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
 NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
 
 
-def connect(connection_string: str, service_uri: str, client_id: str, connection_seconds: int = 10) -> BlobServiceClient:
-    """A client for the account, to be closed: by connection string or, if that is empty, by managed identity."""
+@contextlib.contextmanager
+def connect(
+    connection_string: str, service_uri: str, client_id: str, connection_seconds: int = 10
+) -> Iterator[BlobServiceClient]:
+    """A client for the account, closed at the end: by connection string or, if that is empty, by managed identity.
+
+    Raises:
+        StorageRefusedError: the connection string or the address is not one.
+    """
     client_options: dict[str, Any] = {
         "connection_timeout": connection_seconds,
         "read_timeout": 30,
@@ -31,11 +40,14 @@ def connect(connection_string: str, service_uri: str, client_id: str, connection
         "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
         "max_single_put_size": 256 * 1024 * 1024,  # far more than a file has: each goes up in one request
     }
-    with translated("the storage account"):
-        if connection_string:
-            return BlobServiceClient.from_connection_string(connection_string, **client_options)
-        credential = DefaultAzureCredential(managed_identity_client_id=client_id or None)
-        return BlobServiceClient(service_uri, credential=credential, **client_options)
+    with contextlib.ExitStack() as stack:
+        with translated("the storage account"):
+            if connection_string:
+                service = BlobServiceClient.from_connection_string(connection_string, **client_options)
+            else:
+                credential = stack.enter_context(DefaultAzureCredential(managed_identity_client_id=client_id or None))
+                service = BlobServiceClient(service_uri, credential=credential, **client_options)
+        yield stack.enter_context(service)
 
 
 def container(service: BlobServiceClient, name: str) -> ContainerClient:
@@ -109,7 +121,7 @@ def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
     try:
         # The connection's time limit is that for sending, too.
         blob.upload_blob(content, metadata={"sha256": sha256}, validate_content=with_digest, connection_timeout=seconds)
-    except ServiceRequestError as error:  # not sent
+    except (ServiceRequestError, ServiceResponseError) as error:  # not sent, or not answered
         slow = f"if the line is too slow for {len(content):,} bytes in {seconds} s, lower MAX_FILE_ROWS"
         raise StorageUnavailableError(f"event file {blob.blob_name}: {brief(error)}; {slow}") from None
     except ResourceExistsError as error:

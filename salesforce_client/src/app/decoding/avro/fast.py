@@ -29,7 +29,7 @@ def suits(schema: Any, inside: frozenset[str] = frozenset()) -> bool:
 
 
 def fast_reader(schema: Any) -> Callable[[bytes], tuple[Any, int]]:
-    """A function that reads a value, as ``avro.reader`` describes it.
+    """A function that reads a value, as ``reader`` in this folder describes it.
 
     Raises:
         ImportError: it is not installed.

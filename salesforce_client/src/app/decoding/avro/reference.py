@@ -20,7 +20,7 @@ class _Decoder(avro.io.BinaryDecoder):
 
 
 def reference_reader(schema: Any) -> Callable[[bytes], tuple[Any, int]]:
-    """A function that reads a value, as ``avro.reader`` describes it."""
+    """A function that reads a value, as ``reader`` in this folder describes it."""
     datum_reader = avro.io.DatumReader(avro.schema.make_avsc_object(schema, avro.name.Names()))
 
     def read(payload: bytes) -> tuple[Any, int]:
