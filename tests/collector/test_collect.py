@@ -19,7 +19,14 @@ from local.event_files import Row, rows
 from local.proxy import proxy
 
 from salesforce_client.src.app.collect import Collection, Limits
-from salesforce_client.src.app.errors import AuthenticationError, RunFailedError, SettingsError, StorageRefusedError, TopicError
+from salesforce_client.src.app.errors import (
+    AuthenticationError,
+    RunFailedError,
+    SettingsError,
+    StorageRefusedError,
+    StorageUnavailableError,
+    TopicError,
+)
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce, refuse_real_places
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.model import (
@@ -415,12 +422,33 @@ def test_a_topic_whose_position_is_old_is_held_until_it_is_caught_up(
 
 
 def test_only_a_first_poll_starts_where_the_setting_says(tmp_path: Path) -> None:
-    """One whose cursor cannot be read starts from EARLIEST: LATEST would lose what lies behind the cursor."""
-    for topic, start in (("absent", Preset.LATEST), ("unreadable", Preset.EARLIEST), ("good", Position(b"0", None, "e"))):
+    """One whose cursor cannot be read, or has no position, starts from EARLIEST: LATEST would lose what came before."""
+    known = Position(b"0", None, "e")
+    starts = {"new": Preset.LATEST, "begun": Preset.EARLIEST, "unreadable": Preset.EARLIEST, "known": known}
+    for topic, start in starts.items():
         source = Scripted()
-        store = Memory(tmp_path, Cursor("00D", "good", Position(b"0", None, "e")))
-        collected(store, [topic if topic != "absent" else "new"], source, preset=Preset.LATEST)
+        store = Memory(tmp_path, Cursor("00D", "known", known), Cursor("00D", "begun", None))
+        collected(store, [topic], source, preset=Preset.LATEST)
         assert source.starts == [start]
+
+
+def test_a_poll_from_latest_that_comes_to_nothing_is_followed_by_one_from_earliest(tmp_path: Path) -> None:
+    """Another LATEST would be a later one: what was published between the two polls would be lost."""
+
+    class Killed(Memory):
+        """A store that takes no position."""
+
+        def save_cursor(self, cursor: Cursor, etag: str | None) -> str:
+            """Only that the topic is begun."""
+            if cursor.position:
+                raise StorageUnavailableError("no")
+            return super().save_cursor(cursor, etag)
+
+    first, second = Scripted(), Scripted()
+    store = Killed(tmp_path)
+    assert collected(store, ["good"], first, preset=Preset.LATEST).topics["good"].error
+    collected(store, ["good"], second, preset=Preset.LATEST)
+    assert (first.starts, second.starts) == ([Preset.LATEST], [Preset.EARLIEST])
 
 
 def test_time_that_was_spent_before_the_drain_counts(tmp_path: Path) -> None:

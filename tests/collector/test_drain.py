@@ -147,6 +147,7 @@ class Run:
 
     Attributes:
         taken: what was delivered: how many events, gaps, and the position's replay id.
+        begun: how many streams had been opened when the topic was begun from LATEST.
     """
 
     def __init__(
@@ -169,7 +170,13 @@ class Run:
             self.rpc_id = rpc_id
 
         bounds = Bounds(BEGAN_AT, deadline, idle_seconds=30)
-        drain = Drain(TOPIC, beginning, streams, decoding or Decoding(), deliver, stop, bounds, clock)
+        self.begun: list[int] = []
+
+        def begin(topic: str) -> None:
+            assert topic == TOPIC
+            self.begun.append(len(streams.starts))
+
+        drain = Drain(TOPIC, beginning, streams, decoding or Decoding(), deliver, begin, stop, bounds, clock)
         self.outcome: Outcome = drain.run()
 
 
@@ -271,6 +278,7 @@ def test_latest_that_breaks_goes_on_from_earliest_and_says_so(clock: Clock, capl
     run = Run(streams, clock, Beginning(Preset.LATEST, hold=True))
     assert run.outcome == Outcome("caught_up")
     assert streams.starts == [Preset.LATEST, Preset.EARLIEST, Preset.EARLIEST]
+    assert run.begun == [0]
     assert caplog.text.count(f"topic={TOPIC} start=EARLIEST reason=") == 1
 
 
@@ -371,5 +379,5 @@ def test_a_drain_that_is_stopped_ends_without_a_claim(clock: Clock) -> None:
         stop.set()
 
     bounds = Bounds(BEGAN_AT, 1420, idle_seconds=30)
-    drain = Drain(TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, stop, bounds, clock)
+    drain = Drain(TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, print, stop, bounds, clock)
     assert drain.run() == Outcome("failed")

@@ -82,6 +82,7 @@ def poll(
 def position_at(mock: MockSalesforce, cursors: ContainerClient) -> datetime:
     raw = cursors.download_blob(f"{mock.org.org_id}{TOPIC}.json").readall()
     position = from_json(raw, mock.org.org_id, TOPIC).position
+    assert position
     assert position.at
     return moment_of(position.at)
 

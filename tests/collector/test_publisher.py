@@ -92,7 +92,7 @@ class Store:
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
         """If the version is still that one."""
-        self.step("save", cursor.topic, cursor.position.replay_id.decode())
+        self.step("save", cursor.topic, cursor.position.replay_id.decode() if cursor.position else "begun")
         if (etag or "") != self.versions[cursor.topic]:
             return None
         self.versions[cursor.topic] = f"{etag}+"
@@ -348,6 +348,23 @@ def test_a_cursor_that_cannot_be_saved_fails_its_topic_alone() -> None:
     assert poll.report.topics[ONE].error is refused
     assert poll.report.topics[ONE].cursor == "unchanged"
     assert (poll.report.topics[TWO].cursor, poll.report.topics[TWO].error) == ("moved", None)
+
+
+def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> None:
+    """It is replaced by the first one that has a position."""
+    poll = Poll()
+    poll.publisher.begin_from_latest(TWO)
+    poll.take(TWO, 1, "a")
+    assert [step for step in poll.finish() if step.startswith("save")] == [f"save {TWO} begun", f"save {TWO} a"]
+    assert poll.report.topics[TWO].cursor == "moved"
+
+
+def test_a_topic_that_another_run_has_just_begun_is_left_to_it() -> None:
+    """The next poll starts where that one ends."""
+    poll = Poll()
+    poll.store.versions[TWO] = "another's"
+    with pytest.raises(StorageUnavailableError, match=f"cursor of {TWO}: another run"):
+        poll.publisher.begin_from_latest(TWO)
 
 
 def test_a_topic_whose_cursor_was_never_read_has_none_saved() -> None:

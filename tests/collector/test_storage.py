@@ -142,7 +142,7 @@ def test_a_cursor_comes_back_as_it_was_saved(store: Store, cursors: ContainerCli
         "position_at": "2026-02-01T00:00:00.000Z",
         "source": "event",
     }
-    for position in (Position(b"x", None, "e"), Position(b"x", "2026-02-01T00:00:00.000Z", None)):
+    for position in (Position(b"x", None, "e"), Position(b"x", "2026-02-01T00:00:00.000Z", None), None):
         etag = store.save_cursor(Cursor(ORG, TOPIC, position), etag)
         assert store.load_cursor(ORG, TOPIC) == StoredCursor(Cursor(ORG, TOPIC, position), etag)
 
@@ -175,7 +175,7 @@ def changed(**fields: Any) -> bytes:
         changed(topic="/event/Other__e"),
         changed(replay_id="!"),
         changed(replay_id=""),
-        changed(replay_id=None),
+        changed(replay_id=5),
         changed(position_at="x"),
         changed(position_at="2026-02-01T00:00:00"),
         changed(position_at=5),

@@ -148,6 +148,7 @@ class Collection:
                 self._source,
                 self._records,
                 self._publisher.take,
+                self._publisher.begin_from_latest,
                 self._stop,
                 self._bounds,
             ).run()
@@ -166,6 +167,9 @@ class Collection:
         if stored.cursor is None:
             return Beginning(self._replay_preset, hold=True)
         position = stored.cursor.position
+        if position is None:
+            log.warning("topic=%s start=EARLIEST reason=an earlier poll from LATEST came to no position", topic)
+            return Beginning(Preset.EARLIEST, hold=True)
         if position.at is None:
             return Beginning(position, hold=True)
         age = datetime.now(timezone.utc) - moment_of(position.at)

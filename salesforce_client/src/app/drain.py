@@ -110,6 +110,7 @@ class Drain:
         source: the Pub/Sub API.
         records: makes rows of events.
         deliver: takes what was read.
+        begin_from_latest: called with the topic's name before a stream is opened from LATEST.
         stop: ends the drain from outside.
         bounds: the limits.
         clock: seconds, monotonic.
@@ -122,6 +123,7 @@ class Drain:
         source: Source,
         records: Records,
         deliver: Deliver,
+        begin_from_latest: Callable[[str], None],
         stop: threading.Event,
         bounds: Bounds,
         clock: Callable[[], float] = time.monotonic,
@@ -130,6 +132,7 @@ class Drain:
         self._source = source
         self._records = records
         self._deliver = deliver
+        self._begin_from_latest = begin_from_latest
         self._stop = stop
         self._clock = clock
         self._backlog = Backlog(beginning.start, bounds, hold=beginning.hold)
@@ -164,6 +167,8 @@ class Drain:
                 if not checked:
                     self._source.check_topic(self._topic)
                     checked = True
+                if self._backlog.resume is Preset.LATEST:
+                    self._begin_from_latest(self._topic)
                 with self._source.subscribe(self._topic, self._backlog.resume) as stream:
                     session = stream.session
                     end, rest = self._follow(stream)

@@ -196,11 +196,14 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True)
 class Cursor:
-    """The stored position of a topic; one for each org and topic."""
+    """The stored position of a topic; one for each org and topic.
+
+    ``position`` is None if the topic was begun from LATEST and came to no position since.
+    """
 
     org_id: str
     topic: str
-    position: Position
+    position: Optional[Position]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Optional, Protocol
 
-from .errors import CollectorError
+from .errors import CollectorError, StorageUnavailableError
 from .model import Cursor, Delivery, Position, Row, StoredCursor
 from .report import Report
 
@@ -96,6 +96,17 @@ class Publisher:
         stored = self._store.load_cursor(self._report.org_id, topic)
         self._etags[topic] = stored.etag
         return stored
+
+    def begin_from_latest(self, topic: str) -> None:
+        """Store that the topic is begun, before a stream is opened from LATEST: a later poll must not do that again.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: it is not stored.
+        """
+        saved = self._store.save_cursor(Cursor(self._report.org_id, topic, None), self._etags.get(topic))
+        if saved is None:
+            raise StorageUnavailableError(f"cursor of {topic}: another run has just begun the topic")
+        self._etags[topic] = saved
 
     def take(self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
         """Write what a topic delivers, on its own thread; ``raise_if_failed`` says if that failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from azure.core import MatchConditions
@@ -56,15 +57,12 @@ class Cursors:
 
 def to_json(cursor: Cursor) -> str:
     """A cursor as it is stored."""
-    position = cursor.position
-    fields = {
-        "org_id": cursor.org_id,
-        "topic": cursor.topic,
-        "replay_id": base64.b64encode(position.replay_id).decode("ascii"),
-        "event_id": position.event_id,
-        "position_at": position.at,
-        "source": position.source,
-    }
+    fields = {"org_id": cursor.org_id, "topic": cursor.topic, "replay_id": None}
+    if position := cursor.position:
+        fields["replay_id"] = base64.b64encode(position.replay_id).decode("ascii")
+        fields["event_id"] = position.event_id
+        fields["position_at"] = position.at
+        fields["source"] = position.source
     return json.dumps(fields, indent=2)
 
 
@@ -76,16 +74,26 @@ def from_json(raw: bytes, org_id: str, topic: str) -> Cursor:
     """
     try:
         fields = json.loads(raw)
-        replay_id = base64.b64decode(fields["replay_id"], validate=True)
-        position = Position(replay_id, fields["position_at"], fields["event_id"])
-        if position.at is not None:
-            moment_of(position.at)
         whose = (fields["org_id"], fields["topic"])
+        position = None if fields["replay_id"] is None else _position(fields)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
-    if whose != (org_id, topic) or not replay_id:
-        raise ValueError("it belongs to another org or topic, or is empty")
+    if whose != (org_id, topic):
+        raise ValueError("it belongs to another org or topic")
     return Cursor(org_id, topic, position)
+
+
+def _position(fields: Mapping[str, Any]) -> Position:
+    position = Position(
+        base64.b64decode(fields["replay_id"], validate=True),
+        fields["position_at"],
+        fields["event_id"],
+    )
+    if not position.replay_id:
+        raise ValueError("the replay id is empty")
+    if position.at is not None:
+        moment_of(position.at)
+    return position
 
 
 def _name(org_id: str, topic: str) -> str:
