@@ -515,6 +515,7 @@ def test_after_a_reset_neither_times_nor_events_from_before_count() -> None:
     script = Script().hear(1, "a", "b", published_at=AFTER)
     script.backlog.broken(REJECTED, 2)
     script.backlog.opened(3)
+    assert script.hear_nothing_but_a_position(3).end is None
     script.hear(4, "x", "y", published_at=None)
     assert script.positions[-1] == Position(b"x", None, "x-0")
     assert script.end is None, "held, and not caught up by an event of before"

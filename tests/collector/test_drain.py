@@ -336,8 +336,10 @@ def test_a_gap_is_left_with_the_first_position_behind_it(clock: Clock) -> None:
     run = Run(streams, clock)
     assert run.taken == []
     assert "after that: used up" in str(run.outcome.error)
+    run = Run(Streams(clock, [rejected], [response("1")]), clock, deadline=5000)
+    assert run.taken == [(1, [], None)]
     streams = Streams(clock, [rejected], [response("1"), response("2"), response("3")])
-    run = Run(streams, clock)
+    run = Run(streams, clock, deadline=5000)
     assert [(len(gaps), position) for _, gaps, position in run.taken] == [(1, b"1"), (0, b"2"), (0, None)]
 
 
