@@ -36,9 +36,9 @@ RULES: dict[str, dict[str, set[str]]] = {
         "settings_reader": {"errors"},
         "settings": {"settings_reader"},
         "report": {"errors", "model"},
-        "backlog": {"errors", "model", "retries"},
-        "retries": {"errors"},
-        "drain": {"backlog", "errors", "model"},
+        "backlog": {"errors", "model"},
+        "retries": {"errors", "model"},
+        "drain": {"backlog", "errors", "model", "retries"},
         "publisher": {"errors", "model", "report"},
         "collect": {"backlog", "drain", "errors", "model", "publisher", "report"},
         "run": {
@@ -229,3 +229,40 @@ def test_a_function_has_one_timer_whose_schedule_is_a_setting_of_six_fields(app:
         if isinstance(node, ast.FunctionDef) and node.name == "main"
     ]
     assert [argument.arg for argument in main.args.args] == [binding["name"]]
+
+
+GROUND = {"model", "errors", "scratch", "settings_reader", "report"}  # what nearly everything stands on
+ADAPTERS = {"salesforce_client": {"salesforce", "decoding", "storage"}, "delete_sync": {"event_files", "warehouse"}}
+
+
+def rooms(app: str) -> dict[str, set[str]]:
+    """Which folders and top-level modules of the app import which others."""
+    found: dict[str, set[str]] = {}
+    for path in OWN_CODE:
+        if path.relative_to(REPOSITORY).parts[0] == app and name_of(app, path) != "__init__":
+            room = name_of(app, path).partition("/")[0]
+            others = {name.partition("/")[0] for name in imported_by(app, path)} - {room, "__init__"}
+            found.setdefault(room, set()).update(others)
+    return found
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_drawing_of_the_arrows_is_right(app: str) -> None:
+    """In the architecture page; without the arrows to what nearly everything imports."""
+    page = (REPOSITORY / "docs/architecture.md").read_text().partition(f"### Modules of {app}\n")[2]
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)$", page.partition("```mermaid")[2].partition("```")[0], re.MULTILINE))
+    assert drawn == {(room, other) for room, others in rooms(app).items() for other in others - GROUND if room not in GROUND}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_no_adapter_imports_another_and_the_house_is_low(app: str) -> None:
+    """At most six floors by folder; the values are on the ground, and import nothing of ours."""
+    arrows = rooms(app)
+
+    def floor(room: str) -> int:
+        return 1 + max((floor(other) for other in arrows[room]), default=0)
+
+    assert max(map(floor, arrows)) <= 6
+    assert arrows["model"] == set()
+    for adapter in ADAPTERS[app]:
+        assert not arrows[adapter] & (ADAPTERS[app] - {adapter})

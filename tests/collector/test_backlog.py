@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
@@ -16,16 +16,7 @@ from salesforce_client.src.app.backlog import (
     Bounds,
     End,
 )
-from salesforce_client.src.app.errors import (
-    AllUndecodableError,
-    AuthenticationError,
-    LimitExceededError,
-    ReplayIdRejectedError,
-    RequestRefusedError,
-    SalesforceUnavailableError,
-    SessionExpiredError,
-    TopicError,
-)
+from salesforce_client.src.app.errors import AllUndecodableError, SalesforceUnavailableError
 from salesforce_client.src.app.model import (
     Delivery,
     Event,
@@ -35,7 +26,6 @@ from salesforce_client.src.app.model import (
     Response,
     Start,
 )
-from salesforce_client.src.app.retries import ATTEMPTS_PER_POSITION
 
 TOPIC = "/data/AccountChangeEvent"
 BEGAN_AT = "2026-02-01T12:00:00.000Z"
@@ -43,7 +33,6 @@ BEFORE, AFTER = "2026-02-01T11:00:00.000Z", "2026-02-01T12:00:00.001Z"
 BOUNDS = Bounds(BEGAN_AT, deadline=420, idle_seconds=30, hold_seconds=285)
 OLD = Position(b"old", "2026-01-31T00:00:00.000Z", "old event")
 EMPTY = Position(b"empty", "2026-02-01T12:01:00.000Z", None)
-UNAVAILABLE = SalesforceUnavailableError("the stream broke")
 
 
 def events(*replay_ids: str) -> list[Event]:
@@ -173,7 +162,7 @@ def test_an_empty_response_at_the_end_makes_the_last_group_whole() -> None:
 def test_a_broken_stream_drops_the_last_group_and_resumes_behind_whole_ones() -> None:
     """It comes again, whole."""
     script = Script().hear(1, "a", "b")
-    script.backlog.broken(UNAVAILABLE, 2)
+    script.backlog.broken()
     assert script.backlog.resume == script.positions[-1] == Position(b"a", BEFORE, "a-0")
     script.backlog.opened(3)
     script.hear(4, "b", "b", "c")
@@ -211,7 +200,7 @@ def test_events_behind_a_late_empty_response_cancel_it() -> None:
 def test_whether_an_empty_response_is_early_counts_from_its_own_stream() -> None:
     """Each stream may begin with one."""
     script = Script()
-    script.backlog.broken(UNAVAILABLE, 50)
+    script.backlog.broken()
     script.backlog.opened(51)
     assert script.hear_nothing_but_a_position(80.9).wait(80.9).end is None
     assert script.hear_nothing_but_a_position(81).wait(81).finish() == CAUGHT_UP
@@ -357,21 +346,21 @@ def test_a_topic_without_events_is_no_failure() -> None:
 def test_latest_that_was_open_once_is_never_asked_for_again() -> None:
     """A second LATEST is a later one: what was published between the two would be lost."""
     script = Script(Preset.LATEST, hold=True)
-    script.backlog.broken(UNAVAILABLE, 1)
+    script.backlog.broken()
     assert script.backlog.resume is Preset.EARLIEST
 
 
 def test_latest_stays_latest_until_its_stream_is_open() -> None:
     """The question whether the topic is there comes before."""
     backlog = Backlog(Preset.LATEST, BOUNDS, hold=True)
-    backlog.broken(UNAVAILABLE, 1)
+    backlog.broken()
     assert backlog.resume is Preset.LATEST
 
 
 def test_latest_that_broke_behind_a_position_goes_on_there() -> None:
     """Nothing is missing."""
     script = Script(Preset.LATEST, hold=True).hear(1, "a", "b")
-    script.backlog.broken(UNAVAILABLE, 2)
+    script.backlog.broken()
     assert script.backlog.resume == script.positions[-1]
 
 
@@ -379,7 +368,7 @@ def test_latest_whose_events_could_not_be_decoded_for_now_goes_on_from_earliest(
     """A schema that cannot be fetched moves nothing, and the events were received already."""
     script = Script(Preset.LATEST, hold=True)
     assert script.backlog.received(response("a", "b"), 1)
-    script.backlog.broken(UNAVAILABLE, 2)
+    script.backlog.broken()
     assert script.backlog.resume is Preset.EARLIEST
 
 
@@ -387,7 +376,7 @@ def test_events_that_could_not_be_decoded_for_now_come_again() -> None:
     """The next stream starts before them."""
     script = Script().hear(1, "a", "b")
     assert script.backlog.received(response("c", "d"), 2)
-    script.backlog.broken(UNAVAILABLE, 3)
+    script.backlog.broken()
     assert script.backlog.resume == script.positions[-1] == Position(b"a", BEFORE, "a-0")
 
 
@@ -395,130 +384,30 @@ def test_the_rest_that_could_not_be_decoded_for_now_comes_again() -> None:
     """Although the empty response behind it gave a position."""
     script = Script().hear(1, "a", "b").hear_nothing_but_a_position(60).wait(60)
     assert script.end
-    script.backlog.broken(UNAVAILABLE, 61)
+    script.backlog.broken()
     assert script.backlog.resume == script.positions[-1] == Position(b"a", BEFORE, "a-0")
-
-
-def test_tries_at_one_position_are_bounded_and_further_and_further_apart() -> None:
-    """And begin anew once it has moved."""
-    backlog = Backlog(OLD, Bounds(BEGAN_AT, 10_000, 30), hold=False)
-    for _ in range(2):
-        pauses = [backlog.broken(UNAVAILABLE, 0).pause for _ in range(ATTEMPTS_PER_POSITION - 1)]
-        assert pauses == [1, 2, 4, 8]
-        backlog.opened(0)
-        backlog.decoded(backlog.received(response("a", "b"), 1), told(1))
-    for _ in range(ATTEMPTS_PER_POSITION - 1):
-        backlog.broken(UNAVAILABLE, 0)
-    with pytest.raises(SalesforceUnavailableError, match="the stream broke"):
-        backlog.broken(UNAVAILABLE, 0)
-
-
-def test_a_response_that_moves_nothing_does_not_renew_the_tries() -> None:
-    """Else a stream that breaks behind an early empty response would be opened without end."""
-    backlog = Backlog(OLD, Bounds(BEGAN_AT, 10_000, 30), hold=False)
-    for _ in range(ATTEMPTS_PER_POSITION - 1):
-        backlog.opened(0)
-        backlog.received(EMPTY_RESPONSE, 1)
-        backlog.received(response("a", "a"), 1)
-        backlog.broken(UNAVAILABLE, 2)
-    with pytest.raises(SalesforceUnavailableError):
-        backlog.broken(UNAVAILABLE, 2)
-
-
-def test_there_is_no_try_for_which_there_is_no_time() -> None:
-    """The pause would reach the deadline."""
-    assert Backlog(OLD, BOUNDS, hold=False).broken(UNAVAILABLE, 418.9).pause == 1
-    with pytest.raises(SalesforceUnavailableError):
-        Backlog(OLD, BOUNDS, hold=False).broken(UNAVAILABLE, 419)
-
-
-@pytest.mark.parametrize("kind", [LimitExceededError, TopicError, RequestRefusedError])
-def test_what_no_retry_would_mend_ends_the_drain(kind: Any) -> None:
-    """At once."""
-    with pytest.raises(kind, match="no"):
-        Backlog(OLD, BOUNDS, hold=False).broken(kind("no"), 1)
-
-
-# -- sessions
-
-
-EXPIRED = SessionExpiredError("the access token is not valid")
-
-
-def test_a_session_may_be_renewed_again_after_progress() -> None:
-    """Some orgs end one every fifteen minutes."""
-    script = Script()
-    for number in range(3):
-        recovery = script.backlog.broken(EXPIRED, 1)
-        assert (recovery.renew, recovery.pause) == (True, 0)
-        script.backlog.opened(2)
-        script.hear(3, f"a{number}", f"b{number}")
-
-
-def test_a_session_that_is_refused_after_a_renewal_without_progress_is_for_a_person() -> None:
-    """An empty response is no progress."""
-    script = Script()
-    script.backlog.broken(EXPIRED, 1)
-    script.backlog.opened(2)
-    script.hear_nothing_but_a_position(3)
-    with pytest.raises(AuthenticationError, match=r"not valid.*refused again after the session was renewed"):
-        script.backlog.broken(EXPIRED, 4)
-
-
-def test_a_renewal_is_no_try() -> None:
-    """It costs none of those that a position has."""
-    backlog = Backlog(OLD, BOUNDS, hold=False)
-    backlog.broken(EXPIRED, 1)
-    assert backlog.broken(UNAVAILABLE, 1).pause == 1
 
 
 # -- rejected replay ids
 
 
-REJECTED = ReplayIdRejectedError("corrupted")
-
-
-def test_one_rejected_replay_id_leads_to_earliest_and_a_held_topic() -> None:
-    """With the position that is lost, for the gap."""
+def test_a_rejected_replay_id_leads_to_earliest_and_a_held_topic() -> None:
+    """As if there were no cursor."""
     script = Script()
-    recovery = script.backlog.broken(REJECTED, 1)
-    assert recovery.lost == OLD
+    script.backlog.rejected()
     assert script.backlog.resume is Preset.EARLIEST
     script.backlog.opened(2)
     assert script.backlog.patience(2) == 285
 
 
-def test_a_second_rejected_replay_id_ends_the_drain() -> None:
-    """Even if it is another one: the first reset has not helped."""
-    script = Script()
-    script.backlog.broken(REJECTED, 1)
-    script.backlog.opened(2)
-    script.hear(3, "a", "b")
-    with pytest.raises(ReplayIdRejectedError):
-        script.backlog.broken(REJECTED, 4)
-
-
-def test_a_rejection_without_a_replay_id_ends_the_drain() -> None:
-    """There is nothing to reset."""
-    with pytest.raises(ReplayIdRejectedError):
-        Backlog(Preset.EARLIEST, BOUNDS, hold=True).broken(REJECTED, 1)
-
-
-def test_a_position_of_this_drain_may_be_the_rejected_one() -> None:
-    """An org can move at any moment."""
-    script = Script().hear(1, "a", "b")
-    assert script.backlog.broken(REJECTED, 2).lost == Position(b"a", BEFORE, "a-0")
-
-
 def test_after_a_reset_neither_times_nor_events_from_before_count() -> None:
     """The oldest retained event may be older than what was read."""
     script = Script().hear(1, "a", "b", published_at=AFTER)
-    script.backlog.broken(REJECTED, 2)
+    script.backlog.rejected()
     script.backlog.opened(3)
-    assert script.hear_nothing_but_a_position(3).end is None
+    assert script.hear_nothing_but_a_position(3).end is None, "held, and not caught up by an event of before"
     script.hear(4, "x", "y", published_at=None)
     assert script.positions[-1] == Position(b"x", None, "x-0")
-    assert script.end is None, "held, and not caught up by an event of before"
 
 
 # -- all of them together
@@ -576,9 +465,7 @@ def served(
             yield now, empty()
 
 
-def poll(  # noqa: C901  (one loop, as in the drain)
-    topic: Sequence[Published], start: Start, now: float, chance: random.Random, *, hold: bool, rows: set[str]
-) -> Start:
+def poll(topic: Sequence[Published], start: Start, now: float, chance: random.Random, *, hold: bool, rows: set[str]) -> Start:
     """One drain; returns where the next one starts."""
     moments = {event.key: event.at for event in topic}
     backlog = Backlog(start, Bounds(f"{now:09.1f}", now + 420, 30, 285), hold=hold)
@@ -605,10 +492,8 @@ def poll(  # noqa: C901  (one loop, as in the drain)
             if end:
                 deliver(end.rest)
                 return end.position or start
-        try:
-            now += backlog.broken(UNAVAILABLE, now).pause
-        except SalesforceUnavailableError:
-            return start
+        backlog.broken()
+        now += 1
 
 
 def test_over_many_polls_of_a_random_topic_nothing_is_lost() -> None:

@@ -19,9 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
-from .errors import AllUndecodableError, CollectorError, ReplayIdRejectedError, SalesforceUnavailableError
+from .errors import AllUndecodableError, SalesforceUnavailableError
 from .model import Delivery, Event, Position, Preset, RejectedEvent, Response, Start
-from .retries import Retries
 
 HOLD_SECONDS = 285.0  # Salesforce sends an empty response within 270 seconds of silence
 
@@ -57,20 +56,6 @@ class End(NamedTuple):
     why: str
     rest: Sequence[Event]
     position: Optional[Position]
-
-
-class Recovery(NamedTuple):
-    """What to do before the next stream is opened.
-
-    Attributes:
-        pause: seconds to wait, at the most.
-        renew: the session has ended, get a new one.
-        lost: the position that Salesforce rejected, which leaves a gap.
-    """
-
-    pause: float = 0
-    renew: bool = False
-    lost: Optional[Position] = None
 
 
 @dataclass
@@ -117,7 +102,6 @@ class Backlog:
         self._bounds = bounds
         self._hold = hold
         self._stream: Optional[_Stream] = None
-        self._retries = Retries()
         self._tally = _Tally(published_at=start.at if isinstance(start, Position) else None)
         self._busy = False  # an event from after the poll's beginning was read
 
@@ -218,32 +202,20 @@ class Backlog:
 
     # -- from one stream to the next
 
-    def broken(self, error: CollectorError, now: float) -> Recovery:
-        """A stream could not be opened, broke, or its events could not be decoded for now.
-
-        Raises:
-            CollectorError: there is no point, or no time, in another try.
-        """
+    def broken(self) -> None:
+        """A stream could not be opened, broke, or its events could not be decoded for now."""
         was_open, self._stream = self._stream is not None, None
-        if isinstance(error, ReplayIdRejectedError) and not isinstance(self.resume, Position):
-            raise error
-        retry = self._retries.after(error, now, self._bounds.deadline)
-        if retry.restart:
-            return Recovery(lost=self._restart())
         if was_open and self.resume is Preset.LATEST:
             # A second LATEST would be a later one, and what lies between would be lost.
             self.resume = Preset.EARLIEST
-        return Recovery(retry.pause, retry.renew)
 
-    def _restart(self) -> Position:
-        """Start over as if there were no cursor; returns the position that is lost."""
-        lost = self.resume
-        assert isinstance(lost, Position)
+    def rejected(self) -> None:
+        """Salesforce rejected the position in ``resume``: start over as if there were no cursor."""
+        self._stream = None
         self._tally.published_at = None
         self._busy = False
         self._hold = True
         self.resume = Preset.EARLIEST
-        return lost
 
     # -- both
 
@@ -261,7 +233,6 @@ class Backlog:
     def _move(self, position: Position) -> Position:
         self.resume = position
         self._tally.moved = True
-        self._retries.moved()
         return position
 
     def _count(self, told: Delivery) -> None:

@@ -18,6 +18,7 @@ from typing import NamedTuple, Optional, Protocol
 from .backlog import Backlog, Bounds, End
 from .errors import CollectorError, GapError
 from .model import Delivery, Event, Gap, Position, Preset, Response, Session, Start
+from .retries import Retries
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,7 @@ class Drain:
         self._stop = stop
         self._clock = clock
         self._backlog = Backlog(beginning.start, bounds, hold=beginning.hold)
+        self._retries = Retries(bounds.deadline)
         self._beginning = beginning
         self._gaps: list[Gap] = []  # not delivered yet
 
@@ -184,15 +186,18 @@ class Drain:
     def _recover(self, error: CollectorError, session: Optional[Session], told: list[str]) -> None:
         """Do what the next stream needs; raises if there is to be none."""
         start = self._backlog.resume
-        recovery = self._backlog.broken(error, self._clock())
-        if lost := recovery.lost:
+        retry = self._retries.after(error, start, self._clock())
+        if lost := retry.lost:
+            self._backlog.rejected()
             told.append(self._leave_gap("expired_cursor", lost.replay_id, lost.at, str(error)))
-        elif start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
-            reason = "the stream from LATEST broke before it gave a position"
-            log.warning("topic=%s start=EARLIEST reason=%s", self._topic, reason)
-        if recovery.renew and session:
+        else:
+            self._backlog.broken()
+            if start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
+                reason = "the stream from LATEST broke before it gave a position"
+                log.warning("topic=%s start=EARLIEST reason=%s", self._topic, reason)
+        if retry.renew and session:
             self._source.renew(session)
-        self._stop.wait(recovery.pause * random.uniform(*JITTER))  # noqa: S311  (no secret)
+        self._stop.wait(retry.pause * random.uniform(*JITTER))  # noqa: S311  (no secret)
 
     def _follow(self, stream: Stream) -> tuple[Optional[End], Delivery]:
         """Read one stream until the backlog ends; returns its end, delivered, and what its rest was.
@@ -212,7 +217,10 @@ class Drain:
                 rpc_id = response.rpc_id
                 if events := backlog.received(response, now):
                     delivery = self._records.read(self._topic, events)
-                    self._hand_over(delivery, backlog.decoded(events, delivery), rpc_id)
+                    position = backlog.decoded(events, delivery)
+                    if position:
+                        self._retries.moved()
+                    self._hand_over(delivery, position, rpc_id)
                 now = clock()
             if end := backlog.look(now, silent=not response):
                 rest = self._records.read(self._topic, end.rest) if end.rest else Delivery()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .errors import (
     AuthenticationError,
@@ -12,6 +12,7 @@ from .errors import (
     SessionExpiredError,
     TryAgainError,
 )
+from .model import Position, Start
 
 ATTEMPTS_PER_POSITION = 5
 
@@ -22,18 +23,23 @@ class Retry(NamedTuple):
     Attributes:
         pause: seconds to wait, at the most.
         renew: the session has ended, get a new one.
-        restart: Salesforce rejected the replay id, start over.
+        lost: the position that Salesforce rejected: start over, and leave a gap.
     """
 
     pause: float = 0
     renew: bool = False
-    restart: bool = False
+    lost: Optional[Position] = None
 
 
 class Retries:
-    """What one drain has tried already."""
+    """What one drain has tried already.
 
-    def __init__(self) -> None:
+    Args:
+        deadline: of the drain, in seconds of the clock that ``after`` is told.
+    """
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
         self._failures = 0  # since the position last moved
         self._renewed = False  # since the position last moved
         self._restarted = False
@@ -43,17 +49,17 @@ class Retries:
         self._failures = 0
         self._renewed = False
 
-    def after(self, error: CollectorError, now: float, deadline: float) -> Retry:
-        """What to do after this error.
+    def after(self, error: CollectorError, start: Start, now: float) -> Retry:
+        """What to do after this error of a stream that started, or was to start, there.
 
         Raises:
             CollectorError: there is no point, or no time, in another try.
         """
         if isinstance(error, ReplayIdRejectedError):
-            if self._restarted:
+            if self._restarted or not isinstance(start, Position):
                 raise error
             self._restarted = True
-            return Retry(restart=True)
+            return Retry(lost=start)
         if isinstance(error, SessionExpiredError):
             if self._renewed:
                 raise AuthenticationError(
@@ -65,6 +71,6 @@ class Retries:
             raise error
         self._failures += 1
         pause = 2.0**self._failures / 2
-        if self._failures >= ATTEMPTS_PER_POSITION or now + pause >= deadline:
+        if self._failures >= ATTEMPTS_PER_POSITION or now + pause >= self._deadline:
             raise error
         return Retry(pause=pause)
