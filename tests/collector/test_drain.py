@@ -224,6 +224,12 @@ def test_a_process_that_stood_still_reads_on_before_it_concludes_silence(clock: 
     assert run.outcome == Outcome("idle")
 
 
+def test_silence_begins_after_a_delivery(clock: Clock) -> None:
+    """However short it was."""
+    Run(Streams(clock, [response("1", "2")]), clock, deliver_seconds=1.9)
+    assert clock.now >= 1000 + 1.9 + 30 + 1.9
+
+
 def test_an_empty_response_that_came_while_a_delivery_had_to_wait_is_no_later_for_that(clock: Clock) -> None:
     """It may have been sent before the backlog, which its position leaves out."""
     streams = Streams(clock, [response("1", "2"), EMPTY_RESPONSE, 0.5, response("3", "4")])
