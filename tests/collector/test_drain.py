@@ -378,6 +378,28 @@ def test_a_held_topic_without_a_position_is_not_asked_again(clock: Clock) -> Non
     assert 1285 <= clock.now < 1290
 
 
+def test_a_drain_that_is_stopped_while_it_waits_opens_no_other_stream(clock: Clock) -> None:
+    """The poll is over."""
+
+    class StoppedMeanwhile(Stop):
+        """It is set by the time that somebody has waited."""
+
+        def wait(self, timeout: Optional[float] = None) -> bool:
+            """As said."""
+            self.set()
+            return super().wait(timeout)
+
+    streams = Streams(clock, [UNAVAILABLE], [response("1", "2")])
+    stop, bounds = StoppedMeanwhile(clock), Bounds(BEGAN_AT, 1420, idle_seconds=30)
+
+    def deliver(topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+        pytest.fail("nothing is delivered")
+
+    drain = Drain(TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, print, stop, bounds, clock)
+    assert drain.run() == Outcome("failed")
+    assert len(streams.starts) == 1
+
+
 def test_a_drain_that_is_stopped_ends_without_a_claim(clock: Clock) -> None:
     """Whoever stopped it says why."""
     streams = Streams(clock, [response("1", "2"), response("3", "4")])
