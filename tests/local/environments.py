@@ -17,6 +17,7 @@ import sys
 import venv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
@@ -28,8 +29,15 @@ class MissingInterpreterError(RuntimeError):
 
 
 def dev() -> Path:
-    """Python of the environment in which both apps and the tests run: the version that runs this."""
-    return _environment("dev", Path(sys.executable), LOCKS / "dev.txt")
+    """Python of the environment in which both apps and the tests run: the version that runs this.
+
+    ``.venv`` leads to it, for editors and for ``pytest`` by hand.
+    """
+    if sys.version_info < (3, 9):  # noqa: UP036  (whoever has an older one is told so here)
+        sys.exit(f"needs Python 3.9 or newer, and this is {sys.version.split()[0]}")
+    python = _environment("dev", Path(sys.executable), LOCKS / "dev.txt")
+    _link(REPOSITORY / ".venv", python.parent.parent)
+    return python
 
 
 def go_on_in_dev() -> None:
@@ -122,10 +130,30 @@ def _environment(name: str, python: Path, lock: Path, *more: str) -> Path:
     return home / "bin/python"
 
 
+def _link(link: Path, target: Path) -> None:
+    """Make a symbolic link, or lead an older one elsewhere; a folder of that name is somebody's own and stays."""
+    if (link.is_symlink() and link.resolve() == target.resolve()) or (link.exists() and not link.is_symlink()):
+        return
+    new = link.with_name(f"{link.name}-{os.getpid()}")
+    new.symlink_to(target)
+    new.replace(link)
+
+
 def _pip(python: Path, *arguments: str) -> None:
-    """Install; pip's warnings about local indexes are hidden, unless someone is looking for the reason of a failure."""
+    """Install; what pip says is shown if that fails."""
     command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    subprocess.run(command, check=True, stderr=None if "LOCAL_VERBOSE" in os.environ else subprocess.DEVNULL)
+    _install(command)
+
+
+def _install(command: Sequence[str], **options: Any) -> None:
+    """Run an installer.
+
+    Raises:
+        SystemExit: it failed, for a reason that it has told.
+    """
+    done = subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    if done.returncode:
+        sys.exit(f"installing failed: {' '.join(command)}\n{done.stdout}{done.stderr}")
 
 
 def azurite(node_options: Sequence[str] = ()) -> list[str]:
@@ -146,7 +174,7 @@ def node_modules(folder: Path = LOCKS) -> Path:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(folder / name, home)
         command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL, env=_with_node())
+        _install(command, cwd=home, env=_with_node())
 
     _once(home, build)
     return home / "node_modules"
