@@ -64,7 +64,7 @@ class _Stream:
 
     opened_at: float
     heard_at: float
-    received_at: float = 0  # the response that is being worked on
+    received_at: float  # the response that is being worked on
     empty: Optional[Position] = None  # of an empty response that may be the end
     last_group: list[Event] = field(default_factory=list)  # more may follow under its replay id
 
@@ -109,7 +109,7 @@ class Backlog:
 
     def opened(self, now: float) -> None:
         """A stream that starts at ``resume`` was opened."""
-        self._stream = _Stream(now, now)
+        self._stream = _Stream(opened_at=now, heard_at=now, received_at=now)
 
     def received(self, response: Response, now: float) -> Sequence[Event]:
         """Take a response; returns the events to decode and deliver now, of whole groups."""
@@ -211,7 +211,6 @@ class Backlog:
 
     def rejected(self) -> None:
         """Salesforce rejected the position in ``resume``: start over as if there were no cursor."""
-        self._stream = None
         self._tally.published_at = None
         self._busy = False
         self._hold = True
