@@ -29,11 +29,11 @@ from local import environments  # noqa: E402  (found through the line above)
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 INTERVAL_SECONDS = 600
 TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
-ALWAYS = "rare_changes,opaque_ids,keepalive=0.3"
+ALWAYS = "rare_changes,opaque_ids,keepalive=0.3,schema_change"  # what the history is made of, so the same in every poll
 FAULTS = (
     "drop_stream=7", "drop_stream=40", "end_stream=25", "expire_session=20", "revoke_session=10", "delivery_limit=50",
     "error=subscription.internal.error:30:2", "error=service.unavailable:5:1", "odd_batches", "empty_first=2", "delay_first=0.5",
-    "duplicate=3", "schema_change", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
+    "duplicate=3", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
     "garbage@/event/Delete_Event__e", "silent@/data/AccountChangeEvent", "deny_topic@/data/ChangeEvents", "latest_immediate",
     "split", "split",
 )  # fmt: skip

@@ -371,8 +371,10 @@ def collected(
     published_at: str = BEFORE_ANY_POLL,
     preset: Preset = Preset.EARLIEST,
     began: float = 0,
+    run_seconds: float = 0.8,
+    file_rows: int = 100,
 ) -> Report:
-    limits = Limits(run_seconds=0.8, idle_seconds=0.1, file_rows=100, grace_seconds=0.2)
+    limits = Limits(run_seconds, idle_seconds=0.1, file_rows=file_rows, grace_seconds=0.2)
     return Collection(
         source or Scripted(),
         store,
@@ -402,6 +404,41 @@ def test_each_topic_ends_in_its_own_way(tmp_path: Path, caplog: pytest.LogCaptur
     with pytest.raises(RunFailedError) as raised:
         report.raise_if_failed()
     assert set(raised.value.failures) == {"absent", "broken", "hanging"}
+
+
+def test_a_topic_that_is_held_up_by_an_upload_is_waited_for(tmp_path: Path) -> None:
+    """Its time may be up meanwhile; that is not its fault."""
+
+    class Slow(Memory):
+        """Each upload takes longer than the poll."""
+
+        def upload(self, path: Path, begun_at: datetime) -> str:
+            """As said."""
+            time.sleep(1.5)
+            return super().upload(path, begun_at)
+
+    store = Slow(tmp_path)
+    report = collected(store, ["good"], file_rows=1)
+    report.raise_if_failed()
+    assert (report.topics["good"].ended, report.topics["good"].cursor) == ("deadline", "moved")
+
+
+def test_a_poll_whose_upload_failed_ends_soon_and_without_a_claim(tmp_path: Path) -> None:
+    """Nobody waits for the topics' time to be up."""
+
+    class Failing(Memory):
+        """Takes no file."""
+
+        def upload(self, path: Path, begun_at: datetime) -> str:
+            """As said."""
+            raise StorageUnavailableError("no")
+
+    began = time.monotonic()
+    report = collected(Failing(tmp_path), ["good", "better"], run_seconds=60, file_rows=1)
+    assert time.monotonic() - began < 5
+    assert {topic.ended for topic in report.topics.values()} == {"failed"}
+    with pytest.raises(StorageUnavailableError):
+        report.raise_if_failed()
 
 
 def cursor(topic: str, age: timedelta) -> Cursor:

@@ -128,7 +128,6 @@ class Collection:
                         topic, Outcome(FAILED, SalesforceUnavailableError(f"{topic}: still busy after the poll's time was up"))
                     )
                 return
-            self._publisher.raise_if_failed()
             running.discard(ended.topic)
             self._note(ended.topic, ended.outcome)
 
