@@ -80,9 +80,9 @@ class _Tally:
     moved: bool = False  # to any position
 
     @property
-    def all_unreadable(self) -> bool:
-        """Events came, and none of them could become a row or be skipped."""
-        return self.received > 0 and not self.decoded
+    def unreadable(self) -> Optional[RejectedEvent]:
+        """The first event, if events came and none of them could become a row or be skipped."""
+        return None if self.decoded else self.first_reject
 
 
 class Backlog:
@@ -188,8 +188,8 @@ class Backlog:
         self._count(told)
         if end.position:
             self._move(end.position)
-        tally, reject = self._tally, self._tally.first_reject
-        if reject and tally.all_unreadable:
+        tally = self._tally
+        if reject := tally.unreadable:
             raise AllUndecodableError(
                 f"{topic}: none of {tally.received} event(s) could be read. The first, {reject.event_id} with schema "
                 f"{reject.schema_id}: {reject.error}. Their bytes are kept as rejected events, and the cursor moves on"
@@ -225,7 +225,7 @@ class Backlog:
     def _silence_ends(self, stream: _Stream) -> float:
         # If all was unreadable so far, its end is worth the wait: the cursor moves behind it, and
         # the topic fails once and not in every poll.
-        held = self._hold or self._tally.all_unreadable
+        held = self._hold or self._tally.unreadable
         idle, hold = self._bounds.idle_seconds, self._bounds.hold_seconds
         return stream.heard_at + (max(idle, hold) if held else idle)
 
