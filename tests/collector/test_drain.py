@@ -247,12 +247,13 @@ def test_a_wait_that_is_a_little_late_is_no_suspension(clock: Clock) -> None:
 
 
 def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock) -> None:
-    """The last group comes again."""
+    """The last group comes again. The session is as good as before."""
     streams = Streams(clock, [response("1", "2"), UNAVAILABLE], [response("2", "2", "3")])
     run = Run(streams, clock)
     assert [start.replay_id for start in streams.starts if isinstance(start, Position)] == [b"cursor", b"1"]
     assert run.taken == [(1, [], b"1"), (2, [], b"2"), (1, [], None)]
     assert run.outcome == Outcome("idle")
+    assert {session.access_token for session in streams.sessions} == {"token 0"}
 
 
 def test_a_failure_that_stays_ends_the_drain_and_keeps_what_was_delivered(clock: Clock) -> None:
