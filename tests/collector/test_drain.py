@@ -246,7 +246,7 @@ def test_a_wait_that_is_a_little_late_is_no_suspension(clock: Clock) -> None:
     assert clock.now < 1000 + 32
 
 
-def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock) -> None:
+def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """The last group comes again. The session is as good as before."""
     streams = Streams(clock, [response("1", "2"), UNAVAILABLE], [response("2", "2", "3")])
     run = Run(streams, clock)
@@ -254,6 +254,7 @@ def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock) -> None:
     assert run.taken == [(1, [], b"1"), (2, [], b"2"), (1, [], None)]
     assert run.outcome == Outcome("idle")
     assert {session.access_token for session in streams.sessions} == {"token 0"}
+    assert "start=EARLIEST" not in caplog.text
 
 
 def test_a_failure_that_stays_ends_the_drain_and_keeps_what_was_delivered(clock: Clock) -> None:
@@ -267,11 +268,14 @@ def test_a_failure_that_stays_ends_the_drain_and_keeps_what_was_delivered(clock:
     assert 1000 + (1 + 2 + 4 + 8) / 2 <= clock.now <= 1000 + 1 + 2 + 4 + 8 + 1
 
 
-def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(clock: Clock) -> None:
+def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """Before any stream is opened, so that LATEST stays LATEST."""
     streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE], topic_errors=[UNAVAILABLE, UNAVAILABLE])
     assert Run(streams, clock, Beginning(Preset.LATEST, hold=True)).outcome == Outcome("caught_up")
     assert streams.starts == [Preset.LATEST]
+    assert "start=EARLIEST" not in caplog.text
     forbidden = TopicError("no")
     streams = Streams(clock, topic_errors=[forbidden])
     assert Run(streams, clock).outcome == Outcome("failed", forbidden)
@@ -313,6 +317,14 @@ def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clo
     assert run.taken == [(1, [], b"1"), (1, [], b"2")]
 
 
+def test_events_that_lead_to_no_position_are_no_progress(clock: Clock) -> None:
+    """They have no replay id. A session that ends behind them again and again would be renewed without end."""
+    expired = SessionExpiredError("expired")
+    run = Run(Streams(clock, [expired], *[[response("", "1"), expired]] * 5), clock)
+    assert isinstance(run.outcome.error, AuthenticationError)
+    assert run.taken == [(1, [], None)]
+
+
 def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(clock: Clock) -> None:
     """It is an error although the rest went well: somebody has to know."""
     streams = Streams(clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE])
@@ -323,6 +335,7 @@ def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(cl
     assert run.outcome.why == "caught_up"
     assert isinstance(run.outcome.error, GapError)
     assert f"corrupted; the cursor stood at {CURSOR.at}" in str(run.outcome.error)
+    assert "after that" not in str(run.outcome.error)
 
 
 def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_told(clock: Clock) -> None:
