@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import signal
 import sqlite3
@@ -82,6 +83,20 @@ def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(tmp_path: Path
     file.close()
     flushing = [statement for statement in said if "synchronous" in statement or statement in ("BEGIN", "COMMIT")]
     assert flushing == ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN", "COMMIT"]
+
+
+def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
+    """By time, then by topic, whichever comes first."""
+    early, late = delete(1)._replace(ingested_at="2026-01", topic="/b"), delete(1)._replace(ingested_at="2026-02", topic="/a")
+    other = early._replace(topic="/a")
+    for number, rows in enumerate(itertools.permutations((early, late, other))):
+        file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
+        for row in rows:
+            file.add([row])
+        file.close()
+        connection = sqlite3.connect(file.path)
+        assert connection.execute("SELECT ingested_at, topic FROM events").fetchall() == [("2026-01", "/a")]
+        connection.close()
 
 
 def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:

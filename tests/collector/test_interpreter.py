@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -132,6 +133,7 @@ def test_a_change_event_whose_schema_is_refused_is_read_by_its_header() -> None:
     (whole,) = interpreter().read(ACCOUNTS, [change(1)]).rows
     assert isinstance(row, Delete)
     assert isinstance(whole, Delete)
+    assert json.loads(row.payload)["_tracker"] == {"header_only": "no such schema"}
     assert row._replace(payload="", ingested_at="") == whole._replace(payload="", ingested_at="")
     assert told.published_at == "2026-01-01T00:00:00.123Z"
 
