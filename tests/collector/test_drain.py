@@ -320,7 +320,8 @@ def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clo
 def test_events_that_lead_to_no_position_are_no_progress(clock: Clock) -> None:
     """They have no replay id. A session that ends behind them again and again would be renewed without end."""
     expired = SessionExpiredError("expired")
-    run = Run(Streams(clock, [expired], *[[response("", "1"), expired]] * 5), clock)
+    ending: list[Item] = [response("", "1"), expired]
+    run = Run(Streams(clock, [expired], *[ending] * 5), clock)
     assert isinstance(run.outcome.error, AuthenticationError)
     assert run.taken == [(1, [], None)]
 

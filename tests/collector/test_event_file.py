@@ -89,9 +89,9 @@ def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
     """By time, then by topic, whichever comes first."""
     early, late = delete(1)._replace(ingested_at="2026-01", topic="/b"), delete(1)._replace(ingested_at="2026-02", topic="/a")
     other = early._replace(topic="/a")
-    for number, rows in enumerate(itertools.permutations((early, late, other))):
+    for number, order in enumerate(itertools.permutations((early, late, other))):
         file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
-        for row in rows:
+        for row in order:
             file.add([row])
         file.close()
         connection = sqlite3.connect(file.path)
