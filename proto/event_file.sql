@@ -4,7 +4,7 @@
 --
 -- A change that an older reader could misread raises user_version; readers refuse what is newer than they know.
 
-PRAGMA page_size = 16384;  -- a row has about 2 kB: fewer bytes are left over at the end of a page than in one of 4 kB
+PRAGMA page_size = 4096;  -- of a small file; the writer takes larger pages for one that will hold many rows
 PRAGMA application_id = 1396991060;  -- 0x53446454, the letters SDdT
 PRAGMA user_version = 2;
 

@@ -81,6 +81,7 @@ def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(tmp_path: Path
     monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Connection))
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     file.close()
+    assert "PRAGMA page_size = 32768" in said
     flushing = [statement for statement in said if "synchronous" in statement or statement in ("BEGIN", "COMMIT")]
     assert flushing == ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN", "COMMIT"]
 
@@ -97,6 +98,19 @@ def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
         connection = sqlite3.connect(file.path)
         assert connection.execute("SELECT ingested_at, topic FROM events").fetchall() == [("2026-01", "/a")]
         connection.close()
+
+
+@pytest.mark.parametrize("page_bytes", [4096, 32768])
+def test_the_writer_chooses_the_size_of_a_page(tmp_path: Path, page_bytes: int) -> None:
+    """The DDL has one for small files."""
+    file = EventFile(tmp_path / "x.db", BEGUN_AT, page_bytes=page_bytes)
+    file.add([delete(1)])
+    file.close()
+    connection = sqlite3.connect(file.path)
+    assert connection.execute("PRAGMA page_size").fetchone() == (page_bytes,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.close()
+    assert file.path.stat().st_size < 12 * page_bytes
 
 
 def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:

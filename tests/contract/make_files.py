@@ -73,7 +73,7 @@ GAP = Gap(
 
 def write(path: Path) -> None:
     """An event file with a row of every kind."""
-    file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc))
+    file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc), page_bytes=4096)
     file.add([*DELETES, REJECTED, GAP])
     file.close()
     sql(f"INSERT INTO schemas VALUES ('{REJECTED.schema_id}', '{SCHEMA}')")(path)
