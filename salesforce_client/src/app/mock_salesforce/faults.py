@@ -29,9 +29,9 @@ FAULTS = {
     "trickle": ("seconds, 0.2", "one event at a time, so far apart"),
     "odd_batches": ("", "responses of all sizes instead of full ones"),
     "latest_immediate": ("", "LATEST is answered at once with an empty response instead of with silence"),
-    "corrupt": ("every, 5", "the payload of every so-manieth event is cut off"),
+    "corrupt": ("every, 5", "the payload of every n-th event is cut off"),
     "garbage": ("", "every payload is random bytes"),
-    "duplicate": ("every, 3", "every so-manieth event comes again under a new replay id"),
+    "duplicate": ("every, 3", "every n-th event comes again under a new replay id"),
     "split": (
         "shared|own, shared",
         "a delete of several records comes as single events with one replay id, and one event id or each its own",
