@@ -190,7 +190,7 @@ def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_a
 
 
 def linked(depth: int) -> bytes:
-    """A list of so many records, each of which holds the next one."""
+    """A chain of so many records."""
     return b"\2" * depth + b"\0"
 
 

@@ -21,7 +21,7 @@ UNAVAILABLE = StorageUnavailableError("the storage account does not answer")
 
 
 class File:
-    """An event file of which nothing is on the disk."""
+    """An event file in memory."""
 
     def __init__(self, store: Store, name: str, begun_at: datetime) -> None:
         self.path = Path(name)

@@ -110,7 +110,7 @@ class Response(NamedTuple):
     rpc_id: str
 
 
-# -- what stands in an event file; the fields are the columns of ``event_file.sql``
+# -- the rows of an event file; their fields are the columns of ``event_file.sql``
 
 
 class Delete(NamedTuple):
