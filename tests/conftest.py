@@ -31,7 +31,11 @@ def fakesnow() -> Iterator[emulators.Server]:
 def blob_settings(azurite: emulators.Server) -> dict[str, str]:
     """Azurite, with two containers of this test's own."""
     name = uuid.uuid4().hex[:12]
-    return {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}", "CURSORS_CONTAINER": f"cursors-{name}"}
+    return {
+        **azurite.settings,
+        "EVENTS_CONTAINER": f"events-{name}",
+        "CURSORS_CONTAINER": f"cursors-{name}",
+    }
 
 
 @pytest.fixture
@@ -41,7 +45,9 @@ def snowflake_settings(fakesnow: emulators.Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def settings(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> dict[str, str]:
+def settings(
+    blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]
+) -> dict[str, str]:
     """Both apps' storage and warehouse, in MOCK_MODE with an event an hour."""
     mock = {"MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": f"{HOURLY:g}", "IDLE_SECONDS": "1.5"}
     return {**blob_settings, **snowflake_settings, **mock}

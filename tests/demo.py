@@ -32,8 +32,12 @@ QUERIES = {  # the three of the README's section on monitoring
 
 def main() -> int:
     """Set up, run, compare."""
-    parser = argparse.ArgumentParser(description="Watch deletes travel from a mock Salesforce into delete_tracker.")
-    parser.add_argument("--keep", action="store_true", help="leave the emulators up on fixed ports until Ctrl-C")
+    parser = argparse.ArgumentParser(
+        description="Watch deletes travel from a mock Salesforce into delete_tracker."
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the emulators up on fixed ports until Ctrl-C"
+    )
     keep = parser.parse_args().keep
     environments.go_on_in_dev()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -47,7 +51,10 @@ def demonstrate(*, keep: bool) -> int:
     from local import emulators
 
     step("Starting Azurite (Blob Storage) and fakesnow (Snowflake)")
-    with emulators.azurite(BLOB_PORT if keep else 0) as blob, emulators.fakesnow(SNOWFLAKE_PORT if keep else 0) as snowflake:
+    with (
+        emulators.azurite(BLOB_PORT if keep else 0) as blob,
+        emulators.fakesnow(SNOWFLAKE_PORT if keep else 0) as snowflake,
+    ):
         settings = {**blob.settings, **snowflake.settings}
         print(f"  Azurite on 127.0.0.1:{blob.port}, fakesnow on 127.0.0.1:{snowflake.port}")
         second = datetime.now(timezone.utc).replace(microsecond=0)
@@ -99,7 +106,9 @@ def show_blobs(settings: dict[str, str]) -> None:
     with BlobServiceClient.from_connection_string(settings["EVENTS_STORAGE"]) as service:
         for container in service.list_containers():
             print(f"  {container.name}/")
-            for blob in service.get_container_client(container.name).list_blobs(include=["metadata"]):
+            for blob in service.get_container_client(container.name).list_blobs(
+                include=["metadata"]
+            ):
                 mark = "  synced" if "synced" in (blob.metadata or {}) else ""
                 print(f"    {blob.name}  {blob.size:,} bytes{mark}")
 
@@ -127,9 +136,12 @@ def show_table(settings: dict[str, str], first: datetime, second: datetime) -> b
 def wait(blob_port: int, snowflake_port: int) -> None:
     """Leave the emulators up."""
     step("The emulators stay up; Ctrl-C ends them")
-    print(f"  Azurite 127.0.0.1:{blob_port}, fakesnow 127.0.0.1:{snowflake_port}: local.settings.example.json points at both.")
     print(
-        "  In another terminal: cd salesforce_client && func start     and: cd delete_sync && func start --port 7072", flush=True
+        f"  Azurite 127.0.0.1:{blob_port}, fakesnow 127.0.0.1:{snowflake_port}: local.settings.example.json points at both."
+    )
+    print(
+        "  In another terminal: cd salesforce_client && func start     and: cd delete_sync && func start --port 7072",
+        flush=True,
     )
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

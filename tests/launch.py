@@ -18,11 +18,19 @@ INVOKE = Path(__file__).resolve().parent / "local/invoke.py"
 
 def main() -> int:
     """The function's exit code; 2 where a step of the set-up is missing, which is named."""
-    if len(sys.argv) != 2 or not (app := Path(sys.argv[1]).resolve()).joinpath("host.json").exists():
-        print("launch: name the folder of an app: salesforce_client or delete_sync", file=sys.stderr)
+    if (
+        len(sys.argv) != 2
+        or not (app := Path(sys.argv[1]).resolve()).joinpath("host.json").exists()
+    ):
+        print(
+            "launch: name the folder of an app: salesforce_client or delete_sync", file=sys.stderr
+        )
         return 2
     python, settings = app / ".venv/bin/python", app / "local.settings.json"
-    for path, step in ((python, "bash scripts/setup_venv.sh"), (settings, "cp local.settings.example.json local.settings.json")):
+    for path, step in (
+        (python, "bash scripts/setup_venv.sh"),
+        (settings, "cp local.settings.example.json local.settings.json"),
+    ):
         if not path.exists():
             print(f"launch: {path} is missing; first, in {app}:\n  {step}", file=sys.stderr)
             return 2

@@ -56,10 +56,17 @@ class Outcome:
 class Marathon:
     """One marathon on emulators of its own."""
 
-    def __init__(self, seed: int, settings: Mapping[str, str], blob: Any, snowflake: Any, snowflake_port: int) -> None:
+    def __init__(
+        self, seed: int, settings: Mapping[str, str], blob: Any, snowflake: Any, snowflake_port: int
+    ) -> None:
         self.outcome = Outcome(seed)
         self._chance = random.Random(seed)
-        self._settings = {**settings, "MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": str(INTERVAL_SECONDS), "IDLE_SECONDS": "0.8"}
+        self._settings = {
+            **settings,
+            "MOCK_MODE": "true",
+            "MOCK_INTERVAL_SECONDS": str(INTERVAL_SECONDS),
+            "IDLE_SECONDS": "0.8",
+        }
         self._snowflake = snowflake
         self._snowflake_port = snowflake_port
         self._now = START
@@ -83,8 +90,15 @@ class Marathon:
         self._trouble = chance.choice((0, 0, 0.05, 0.2))
         faults = ",".join([ALWAYS, *chance.sample(FAULTS, chance.choice((0, 1, 1, 2)))])
         small_file = {"MAX_FILE_ROWS": chance.choice(("40", "250000"))}
-        polls = [self._start_poll({"MOCK_FAULTS": faults, **small_file}) for _ in range(chance.choice((0, 1, 1, 1, 2)))]
-        sweeps = [self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))})] if chance.random() < 0.5 else []
+        polls = [
+            self._start_poll({"MOCK_FAULTS": faults, **small_file})
+            for _ in range(chance.choice((0, 1, 1, 1, 2)))
+        ]
+        sweeps = (
+            [self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))})]
+            if chance.random() < 0.5
+            else []
+        )
         self._let_run(polls + sweeps)
 
     def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
@@ -100,8 +114,12 @@ class Marathon:
         for process in running:
             ended = apps.finish(process, timeout=120)
             if ended.returncode not in (0, 1, -9) or "unexpected failure" in ended.log:
-                self.outcome.problems.append(f"a run ended with {ended.returncode}:\n{ended.log[-3000:]}")
-            self.outcome.counts["failed as it should" if ended.returncode == 1 else "ended"] += ended.returncode != -9
+                self.outcome.problems.append(
+                    f"a run ended with {ended.returncode}:\n{ended.log[-3000:]}"
+                )
+            self.outcome.counts["failed as it should" if ended.returncode == 1 else "ended"] += (
+                ended.returncode != -9
+            )
         warehouse.end_sessions(self._snowflake_port, self._snowflake.seen)
         self._snowflake.seen.clear()
 
@@ -110,7 +128,9 @@ class Marathon:
 
         self.outcome.counts["polls"] += 1
         moment = {"MOCK_NOW": self._now.isoformat(), "MAX_RUN_SECONDS": "25"}
-        return apps.start("salesforce_client", "TimerPoller", {**self._settings, **moment, **changes})
+        return apps.start(
+            "salesforce_client", "TimerPoller", {**self._settings, **moment, **changes}
+        )
 
     def _start_sweep(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
         from local import apps
@@ -136,7 +156,9 @@ class Marathon:
         from local import apps
 
         for _ in range(2):
-            polled = apps.finish(self._start_poll({"MOCK_FAULTS": ALWAYS, "MAX_RUN_SECONDS": "480"}))
+            polled = apps.finish(
+                self._start_poll({"MOCK_FAULTS": ALWAYS, "MAX_RUN_SECONDS": "480"})
+            )
             swept = apps.finish(self._start_sweep({}))
         for ended in (polled, swept):
             if not ended.succeeded:
@@ -153,15 +175,24 @@ class Marathon:
         since = START - RETENTION
         with warehouse.connect(self._settings) as connection:
             difference = truth.difference(connection, org, TOPICS, since, self._now)
-            rejected = set(warehouse.query(connection, "SELECT topic, event_id FROM delete_tracker_rejects")[1])
-            gaps = [row[0] for row in warehouse.query(connection, "SELECT gap_id FROM delete_tracker_gaps")[1]]
+            rejected = set(
+                warehouse.query(connection, "SELECT topic, event_id FROM delete_tracker_rejects")[1]
+            )
+            gaps = [
+                row[0]
+                for row in warehouse.query(connection, "SELECT gap_id FROM delete_tracker_gaps")[1]
+            ]
         rejected_events = {event_id for _, event_id in rejected}
-        lost = [key for key in difference.missing if key[0].partition(":")[0] not in rejected_events]
+        lost = [
+            key for key in difference.missing if key[0].partition(":")[0] not in rejected_events
+        ]
         told = {
             identity(org.org_id, topic, event_id, reason): (topic, event_id)
             for topic, event_id, reason in org.gaps(TOPICS, since, self._now)
         }
-        unrecorded = [event for gap_id, event in told.items() if gap_id not in gaps and event not in rejected]
+        unrecorded = [
+            event for gap_id, event in told.items() if gap_id not in gaps and event not in rejected
+        ]
         self.outcome.counts.update(
             {
                 "published": difference.published,
@@ -173,7 +204,9 @@ class Marathon:
             }
         )
         if lost or difference.twice or difference.unknown:
-            self.outcome.problems.append(f"lost {lost[:5]}, twice {difference.twice[:5]}, unknown {difference.unknown[:5]}")
+            self.outcome.problems.append(
+                f"lost {lost[:5]}, twice {difference.twice[:5]}, unknown {difference.unknown[:5]}"
+            )
         if unrecorded or set(gaps) - set(told) or len(gaps) != len(set(gaps)):
             self.outcome.problems.append(
                 f"gaps: {len(unrecorded)} not on record, {len(set(gaps) - set(told))} unknown, {len(gaps)} rows"
@@ -185,9 +218,18 @@ def run(minutes: float, seed: int) -> Outcome:
     from local import emulators, proxy, warehouse
 
     with contextlib.ExitStack() as stack:
-        azurite, fakesnow = stack.enter_context(emulators.azurite()), stack.enter_context(emulators.fakesnow())
-        blob, snowflake = stack.enter_context(proxy.proxy(azurite.port)), stack.enter_context(proxy.proxy(fakesnow.port))
-        addresses = {"EVENTS_STORAGE": emulators.connection_string(blob.port), "SNOWFLAKE_PORT": str(snowflake.port)}
+        azurite, fakesnow = (
+            stack.enter_context(emulators.azurite()),
+            stack.enter_context(emulators.fakesnow()),
+        )
+        blob, snowflake = (
+            stack.enter_context(proxy.proxy(azurite.port)),
+            stack.enter_context(proxy.proxy(fakesnow.port)),
+        )
+        addresses = {
+            "EVENTS_STORAGE": emulators.connection_string(blob.port),
+            "SNOWFLAKE_PORT": str(snowflake.port),
+        }
         settings = {**fakesnow.settings, **addresses}
         with warehouse.connect(settings) as connection:
             warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
@@ -196,7 +238,9 @@ def run(minutes: float, seed: int) -> Outcome:
 
 def main() -> int:
     """From the command line."""
-    parser = argparse.ArgumentParser(description="Run collector and sync under random faults and SIGKILLs, then compare.")
+    parser = argparse.ArgumentParser(
+        description="Run collector and sync under random faults and SIGKILLs, then compare."
+    )
     parser.add_argument("--minutes", type=float, default=1, help="how long each seed runs (1)")
     parser.add_argument("--seed", type=int, action="append", help="repeatable; random by default")
     options = parser.parse_args()

@@ -69,7 +69,9 @@ def chosen(arguments: Sequence[str]) -> list[Command]:
     if word == "all":
         return [*(lint() + types() if sys.version_info >= (3, 10) else []), *tests(())]
     if word not in words:
-        raise ValueError(f"{word!r} is neither a word of mine nor a file: see python3 tests/run.py --help")
+        raise ValueError(
+            f"{word!r} is neither a word of mine nor a file: see python3 tests/run.py --help"
+        )
     return words[word]()
 
 
@@ -86,7 +88,12 @@ def main(arguments: Sequence[str]) -> int:
     python = str(environments.dev())
     for step in steps:
         environments.say(f"── {' '.join(part for part in step if part != '-m')}")
-        done = subprocess.run([python, *step], cwd=environments.REPOSITORY, check=False, env={**os.environ, "PYTHONUTF8": "1"})
+        done = subprocess.run(
+            [python, *step],
+            cwd=environments.REPOSITORY,
+            check=False,
+            env={**os.environ, "PYTHONUTF8": "1"},
+        )
         if done.returncode:
             return done.returncode
     return 0

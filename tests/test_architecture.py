@@ -79,7 +79,18 @@ TWINS = {  # in salesforce_client and in delete_sync
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
 }
 CORE = [
-    *(f"delete_sync.src.{module}" for module in ("model", "errors", "settings_reader", "scratch", "report", "sync", "settings")),
+    *(
+        f"delete_sync.src.{module}"
+        for module in (
+            "model",
+            "errors",
+            "settings_reader",
+            "scratch",
+            "report",
+            "sync",
+            "settings",
+        )
+    ),
     *(
         f"salesforce_client.src.app.{module}"
         for module in (
@@ -103,8 +114,16 @@ def imported_by(app: str, path: Path) -> set[str]:
     for node in imports(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            for target in {base} if base.with_suffix(".py").exists() else {base / alias.name for alias in node.names}:
-                module = target.with_suffix(".py") if target.with_suffix(".py").exists() else target / "__init__.py"
+            for target in (
+                {base}
+                if base.with_suffix(".py").exists()
+                else {base / alias.name for alias in node.names}
+            ):
+                module = (
+                    target.with_suffix(".py")
+                    if target.with_suffix(".py").exists()
+                    else target / "__init__.py"
+                )
                 found.add(name_of(app, module if module.exists() else base / "__init__.py"))
     return found
 
@@ -125,7 +144,11 @@ def rule_for(app: str, module: str, rules: dict[str, set[str]]) -> set[str]:
 
 
 def imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
-    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
 
 
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
@@ -133,7 +156,11 @@ def test_all_imports_of_own_code_are_relative(path: Path) -> None:
     """An absolute one would load a module twice in the Functions worker, or fail there."""
     own = {"salesforce_client", "delete_sync", "src", "app", "__app__"}
     for node in imports(path):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+        names = (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+        )
         absolute = isinstance(node, ast.Import) or node.level == 0
         assert not (absolute and {name.split(".")[0] for name in names} & own), ast.unparse(node)
 
@@ -169,8 +196,13 @@ def test_a_module_without_a_rule_is_told_where_to_add_one() -> None:
 @pytest.mark.parametrize("app", APPS)
 def test_no_rule_outlives_its_module(app: str) -> None:
     """Nor an entry in what a module may import."""
-    modules = [name_of(app, path) for path in MODULES if path.relative_to(REPOSITORY).parts[0] == app]
-    for entry in {*RULES[app], *(allowed for several in RULES[app].values() for allowed in several)}:
+    modules = [
+        name_of(app, path) for path in MODULES if path.relative_to(REPOSITORY).parts[0] == app
+    ]
+    for entry in {
+        *RULES[app],
+        *(allowed for several in RULES[app].values() for allowed in several),
+    }:
         assert fnmatch.filter(modules, entry), entry
 
 
@@ -178,15 +210,21 @@ def test_no_rule_outlives_its_module(app: str) -> None:
 def test_a_core_module_loads_no_client_of_a_foreign_system(module: str) -> None:
     """Imported alone, in a process of its own."""
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stderr
-    assert not {"azure", "snowflake", "grpc", "avro", "fastavro", "requests", "jwt"} & set(ran.stdout.split())
+    assert not {"azure", "snowflake", "grpc", "avro", "fastavro", "requests", "jwt"} & set(
+        ran.stdout.split()
+    )
 
 
 @pytest.mark.parametrize(("collector", "sync"), TWINS.items())
 def test_twin_files_are_equal(collector: str, sync: str) -> None:
     """Each app is deployed alone: what both need stands in both, byte for byte."""
-    assert (REPOSITORY / "salesforce_client" / collector).read_bytes() == (REPOSITORY / "delete_sync" / sync).read_bytes()
+    assert (REPOSITORY / "salesforce_client" / collector).read_bytes() == (
+        REPOSITORY / "delete_sync" / sync
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
@@ -202,7 +240,11 @@ def test_nothing_but_definitions_runs_at_import_time(path: Path) -> None:
 @pytest.mark.parametrize("errors", [collector_errors, sync_errors], ids=APPS)
 def test_no_error_of_ours_is_taken_for_a_librarys(errors: ModuleType) -> None:
     """What translates errors of storage and disk catches ValueError and OSError, and lets ours pass."""
-    ours = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    ours = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, Exception)
+    ]
     assert len(ours) > 10
     assert not [kind for kind in ours if issubclass(kind, (ValueError, OSError))]
 
@@ -210,7 +252,9 @@ def test_no_error_of_ours_is_taken_for_a_librarys(errors: ModuleType) -> None:
 def test_both_apps_have_the_same_host_configuration() -> None:
     """They run on the same kind of plan."""
     for name in ("host.json", ".funcignore", "scripts/setup_venv.sh"):
-        assert (REPOSITORY / "salesforce_client" / name).read_text() == (REPOSITORY / "delete_sync" / name).read_text()
+        assert (REPOSITORY / "salesforce_client" / name).read_text() == (
+            REPOSITORY / "delete_sync" / name
+        ).read_text()
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -231,8 +275,17 @@ def test_a_function_has_one_timer_whose_schedule_is_a_setting_of_six_fields(app:
     assert [argument.arg for argument in main.args.args] == [binding["name"]]
 
 
-GROUND = {"model", "errors", "scratch", "settings_reader", "report"}  # what nearly everything stands on
-ADAPTERS = {"salesforce_client": {"salesforce", "decoding", "storage"}, "delete_sync": {"event_files", "warehouse"}}
+GROUND = {
+    "model",
+    "errors",
+    "scratch",
+    "settings_reader",
+    "report",
+}  # what nearly everything stands on
+ADAPTERS = {
+    "salesforce_client": {"salesforce", "decoding", "storage"},
+    "delete_sync": {"event_files", "warehouse"},
+}
 
 
 def rooms(app: str) -> dict[str, set[str]]:
@@ -241,7 +294,10 @@ def rooms(app: str) -> dict[str, set[str]]:
     for path in OWN_CODE:
         if path.relative_to(REPOSITORY).parts[0] == app and name_of(app, path) != "__init__":
             room = name_of(app, path).partition("/")[0]
-            others = {name.partition("/")[0] for name in imported_by(app, path)} - {room, "__init__"}
+            others = {name.partition("/")[0] for name in imported_by(app, path)} - {
+                room,
+                "__init__",
+            }
             found.setdefault(room, set()).update(others)
     return found
 
@@ -250,8 +306,19 @@ def rooms(app: str) -> dict[str, set[str]]:
 def test_the_drawing_of_the_arrows_is_right(app: str) -> None:
     """In the architecture page; without the arrows to what nearly everything imports."""
     page = (REPOSITORY / "docs/architecture.md").read_text().partition(f"### Modules of {app}\n")[2]
-    drawn = set(re.findall(r"^    (\w+) --> (\w+)$", page.partition("```mermaid")[2].partition("```")[0], re.MULTILINE))
-    assert drawn == {(room, other) for room, others in rooms(app).items() for other in others - GROUND if room not in GROUND}
+    drawn = set(
+        re.findall(
+            r"^    (\w+) --> (\w+)$",
+            page.partition("```mermaid")[2].partition("```")[0],
+            re.MULTILINE,
+        )
+    )
+    assert drawn == {
+        (room, other)
+        for room, others in rooms(app).items()
+        for other in others - GROUND
+        if room not in GROUND
+    }
 
 
 @pytest.mark.parametrize("app", APPS)

@@ -18,7 +18,12 @@ def told(arguments: list[str]) -> list[str]:
 
 def test_without_arguments_all_is_run() -> None:
     """Lint first, because it takes no time."""
-    assert told([]) == ["-m ruff check .", "-m ruff format --check .", "-m mypy", "-m pytest --numprocesses 2 --dist loadfile"]
+    assert told([]) == [
+        "-m ruff check .",
+        "-m ruff format --check .",
+        "-m mypy",
+        "-m pytest --numprocesses 2 --dist loadfile",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,10 @@ def test_every_benchmark_is_there() -> None:
         assert (REPOSITORY / script).exists()
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["lnit"], "'lnit' is neither"), (["lint", "x"], "lint takes no arguments")])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["lnit"], "'lnit' is neither"), (["lint", "x"], "lint takes no arguments")],
+)
 def test_what_is_not_understood_is_said(arguments: list[str], words: str) -> None:
     """Instead of running something else."""
     with pytest.raises(ValueError, match=words):
@@ -57,7 +65,9 @@ def test_what_is_not_understood_is_said(arguments: list[str], words: str) -> Non
 def test_help_fits_a_screen_and_installs_nothing() -> None:
     """Also with the plain Python of a new machine."""
     command = [sys.executable, "-S", "tests/run.py", "--help"]
-    shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
     assert "python3 tests/run.py lint" in shown
     assert len(shown.splitlines()) <= 24
     assert max(map(len, shown.splitlines())) <= 100

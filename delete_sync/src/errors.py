@@ -62,7 +62,10 @@ class SettingsError(ActionNeededError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("the app's settings need attention:" + "".join(f"\n  - {problem}" for problem in self.problems))
+        super().__init__(
+            "the app's settings need attention:"
+            + "".join(f"\n  - {problem}" for problem in self.problems)
+        )
 
 
 class StorageRefusedError(ActionNeededError):

@@ -36,7 +36,9 @@ def run(environ: Mapping[str, str]) -> Report:
     settings = settings_module.read(environ)
     account = settings.storage
     sweep_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
-    with blobs.connect(account.connection_string, account.service_uri, account.client_id) as service:
+    with blobs.connect(
+        account.connection_string, account.service_uri, account.client_id
+    ) as service:
         return sweep(
             blobs.EventContainer(service, settings.events_container),
             functools.partial(_target, settings, sweep_id),

@@ -22,7 +22,9 @@ OF_THE_DISK = ("disk I/O error", "database or disk is full", "unable to open dat
 
 
 @contextlib.contextmanager
-def scratch_folder(purpose: str, *, within: Path | None = None, left_behind_seconds: float = 3600) -> Iterator[Path]:
+def scratch_folder(
+    purpose: str, *, within: Path | None = None, left_behind_seconds: float = 3600
+) -> Iterator[Path]:
     """A folder for temporary files, removed at the end.
 
     Args:

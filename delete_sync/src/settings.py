@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives import serialization
 from .settings_reader import BlobAccount, SettingsReader
 
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,200}")
-QUOTED_IDENTIFIER = re.compile(r'"([^"\x00%{}]|""){1,200}"')  # %, { and } mean something to those who fill in statements
+QUOTED_IDENTIFIER = re.compile(
+    r'"([^"\x00%{}]|""){1,200}"'
+)  # %, { and } mean something to those who fill in statements
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ class _Reader(SettingsReader):
         if PLAIN_IDENTIFIER.fullmatch(value):
             return f'"{value.upper()}"'
         if value and not QUOTED_IDENTIFIER.fullmatch(value):
-            self.problem(name, f"must be a name of letters, digits and underscores, or one in double quotes, not {value!r}", None)
+            self.problem(
+                name,
+                f"must be a name of letters, digits and underscores, or one in double quotes, not {value!r}",
+                None,
+            )
         return value
 
     def server(self) -> dict[str, Any]:
@@ -96,7 +102,11 @@ class _Reader(SettingsReader):
         if protocol not in ("", "http", "https"):
             self.problem("SNOWFLAKE_PROTOCOL", f"must be http or https, not {protocol!r}", None)
         if protocol == "http" and host not in ("localhost", "127.0.0.1", "::1"):
-            self.problem("SNOWFLAKE_PROTOCOL", "is http: accepted for this machine only (SNOWFLAKE_HOST=localhost)", None)
+            self.problem(
+                "SNOWFLAKE_PROTOCOL",
+                "is http: accepted for this machine only (SNOWFLAKE_HOST=localhost)",
+                None,
+            )
         port = self.number("SNOWFLAKE_PORT", 0, least=0)
         given = {"protocol": protocol, "host": host, "port": int(port)}
         return {name: value for name, value in given.items() if value}
@@ -107,7 +117,11 @@ class _Reader(SettingsReader):
         token, password = self.text("SNOWFLAKE_TOKEN"), self.text("SNOWFLAKE_PASSWORD")
         authenticator = self.text("SNOWFLAKE_AUTHENTICATOR")
         if authenticator not in ("", "WORKLOAD_IDENTITY"):
-            self.problem("SNOWFLAKE_AUTHENTICATOR", f"must be WORKLOAD_IDENTITY or unset, not {authenticator!r}", None)
+            self.problem(
+                "SNOWFLAKE_AUTHENTICATOR",
+                f"must be WORKLOAD_IDENTITY or unset, not {authenticator!r}",
+                None,
+            )
         ways = {
             "SNOWFLAKE_AUTHENTICATOR": authenticator,
             "SNOWFLAKE_PRIVATE_KEY": key,
@@ -116,14 +130,20 @@ class _Reader(SettingsReader):
             "SNOWFLAKE_PASSWORD": password,
         }
         chosen = [name for name, value in ways.items() if value]
-        if len(chosen) != 1 and not any(problem.startswith(tuple(ways)) for problem in self.problems):
+        if len(chosen) != 1 and not any(
+            problem.startswith(tuple(ways)) for problem in self.problems
+        ):
             found = f"found {' and '.join(chosen)}" if chosen else "found none"
             self.problem(" or ".join(ways), f"must be set, exactly one of them: {found}", None)
         if authenticator:
             return {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "AZURE"}
         user = {"user": self.text("SNOWFLAKE_USER", required=True)}
         if key or key_file:
-            return {**user, "authenticator": "SNOWFLAKE_JWT", "private_key": self.private_key(key, key_file)}
+            return {
+                **user,
+                "authenticator": "SNOWFLAKE_JWT",
+                "private_key": self.private_key(key, key_file),
+            }
         if token:
             return {**user, "authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": token}
         return {**user, "password": password}
@@ -141,7 +161,11 @@ class _Reader(SettingsReader):
             need = "needs no" if passphrase else "is encrypted: it needs"
             return self.problem(name, f"{need} SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", b"")
         except ValueError:  # by chance, a wrong passphrase yields bytes that look decrypted
-            wrong = "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" if passphrase else "is not a private key in PEM form"
+            wrong = (
+                "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
+                if passphrase
+                else "is not a private key in PEM form"
+            )
             return self.problem(name, wrong, b"")
         except UnsupportedAlgorithm:
             return self.problem(name, "is of a kind that is not supported: make an RSA key", b"")

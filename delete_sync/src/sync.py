@@ -30,7 +30,9 @@ from .warehouse.staging import BatchWriter, batch_writer
 
 log = logging.getLogger(__name__)
 
-FILES_IN_A_BATCH = 500  # what is done for each file after the merge must fit into the run's last minute
+FILES_IN_A_BATCH = (
+    500  # what is done for each file after the merge must fit into the run's last minute
+)
 MARKS_AT_ONCE = 8
 
 
@@ -72,7 +74,12 @@ class Limits:
 
 
 def sweep(
-    store: Store, connect: Callable[[], AbstractContextManager[Target]], sweep_id: str, *, full: bool, limits: Limits
+    store: Store,
+    connect: Callable[[], AbstractContextManager[Target]],
+    sweep_id: str,
+    *,
+    full: bool,
+    limits: Limits,
 ) -> Report:
     """One run over the event files that are not synced yet. Connects only if there is something to load.
 
@@ -94,7 +101,9 @@ def sweep(
         if not alone:
             report.skipped = True
             return report
-        pending = _pending(store, report, full=full)  # listed again: the sweep that was waited for has changed it
+        pending = _pending(
+            store, report, full=full
+        )  # listed again: the sweep that was waited for has changed it
         if pending:
             with scratch_folder("sweep") as scratch, connect() as target:
                 target.prepare()
@@ -107,9 +116,17 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
     report.files = len(blobs)
     if full:
         # A mark is a modification: what one full sweep had no time for comes first in the next.
-        return sorted(blobs, key=lambda blob: (blob.is_synced() or blob.is_refused_by(FORMAT_VERSION), blob.last_modified))
+        return sorted(
+            blobs,
+            key=lambda blob: (
+                blob.is_synced() or blob.is_refused_by(FORMAT_VERSION),
+                blob.last_modified,
+            ),
+        )
     report.refused_before = sum(blob.is_refused_by(FORMAT_VERSION) for blob in blobs)
-    return [blob for blob in blobs if not blob.is_synced() and not blob.is_refused_by(FORMAT_VERSION)]
+    return [
+        blob for blob in blobs if not blob.is_synced() and not blob.is_refused_by(FORMAT_VERSION)
+    ]
 
 
 @dataclass(frozen=True)
@@ -210,8 +227,13 @@ class _Sweep:
     def _mark(self, blob: EventBlob, file: StagedFile) -> None:
         """A mark saves work and carries no promise: without it, a later sweep reads the file again and inserts nothing."""
         try:
-            if not self._store.mark(blob, file.sha256, synced=file.error is None, reader_version=FORMAT_VERSION):
-                log.warning("event_file=%s mark=skipped reason=the blob has changed since it was listed", blob.name)
+            if not self._store.mark(
+                blob, file.sha256, synced=file.error is None, reader_version=FORMAT_VERSION
+            ):
+                log.warning(
+                    "event_file=%s mark=skipped reason=the blob has changed since it was listed",
+                    blob.name,
+                )
         except (StorageUnavailableError, StorageRefusedError) as error:
             log.warning("event_file=%s mark=failed reason=%s", blob.name, error)
 

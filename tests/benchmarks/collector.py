@@ -38,8 +38,13 @@ PubSub.subscribe = noting("begin", PubSub.subscribe, after=False)  # type: ignor
 Store.save_cursor = noting("end", Store.save_cursor, after=True)  # type: ignore[method-assign]
 report = run(os.environ)
 report.raise_if_failed()
-files = int(os.environ["BENCHMARK_FILES"])  # the last file that counts; the rest of the run waits for more events
-(begin, cpu_begin), (end, cpu_end) = moments["begin"][0], moments["end"][files * len(report.topics) - 1]
+files = int(
+    os.environ["BENCHMARK_FILES"]
+)  # the last file that counts; the rest of the run waits for more events
+(begin, cpu_begin), (end, cpu_end) = (
+    moments["begin"][0],
+    moments["end"][files * len(report.topics) - 1],
+)
 told = {
     "seconds": end - begin,
     "cpu": cpu_end - cpu_begin,

@@ -28,7 +28,10 @@ from local import environments  # noqa: E402
 HERE = Path(__file__).resolve().parent
 BATCH = 100
 ROWS_IN_A_FILE = 20_000
-ON_ONE_THREAD = ("--single-threaded-gc", "--no-incremental-marking")  # of the emulator: the cores are for what is measured
+ON_ONE_THREAD = (
+    "--single-threaded-gc",
+    "--no-incremental-marking",
+)  # of the emulator: the cores are for what is measured
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,13 @@ CASES = (
     Case("deletes of Account", ("/data/AccountChangeEvent",), 200_000),
     Case("platform events", ("/event/Delete_Event__e",), 200_000),
     Case("mixed channel, 1 of 20 a delete", ("/data/ChangeEvents",), 200_000, one_in=20),
-    Case("100 ms latency: deletes of Account", ("/data/AccountChangeEvent",), 8_000, latency_ms=100),
+    Case(
+        "100 ms latency: deletes of Account", ("/data/AccountChangeEvent",), 8_000, latency_ms=100
+    ),
     Case("100 ms latency: platform events", ("/event/Delete_Event__e",), 8_000, latency_ms=100),
-    Case("100 ms latency: mixed channel", ("/data/ChangeEvents",), 8_000, one_in=20, latency_ms=100),
+    Case(
+        "100 ms latency: mixed channel", ("/data/ChangeEvents",), 8_000, one_in=20, latency_ms=100
+    ),
     Case("100 ms latency: deletes of Account, 8 topics", EIGHT_TOPICS, 8_000, latency_ms=100),
 )
 
@@ -58,7 +65,14 @@ CASES = (
 def salesforce(case: Case) -> Iterator[dict[str, str]]:
     """The server; it has a little more than is measured, so that the measured part does not end with a wait."""
     more = case.events + 2 * BATCH * case.one_in
-    command = [sys.executable, str(HERE / "server.py"), "--events", str(more), "--latency-ms", str(case.latency_ms)]
+    command = [
+        sys.executable,
+        str(HERE / "server.py"),
+        "--events",
+        str(more),
+        "--latency-ms",
+        str(case.latency_ms),
+    ]
     command += [argument for topic in case.topics for argument in ("--prepare", topic)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
@@ -68,13 +82,19 @@ def salesforce(case: Case) -> Iterator[dict[str, str]]:
             server.terminate()
 
 
-def collector(case: Case, server: Mapping[str, str], storage: Mapping[str, str]) -> dict[str, float]:
+def collector(
+    case: Case, server: Mapping[str, str], storage: Mapping[str, str]
+) -> dict[str, float]:
     """One run of ours."""
     name = uuid.uuid4().hex[:12]
     rows = case.events * len(case.topics) // case.one_in
-    files = math.ceil(rows / ROWS_IN_A_FILE)  # full ones: what is measured ends when the last one's cursors are saved
+    files = math.ceil(
+        rows / ROWS_IN_A_FILE
+    )  # full ones: what is measured ends when the last one's cursors are saved
     settings = {
-        **{setting: value for setting, value in server.items() if setting.startswith("SALESFORCE_")},
+        **{
+            setting: value for setting, value in server.items() if setting.startswith("SALESFORCE_")
+        },
         **storage,
         "SALESFORCE_TOPICS": ",".join(case.topics),
         "EVENTS_CONTAINER": f"events-{name}",
@@ -92,9 +112,15 @@ def collector(case: Case, server: Mapping[str, str], storage: Mapping[str, str])
 def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
     """One run of the peer."""
     package = environments.node_modules() / "salesforce-pubsub-api-client"
-    what = {"endpoint": server["SALESFORCE_PUBSUB_ENDPOINT"], "topics": case.topics, "events": case.events * len(case.topics)}
+    what = {
+        "endpoint": server["SALESFORCE_PUBSUB_ENDPOINT"],
+        "topics": case.topics,
+        "events": case.events * len(case.topics),
+    }
     command = [environments.node(), str(HERE / "npm_client.mjs"), str(package), json.dumps(what)]
-    figures: dict[str, float] = process.told(command, {"NODE_EXTRA_CA_CERTS": server["ca_file"]}, timeout=300)
+    figures: dict[str, float] = process.told(
+        command, {"NODE_EXTRA_CA_CERTS": server["ca_file"]}, timeout=300
+    )
     return figures
 
 
@@ -113,8 +139,14 @@ def measure(case: Case, rounds: int) -> dict[str, dict[str, float]]:
 
 def _medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
     events = case.events * len(case.topics)
-    median = {name: statistics.median(run[name] for run in runs) for name in ("seconds", "cpu", "peak_mb")}
-    return {"rate": events / median["seconds"], "cpu": median["cpu"] / events * 100_000, "peak_mb": median["peak_mb"]}
+    median = {
+        name: statistics.median(run[name] for run in runs) for name in ("seconds", "cpu", "peak_mb")
+    }
+    return {
+        "rate": events / median["seconds"],
+        "cpu": median["cpu"] / events * 100_000,
+        "peak_mb": median["peak_mb"],
+    }
 
 
 def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
@@ -125,8 +157,15 @@ def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     ]
     for title, by in measured.items():
         ours, npm = by["ours"], by["npm"]
-        cells = [title, f"{ours['rate']:,.0f}", f"{npm['rate']:,.0f}", f"{ours['rate'] / npm['rate']:.2f}"]
-        cells += [f"{one['cpu']:.1f}" for one in (ours, npm)] + [f"{one['peak_mb']:.0f}" for one in (ours, npm)]
+        cells = [
+            title,
+            f"{ours['rate']:,.0f}",
+            f"{npm['rate']:,.0f}",
+            f"{ours['rate'] / npm['rate']:.2f}",
+        ]
+        cells += [f"{one['cpu']:.1f}" for one in (ours, npm)] + [
+            f"{one['peak_mb']:.0f}" for one in (ours, npm)
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -141,7 +180,9 @@ def main() -> int:
     for case in CASES:
         measured[case.title] = measure(case, rounds)
         print(table({case.title: measured[case.title]}).splitlines()[-1], flush=True)
-    page.write("drain", f"{table(measured)}\n\nMedians of {rounds} rounds. Machine: {page.machine()}.")
+    page.write(
+        "drain", f"{table(measured)}\n\nMedians of {rounds} rounds. Machine: {page.machine()}."
+    )
     return 0
 
 

@@ -24,8 +24,14 @@ ROWS_IN_A_FILE = 25_000  # in a sweep: so that four files are downloaded at once
 
 def main() -> int:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="What grows with the number of rows and what does not.")
-    parser.add_argument("--rows", type=int, help="another sweep, of so many rows; it needs 1 kB of disk and memory for each")
+    parser = argparse.ArgumentParser(
+        description="What grows with the number of rows and what does not."
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        help="another sweep, of so many rows; it needs 1 kB of disk and memory for each",
+    )
     more = parser.parse_args().rows
     process.begin()
     import drain
@@ -43,20 +49,30 @@ def main() -> int:
 
     lines = ["| | events or rows | per second | peak MB | merges |", "|---|---|---|---|---|"]
 
-    def row(title: str, measure: Callable[[int], Mapping[str, float]], count: int, rounds: int) -> None:
+    def row(
+        title: str, measure: Callable[[int], Mapping[str, float]], count: int, rounds: int
+    ) -> None:
         ran = [measure(count) for _ in range(rounds)]
         seconds, peak_mb, merges = (
-            statistics.median(one.get(key, 0) for one in ran) for key in ("seconds", "peak_mb", "batches")
+            statistics.median(one.get(key, 0) for one in ran)
+            for key in ("seconds", "peak_mb", "batches")
         )
-        lines.append(f"| {title} | {count:,} | {count / seconds:,.0f} | {peak_mb:.0f} | {f'{merges:.0f}' if merges else ''} |")
+        lines.append(
+            f"| {title} | {count:,} | {count / seconds:,.0f} | {peak_mb:.0f} | {f'{merges:.0f}' if merges else ''} |"
+        )
         print(lines[-1], flush=True)
 
-    for title, measure in (("salesforce_client, deletes of Account", drained), ("delete_sync", swept)):
+    for title, measure in (
+        ("salesforce_client, deletes of Account", drained),
+        ("delete_sync", swept),
+    ):
         for count in COUNTS:
             row(title, measure, count, ROUNDS)
     if more:
         row("delete_sync, once", swept, more, 1)
-    page.write("flat", "\n".join([*lines, "", f"Medians of {ROUNDS} runs. Machine: {page.machine()}."]))
+    page.write(
+        "flat", "\n".join([*lines, "", f"Medians of {ROUNDS} runs. Machine: {page.machine()}."])
+    )
     return 0
 
 

@@ -22,5 +22,10 @@ def machine() -> str:
     """Where it was measured."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    model = next((line.partition(": ")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {platform.system()}"
+    model = next(
+        (line.partition(": ")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
+    return (
+        f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {platform.system()}"
+    )

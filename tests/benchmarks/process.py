@@ -26,5 +26,12 @@ def told(command: Sequence[str], settings: Mapping[str, str], timeout: float | N
         subprocess.SubprocessError: it failed, or took longer than ``timeout`` seconds.
     """
     inherited = {key: value for key, value in os.environ.items() if key not in apps.NOT_INHERITED}
-    ran = subprocess.run(command, env={**inherited, **settings}, capture_output=True, text=True, check=True, timeout=timeout)
+    ran = subprocess.run(
+        command,
+        env={**inherited, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=timeout,
+    )
     return json.loads(ran.stdout.splitlines()[-1])

@@ -31,7 +31,9 @@ from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100
 DIFFERENT = 500  # payloads; ids are all different
-EMPTY_SECONDS = 1.1  # after its last event a topic is silent for so long, then sends an empty response
+EMPTY_SECONDS = (
+    1.1  # after its last event a topic is silent for so long, then sends an empty response
+)
 MILLISECONDS = int(EPOCH.timestamp() * 1000)
 
 
@@ -65,10 +67,16 @@ def payloads(topic: str) -> list[tuple[str, bytes]]:
     """Schema id and payload of the events that a topic repeats."""
     kind = topic.rstrip("0123456789")
     if kind.startswith("/event/"):
-        return [(schemas.schema_id(schemas.DELETE_EVENT), platform_event(number)) for number in range(DIFFERENT)]
+        return [
+            (schemas.schema_id(schemas.DELETE_EVENT), platform_event(number))
+            for number in range(DIFFERENT)
+        ]
     rare = kind != "/data/AccountChangeEvent"
     changes = ["UPDATE" if rare and number % 20 else "DELETE" for number in range(DIFFERENT)]
-    return [(schemas.schema_id(schemas.ACCOUNT), account(number, change)) for number, change in enumerate(changes)]
+    return [
+        (schemas.schema_id(schemas.ACCOUNT), account(number, change))
+        for number, change in enumerate(changes)
+    ]
 
 
 def response(topic: str, place: int) -> bytes:
@@ -78,10 +86,18 @@ def response(topic: str, place: int) -> bytes:
     for number in range(place, place + BATCH):
         schema_id, payload = repeated[number % DIFFERENT]
         produced = wire.ProducerEvent(
-            id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{topic} {number}")), schema_id=schema_id, payload=payload
+            id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{topic} {number}")),
+            schema_id=schema_id,
+            payload=payload,
         )
-        events.append(wire.ConsumerEvent(event=produced, replay_id=(number + 1).to_bytes(8, "big") + b"\0\0"))
-    return bytes(wire.FetchResponse(events=events, latest_replay_id=events[-1].replay_id, rpc_id="rpc").SerializeToString())
+        events.append(
+            wire.ConsumerEvent(event=produced, replay_id=(number + 1).to_bytes(8, "big") + b"\0\0")
+        )
+    return bytes(
+        wire.FetchResponse(
+            events=events, latest_replay_id=events[-1].replay_id, rpc_id="rpc"
+        ).SerializeToString()
+    )
 
 
 class Fast(MockSalesforce):
@@ -91,29 +107,48 @@ class Fast(MockSalesforce):
         super().__init__(tls=True)
         self._events = events
         self._latency = latency_seconds
-        self._prepared = {topic: [response(topic, place) for place in range(0, events, BATCH)] for topic in prepared}
+        self._prepared = {
+            topic: [response(topic, place) for place in range(0, events, BATCH)]
+            for topic in prepared
+        }
 
     def _serve(self, made: certificate.Certificate | None) -> str:
         assert made
         server = grpc.server(ThreadPoolExecutor(max_workers=64))
-        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("eventbus.v1.PubSub", self._handlers())])
-        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)]))
+        server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("eventbus.v1.PubSub", self._handlers())]
+        )
+        port = server.add_secure_port(
+            "127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)])
+        )
         server.start()
         self._resources.callback(server.stop, None)
         return f"localhost:{port}"
 
     def _handlers(self) -> dict[str, Any]:
         def topic(request: Any, _: Any) -> Any:
-            return wire.TopicInfo(topic_name=request.topic_name, can_subscribe=True, schema_id=payloads(request.topic_name)[0][0])
+            return wire.TopicInfo(
+                topic_name=request.topic_name,
+                can_subscribe=True,
+                schema_id=payloads(request.topic_name)[0][0],
+            )
 
         def schema(request: Any, _: Any) -> Any:
-            return wire.SchemaInfo(schema_json=schemas.BY_ID[request.schema_id], schema_id=request.schema_id)
+            return wire.SchemaInfo(
+                schema_json=schemas.BY_ID[request.schema_id], schema_id=request.schema_id
+            )
 
         unary = grpc.unary_unary_rpc_method_handler
         return {
-            "GetTopic": unary(topic, wire.TopicRequest.FromString, wire.TopicInfo.SerializeToString),
-            "GetSchema": unary(schema, wire.SchemaRequest.FromString, wire.SchemaInfo.SerializeToString),
-            "Subscribe": grpc.stream_stream_rpc_method_handler(self._subscribe, wire.FetchRequest.FromString, None),
+            "GetTopic": unary(
+                topic, wire.TopicRequest.FromString, wire.TopicInfo.SerializeToString
+            ),
+            "GetSchema": unary(
+                schema, wire.SchemaRequest.FromString, wire.SchemaInfo.SerializeToString
+            ),
+            "Subscribe": grpc.stream_stream_rpc_method_handler(
+                self._subscribe, wire.FetchRequest.FromString, None
+            ),
         }
 
     def _subscribe(self, requests: Iterator[Any], _: Any) -> Iterator[bytes]:
@@ -137,7 +172,9 @@ class Fast(MockSalesforce):
             try:
                 grant = granted.get(timeout=EMPTY_SECONDS if place >= self._events else None)
             except queue.Empty:
-                yield wire.FetchResponse(latest_replay_id=place.to_bytes(8, "big") + b"\0\0").SerializeToString()
+                yield wire.FetchResponse(
+                    latest_replay_id=place.to_bytes(8, "big") + b"\0\0"
+                ).SerializeToString()
                 continue
             if grant is None:
                 return
@@ -153,13 +190,24 @@ class Fast(MockSalesforce):
 def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, required=True, help="on each topic, a multiple of 100")
+    parser.add_argument(
+        "--events", type=int, required=True, help="on each topic, a multiple of 100"
+    )
     parser.add_argument("--latency-ms", type=float, default=0)
-    parser.add_argument("--prepare", action="append", default=[], metavar="TOPIC", help="make its responses beforehand")
+    parser.add_argument(
+        "--prepare",
+        action="append",
+        default=[],
+        metavar="TOPIC",
+        help="make its responses beforehand",
+    )
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Fast(arguments.events, arguments.latency_ms / 1000, arguments.prepare) as server:
-        print(json.dumps({**server.settings, "ca_file": server.ca_file, "org_id": server.org.org_id}), flush=True)
+        print(
+            json.dumps({**server.settings, "ca_file": server.ca_file, "org_id": server.org.org_id}),
+            flush=True,
+        )
         signal.pause()
 
 

@@ -47,16 +47,30 @@ def main() -> int:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     settings = {**SETTINGS, "SALESFORCE_PRIVATE_KEY": pem.decode()}
     lines = ["| | imported after | first request after |", "|---|---|---|"]
     for app, function in (("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher")):
-        command = [sys.executable, "-c", UNTIL_FIRST_REQUEST, str(page.TESTS), str(environments.REPOSITORY / app), function]
+        command = [
+            sys.executable,
+            "-c",
+            UNTIL_FIRST_REQUEST,
+            str(page.TESTS),
+            str(environments.REPOSITORY / app),
+            function,
+        ]
         rounds = [process.told(command, settings) for _ in range(ROUNDS)]
-        imported, request = (statistics.median(one[moment] for one in rounds) for moment in ("import", "request"))
+        imported, request = (
+            statistics.median(one[moment] for one in rounds) for moment in ("import", "request")
+        )
         lines.append(f"| {app}/{function} | {imported:.2f} s | {request:.2f} s |")
         print(lines[-1], flush=True)
-    page.write("startup", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]))
+    page.write(
+        "startup",
+        "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]),
+    )
     return 0
 
 

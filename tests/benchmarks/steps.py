@@ -61,8 +61,13 @@ def collector(topic: str) -> dict[str, float]:
         return result
 
     responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
-    received = step("events out of the responses", lambda: [response_of(one, "") for one in responses])
-    deliveries = step("decode, JSON, rows", lambda: [interpreter.read(topic, response.events) for response in received])
+    received = step(
+        "events out of the responses", lambda: [response_of(one, "") for one in responses]
+    )
+    deliveries = step(
+        "decode, JSON, rows",
+        lambda: [interpreter.read(topic, response.events) for response in received],
+    )
     with tempfile.TemporaryDirectory() as folder:
         file = EventFile(Path(folder) / "x.db", datetime.now(timezone.utc))
         step("SQLite", lambda: write(file, deliveries))
@@ -100,12 +105,19 @@ def main() -> None:
     columns = {}
     for title, topic in TOPICS.items():
         rounds = [{**collector(topic), **engines(topic)} for _ in range(ROUNDS)]
-        columns[title] = {step: statistics.median(one[step] for one in rounds) / EVENTS * 1e6 for step in rounds[0]}
+        columns[title] = {
+            step: statistics.median(one[step] for one in rounds) / EVENTS * 1e6
+            for step in rounds[0]
+        }
     lines = [f"| µs an event | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     some = next(iter(columns.values()))
-    lines += [f"| {step} | {' | '.join(f'{by[step]:.1f}' for by in columns.values())} |" for step in some]
+    lines += [
+        f"| {step} | {' | '.join(f'{by[step]:.1f}' for by in columns.values())} |" for step in some
+    ]
     print("\n".join(lines))
-    page.write("steps", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]))
+    page.write(
+        "steps", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."])
+    )
 
 
 if __name__ == "__main__":

@@ -41,12 +41,20 @@ def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
     from salesforce_client.src.app.storage.blobs import connect
     from salesforce_client.src.app.storage.store import Store
 
-    with connect(storage["EVENTS_STORAGE"], "", "") as service, tempfile.TemporaryDirectory() as folder:
+    with (
+        connect(storage["EVENTS_STORAGE"], "", "") as service,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         store = Store(service, storage["EVENTS_CONTAINER"], "cursors", Path(folder))
         for number, first in enumerate(range(0, count, rows_in_a_file)):
             file = store.new_file(BEGUN_AT + timedelta(seconds=number))
             some = plain(min(rows_in_a_file, count - first), first)
-            file.add([Delete._make((*row[:5], f"{row[5]}Z", *row[6:8], f"{row[8]}Z", b"\1", "s")) for row in some])
+            file.add(
+                [
+                    Delete._make((*row[:5], f"{row[5]}Z", *row[6:8], f"{row[8]}Z", b"\1", "s"))
+                    for row in some
+                ]
+            )
             file.close()
             store.upload(file.path, file.begun_at)
 
@@ -89,7 +97,9 @@ def counted(port: int) -> Iterator[tuple[int, dict[str, float]]]:
         figures["megabytes"] = sum(len(request.body) for request in queries) / 1e6
 
 
-def alternative(work: Callable[[Any, Rows], None], count: int, fakesnow: Any, paramstyle: str) -> dict[str, float]:
+def alternative(
+    work: Callable[[Any, Rows], None], count: int, fakesnow: Any, paramstyle: str
+) -> dict[str, float]:
     """Seconds, statements and bytes of one of the others."""
     import snowflake.connector
     from local import warehouse
@@ -98,7 +108,10 @@ def alternative(work: Callable[[Any, Rows], None], count: int, fakesnow: Any, pa
     settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
     before, snowflake.connector.paramstyle = snowflake.connector.paramstyle, paramstyle
     try:
-        with counted(fakesnow.port) as (port, figures), warehouse.connect({**settings, "SNOWFLAKE_PORT": str(port)}) as session:
+        with (
+            counted(fakesnow.port) as (port, figures),
+            warehouse.connect({**settings, "SNOWFLAKE_PORT": str(port)}) as session,
+        ):
             session.cursor().execute(TABLE)
             began = time.monotonic()
             work(session.cursor(), given)
@@ -110,14 +123,19 @@ def alternative(work: Callable[[Any, Rows], None], count: int, fakesnow: Any, pa
     return {"seconds": seconds, **figures}
 
 
-def ours(count: int, azurite: Any, fakesnow: Any, rows_in_a_file: int = ROWS_IN_A_FILE) -> dict[str, float]:
+def ours(
+    count: int, azurite: Any, fakesnow: Any, rows_in_a_file: int = ROWS_IN_A_FILE
+) -> dict[str, float]:
     """A whole sweep: listing, download, verification, staging, merge, marks."""
     name = uuid.uuid4().hex[:8]
     storage = {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}"}
     upload(count, storage, rows_in_a_file)
     with counted(fakesnow.port) as (port, figures):
         target = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
-        swept = process.told([sys.executable, str(HERE / "sweeper.py")], {**storage, **target, "MAX_RUN_SECONDS": "3000"})
+        swept = process.told(
+            [sys.executable, str(HERE / "sweeper.py")],
+            {**storage, **target, "MAX_RUN_SECONDS": "3000"},
+        )
     assert swept["inserted"] == count
     figures["megabytes"] += swept["staged_mb"]
     return {**swept, **figures}
@@ -128,7 +146,10 @@ def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
     from local import warehouse
 
     settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
-    with counted(fakesnow.port) as (port, figures), warehouse.connect(settings):  # which makes the schema
+    with (
+        counted(fakesnow.port) as (port, figures),
+        warehouse.connect(settings),
+    ):  # which makes the schema
         command = [str(environments.peers()), str(HERE / "sweep_peers.py"), name, str(count)]
         told = process.told(command, {**settings, "SNOWFLAKE_PORT": str(port)})
     if "error" in told:
@@ -146,9 +167,18 @@ def main() -> int:
 
     runs: dict[str, tuple[int, Callable[[], dict[str, float]]]] = {
         "delete_sync": (count, lambda: ours(count, azurite, fakesnow)),
-        "row by row": (ROW_BY_ROW, lambda: alternative(row_by_row, ROW_BY_ROW, fakesnow, "pyformat")),
-        "`executemany`": (count // 25, lambda: alternative(executemany, count // 25, fakesnow, "pyformat")),
-        "array binding": (count // 250, lambda: alternative(array_binding, count // 250, fakesnow, "qmark")),
+        "row by row": (
+            ROW_BY_ROW,
+            lambda: alternative(row_by_row, ROW_BY_ROW, fakesnow, "pyformat"),
+        ),
+        "`executemany`": (
+            count // 25,
+            lambda: alternative(executemany, count // 25, fakesnow, "pyformat"),
+        ),
+        "array binding": (
+            count // 250,
+            lambda: alternative(array_binding, count // 250, fakesnow, "qmark"),
+        ),
         "`write_pandas`": (count // 25, lambda: peer("write_pandas", count // 25, fakesnow)),
         "dlt": (count // 25, lambda: peer("dlt", count // 25, fakesnow)),
     }
@@ -162,7 +192,11 @@ def main() -> int:
                 except Exception as error:  # noqa: BLE001  (what does not run here is named with its error)
                     errors[title] = " ".join(str(error).split())[:160]
                 print(title, errors.get(title) or measured[title][-1], flush=True)
-    seconds = {title: statistics.median(one["seconds"] for one in some) for title, some in measured.items() if some}
+    seconds = {
+        title: statistics.median(one["seconds"] for one in some)
+        for title, some in measured.items()
+        if some
+    }
     slowest = ROW_BY_ROW / seconds["row by row"]
     lines = [
         f"| | rows | rows/s | against row by row | {count:,} rows take | statements | MB sent |",
@@ -170,14 +204,18 @@ def main() -> int:
     ]
     for title, (number, _) in runs.items():
         if title in errors:
-            lines.append(f"| {title} | {number:,} | does not run on fakesnow: `{errors[title]}` | | | | |")
+            lines.append(
+                f"| {title} | {number:,} | does not run on fakesnow: `{errors[title]}` | | | | |"
+            )
             continue
         rate, some = number / seconds[title], measured[title][-1]
         taken = f"{count / rate:,.0f} s" + (" (extrapolated)" if number < count else "")
         cells = [title, f"{number:,}", f"{rate:,.0f}", f"{rate / slowest:.0f} ×", taken]
         cells += [f"{some['statements']:,.0f}", f"{some['megabytes']:,.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
-    page.write("sweep", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]))
+    page.write(
+        "sweep", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."])
+    )
     return 0
 
 

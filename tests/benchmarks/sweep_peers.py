@@ -17,7 +17,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from rows import COLUMNS, INSERT_NEW, TABLE, Rows, plain
 
-PARTS = ("account", "user", "password", "warehouse", "database", "schema", "host", "port", "protocol")
+PARTS = (
+    "account",
+    "user",
+    "password",
+    "warehouse",
+    "database",
+    "schema",
+    "host",
+    "port",
+    "protocol",
+)
 
 
 def write_pandas(given: Rows, named: dict[str, str]) -> None:
@@ -61,7 +71,10 @@ def root(error: BaseException) -> BaseException:
 
 
 if __name__ == "__main__":
-    work: dict[str, Callable[[Rows, dict[str, str]], None]] = {"write_pandas": write_pandas, "dlt": dlt}
+    work: dict[str, Callable[[Rows, dict[str, str]], None]] = {
+        "write_pandas": write_pandas,
+        "dlt": dlt,
+    }
     rows = plain(int(sys.argv[2]))
     began = time.monotonic()
     try:

@@ -25,7 +25,12 @@ OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 def log_in(mock: MockSalesforce, **changes: object) -> Session:
     salesforce = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).salesforce
     assert salesforce
-    arguments = {"login_url": mock.tokens.url, "audience": AUDIENCES[0], "client_id": CLIENT_ID, "username": USERNAME}
+    arguments = {
+        "login_url": mock.tokens.url,
+        "audience": AUDIENCES[0],
+        "client_id": CLIENT_ID,
+        "username": USERNAME,
+    }
     return authenticate(**{**arguments, "private_key": salesforce.private_key, **changes})  # type: ignore[arg-type]
 
 
@@ -72,14 +77,23 @@ def test_a_signed_assertion_is_exchanged_for_a_session(mock: MockSalesforce) -> 
 def test_the_assertion_expires_within_three_minutes_in_whole_seconds() -> None:
     """The strictest of the published limits; milliseconds would look like the far future."""
     said = claims("id", "user", "https://login.salesforce.com", 1_700_000_000.9)
-    assert said == {"iss": "id", "sub": "user", "aud": "https://login.salesforce.com", "exp": 1_700_000_170}
+    assert said == {
+        "iss": "id",
+        "sub": "user",
+        "aud": "https://login.salesforce.com",
+        "exp": 1_700_000_170,
+    }
 
 
 @pytest.mark.parametrize(
     ("changes", "words", "advice"),
     [
         ({"audience": "https://example.com"}, "audience is invalid", "SALESFORCE_AUDIENCE"),
-        ({"username": "stranger@example.com"}, "user hasn't approved this consumer", "SALESFORCE_USERNAME"),
+        (
+            {"username": "stranger@example.com"},
+            "user hasn't approved this consumer",
+            "SALESFORCE_USERNAME",
+        ),
         ({"client_id": "wrong"}, "client identifier invalid", "SALESFORCE_CLIENT_ID"),
         ({"private_key": OTHER_KEY}, "invalid assertion", "SALESFORCE_PRIVATE_KEY"),
     ],
@@ -94,17 +108,25 @@ def test_a_refusal_says_salesforces_words_and_what_to_check(
     assert advice in str(raised.value)
 
 
-def test_an_expired_assertion_points_at_the_clock(mock: MockSalesforce, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_assertion_points_at_the_clock(
+    mock: MockSalesforce, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The one case where this machine is at fault."""
     monkeypatch.setattr(login, "LIFETIME_SECONDS", -60)
     with pytest.raises(AuthenticationError, match="clock"):
         log_in(mock)
 
 
-def test_outages_are_retried_with_a_new_assertion_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outages_are_retried_with_a_new_assertion_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """And end as "try again" when they last."""
     monkeypatch.setattr("time.sleep", lambda _: None)
-    token = {"access_token": "00D000000000001!x", "instance_url": "https://x.my.salesforce.com", "id": "x"}
+    token = {
+        "access_token": "00D000000000001!x",
+        "instance_url": "https://x.my.salesforce.com",
+        "id": "x",
+    }
     with answering((503, ""), (429, ""), (200, token)) as url:
         assert at(url).org_id == "00D000000000001EAA"
     with answering((500, "")) as url, pytest.raises(SalesforceUnavailableError, match="HTTP 500"):
@@ -120,10 +142,16 @@ def test_outages_are_retried_with_a_new_assertion_each_time(monkeypatch: pytest.
         (404, "not here", "without JSON"),
         (302, "", "without JSON"),
         (200, {"instance_url": "https://x"}, "lacks access_token"),
-        (200, {"access_token": "t!x", "instance_url": "https://x", "id": "https://x/id/nonsense/y"}, "names no org"),
+        (
+            200,
+            {"access_token": "t!x", "instance_url": "https://x", "id": "https://x/id/nonsense/y"},
+            "names no org",
+        ),
     ],
 )
-def test_an_answer_that_is_no_session_is_never_taken_for_one(status: int, body: object, words: str) -> None:
+def test_an_answer_that_is_no_session_is_never_taken_for_one(
+    status: int, body: object, words: str
+) -> None:
     """A half token would fail later and far from its cause."""
     with answering((status, body)) as url, pytest.raises(AuthenticationError, match=words):
         at(url)

@@ -45,13 +45,28 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def fields(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any]]:
     """A field's type, and the strategy of its values."""
-    kind = draw(st.sampled_from([*VALUES, "nullable", "union", "enum", "fixed", "array", "map", *(["record"] if depth else [])]))
+    kind = draw(
+        st.sampled_from(
+            [
+                *VALUES,
+                "nullable",
+                "union",
+                "enum",
+                "fixed",
+                "array",
+                "map",
+                *(["record"] if depth else []),
+            ]
+        )
+    )
     name = f"T{draw(st.uuids()).hex}"
     if kind in VALUES:
         return kind, VALUES[kind]
     if kind == "record":
         return draw(records(depth=depth - 1))
-    inner, value = draw(fields(depth=depth - 1 if depth else 0).filter(lambda field: not isinstance(field[0], list)))
+    inner, value = draw(
+        fields(depth=depth - 1 if depth else 0).filter(lambda field: not isinstance(field[0], list))
+    )
     composed: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
         "enum": ({"type": "enum", "name": name, "symbols": SYMBOLS}, st.sampled_from(SYMBOLS)),
         "union": (["string", "null", "long"], TEXT | st.none() | VALUES["long"]),
@@ -87,7 +102,9 @@ def alike(value: Any) -> str:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), records(), st.binary(max_size=4))
-def test_all_engines_read_the_same(data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]], behind: bytes) -> None:
+def test_all_engines_read_the_same(
+    data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]], behind: bytes
+) -> None:
     """The same value of the same types, and the same number of bytes."""
     schema, values = record
     payload = written(schema, data.draw(values)) + behind
@@ -113,7 +130,9 @@ def test_what_the_compiled_engine_reads_by_itself_is_what_the_reference_reads(
     except (KeyError, SyntaxError):  # a type that is left to others, or too much nesting
         return
     payload = bytearray(written(schema, data.draw(values)) + behind)
-    changes = st.dictionaries(st.integers(0, max(len(payload) - 1, 0)), st.integers(0, 255), max_size=3)
+    changes = st.dictionaries(
+        st.integers(0, max(len(payload) - 1, 0)), st.integers(0, 255), max_size=3
+    )
     for place, byte in data.draw(changes).items():
         payload[place : place + 1] = bytes([byte])
     raw = bytes(payload[: data.draw(st.integers(0, len(payload)))])
@@ -129,26 +148,39 @@ def test_what_the_compiled_engine_reads_by_itself_is_what_the_reference_reads(
 def test_a_length_that_no_encoder_writes_so_is_left_to_others(kind: Any, length: bytes) -> None:
     """One below zero, and one of more than two bytes; enough follows to take it for another."""
     with pytest.raises(LookupError):
-        compiled({"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]}, nothing_else)(length + bytes(20_000))
+        compiled(
+            {"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]}, nothing_else
+        )(length + bytes(20_000))
 
 
 def test_a_number_without_end_is_given_up_at_once() -> None:
     """A wrong schema may take a long text for one."""
-    left_over = compiled({"type": "record", "name": "R", "fields": [{"name": "f", "type": "long"}]}, lambda _: ("left", 0))
+    left_over = compiled(
+        {"type": "record", "name": "R", "fields": [{"name": "f", "type": "long"}]},
+        lambda _: ("left", 0),
+    )
     began = time.perf_counter()
     assert left_over(b"\xff" * 10_000_000) == ("left", 0)
     assert time.perf_counter() - began < 1
 
 
 @pytest.mark.parametrize("schema_json", schemas.BY_ID.values())
-def test_the_events_that_there_are_as_a_rule_are_read_by_the_compiled_engine(schema_json: str) -> None:
+def test_the_events_that_there_are_as_a_rule_are_read_by_the_compiled_engine(
+    schema_json: str,
+) -> None:
     """Platform events, and the header of change events: nothing of them is left to others."""
     schema = json.loads(schema_json)
     first = schema["fields"][0]
     value: dict[str, Any] = {"CreatedDate": 1767225600123, "CreatedById": "005AA000000ExmpAAA"}
     if first["name"] == "ChangeEventHeader":
         schema["fields"] = [first]
-        value = {"ChangeEventHeader": {**HEADER, "changeType": "DELETE", "recordIds": ["001AA000001ExmpAAA"] * 70}}
+        value = {
+            "ChangeEventHeader": {
+                **HEADER,
+                "changeType": "DELETE",
+                "recordIds": ["001AA000001ExmpAAA"] * 70,
+            }
+        }
     payload = encode(json.dumps(schema), value)
     assert compiled(schema, nothing_else)(payload) == reference_reader(schema)(payload)
 
@@ -169,7 +201,9 @@ def test_a_schema_that_no_code_can_be_made_for_is_read_all_the_same(depth: int) 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), records())
-def test_all_engines_refuse_what_is_cut_off(data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]]) -> None:
+def test_all_engines_refuse_what_is_cut_off(
+    data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]]
+) -> None:
     """Never a shorter value."""
     schema, values = record
     payload = written(schema, data.draw(values))
@@ -181,9 +215,15 @@ def test_all_engines_refuse_what_is_cut_off(data: st.DataObject, record: tuple[A
             read(cut)
 
 
-def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """``requirements.txt`` installs it; nothing depends on it."""
-    schema = {"type": "record", "name": "R", "fields": [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]}
+    schema = {
+        "type": "record",
+        "name": "R",
+        "fields": [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}],
+    }
     assert "fast_reader" in reader(schema).__qualname__
     monkeypatch.setitem(sys.modules, "fastavro", None)
     assert "reference_reader" in reader(schema).__qualname__
@@ -194,7 +234,12 @@ def linked(depth: int) -> bytes:
     return b"\2" * depth + b"\0"
 
 
-LINKED = {"type": "record", "namespace": "n", "name": "Linked", "fields": [{"name": "next", "type": ["null", "n.Linked"]}]}
+LINKED = {
+    "type": "record",
+    "namespace": "n",
+    "name": "Linked",
+    "fields": [{"name": "next", "type": ["null", "n.Linked"]}],
+}
 
 
 def test_a_schema_that_refers_to_itself_is_left_to_the_reference() -> None:
@@ -225,7 +270,9 @@ def test_a_reference_to_itself_is_found_wherever_it_is(kind: Any) -> None:
 
 @pytest.mark.parametrize("byte", [2, 3, 127, 128, 255])
 @pytest.mark.parametrize(
-    "also", [[], [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]], ids=["alone", "map"]
+    "also",
+    [[], [{"name": "left_to_others", "type": {"type": "map", "values": "int"}}]],
+    ids=["alone", "map"],
 )
 @pytest.mark.parametrize("kind", ["boolean", ["null", "boolean"]], ids=str)
 def test_a_boolean_has_two_bytes_and_no_more(byte: int, also: list[Any], kind: Any) -> None:
@@ -247,7 +294,9 @@ HEADER = {
     "nulledFields": [], "diffFields": [], "changedFields": [],
 }  # fmt: skip
 BODY = st.dictionaries(
-    st.sampled_from(["OwnerId", "Phone", "Description", "Type", "Industry"]), TEXT | st.just("null"), max_size=3
+    st.sampled_from(["OwnerId", "Phone", "Description", "Type", "Industry"]),
+    TEXT | st.just("null"),
+    max_size=3,
 ).flatmap(
     lambda texts: st.fixed_dictionaries(
         {},
@@ -263,16 +312,21 @@ BODY = st.dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(BODY, st.sampled_from(sorted(TELLS_OF_DELETES - {"GAP_OVERFLOW"})))
-def test_a_deletes_row_is_that_of_the_reference_decoder(body: dict[str, Any], change_type: str) -> None:
+def test_a_deletes_row_is_that_of_the_reference_decoder(
+    body: dict[str, Any], change_type: str
+) -> None:
     """Whether the body is all null, nearly all null or not at all, and whatever stands in it."""
     row_is_that_of_the_reference(body, change_type)
 
 
 def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None:
     body = {
-        name: {field: value.get(field) for field in ADDRESS} if isinstance(value, dict) else value for name, value in body.items()
+        name: {field: value.get(field) for field in ADDRESS} if isinstance(value, dict) else value
+        for name, value in body.items()
     }
-    payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": change_type}, **body})
+    payload = encode(
+        schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": change_type}, **body}
+    )
     decoder = Decoder(schemas.ACCOUNT)
     reference, _ = reference_reader(json.loads(schemas.ACCOUNT))(payload)
     (short,) = interpret(decoder.decode(payload), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
@@ -294,7 +348,9 @@ def test_a_change_that_is_no_delete_is_read_no_further_than_its_header() -> None
     assert list(value) == ["ChangeEventHeader"]
 
 
-@pytest.mark.parametrize("wrong", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda raw: raw[:-1] + b"\7"])
+@pytest.mark.parametrize(
+    "wrong", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda raw: raw[:-1] + b"\7"]
+)
 def test_a_deletes_body_that_does_not_fit_is_an_error_all_the_same(wrong: Any) -> None:
     """A null too few, one too many, one that is none."""
     payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": "DELETE"}})
@@ -322,4 +378,6 @@ def test_json_means_the_same_as_the_standard_librarys(value: Any) -> None:
         return [named(inner) for inner in it] if isinstance(it, list) else it
 
     assert alike(json.loads(as_json(value))) == alike(json.loads(ENCODER.encode(named(value))))
-    assert as_json({"much": 2**70, "raw": b"\xff"}) == '{"much":1180591620717411303424,"raw":"/w=="}'
+    assert (
+        as_json({"much": 2**70, "raw": b"\xff"}) == '{"much":1180591620717411303424,"raw":"/w=="}'
+    )

@@ -37,7 +37,10 @@ EMPTY = Position(b"empty", "2026-02-01T12:01:00.000Z", None)
 
 def events(*replay_ids: str) -> list[Event]:
     """An event for each of these replay ids, with ids of their own."""
-    return [Event(f"{replay_id}-{place}", "s", b"", replay_id.encode()) for place, replay_id in enumerate(replay_ids)]
+    return [
+        Event(f"{replay_id}-{place}", "s", b"", replay_id.encode())
+        for place, replay_id in enumerate(replay_ids)
+    ]
 
 
 def response(*replay_ids: str) -> Response:
@@ -47,7 +50,9 @@ def response(*replay_ids: str) -> Response:
 EMPTY_RESPONSE = Response([], EMPTY, "rpc")
 
 
-def told(count: int, published_at: str | None = BEFORE, rejected: int = 0, reject: str = "poison") -> Delivery:
+def told(
+    count: int, published_at: str | None = BEFORE, rejected: int = 0, reject: str = "poison"
+) -> Delivery:
     """What the decoding of so many events gave."""
     event = RejectedEvent("r", TOPIC, reject, b"p", "schema-1", b"", "it does not fit", BEFORE)
     return Delivery((), count, 0, [event] * rejected, published_at)
@@ -69,13 +74,20 @@ class Script:
         self.backlog.opened(0)
 
     def hear(
-        self, now: float, *replay_ids: str, published_at: str | None = BEFORE, rejected: int = 0, until: float | None = None
+        self,
+        now: float,
+        *replay_ids: str,
+        published_at: str | None = BEFORE,
+        rejected: int = 0,
+        until: float | None = None,
     ) -> Script:
         """A response with these events, and how its decoding ended at the time ``until``."""
         whole = self.backlog.received(response(*replay_ids), now)
         if whole:
             self._deliver(whole)
-            position = self.backlog.decoded(whole, told(len(whole), published_at, min(rejected, len(whole))))
+            position = self.backlog.decoded(
+                whole, told(len(whole), published_at, min(rejected, len(whole)))
+            )
             if position:
                 self.positions.append(position)
         return self._look(now if until is None else until, silent=False)
@@ -95,7 +107,9 @@ class Script:
         self._deliver(self.end.rest)
         if self.end.position:
             self.positions.append(self.end.position)
-        rest = told(len(self.end.rest), published_at if self.end.rest else None, rejected, "another poison")
+        rest = told(
+            len(self.end.rest), published_at if self.end.rest else None, rejected, "another poison"
+        )
         self.backlog.ended(TOPIC, self.end, rest)
         return self.end.why
 
@@ -142,7 +156,9 @@ def test_an_event_without_a_replay_id_is_delivered_and_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(("at", "why"), [(420, DEADLINE), (32, IDLE)], ids=["deadline", "idle"])
-def test_at_the_end_everything_is_delivered_and_the_position_stays_before_the_last_group(at: float, why: str) -> None:
+def test_at_the_end_everything_is_delivered_and_the_position_stays_before_the_last_group(
+    at: float, why: str
+) -> None:
     """Its rest may still come: a cursor inside a group would lose it."""
     script = Script().hear(1, "a", "b", "b").wait(at)
     assert script.finish() == why
@@ -185,7 +201,9 @@ def test_a_late_empty_response_is_the_end_and_gives_the_position() -> None:
     """With nothing received behind it."""
     script = Script().hear_nothing_but_a_position(30)
     assert script.end is None
-    assert script.backlog.patience(30) == 0, "what was received behind it is looked at without waiting"
+    assert script.backlog.patience(30) == 0, (
+        "what was received behind it is looked at without waiting"
+    )
     assert script.wait(30).finish() == CAUGHT_UP
     assert script.positions == [EMPTY]
 
@@ -285,7 +303,9 @@ def test_a_held_topic_is_idle_after_hold_seconds_of_silence() -> None:
 def test_a_held_topic_without_any_position_is_a_failure(at: float) -> None:
     """The next poll may begin later and miss what lies between: no success."""
     script = Script(Preset.LATEST, hold=True).wait(at)
-    with pytest.raises(SalesforceUnavailableError, match=f"{TOPIC}: .*no position.*MAX_RUN_SECONDS"):
+    with pytest.raises(
+        SalesforceUnavailableError, match=f"{TOPIC}: .*no position.*MAX_RUN_SECONDS"
+    ):
         script.finish()
 
 
@@ -316,8 +336,16 @@ def test_events_that_cannot_be_read_move_the_cursor_like_others() -> None:
 
 def test_a_topic_of_which_nothing_could_be_read_fails_although_its_cursor_moves() -> None:
     """That is hardly the events' fault; the error shows the first one."""
-    script = Script().hear(1, "a", "b", rejected=1, published_at=None).hear_nothing_but_a_position(60).wait(60)
-    with pytest.raises(AllUndecodableError, match=r"none of 2 event.*The first, poison with schema schema-1: it does not fit"):
+    script = (
+        Script()
+        .hear(1, "a", "b", rejected=1, published_at=None)
+        .hear_nothing_but_a_position(60)
+        .wait(60)
+    )
+    with pytest.raises(
+        AllUndecodableError,
+        match=r"none of 2 event.*The first, poison with schema schema-1: it does not fit",
+    ):
         script.finish(None, rejected=1)
     assert script.positions[-1] == EMPTY
 
@@ -405,7 +433,9 @@ def test_after_a_reset_neither_times_nor_events_from_before_count() -> None:
     script = Script().hear(1, "a", "b", published_at=AFTER)
     script.backlog.rejected()
     script.backlog.opened(3)
-    assert script.hear_nothing_but_a_position(3).end is None, "held, and not caught up by an event of before"
+    assert script.hear_nothing_but_a_position(3).end is None, (
+        "held, and not caught up by an event of before"
+    )
     script.hear(4, "x", "y", published_at=None)
     assert script.positions[-1] == Position(b"x", None, "x-0")
 
@@ -454,7 +484,14 @@ def served(
             now += chance.choice((0.1, 0.1, 5, 40))
             due = [event for event in waiting if event.at <= now][: chance.choice((1, 2, 3, 50))]
             waiting = waiting[len(due) :]
-            yield now, Response([Event(event.key, "s", b"", event.replay_id.encode()) for event in due], None, "")
+            yield (
+                now,
+                Response(
+                    [Event(event.key, "s", b"", event.replay_id.encode()) for event in due],
+                    None,
+                    "",
+                ),
+            )
             heard_at = now
             continue
         empty_at = heard_at + chance.choice((60, 120, 270))
@@ -465,14 +502,24 @@ def served(
             yield now, empty()
 
 
-def poll(topic: Sequence[Published], start: Start, now: float, chance: random.Random, *, hold: bool, rows: set[str]) -> Start:
+def poll(
+    topic: Sequence[Published],
+    start: Start,
+    now: float,
+    chance: random.Random,
+    *,
+    hold: bool,
+    rows: set[str],
+) -> Start:
     """One drain; returns where the next one starts."""
     moments = {event.key: event.at for event in topic}
     backlog = Backlog(start, Bounds(f"{now:09.1f}", now + 420, 30, 285), hold=hold)
 
     def deliver(some: Sequence[Event]) -> Delivery:
         rows.update(event.event_id for event in some)
-        return Delivery((), len(some), 0, (), f"{moments[some[-1].event_id]:09.1f}" if some else None)
+        return Delivery(
+            (), len(some), 0, (), f"{moments[some[-1].event_id]:09.1f}" if some else None
+        )
 
     while True:
         backlog.opened(now)
@@ -505,7 +552,9 @@ def test_over_many_polls_of_a_random_topic_nothing_is_lost() -> None:
         while now < topic[-1].at + 4 * 1800:
             last = now >= topic[-1].at + 2 * 1800
             uploaded: set[str] = set()
-            found = poll(topic, cursor, now, chance, hold=last or chance.random() < 0.3, rows=uploaded)
+            found = poll(
+                topic, cursor, now, chance, hold=last or chance.random() < 0.3, rows=uploaded
+            )
             fate = chance.random()
             if last or fate > 0.1:  # else killed before the upload
                 rows |= uploaded

@@ -52,7 +52,9 @@ class Org:
         """One run."""
         return run({**self._settings, **changes})
 
-    def published(self, since: datetime = NOW - RETENTION, topics: tuple[str, ...] = DEFAULT_TOPICS) -> list[str]:
+    def published(
+        self, since: datetime = NOW - RETENTION, topics: tuple[str, ...] = DEFAULT_TOPICS
+    ) -> list[str]:
         """The keys of all deletes."""
         return sorted(it.key for it in self.mock.org.deletes(topics, since, self.mock.org.now()))
 
@@ -67,7 +69,9 @@ class Org:
 
 @pytest.fixture
 def salesforce(
-    blob_settings: Mapping[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    blob_settings: Mapping[str, str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., Org]]:
     """Starts a mock with these faults; afterwards nothing secret stands in any log or error of the test."""
     caplog.set_level(logging.DEBUG, logger="salesforce_client")
@@ -116,7 +120,9 @@ def event_ids(some: list[dict[str, Any]]) -> list[str]:
 # -- cursor and durability
 
 
-def test_an_empty_response_before_the_backlog_is_not_taken_for_its_end(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_an_empty_response_before_the_backlog_is_not_taken_for_its_end(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """Its position is ahead of events that are still to come: taken as the cursor, it would lose them."""
     org = salesforce("empty_first=2, drop_stream=3", batch_size=3)
     report = org.poll(SALESFORCE_TOPICS=EVENT)
@@ -140,7 +146,9 @@ def test_a_cursor_never_stands_among_events_under_one_replay_id(
     ids: str, batch_size: int, salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """On an enriched channel a change of 20 records is 20 events; the stream breaks in their midst, and so does the run."""
-    org = salesforce(f"split={ids}, drop_stream=31, delivery_limit=97, rare_changes", batch_size=batch_size)
+    org = salesforce(
+        f"split={ids}, drop_stream=31, delivery_limit=97, rare_changes", batch_size=batch_size
+    )
     reports = [org.poll(SALESFORCE_TOPICS=CHANGES, MAX_FILE_ROWS="7") for _ in range(2)]
     assert isinstance(reports[0].topics[CHANGES].error, LimitExceededError)
     clear = salesforce(f"split={ids}, rare_changes")
@@ -148,7 +156,9 @@ def test_a_cursor_never_stands_among_events_under_one_replay_id(
     assert keys(rows()) == org.published(topics=(CHANGES,))
 
 
-def test_a_poison_event_that_is_the_last_of_a_change_topic_does_not_block_it(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_poison_event_that_is_the_last_of_a_change_topic_does_not_block_it(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """It waits for others under its replay id; its verdict are those that came with it."""
     whole = salesforce()
     (*_, last) = whole.mock.org.events(ACCOUNT, whole.mock.org.earliest(), 1000)
@@ -172,12 +182,17 @@ def test_two_collectors_at_once_lose_and_double_nothing(
         one.join()
     for report in reports:
         report.raise_if_failed()
-    assert {topic.cursor for report in reports for topic in report.topics.values()} == {"moved", "kept"}
+    assert {topic.cursor for report in reports for topic in report.topics.values()} == {
+        "moved",
+        "kept",
+    }
     assert set(keys(rows())) == set(org.published())
     assert sum(topic.received for topic in org.poll().topics.values()) == 0
 
 
-def test_another_org_has_cursors_of_its_own(salesforce: Callable[..., Org], cursors: ContainerClient) -> None:
+def test_another_org_has_cursors_of_its_own(
+    salesforce: Callable[..., Org], cursors: ContainerClient
+) -> None:
     """A refreshed sandbox never resumes from the old one's replay ids."""
     org = salesforce()
     org.poll(SALESFORCE_TOPICS=EVENT)
@@ -189,15 +204,24 @@ def test_another_org_has_cursors_of_its_own(salesforce: Callable[..., Org], curs
 # -- draining
 
 
-@pytest.mark.parametrize("fault", ["odd_batches", "delay_first=0.5", "trickle=0.01", "end_stream=4", "schema_unavailable=2"])
-def test_a_backlog_arrives_whole_however_it_is_served(salesforce: Callable[..., Org], rows: Rows, fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    ["odd_batches", "delay_first=0.5", "trickle=0.01", "end_stream=4", "schema_unavailable=2"],
+)
+def test_a_backlog_arrives_whole_however_it_is_served(
+    salesforce: Callable[..., Org], rows: Rows, fault: str
+) -> None:
     """In odd portions, late, one by one, in pieces, or with a schema that takes some asking."""
     org = salesforce(fault)
-    org.poll(MAX_RUN_SECONDS="90").raise_if_failed()  # a stream for every four events takes its time
+    org.poll(
+        MAX_RUN_SECONDS="90"
+    ).raise_if_failed()  # a stream for every four events takes its time
     assert keys(rows()) == org.published()
 
 
-def test_a_backlog_beyond_the_credit_arrives_whole(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_backlog_beyond_the_credit_arrives_whole(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """Credit is topped up before it runs out: clients that do not stop after 100 events."""
     org = salesforce(interval=300)
     report = org.poll()
@@ -205,7 +229,9 @@ def test_a_backlog_beyond_the_credit_arrives_whole(salesforce: Callable[..., Org
     assert keys(rows()) == org.published()
 
 
-def test_a_trickle_that_never_ends_is_cut_off_by_the_deadline(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_trickle_that_never_ends_is_cut_off_by_the_deadline(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """What came until then is safe, and the next run goes on behind it."""
     org = salesforce("trickle=0.5", interval=600)
     began = time.monotonic()
@@ -217,7 +243,9 @@ def test_a_trickle_that_never_ends_is_cut_off_by_the_deadline(salesforce: Callab
     org.poll(MAX_RUN_SECONDS="10", SALESFORCE_TOPICS=EVENT)
     second = keys(rows())
     assert len(set(second)) > len(first)
-    assert len(second) - len(set(second)) == 1, "the last event comes again: its group might have gone on"
+    assert len(second) - len(set(second)) == 1, (
+        "the last event comes again: its group might have gone on"
+    )
 
 
 def test_a_quiet_topics_cursor_is_refreshed_long_before_it_expires(
@@ -228,7 +256,12 @@ def test_a_quiet_topics_cursor_is_refreshed_long_before_it_expires(
     org.poll(SALESFORCE_TOPICS=EVENT, IDLE_SECONDS="4")
     (blob,) = cursors.list_blobs()
     cursor = json.loads(cursors.download_blob(blob.name).readall())
-    aged = {**cursor, "position_at": (datetime.now(timezone.utc) - timedelta(hours=30)).isoformat(timespec="milliseconds")}
+    aged = {
+        **cursor,
+        "position_at": (datetime.now(timezone.utc) - timedelta(hours=30)).isoformat(
+            timespec="milliseconds"
+        ),
+    }
     cursors.upload_blob(blob.name, json.dumps(aged), overwrite=True)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     refreshed = json.loads(cursors.download_blob(blob.name).readall())
@@ -243,7 +276,9 @@ def test_latest_whose_stream_breaks_loses_nothing(
     org = salesforce("schema_unavailable=1")
     began = time.monotonic()
     org.mock.org.now = lambda: NOW + timedelta(hours=5 * (time.monotonic() - began))
-    org.poll(SALESFORCE_TOPICS=ACCOUNT, SALESFORCE_REPLAY_PRESET="LATEST", MAX_RUN_SECONDS="10").raise_if_failed()
+    org.poll(
+        SALESFORCE_TOPICS=ACCOUNT, SALESFORCE_REPLAY_PRESET="LATEST", MAX_RUN_SECONDS="10"
+    ).raise_if_failed()
     assert f"topic={ACCOUNT} start=EARLIEST" in caplog.text
     org.set_clock(org.mock.org.now())
     org.poll(SALESFORCE_TOPICS=ACCOUNT, SALESFORCE_REPLAY_PRESET="LATEST").raise_if_failed()
@@ -251,18 +286,24 @@ def test_latest_whose_stream_breaks_loses_nothing(
 
 
 @pytest.mark.parametrize("faults", ["", "latest_immediate", "keepalive=3"])
-def test_latest_leaves_no_hole_between_the_first_runs(salesforce: Callable[..., Org], rows: Rows, faults: str) -> None:
+def test_latest_leaves_no_hole_between_the_first_runs(
+    salesforce: Callable[..., Org], rows: Rows, faults: str
+) -> None:
     """Whether Salesforce answers LATEST at once or after a keepalive."""
     org = salesforce(faults)
     org.poll(SALESFORCE_TOPICS=EVENT, SALESFORCE_REPLAY_PRESET="LATEST").raise_if_failed()
     org.set_clock(NOW + timedelta(hours=9))
-    org.poll(SALESFORCE_TOPICS=EVENT, SALESFORCE_REPLAY_PRESET="LATEST", IDLE_SECONDS="4").raise_if_failed()
+    org.poll(
+        SALESFORCE_TOPICS=EVENT, SALESFORCE_REPLAY_PRESET="LATEST", IDLE_SECONDS="4"
+    ).raise_if_failed()
     assert keys(rows()) == org.published(NOW, (EVENT,))
 
 
 def test_latest_without_any_position_is_a_failure(salesforce: Callable[..., Org]) -> None:
     """A run that looked well would hide that the next one begins later."""
-    report = salesforce("silent").poll(SALESFORCE_TOPICS=EVENT, SALESFORCE_REPLAY_PRESET="LATEST", MAX_RUN_SECONDS="10")
+    report = salesforce("silent").poll(
+        SALESFORCE_TOPICS=EVENT, SALESFORCE_REPLAY_PRESET="LATEST", MAX_RUN_SECONDS="10"
+    )
     assert isinstance(report.topics[EVENT].error, SalesforceUnavailableError)
 
 
@@ -276,7 +317,9 @@ def test_a_silent_server_cannot_hang_the_run(salesforce: Callable[..., Org], row
     assert keys(rows()) == org.published(topics=(EVENT,))
 
 
-def test_a_response_of_three_megabytes_is_received(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_response_of_three_megabytes_is_received(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """As large as Salesforce makes them."""
     org = salesforce("large=29", interval=600)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -286,7 +329,9 @@ def test_a_response_of_three_megabytes_is_received(salesforce: Callable[..., Org
 # -- recovery
 
 
-def test_only_the_documented_code_resets_a_cursor(salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient) -> None:
+def test_only_the_documented_code_resets_a_cursor(
+    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
+) -> None:
     """The gap is on record, the run fails so that someone is told, and what is retained is read again."""
     org = salesforce("reject_replay_id=1")
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -297,7 +342,9 @@ def test_only_the_documented_code_resets_a_cursor(salesforce: Callable[..., Org]
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
 
 
-def test_a_cursor_older_than_retention_leaves_a_gap_on_record(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_cursor_older_than_retention_leaves_a_gap_on_record(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """From when the cursor was saved."""
     org = salesforce("strict_retention")
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -322,7 +369,9 @@ def test_another_invalid_argument_leaves_the_cursor_alone(
 
 
 @pytest.mark.parametrize("fault", ["expire_session=5", "revoke_session=5, drop_stream=9"])
-def test_a_session_that_ends_in_mid_stream_is_renewed_once(salesforce: Callable[..., Org], rows: Rows, fault: str) -> None:
+def test_a_session_that_ends_in_mid_stream_is_renewed_once(
+    salesforce: Callable[..., Org], rows: Rows, fault: str
+) -> None:
     """And the stream resumes behind what was received, whether or not the end of the session ends it."""
     org = salesforce(fault)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -337,15 +386,25 @@ def test_a_session_that_is_always_refused_fails_the_topics(salesforce: Callable[
     assert {type(topic.error) for topic in report.topics.values()} == {AuthenticationError}
 
 
-def test_a_login_host_that_is_down_for_a_moment_is_asked_again(salesforce: Callable[..., Org]) -> None:
+def test_a_login_host_that_is_down_for_a_moment_is_asked_again(
+    salesforce: Callable[..., Org],
+) -> None:
     """With a new assertion each time."""
     salesforce("login_unavailable=2").poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
 
 
 @pytest.mark.parametrize(
-    "fault", ["drop_stream=6", "error=subscription.internal.error:6:2", "error=service.unavailable:0:2", "topic_unavailable=2"]
+    "fault",
+    [
+        "drop_stream=6",
+        "error=subscription.internal.error:6:2",
+        "error=service.unavailable:0:2",
+        "topic_unavailable=2",
+    ],
 )
-def test_what_is_transient_is_retried_behind_what_was_received(salesforce: Callable[..., Org], rows: Rows, fault: str) -> None:
+def test_what_is_transient_is_retried_behind_what_was_received(
+    salesforce: Callable[..., Org], rows: Rows, fault: str
+) -> None:
     """Dropped streams, internal errors, outages."""
     org = salesforce(fault)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -362,7 +421,9 @@ def test_retries_at_one_position_are_bounded(salesforce: Callable[..., Org], row
     assert len(rows()) >= 6
 
 
-def test_an_exceeded_delivery_limit_stops_the_topic_until_the_next_run(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_an_exceeded_delivery_limit_stops_the_topic_until_the_next_run(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """No retry would help. Whole groups are kept and the cursor stands behind them; the last event might be a part of one."""
     org = salesforce("delivery_limit=10", batch_size=5)
     began = time.monotonic()
@@ -372,7 +433,9 @@ def test_an_exceeded_delivery_limit_stops_the_topic_until_the_next_run(salesforc
     assert (len(rows()), report.topics[EVENT].cursor) == (9, "moved")
 
 
-def test_a_topic_without_the_right_to_it_names_the_right(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_topic_without_the_right_to_it_names_the_right(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """And the others go on."""
     org = salesforce(f"deny_topic@{ACCOUNT}")
     report = org.poll(SALESFORCE_TOPICS=f"{ACCOUNT},{EVENT}")
@@ -391,7 +454,10 @@ def test_rare_changes_become_rows_and_gaps(salesforce: Callable[..., Org], rows:
     org.poll().raise_if_failed()
     assert keys(rows()) == org.published()
     told = {(gap["topic"], gap["reason"]) for gap in rows("gaps")}
-    assert told == {(topic, reason) for topic, _, reason in org.mock.org.gaps(DEFAULT_TOPICS, NOW - RETENTION, NOW)}
+    assert told == {
+        (topic, reason)
+        for topic, _, reason in org.mock.org.gaps(DEFAULT_TOPICS, NOW - RETENTION, NOW)
+    }
     marked = {tuple(json.loads(row["payload"]).get("_tracker", {})) for row in rows()}
     assert marked == {(), ("gap",), ("wildcard",)}
 
@@ -414,7 +480,9 @@ def test_each_event_is_read_with_its_own_schema(salesforce: Callable[..., Org], 
     assert len({row["schema_id"] for row in rows() if row["topic"] == EVENT}) == 2
 
 
-def test_a_change_event_without_a_schema_is_saved_by_its_header(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_change_event_without_a_schema_is_saved_by_its_header(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """It is a row, marked so; a platform event has no such header, so its topic fails, and its events are kept as bytes."""
     org = salesforce("schema_missing")
     report = org.poll()
@@ -425,7 +493,9 @@ def test_a_change_event_without_a_schema_is_saved_by_its_header(salesforce: Call
     assert rows("schemas") == []
 
 
-def test_a_poison_event_is_set_aside_and_the_topic_goes_on(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_poison_event_is_set_aside_and_the_topic_goes_on(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """With its bytes, its schema and the error."""
     org = salesforce(f"corrupt=8@{EVENT}")
     report = org.poll(SALESFORCE_TOPICS=EVENT)
@@ -433,10 +503,15 @@ def test_a_poison_event_is_set_aside_and_the_topic_goes_on(salesforce: Callable[
     rejects = rows("rejected_events")
     assert (len(rejects), report.topics[EVENT].rejected) == (9, 9)
     assert event_ids([*rows(), *rejects]) == org.published_events()
-    assert all(row["payload"] and row["schema_id"] and "does not fit its schema" in row["error"] for row in rejects)
+    assert all(
+        row["payload"] and row["schema_id"] and "does not fit its schema" in row["error"]
+        for row in rejects
+    )
 
 
-def test_a_poison_event_that_comes_alone_does_not_block_its_topic(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_poison_event_that_comes_alone_does_not_block_its_topic(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """A response with nothing else in it tells nothing about us."""
     org = salesforce(f"corrupt=8@{EVENT}", batch_size=1)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -453,11 +528,16 @@ def test_if_nothing_can_be_decoded_the_topic_fails_once_and_its_bytes_are_kept(
     assert (report.topics[EVENT].ended, report.topics[EVENT].cursor) == ("failed", "moved")
     assert event_ids(rows("rejected_events")) == org.published_events()
     (schema,) = rows("schemas")
-    assert schema == {"schema_id": schemas.schema_id(schemas.DELETE_EVENT), "schema_json": schemas.DELETE_EVENT}
+    assert schema == {
+        "schema_id": schemas.schema_id(schemas.DELETE_EVENT),
+        "schema_json": schemas.DELETE_EVENT,
+    }
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
 
 
-def test_undecodable_events_do_not_block_those_behind_them(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_undecodable_events_do_not_block_those_behind_them(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """However many: a whole response, a whole poll."""
     bad = salesforce(f"garbage@{EVENT}")
     bad.poll(SALESFORCE_TOPICS=EVENT)
@@ -467,7 +547,9 @@ def test_undecodable_events_do_not_block_those_behind_them(salesforce: Callable[
     assert keys(rows()) == org.published(NOW, (EVENT,))
 
 
-def test_the_object_is_told_by_the_event_and_not_by_the_topic(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_the_object_is_told_by_the_event_and_not_by_the_topic(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """Several objects come on one channel."""
     salesforce().poll(SALESFORCE_TOPICS=CHANGES)
     assert {row["object_name"] for row in rows()} == {"Account", "Contact"}
@@ -478,13 +560,20 @@ def test_a_run_reports_every_topic_with_its_figures(salesforce: Callable[..., Or
     report = salesforce(f"deny_topic@{ACCOUNT}").poll()
     lines = list(report.lines())
     assert len(lines) == 4
-    assert any(line.startswith(f"topic={ACCOUNT} state=failed") and line.endswith("error=TopicError") for line in lines)
     assert any(
-        line.startswith(f"topic={EVENT} state=ok received=18 deletes=18 skipped=0") and "rpc_id=" in line for line in lines
+        line.startswith(f"topic={ACCOUNT} state=failed") and line.endswith("error=TopicError")
+        for line in lines
+    )
+    assert any(
+        line.startswith(f"topic={EVENT} state=ok received=18 deletes=18 skipped=0")
+        and "rpc_id=" in line
+        for line in lines
     )
 
 
 def test_an_unknown_fault_is_told_with_all_that_there_are(blob_settings: Mapping[str, str]) -> None:
     """By the setting's name."""
-    with pytest.raises(SettingsError, match=r"MOCK_FAULTS has 'explode': the faults are drop_stream"):
+    with pytest.raises(
+        SettingsError, match=r"MOCK_FAULTS has 'explode': the faults are drop_stream"
+    ):
         run({**blob_settings, "MOCK_MODE": "true", "MOCK_FAULTS": "explode"})

@@ -27,7 +27,11 @@ from salesforce_client.src.app.errors import (
     StorageUnavailableError,
     TopicError,
 )
-from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce, refuse_real_places
+from salesforce_client.src.app.mock_salesforce import (
+    DEFAULT_TOPICS,
+    MockSalesforce,
+    refuse_real_places,
+)
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.model import (
     Cursor,
@@ -65,7 +69,9 @@ def keys(deletes: list[Row]) -> list[str]:
     return sorted(row["event_id"] for row in deletes)
 
 
-def published(mock: MockSalesforce, since: datetime, topics: tuple[str, ...] = DEFAULT_TOPICS) -> list[str]:
+def published(
+    mock: MockSalesforce, since: datetime, topics: tuple[str, ...] = DEFAULT_TOPICS
+) -> list[str]:
     return sorted(it.key for it in mock.org.deletes(topics, since, mock.org.now()))
 
 
@@ -122,9 +128,13 @@ def test_a_topic_that_fails_does_not_keep_the_others_back(
 ) -> None:
     """Their rows are uploaded and their cursors move; the run ends as failed and names the one."""
     report = poll(SALESFORCE_TOPICS="/event/Missing__e,/event/Delete_Event__e")
-    assert keys(rows(events, tmp_path)) == published(mock, NOW - RETENTION, ("/event/Delete_Event__e",))
+    assert keys(rows(events, tmp_path)) == published(
+        mock, NOW - RETENTION, ("/event/Delete_Event__e",)
+    )
     assert isinstance(report.topics["/event/Missing__e"].error, TopicError)
-    with pytest.raises(RunFailedError, match=r"1 topic\(s\) failed.*\n.*/event/Missing__e: TopicError: .*not found"):
+    with pytest.raises(
+        RunFailedError, match=r"1 topic\(s\) failed.*\n.*/event/Missing__e: TopicError: .*not found"
+    ):
         report.raise_if_failed()
 
 
@@ -139,14 +149,20 @@ def test_latest_begins_with_what_is_published_after_the_first_poll(
 
 
 def test_a_cursor_that_salesforce_no_longer_knows_leaves_a_gap_on_record(
-    poll: Callable[..., Report], mock: MockSalesforce, cursors: ContainerClient, events: ContainerClient, tmp_path: Path
+    poll: Callable[..., Report],
+    mock: MockSalesforce,
+    cursors: ContainerClient,
+    events: ContainerClient,
+    tmp_path: Path,
 ) -> None:
     """What is still retained is read again from the start, and the run ends as failed so that someone is told."""
     topic = "/event/Delete_Event__e"
     poll(SALESFORCE_TOPICS=topic)
     (blob,) = cursors.list_blobs()
     old = cursors.download_blob(blob.name).readall().decode()
-    cursors.upload_blob(blob.name, old.replace('"replay_id": "', '"replay_id": "AAAA'), overwrite=True)
+    cursors.upload_blob(
+        blob.name, old.replace('"replay_id": "', '"replay_id": "AAAA'), overwrite=True
+    )
     report = poll(SALESFORCE_TOPICS=topic)
     (gap,) = rows(events, tmp_path, "gaps")
     assert (gap["topic"], gap["reason"]) == (topic, "expired_cursor")
@@ -168,11 +184,17 @@ def test_a_cursor_blob_that_cannot_be_read_leaves_a_gap_on_record(
     with pytest.raises(RunFailedError, match="unreadable_cursor"):
         poll(SALESFORCE_TOPICS=topic).raise_if_failed()
     (gap,) = rows(events, tmp_path, "gaps")
-    assert (gap["reason"], gap["from_replay_id"], gap["from_time"]) == ("unreadable_cursor", b"not json", None)
+    assert (gap["reason"], gap["from_replay_id"], gap["from_time"]) == (
+        "unreadable_cursor",
+        b"not json",
+        None,
+    )
     poll(SALESFORCE_TOPICS=topic).raise_if_failed()
 
 
-def test_a_session_that_ends_in_the_middle_is_renewed(poll: Callable[..., Report], mock: MockSalesforce) -> None:
+def test_a_session_that_ends_in_the_middle_is_renewed(
+    poll: Callable[..., Report], mock: MockSalesforce
+) -> None:
     """Once for each topic, without losing the position."""
     poll()
     mock.tokens.expire_tokens()
@@ -186,12 +208,20 @@ REAL = "DefaultEndpointsProtocol=https;AccountName=real;AccountKey=c2VjcmV0;Endp
     "storage",
     [
         {"EVENTS_STORAGE": REAL},
-        {"EVENTS_STORAGE": "", "EVENTS_STORAGE__blobServiceUri": "https://real.blob.core.windows.net"},
+        {
+            "EVENTS_STORAGE": "",
+            "EVENTS_STORAGE__blobServiceUri": "https://real.blob.core.windows.net",
+        },
     ],
 )
-def test_invented_deletes_stay_out_of_a_real_storage_account(blob_settings: Mapping[str, str], storage: dict[str, str]) -> None:
+def test_invented_deletes_stay_out_of_a_real_storage_account(
+    blob_settings: Mapping[str, str], storage: dict[str, str]
+) -> None:
     """A laptop may have the settings of production. Nothing is sent there."""
-    with pytest.raises(SettingsError, match=r"MOCK_MODE is true with the storage account real\.blob.*MOCK_MODE_IN_AZURE=true"):
+    with pytest.raises(
+        SettingsError,
+        match=r"MOCK_MODE is true with the storage account real\.blob.*MOCK_MODE_IN_AZURE=true",
+    ):
         run({**blob_settings, **storage, "MOCK_MODE": "true"})
 
 
@@ -208,7 +238,9 @@ def test_invented_deletes_stay_out_of_a_real_storage_account(blob_settings: Mapp
         ("http://127.0.0.1:10000/devstoreaccount1", True, False, True),
     ],
 )
-def test_the_mock_knows_where_invented_deletes_do_no_harm(url: str, in_azure: bool, allowed: bool, refused: bool) -> None:
+def test_the_mock_knows_where_invented_deletes_do_no_harm(
+    url: str, in_azure: bool, allowed: bool, refused: bool
+) -> None:
     """An emulator on this machine, or one that is spoken to without TLS; anywhere, if somebody says so."""
     environ = {"WEBSITE_SITE_NAME": "app"} if in_azure else {}
     expected = pytest.raises(SettingsError) if refused else contextlib.nullcontext()
@@ -228,18 +260,26 @@ def test_invented_deletes_stay_out_of_azure(blob_settings: Mapping[str, str]) ->
 
 @pytest.mark.parametrize("fault", ["upload", "cursor"])
 def test_a_poll_that_cannot_upload_says_so_for_every_topic(
-    blob_settings: Mapping[str, str], mock: MockSalesforce, azurite: Server, cursors: ContainerClient, fault: str
+    blob_settings: Mapping[str, str],
+    mock: MockSalesforce,
+    azurite: Server,
+    cursors: ContainerClient,
+    fault: str,
 ) -> None:
     """In a line each, before it ends as failed. No cursor has moved."""
     mock.org.now = lambda: NOW
     what = ".db" if fault == "upload" else ".json"
     with proxy(azurite.port) as through:
-        through.before = lambda request: (403, b"") if request.method == "PUT" and what in request.path else None
+        through.before = lambda request: (
+            (403, b"") if request.method == "PUT" and what in request.path else None
+        )
         through_it = {**blob_settings, "EVENTS_STORAGE": connection_string(through.port)}
         report = run({**through_it, **mock.settings, "IDLE_SECONDS": "1"})
     lines = list(report.lines())
     assert len(lines) == 1 + len(DEFAULT_TOPICS)
-    assert all("state=failed" in line and line.endswith("error=StorageRefusedError") for line in lines[1:])
+    assert all(
+        "state=failed" in line and line.endswith("error=StorageRefusedError") for line in lines[1:]
+    )
     assert all("ended=failed" in line for line in lines[1:]) == (fault == "upload")
     assert lines[0].endswith("error=StorageRefusedError") == (fault == "upload")
     with pytest.raises(StorageRefusedError if fault == "upload" else RunFailedError):
@@ -252,7 +292,11 @@ def test_the_connections_to_blob_storage_are_closed_at_the_end(
 ) -> None:
     """A Functions worker lives for days. A poll that fails closes them too."""
     with proxy(azurite.port) as through:
-        settings = {**blob_settings, **mock.settings, "EVENTS_STORAGE": connection_string(through.port)}
+        settings = {
+            **blob_settings,
+            **mock.settings,
+            "EVENTS_STORAGE": connection_string(through.port),
+        }
         run(settings).raise_if_failed()
         assert through.seen
         gc.collect()  # the client does not read the body of a 404, nor give its connection back
@@ -268,7 +312,10 @@ def test_what_killed_polls_have_left_behind_is_removed(
 ) -> None:
     """Up to 100 MB each. What is younger than an hour may belong to a poll that is running."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    old, young, others = (tmp_path / name for name in ("sf-delete-tracker-poll-old", "sf-delete-tracker-poll-young", "others"))
+    old, young, others = (
+        tmp_path / name
+        for name in ("sf-delete-tracker-poll-old", "sf-delete-tracker-poll-young", "others")
+    )
     for folder in (old, young, others):
         folder.mkdir()
         (folder / "x.db").write_bytes(b"x")
@@ -330,9 +377,17 @@ class Rows:
 
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
         """One row."""
-        return Delivery([Gap(topic, topic, "overflow", None, b"1", None, None, "2026")], len(events), 0, (), self._published_at)
+        return Delivery(
+            [Gap(topic, topic, "overflow", None, b"1", None, None, "2026")],
+            len(events),
+            0,
+            (),
+            self._published_at,
+        )
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: str | None, version: str) -> Gap:
+    def cursor_gap(
+        self, topic: str, reason: str, cursor: bytes, *, since: str | None, version: str
+    ) -> Gap:
         """One."""
         return Gap(f"{topic} {reason}", topic, reason, None, cursor, since, None, "2026")
 
@@ -392,7 +447,9 @@ def test_each_topic_ends_in_its_own_way(tmp_path: Path, caplog: pytest.LogCaptur
     source, store = Scripted(), Memory(tmp_path)
     report = collected(store, ["good", "absent", "broken", "hanging"], source)
     source.released.set()
-    assert {topic.topic: (topic.ended, type(topic.error).__name__) for topic in report.topics.values()} == {
+    assert {
+        topic.topic: (topic.ended, type(topic.error).__name__) for topic in report.topics.values()
+    } == {
         "good": ("deadline", "NoneType"),
         "absent": ("failed", "TopicError"),
         "broken": ("failed", "KeyError"),
@@ -447,7 +504,11 @@ def cursor(topic: str, age: timedelta) -> Cursor:
 
 @pytest.mark.parametrize(
     ("age", "held", "warned"),
-    [(timedelta(hours=23), False, False), (timedelta(hours=25), True, False), (timedelta(hours=49), True, True)],
+    [
+        (timedelta(hours=23), False, False),
+        (timedelta(hours=25), True, False),
+        (timedelta(hours=49), True, True),
+    ],
 )
 def test_a_topic_whose_position_is_old_is_held_until_it_is_caught_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, age: timedelta, held: bool, warned: bool
@@ -461,7 +522,12 @@ def test_a_topic_whose_position_is_old_is_held_until_it_is_caught_up(
 def test_only_a_first_poll_starts_where_the_setting_says(tmp_path: Path) -> None:
     """One whose cursor cannot be read, or has no position, starts from EARLIEST: LATEST would lose what came before."""
     known = Position(b"0", None, "e")
-    starts = {"new": Preset.LATEST, "begun": Preset.EARLIEST, "unreadable": Preset.EARLIEST, "known": known}
+    starts = {
+        "new": Preset.LATEST,
+        "begun": Preset.EARLIEST,
+        "unreadable": Preset.EARLIEST,
+        "known": known,
+    }
     for topic, start in starts.items():
         source = Scripted()
         store = Memory(tmp_path, Cursor("00D", "known", known), Cursor("00D", "begun", None))
@@ -469,7 +535,9 @@ def test_only_a_first_poll_starts_where_the_setting_says(tmp_path: Path) -> None
         assert source.starts == [start]
 
 
-def test_a_poll_from_latest_that_comes_to_nothing_is_followed_by_one_from_earliest(tmp_path: Path) -> None:
+def test_a_poll_from_latest_that_comes_to_nothing_is_followed_by_one_from_earliest(
+    tmp_path: Path,
+) -> None:
     """Another LATEST would be a later one: what was published between the two polls would be lost."""
 
     class Killed(Memory):
@@ -496,7 +564,9 @@ def test_time_that_was_spent_before_the_drain_counts(tmp_path: Path) -> None:
     assert time.monotonic() - began < 0.5
 
 
-@pytest.mark.parametrize(("run", "drain"), [(480, 420), (600, 540), (240, 180), (100, 75), (10, 7.5)])
+@pytest.mark.parametrize(
+    ("run", "drain"), [(480, 420), (600, 540), (240, 180), (100, 75), (10, 7.5)]
+)
 def test_a_part_of_the_time_is_kept_back_for_the_last_upload(run: float, drain: float) -> None:
     """A minute, or a quarter of a short run."""
     assert Limits(run, 1, 1).drain_seconds == drain
@@ -505,7 +575,9 @@ def test_a_part_of_the_time_is_kept_back_for_the_last_upload(run: float, drain: 
 def test_a_position_in_the_future_is_as_good_as_none(tmp_path: Path) -> None:
     """Some clock was wrong, so that its age is not known."""
     ahead = Memory(tmp_path, cursor("good", timedelta(hours=-1)))
-    assert collected(ahead, ["good"], published_at=AFTER_ANY_POLL).topics["good"].ended == "caught_up"
+    assert (
+        collected(ahead, ["good"], published_at=AFTER_ANY_POLL).topics["good"].ended == "caught_up"
+    )
 
 
 @pytest.mark.parametrize("topic", ["absent cursor", "unreadable", "a position without a time"])

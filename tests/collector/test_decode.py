@@ -11,7 +11,11 @@ from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode
 
-EVENT = {"CreatedDate": 1767225600000, "CreatedById": "005AA000000ExmpAAA", "Record_Id__c": "001AA000001ExmpAAA"}
+EVENT = {
+    "CreatedDate": 1767225600000,
+    "CreatedById": "005AA000000ExmpAAA",
+    "Record_Id__c": "001AA000001ExmpAAA",
+}
 PAYLOAD = encode(schemas.DELETE_EVENT, EVENT)
 
 
@@ -31,7 +35,9 @@ def test_a_payload_cut_off_anywhere_is_an_error(cut: int) -> None:
 
 def test_bytes_left_over_are_an_error() -> None:
     """A wrong schema can decode without complaint and yield wrong values: what is left over gives it away."""
-    with pytest.raises(DecodeError, match=r"^the payload does not fit its schema: bytes are left over$"):
+    with pytest.raises(
+        DecodeError, match=r"^the payload does not fit its schema: bytes are left over$"
+    ):
         Decoder(schemas.DELETE_EVENT).decode(PAYLOAD + b"\0")
 
 
@@ -43,7 +49,9 @@ def test_an_account_schema_with_types_that_are_named_once_and_used_twice_is_unde
         "sequenceNumber": 1, "commitTimestamp": 2**62, "commitNumber": 2**63 - 1, "commitUser": "", "nulledFields": [],
         "diffFields": [], "changedFields": [],
     }  # fmt: skip
-    decoded, _ = Decoder(schemas.ACCOUNT).decode(encode(schemas.ACCOUNT, {"ChangeEventHeader": header, **value}))
+    decoded, _ = Decoder(schemas.ACCOUNT).decode(
+        encode(schemas.ACCOUNT, {"ChangeEventHeader": header, **value})
+    )
     assert decoded["ShippingAddress"]["City"] == "Bonn"
     assert decoded["ChangeEventHeader"] == header
 
@@ -55,17 +63,32 @@ def test_a_logical_type_does_not_change_what_is_on_the_wire() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ['"string"', '["null","string"]', '{"type":"record","name":"H","fields":[{"name":"x","type":"string"}]}']
+    "kind",
+    [
+        '"string"',
+        '["null","string"]',
+        '{"type":"record","name":"H","fields":[{"name":"x","type":"string"}]}',
+    ],
 )
 def test_a_header_that_is_none_is_a_field_like_any_other(kind: str) -> None:
     """Whoever names a field so."""
-    schema = json.loads(f'{{"type":"record","name":"E","fields":[{{"name":"ChangeEventHeader","type":{kind}}}]}}')
+    schema = json.loads(
+        f'{{"type":"record","name":"E","fields":[{{"name":"ChangeEventHeader","type":{kind}}}]}}'
+    )
     payload = b"\x02\x02a" if "null" in kind else b"\x02a"
     assert Decoder(json.dumps(schema)).decode(payload)[0]["ChangeEventHeader"] in ("a", {"x": "a"})
 
 
 @pytest.mark.parametrize(
-    "schema", ["", "{", '"string"', '{"type":"record"}', '{"type":"record","name":"X","fields":[{"name":"a"}]}', "[]"]
+    "schema",
+    [
+        "",
+        "{",
+        '"string"',
+        '{"type":"record"}',
+        '{"type":"record","name":"X","fields":[{"name":"a"}]}',
+        "[]",
+    ],
 )
 def test_a_text_that_is_no_record_schema_is_an_error(schema: str) -> None:
     """Of the event, not of the run."""

@@ -25,8 +25,20 @@ A, B = "001AA000001ExmpAAA", "001AA000001ExmqAAA"
 
 
 def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
-    header = {"entityName": "Account", "recordIds": list(record_ids), "changeType": kind, "commitTimestamp": COMMITTED}
-    return {"ChangeEventHeader": {**header, "commitUser": "005AA000000ExmpAAA", "commitNumber": 12000000000001}, **body}
+    header = {
+        "entityName": "Account",
+        "recordIds": list(record_ids),
+        "changeType": kind,
+        "commitTimestamp": COMMITTED,
+    }
+    return {
+        "ChangeEventHeader": {
+            **header,
+            "commitUser": "005AA000000ExmpAAA",
+            "commitNumber": 12000000000001,
+        },
+        **body,
+    }
 
 
 def event(value: dict[str, Any]) -> Decoded:
@@ -34,7 +46,9 @@ def event(value: dict[str, Any]) -> Decoded:
 
 
 def deletes(
-    value: dict[str, Any], event_fields: Mapping[str, str] = DEFAULT_EVENT_FIELDS, schema_fields: Fields = ()
+    value: dict[str, Any],
+    event_fields: Mapping[str, str] = DEFAULT_EVENT_FIELDS,
+    schema_fields: Fields = (),
 ) -> list[Delete]:
     rows = interpret(event(value), EVENT, ORIGIN, event_fields, schema_fields)
     return [row for row in rows if isinstance(row, Delete)]
@@ -50,8 +64,17 @@ def test_a_delete_of_one_record_is_a_row_keyed_by_event_and_record() -> None:
     decoded = change("DELETE", A, OwnerId=None)
     (row,) = deletes(decoded)
     assert (row.event_id, row.object_name, row.record_id) == (f"e1:{A}", "Account", A)
-    assert (row.deleted_by, row.deleted_date, row.owner_id) == ("005AA000000ExmpAAA", "2026-01-01T00:00:00.123Z", None)
-    assert (row.topic, row.ingested_at, row.replay_id, row.schema_id) == (ORIGIN.topic, ORIGIN.received_at, b"\0\1", "s1")
+    assert (row.deleted_by, row.deleted_date, row.owner_id) == (
+        "005AA000000ExmpAAA",
+        "2026-01-01T00:00:00.123Z",
+        None,
+    )
+    assert (row.topic, row.ingested_at, row.replay_id, row.schema_id) == (
+        ORIGIN.topic,
+        ORIGIN.received_at,
+        b"\0\1",
+        "s1",
+    )
     assert json.loads(row.payload) == decoded
 
 
@@ -63,11 +86,24 @@ def test_a_delete_of_several_records_is_a_row_for_each() -> None:
 
 def test_an_enriched_owner_is_used() -> None:
     """From a custom channel."""
-    assert deletes(change("DELETE", A, OwnerId="005AA000000OwnrAAA"))[0].owner_id == "005AA000000OwnrAAA"
+    assert (
+        deletes(change("DELETE", A, OwnerId="005AA000000OwnrAAA"))[0].owner_id
+        == "005AA000000OwnrAAA"
+    )
 
 
 @pytest.mark.parametrize(
-    "kind", ["CREATE", "UPDATE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_UNDELETE", "SNAPSHOT", "NEW_ONE"]
+    "kind",
+    [
+        "CREATE",
+        "UPDATE",
+        "UNDELETE",
+        "GAP_CREATE",
+        "GAP_UPDATE",
+        "GAP_UNDELETE",
+        "SNAPSHOT",
+        "NEW_ONE",
+    ],
 )
 def test_other_changes_are_skipped(kind: str) -> None:
     """Known ones and ones that do not exist yet."""
@@ -84,7 +120,11 @@ def test_an_overflow_is_a_gap_without_rows() -> None:
     """It names no records."""
     assert not deletes(change("GAP_OVERFLOW"))
     (gap,) = gaps(change("GAP_OVERFLOW"))
-    assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == ("overflow", "Account", *["2026-01-01T00:00:00.123Z"] * 2)
+    assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == (
+        "overflow",
+        "Account",
+        *["2026-01-01T00:00:00.123Z"] * 2,
+    )
 
 
 def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
@@ -99,11 +139,21 @@ def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
     ("decoded", "words"),
     [
         (change("DELETE"), "names no record id"),
-        ({"ChangeEventHeader": {**change("DELETE", A)["ChangeEventHeader"], "commitTimestamp": 2**62}}, "not a time"),
+        (
+            {
+                "ChangeEventHeader": {
+                    **change("DELETE", A)["ChangeEventHeader"],
+                    "commitTimestamp": 2**62,
+                }
+            },
+            "not a time",
+        ),
         ({"CreatedDate": None}, "CreatedDate is a time"),
     ],
 )
-def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(decoded: dict[str, Any], words: str) -> None:
+def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(
+    decoded: dict[str, Any], words: str
+) -> None:
     """It is kept as a rejected event."""
     with pytest.raises(DecodeError, match=words):
         deletes(decoded)
@@ -112,10 +162,17 @@ def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(decoded: dict[str,
 def test_an_event_without_an_id_cannot_be_told_from_its_redelivery() -> None:
     """So it is no row."""
     with pytest.raises(DecodeError, match="no id"):
-        interpret(event(change("DELETE", A)), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS)
+        interpret(
+            event(change("DELETE", A)), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS
+        )
 
 
-FIELDS = (("ChangeEventHeader", ("entityName",)), ("Name", ("FirstName", "LastName")), ("Phone", ()), ("Website", ()))
+FIELDS = (
+    ("ChangeEventHeader", ("entityName",)),
+    ("Name", ("FirstName", "LastName")),
+    ("Phone", ()),
+    ("Website", ()),
+)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +185,9 @@ FIELDS = (("ChangeEventHeader", ("entityName",)), ("Name", ("FirstName", "LastNa
         (["9-0x1", "nonsense", "0x"], None),
     ],
 )
-def test_bitmaps_are_expanded_to_names_and_kept(bitmaps: list[str], names: list[str] | None) -> None:
+def test_bitmaps_are_expanded_to_names_and_kept(
+    bitmaps: list[str], names: list[str] | None
+) -> None:
     """Top-level and nested, either alone; what cannot be told is left out and never fails the row."""
     decoded = change("DELETE", A)
     decoded["ChangeEventHeader"]["changedFields"] = bitmaps
@@ -147,14 +206,23 @@ PLATFORM = {
 def test_a_platform_event_fills_its_row_from_its_fields() -> None:
     """Under their default names."""
     (row,) = deletes(PLATFORM)
-    assert (row.object_name, row.record_id, row.owner_id) == ("Case", "500AA000001ExmpAAA", "005AA000000OwnrAAA")
+    assert (row.object_name, row.record_id, row.owner_id) == (
+        "Case",
+        "500AA000001ExmpAAA",
+        "005AA000000OwnrAAA",
+    )
     assert (row.deleted_by, row.deleted_date) == ("005AA000000DltrAAA", "2025-12-31T23:59:55.123Z")
 
 
 def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
     """Publishers may count or repeat an id; what comes again has the same bytes."""
     one, again, other = (
-        interpret(event(PLATFORM), EVENT._replace(payload=payload, replay_id=replay_id), ORIGIN, DEFAULT_EVENT_FIELDS)[0]
+        interpret(
+            event(PLATFORM),
+            EVENT._replace(payload=payload, replay_id=replay_id),
+            ORIGIN,
+            DEFAULT_EVENT_FIELDS,
+        )[0]
         for payload, replay_id in ((b"one", b"1"), (b"one", b"2"), (b"other", b"3"))
     )
     assert isinstance(one, Delete)
@@ -174,7 +242,9 @@ def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
         ({}, None),
     ],
 )
-def test_when_an_event_was_published_is_what_salesforce_says(value: dict[str, Any], published: str | None) -> None:
+def test_when_an_event_was_published_is_what_salesforce_says(
+    value: dict[str, Any], published: str | None
+) -> None:
     """Its commit or its creation, not a field that a publisher fills."""
     assert published_at(value) == published
 
@@ -183,23 +253,44 @@ def test_a_rejected_event_has_the_same_key_whenever_it_comes() -> None:
     """A redelivery has another replay id and another time."""
     again = ORIGIN._replace(received_at="2026-01-02T00:00:00.000Z")
     first = rejected(EVENT, ORIGIN, DecodeError("x"))
-    assert rejected(EVENT._replace(replay_id=b"other"), again, DecodeError("y")).reject_id == first.reject_id
+    assert (
+        rejected(EVENT._replace(replay_id=b"other"), again, DecodeError("y")).reject_id
+        == first.reject_id
+    )
     others = [EVENT._replace(payload=b"x"), EVENT._replace(event_id="e2")]
     elsewhere = rejected(EVENT, ORIGIN._replace(topic="/data/ChangeEvents"), DecodeError("x"))
-    assert first.reject_id not in {elsewhere.reject_id, *(rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others)}
+    assert first.reject_id not in {
+        elsewhere.reject_id,
+        *(rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others),
+    }
 
 
 def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
     """By the event that tells of it, on each topic."""
 
     def key(value: dict[str, Any], event_id: str = "e1", topic: str = ORIGIN.topic) -> str:
-        rows = interpret(event(value), EVENT._replace(event_id=event_id), ORIGIN._replace(topic=topic), DEFAULT_EVENT_FIELDS)
+        rows = interpret(
+            event(value),
+            EVENT._replace(event_id=event_id),
+            ORIGIN._replace(topic=topic),
+            DEFAULT_EVENT_FIELDS,
+        )
         (gap,) = (row for row in rows if isinstance(row, Gap))
         return gap.gap_id
 
     overflow, wildcard = change("GAP_OVERFLOW"), change("DELETE", "001*")
     assert key(overflow) == key(overflow)
-    assert len({key(overflow), key(overflow, "e2"), key(overflow, topic="/data/ChangeEvents"), key(wildcard)}) == 4
+    assert (
+        len(
+            {
+                key(overflow),
+                key(overflow, "e2"),
+                key(overflow, topic="/data/ChangeEvents"),
+                key(wildcard),
+            }
+        )
+        == 4
+    )
 
 
 def test_fields_may_have_other_names() -> None:
@@ -236,14 +327,24 @@ def test_who_published_stands_in_for_an_unknown_deleter() -> None:
 
 def test_json_keeps_integers_exact_bytes_as_base64_and_knows_no_nan() -> None:
     """What a reader of JSON could not take back is written as text."""
-    value = {"long": 2**63 - 1, "bytes": b"\0\xff", "nan": float("nan"), "inf": [float("inf")], "text": 'it\'s "x"\n\\ 🦊 $$ %s'}
+    value = {
+        "long": 2**63 - 1,
+        "bytes": b"\0\xff",
+        "nan": float("nan"),
+        "inf": [float("inf")],
+        "text": 'it\'s "x"\n\\ 🦊 $$ %s',
+    }
     assert as_json(value) == (
         '{"long":9223372036854775807,"bytes":"AP8=","nan":"nan","inf":["inf"],"text":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s"}'
     )
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )

@@ -63,7 +63,9 @@ class Streams:
         asked_for: how often the topic was asked for.
     """
 
-    def __init__(self, clock: Clock, *streams: Sequence[Item], topic_errors: Sequence[Exception] = ()) -> None:
+    def __init__(
+        self, clock: Clock, *streams: Sequence[Item], topic_errors: Sequence[Exception] = ()
+    ) -> None:
         self._clock = clock
         self._streams = deque(deque(items) for items in streams)
         self._topic_errors = deque(topic_errors)
@@ -104,7 +106,9 @@ class Streams:
             raise item
         if isinstance(item, Response):
             return item
-        self._clock.now = round(self._clock.now + item + 5e-7, 6)  # time goes on, however little was asked for
+        self._clock.now = round(
+            self._clock.now + item + 5e-7, 6
+        )  # time goes on, however little was asked for
         return None
 
 
@@ -120,11 +124,16 @@ class Decoding:
         if self.errors:
             raise self.errors.popleft()
         if self._unreadable:
-            rejects = [RejectedEvent("r", topic, event.event_id, b"", "s", b"", "unreadable", BEGAN_AT) for event in events]
+            rejects = [
+                RejectedEvent("r", topic, event.event_id, b"", "s", b"", "unreadable", BEGAN_AT)
+                for event in events
+            ]
             return Delivery(rejects, len(events), 0, rejects, None)
         return Delivery((), len(events), 0, (), "2026-02-01T11:59:00.000Z")
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str) -> Gap:
+    def cursor_gap(
+        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+    ) -> Gap:
         """One with all that it is given."""
         return Gap(f"gap {version}", topic, reason, None, cursor, since, None, BEGAN_AT)
 
@@ -162,7 +171,9 @@ class Run:
         self.taken: list[tuple[int, list[Gap], Optional[bytes]]] = []
         stop = Stop(clock)
 
-        def deliver(topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+        def deliver(
+            topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
+        ) -> None:
             assert topic == TOPIC
             clock.now += deliver_seconds
             gaps = [row for row in delivery.rows if isinstance(row, Gap)]
@@ -176,12 +187,18 @@ class Run:
             assert topic == TOPIC
             self.begun.append(len(streams.starts))
 
-        drain = Drain(TOPIC, beginning, streams, decoding or Decoding(), deliver, begin, stop, bounds, clock)
+        drain = Drain(
+            TOPIC, beginning, streams, decoding or Decoding(), deliver, begin, stop, bounds, clock
+        )
         self.outcome: Outcome = drain.run()
 
 
 def response(*replay_ids: str) -> Response:
-    return Response([Event(f"e{replay_id}", "s", b"", replay_id.encode()) for replay_id in replay_ids], None, "rpc 1")
+    return Response(
+        [Event(f"e{replay_id}", "s", b"", replay_id.encode()) for replay_id in replay_ids],
+        None,
+        "rpc 1",
+    )
 
 
 def quiet(seconds: int) -> list[float]:
@@ -200,7 +217,9 @@ def clock() -> Clock:
 
 def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -> None:
     """The stream starts behind the cursor."""
-    streams = Streams(clock, [response("1", "2", "2"), response("2", "3"), *quiet(60), EMPTY_RESPONSE])
+    streams = Streams(
+        clock, [response("1", "2", "2"), response("2", "3"), *quiet(60), EMPTY_RESPONSE]
+    )
     run = Run(streams, clock, Beginning(CURSOR, hold=True))
     assert run.outcome == Outcome("caught_up")
     assert run.taken == [(1, [], b"1"), (3, [], b"2"), (1, [], b"empty")]
@@ -208,7 +227,9 @@ def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -
     assert run.rpc_id == "rpc 2"
 
 
-def test_what_came_in_while_a_delivery_had_to_wait_is_read_before_silence_is_concluded(clock: Clock) -> None:
+def test_what_came_in_while_a_delivery_had_to_wait_is_read_before_silence_is_concluded(
+    clock: Clock,
+) -> None:
     """Here the rest of a group under one replay id."""
     streams = Streams(clock, [response("1", "2"), 0.5, response("2", "3"), 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
@@ -230,7 +251,9 @@ def test_silence_begins_after_a_delivery(clock: Clock) -> None:
     assert clock.now >= 1000 + 1.9 + 30 + 1.9
 
 
-def test_an_empty_response_that_came_while_a_delivery_had_to_wait_is_no_later_for_that(clock: Clock) -> None:
+def test_an_empty_response_that_came_while_a_delivery_had_to_wait_is_no_later_for_that(
+    clock: Clock,
+) -> None:
     """It may have been sent before the backlog, which its position leaves out."""
     streams = Streams(clock, [response("1", "2"), EMPTY_RESPONSE, 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
@@ -246,11 +269,16 @@ def test_a_wait_that_is_a_little_late_is_no_suspension(clock: Clock) -> None:
     assert clock.now < 1000 + 32
 
 
-def test_a_broken_stream_is_resumed_behind_whole_groups(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_stream_is_resumed_behind_whole_groups(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """The last group comes again. The session is as good as before."""
     streams = Streams(clock, [response("1", "2"), UNAVAILABLE], [response("2", "2", "3")])
     run = Run(streams, clock)
-    assert [start.replay_id for start in streams.starts if isinstance(start, Position)] == [b"cursor", b"1"]
+    assert [start.replay_id for start in streams.starts if isinstance(start, Position)] == [
+        b"cursor",
+        b"1",
+    ]
     assert run.taken == [(1, [], b"1"), (2, [], b"2"), (1, [], None)]
     assert run.outcome == Outcome("idle")
     assert {session.access_token for session in streams.sessions} == {"token 0"}
@@ -282,10 +310,14 @@ def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(
     assert streams.starts == []
 
 
-def test_latest_that_breaks_goes_on_from_earliest_and_says_so(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_latest_that_breaks_goes_on_from_earliest_and_says_so(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     """Once, in the log."""
     caplog.set_level(logging.WARNING)
-    streams = Streams(clock, [UNAVAILABLE], [UNAVAILABLE], [response("1"), *quiet(60), EMPTY_RESPONSE])
+    streams = Streams(
+        clock, [UNAVAILABLE], [UNAVAILABLE], [response("1"), *quiet(60), EMPTY_RESPONSE]
+    )
     run = Run(streams, clock, Beginning(Preset.LATEST, hold=True))
     assert run.outcome == Outcome("caught_up")
     assert streams.starts == [Preset.LATEST, Preset.EARLIEST, Preset.EARLIEST]
@@ -294,14 +326,20 @@ def test_latest_that_breaks_goes_on_from_earliest_and_says_so(clock: Clock, capl
 
 
 @pytest.mark.parametrize("error", [UNAVAILABLE, SessionExpiredError("expired")])
-def test_events_whose_schema_cannot_be_fetched_for_now_move_nothing_and_come_again(clock: Clock, error: Exception) -> None:
+def test_events_whose_schema_cannot_be_fetched_for_now_move_nothing_and_come_again(
+    clock: Clock, error: Exception
+) -> None:
     """At the end of a stream as in its midst."""
     streams = Streams(clock, [response("1", "2")], [response("1", "2")])
     run = Run(streams, clock, decoding=Decoding(error))
     assert streams.starts == [CURSOR, CURSOR]
     assert run.taken == [(1, [], b"1"), (1, [], None)]
     assert run.outcome == Outcome("idle")
-    streams = Streams(clock, [response("1"), *quiet(60), EMPTY_RESPONSE], [response("1"), *quiet(60), EMPTY_RESPONSE])
+    streams = Streams(
+        clock,
+        [response("1"), *quiet(60), EMPTY_RESPONSE],
+        [response("1"), *quiet(60), EMPTY_RESPONSE],
+    )
     run = Run(streams, clock, Beginning(CURSOR, hold=True), Decoding(error), deadline=5000)
     assert streams.starts == [CURSOR, CURSOR]
     assert run.taken == [(1, [], b"empty")]
@@ -310,9 +348,15 @@ def test_events_whose_schema_cannot_be_fetched_for_now_move_nothing_and_come_aga
 def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clock) -> None:
     """Each stream is opened with the newest one."""
     expired = SessionExpiredError("expired")
-    streams = Streams(clock, [response("1", "2"), expired], [response("2", "3"), expired], [expired], [expired])
+    streams = Streams(
+        clock, [response("1", "2"), expired], [response("2", "3"), expired], [expired], [expired]
+    )
     run = Run(streams, clock)
-    assert [session.access_token for session in streams.sessions] == ["token 0", "token 1", "token 2"]
+    assert [session.access_token for session in streams.sessions] == [
+        "token 0",
+        "token 1",
+        "token 2",
+    ]
     assert isinstance(run.outcome.error, AuthenticationError)
     assert run.taken == [(1, [], b"1"), (1, [], b"2")]
 
@@ -328,7 +372,9 @@ def test_events_that_lead_to_no_position_are_no_progress(clock: Clock) -> None:
 
 def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(clock: Clock) -> None:
     """It is an error although the rest went well: somebody has to know."""
-    streams = Streams(clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE])
+    streams = Streams(
+        clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE]
+    )
     run = Run(streams, clock, Beginning(CURSOR, version="7"))
     gap = Gap("gap 7", TOPIC, "expired_cursor", None, b"cursor", CURSOR.at, None, BEGAN_AT)
     assert run.taken == [(1, [gap], b"empty")]
@@ -361,7 +407,11 @@ def test_a_gap_is_left_with_the_first_position_behind_it(clock: Clock) -> None:
     assert run.taken == [(1, [], None)]
     streams = Streams(clock, [rejected], [response("1"), response("2"), response("3")])
     run = Run(streams, clock, deadline=5000)
-    assert [(len(gaps), position) for _, gaps, position in run.taken] == [(1, b"1"), (0, b"2"), (0, None)]
+    assert [(len(gaps), position) for _, gaps, position in run.taken] == [
+        (1, b"1"),
+        (0, b"2"),
+        (0, None),
+    ]
 
 
 def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
@@ -410,7 +460,9 @@ def test_a_drain_that_is_stopped_while_it_waits_opens_no_other_stream(clock: Clo
     def deliver(topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
         pytest.fail("nothing is delivered")
 
-    drain = Drain(TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, print, stop, bounds, clock)
+    drain = Drain(
+        TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, print, stop, bounds, clock
+    )
     assert drain.run() == Outcome("failed")
     assert len(streams.starts) == 1
 
@@ -424,5 +476,7 @@ def test_a_drain_that_is_stopped_ends_without_a_claim(clock: Clock) -> None:
         stop.set()
 
     bounds = Bounds(BEGAN_AT, 1420, idle_seconds=30)
-    drain = Drain(TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, print, stop, bounds, clock)
+    drain = Drain(
+        TOPIC, Beginning(CURSOR), streams, Decoding(), deliver, print, stop, bounds, clock
+    )
     assert drain.run() == Outcome("failed")

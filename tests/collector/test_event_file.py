@@ -53,7 +53,10 @@ def delete(number: int) -> Delete:
 
 def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
     """Whichever comes first: a file is in memory while it is uploaded."""
-    by_rows, by_bytes = EventFile(tmp_path / "1.db", BEGUN_AT), EventFile(tmp_path / "2.db", BEGUN_AT, fill_bytes=300_000)
+    by_rows, by_bytes = (
+        EventFile(tmp_path / "1.db", BEGUN_AT),
+        EventFile(tmp_path / "2.db", BEGUN_AT, fill_bytes=300_000),
+    )
     for file in (by_rows, by_bytes):
         file.add([delete(number) for number in range(9)])
         assert not file.is_full(10)
@@ -65,7 +68,9 @@ def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
         file.close()
 
 
-def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A crash of the machine right after the upload must not matter."""
     said: list[str] = []
 
@@ -78,17 +83,26 @@ def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(tmp_path: Path
             return super().execute(statement, *values)
 
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Connection))
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Connection)
+    )
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     file.close()
     assert "PRAGMA page_size = 32768" in said
-    flushing = [statement for statement in said if "synchronous" in statement or statement in ("BEGIN", "COMMIT")]
+    flushing = [
+        statement
+        for statement in said
+        if "synchronous" in statement or statement in ("BEGIN", "COMMIT")
+    ]
     assert flushing == ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN", "COMMIT"]
 
 
 def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
     """By time, then by topic, whichever comes first."""
-    early, late = delete(1)._replace(ingested_at="2026-01", topic="/b"), delete(1)._replace(ingested_at="2026-02", topic="/a")
+    early, late = (
+        delete(1)._replace(ingested_at="2026-01", topic="/b"),
+        delete(1)._replace(ingested_at="2026-02", topic="/a"),
+    )
     other = early._replace(topic="/a")
     for number, order in enumerate(itertools.permutations((early, late, other))):
         file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
@@ -96,7 +110,9 @@ def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
             file.add([row])
         file.close()
         connection = sqlite3.connect(file.path)
-        assert connection.execute("SELECT ingested_at, topic FROM events").fetchall() == [("2026-01", "/a")]
+        assert connection.execute("SELECT ingested_at, topic FROM events").fetchall() == [
+            ("2026-01", "/a")
+        ]
         connection.close()
 
 
@@ -117,7 +133,12 @@ def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
     """Each response with rejected events brings it along."""
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     for number in range(2):
-        file.add([RejectedEvent(str(number), "t", "e", b"", "s", b"\xff", "error", "i"), Schema("s", '{"type":"record"}')])
+        file.add(
+            [
+                RejectedEvent(str(number), "t", "e", b"", "s", b"\xff", "error", "i"),
+                Schema("s", '{"type":"record"}'),
+            ]
+        )
     file.close()
     connection = sqlite3.connect(file.path)
     assert connection.execute("SELECT * FROM schemas").fetchall() == [("s", '{"type":"record"}')]
@@ -135,7 +156,9 @@ def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
     try:
         some = [delete(number) for number in range(100_000)]  # more than SQLite keeps in memory
-        with pytest.raises(LocalStorageError, match=r"event file x\.db: (disk I/O error|database or disk is full)"):
+        with pytest.raises(
+            LocalStorageError, match=r"event file x\.db: (disk I/O error|database or disk is full)"
+        ):
             file.add(some)
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             file.close()  # nobody can make a file of half the rows

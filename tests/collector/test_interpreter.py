@@ -26,11 +26,21 @@ def change(number: int, kind: str = "DELETE", committed: int = COMMITTED) -> Eve
         "transactionKey": "t", "sequenceNumber": 1, "commitTimestamp": committed, "commitNumber": 1,
         "commitUser": record_id("User", 1), "nulledFields": [], "diffFields": [], "changedFields": [],
     }  # fmt: skip
-    return Event(f"e{number}", ACCOUNT, encode(schemas.ACCOUNT, {"ChangeEventHeader": header}), b"%d" % number)
+    return Event(
+        f"e{number}",
+        ACCOUNT,
+        encode(schemas.ACCOUNT, {"ChangeEventHeader": header}),
+        b"%d" % number,
+    )
 
 
 def platform(number: int, **fields: Any) -> Event:
-    value = {"CreatedDate": COMMITTED, "CreatedById": "005", "Record_Id__c": record_id("Account", number), **fields}
+    value = {
+        "CreatedDate": COMMITTED,
+        "CreatedById": "005",
+        "Record_Id__c": record_id("Account", number),
+        **fields,
+    }
     return Event(f"e{number}", DELETE_EVENT, encode(schemas.DELETE_EVENT, value), b"%d" % number)
 
 
@@ -55,18 +65,27 @@ def interpreter(error: CollectorError | None = None) -> Interpreter:
 
 def test_events_become_rows_in_their_order_with_figures() -> None:
     """Deletes, what is skipped, and when the last one was published."""
-    told = interpreter().read(ACCOUNTS, [change(1), change(2, "UPDATE"), change(3, committed=COMMITTED + 1000)])
-    assert [row.record_id for row in told.rows if isinstance(row, Delete)] == [record_id("Account", n) for n in (1, 3)]
+    told = interpreter().read(
+        ACCOUNTS, [change(1), change(2, "UPDATE"), change(3, committed=COMMITTED + 1000)]
+    )
+    assert [row.record_id for row in told.rows if isinstance(row, Delete)] == [
+        record_id("Account", n) for n in (1, 3)
+    ]
     assert (told.received, told.skipped, told.rejects) == (3, 1, [])
     assert told.published_at == "2026-01-01T00:00:01.123Z"
 
 
 def test_an_event_that_is_skipped_tells_its_time_too() -> None:
     """A channel may have no delete for hours."""
-    assert interpreter().read(ACCOUNTS, [change(1, "UPDATE")]).published_at == "2026-01-01T00:00:00.123Z"
+    assert (
+        interpreter().read(ACCOUNTS, [change(1, "UPDATE")]).published_at
+        == "2026-01-01T00:00:00.123Z"
+    )
 
 
-@pytest.mark.parametrize(("minutes", "believed"), [(-1, True), (4, True), (6, False), (500_000, False)])
+@pytest.mark.parametrize(
+    ("minutes", "believed"), [(-1, True), (4, True), (6, False), (500_000, False)]
+)
 def test_no_time_is_later_than_now(minutes: int, believed: bool) -> None:
     """Clocks differ by minutes. A time far ahead is damage, which must not make a topic look caught up."""
     committed = int((datetime.now(timezone.utc) + timedelta(minutes=minutes)).timestamp() * 1000)
@@ -78,7 +97,11 @@ def test_no_time_is_later_than_now(minutes: int, believed: bool) -> None:
 
 def test_a_row_does_not_depend_on_what_it_was_delivered_with() -> None:
     """Neither on others under the same event id nor on rejected ones beside it."""
-    events = [change(1), change(2)._replace(event_id="e1"), change(3)._replace(event_id="e1", payload=b"\xff")]
+    events = [
+        change(1),
+        change(2)._replace(event_id="e1"),
+        change(3)._replace(event_id="e1", payload=b"\xff"),
+    ]
     together = interpreter().read(ACCOUNTS, events).rows
     alone = [row for event in events for row in interpreter().read(ACCOUNTS, [event]).rows]
     assert {row.event_id for row in together if isinstance(row, Delete)} == {
@@ -100,7 +123,9 @@ def test_an_event_that_cannot_be_read_is_kept_with_its_bytes_and_its_schema() ->
 
 def test_events_without_trouble_bring_no_schema() -> None:
     """It would be in every file."""
-    assert not [row for row in interpreter().read(PLATFORM, [platform(1)]).rows if isinstance(row, Schema)]
+    assert not [
+        row for row in interpreter().read(PLATFORM, [platform(1)]).rows if isinstance(row, Schema)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +135,9 @@ def test_events_without_trouble_bring_no_schema() -> None:
         (platform(1, CreatedDate=2**62), "neither Deleted_Date__c nor CreatedDate is a time"),
     ],
 )
-def test_an_event_that_can_be_read_but_is_not_a_row_is_rejected_likewise(event: Event, words: str) -> None:
+def test_an_event_that_can_be_read_but_is_not_a_row_is_rejected_likewise(
+    event: Event, words: str
+) -> None:
     """With its bytes."""
     told = interpreter().read(PLATFORM, [event])
     (reject,) = told.rejects
@@ -161,9 +188,15 @@ def test_a_schema_is_asked_for_once() -> None:
 
 def test_a_cursor_gap_says_what_is_lost_since_when() -> None:
     """Until now."""
-    gap = interpreter().cursor_gap(PLATFORM, "expired_cursor", b"old", since="2026-01-01T00:00:00.000Z", version="1")
+    gap = interpreter().cursor_gap(
+        PLATFORM, "expired_cursor", b"old", since="2026-01-01T00:00:00.000Z", version="1"
+    )
     assert isinstance(gap, Gap)
-    assert (gap.reason, gap.from_replay_id, gap.from_time) == ("expired_cursor", b"old", "2026-01-01T00:00:00.000Z")
+    assert (gap.reason, gap.from_replay_id, gap.from_time) == (
+        "expired_cursor",
+        b"old",
+        "2026-01-01T00:00:00.000Z",
+    )
     assert gap.to_time == gap.detected_at > "2026-02"
 
 
@@ -171,11 +204,21 @@ def test_the_same_loss_has_the_same_key_and_another_one_another() -> None:
     """By org, topic, reason, what was stored and its version: a cursor may be emptied twice."""
 
     def key(
-        org_id: str = "00D", topic: str = PLATFORM, reason: str = "expired_cursor", cursor: bytes = b"old", version: str = "1"
+        org_id: str = "00D",
+        topic: str = PLATFORM,
+        reason: str = "expired_cursor",
+        cursor: bytes = b"old",
+        version: str = "1",
     ) -> str:
         some = Interpreter(Schemas(), org_id, DEFAULT_EVENT_FIELDS)
         return some.cursor_gap(topic, reason, cursor, since=None, version=version).gap_id
 
     assert key() == key()
-    others = [key(org_id="00E"), key(topic=ACCOUNTS), key(reason="unreadable_cursor"), key(cursor=b""), key(version="2")]
+    others = [
+        key(org_id="00E"),
+        key(topic=ACCOUNTS),
+        key(reason="unreadable_cursor"),
+        key(cursor=b""),
+        key(version="2"),
+    ]
     assert len({key(), *others}) == 6

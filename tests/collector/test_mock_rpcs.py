@@ -30,7 +30,11 @@ class Client:
     def __init__(self, mock: MockSalesforce, channel: grpc.Channel) -> None:
         self.stub = PubSubStub(channel)
         token = mock.tokens.new_token()
-        self.session = (("accesstoken", token), ("instanceurl", INSTANCE_URL), ("tenantid", mock.org.org_id[:15]))
+        self.session = (
+            ("accesstoken", token),
+            ("instanceurl", INSTANCE_URL),
+            ("tenantid", mock.org.org_id[:15]),
+        )
 
     def stream(self, method: Any, *requests: Any) -> tuple[Any, queue.SimpleQueue[Any]]:
         """An open stream, and where to put further requests; None ends it."""
@@ -42,7 +46,9 @@ class Client:
 
 @pytest.fixture
 def client(mock: MockSalesforce) -> Iterator[Client]:
-    with grpc.insecure_channel(mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")) as channel:
+    with grpc.insecure_channel(
+        mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
+    ) as channel:
         yield Client(mock, channel)
 
 
@@ -56,9 +62,13 @@ def test_what_is_published_is_delivered(client: Client) -> None:
     first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
     stream, waiting = client.stream(client.stub.Subscribe, first)
     assert list(next(stream).events) == []
-    answer = client.stub.Publish(wire.PublishRequest(topic_name=TOPIC, events=[EVENT]), metadata=client.session)
+    answer = client.stub.Publish(
+        wire.PublishRequest(topic_name=TOPIC, events=[EVENT]), metadata=client.session
+    )
     response = next(response for response in stream if response.events)
-    assert [(it.event.id, it.replay_id) for it in response.events] == [("mine", answer.results[0].replay_id)]
+    assert [(it.event.id, it.replay_id) for it in response.events] == [
+        ("mine", answer.results[0].replay_id)
+    ]
     assert response.pending_num_requested == 0
     waiting.put(None)
     stream.cancel()
@@ -67,9 +77,14 @@ def test_what_is_published_is_delivered(client: Client) -> None:
 def test_a_publish_stream_answers_request_by_request(client: Client) -> None:
     """An event of a wrong schema has an error of its own."""
     wrong = wire.ProducerEvent(id="other", schema_id="x", payload=b"")
-    stream, waiting = client.stream(client.stub.PublishStream, wire.PublishRequest(topic_name=TOPIC, events=[EVENT, wrong]))
+    stream, waiting = client.stream(
+        client.stub.PublishStream, wire.PublishRequest(topic_name=TOPIC, events=[EVENT, wrong])
+    )
     results = next(stream).results
-    assert [(it.correlation_key, it.error.code) for it in results] == [("mine", wire.UNKNOWN), ("other", wire.PUBLISH)]
+    assert [(it.correlation_key, it.error.code) for it in results] == [
+        ("mine", wire.UNKNOWN),
+        ("other", wire.PUBLISH),
+    ]
     waiting.put(wire.PublishRequest(topic_name=TOPIC))
     with pytest.raises(grpc.RpcError) as raised:
         next(stream)
@@ -88,10 +103,14 @@ def test_a_managed_subscription_keeps_its_cursor_on_the_server(client: Client) -
     assert len(events) == 5
     waiting.put(
         wire.ManagedFetchRequest(
-            commit_replay_id_request=wire.CommitReplayRequest(commit_request_id="c", replay_id=events[1].replay_id)
+            commit_replay_id_request=wire.CommitReplayRequest(
+                commit_request_id="c", replay_id=events[1].replay_id
+            )
         )
     )
-    answer = next(response for response in stream if response.HasField("commit_response")).commit_response
+    answer = next(
+        response for response in stream if response.HasField("commit_response")
+    ).commit_response
     assert (answer.commit_request_id, answer.replay_id) == ("c", events[1].replay_id)
     waiting.put(None)
     stream.cancel()
@@ -128,11 +147,19 @@ def test_a_managed_subscription_serves_one_client_at_a_time(client: Client) -> N
     [
         (wire.ManagedFetchRequest(num_requested=1), "id.or.developer.name.empty"),
         (managed(developer_name="Other", num_requested=1), "developer.name.not.found"),
-        (wire.ManagedFetchRequest(subscription_id="short", num_requested=1), "subscription.id.invalid"),
-        (managed(commit_replay_id_request=wire.CommitReplayRequest()), "fetch.request.commit.request.restricted"),
+        (
+            wire.ManagedFetchRequest(subscription_id="short", num_requested=1),
+            "subscription.id.invalid",
+        ),
+        (
+            managed(commit_replay_id_request=wire.CommitReplayRequest()),
+            "fetch.request.commit.request.restricted",
+        ),
     ],
 )
-def test_a_managed_subscription_is_strict_about_its_first_request(client: Client, request_: Any, suffix: str) -> None:
+def test_a_managed_subscription_is_strict_about_its_first_request(
+    client: Client, request_: Any, suffix: str
+) -> None:
     """With the documented codes."""
     with pytest.raises(grpc.RpcError) as raised:
         next(client.stream(client.stub.ManagedSubscribe, request_)[0])
@@ -168,12 +195,19 @@ def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforc
 
 def test_every_fault_has_a_default_that_it_understands() -> None:
     """So that its bare name is enough."""
-    numbers = {name for name, (value, _) in FAULTS.items() if value and name not in ("error", "status", "split")}
+    numbers = {
+        name
+        for name, (value, _) in FAULTS.items()
+        if value and name not in ("error", "status", "split")
+    }
     for name in FAULTS:
         faults = Faults(name)
         assert faults.on(name, "/event/X__e")
         if name in numbers:
             assert faults.number(name, "/event/X__e") is not None
     limited = Faults("silent@/event/A__e, corrupt=2")
-    assert (limited.on("silent", "/event/A__e"), limited.on("silent", "/event/B__e")) == (True, False)
+    assert (limited.on("silent", "/event/A__e"), limited.on("silent", "/event/B__e")) == (
+        True,
+        False,
+    )
     assert [limited.happens("corrupt") for _ in range(3)] == [True, True, False]

@@ -40,8 +40,12 @@ def test_two_mocks_tell_the_same_history() -> None:
 
 def test_a_change_bears_the_same_id_on_every_channel_that_carries_it() -> None:
     """So that it is one row downstream."""
-    on_account = {event.event_id for event in org().events("/data/AccountChangeEvent", org().earliest(), 1000)}
-    on_all = {event.event_id for event in org().events("/data/ChangeEvents", org().earliest(), 1000)}
+    on_account = {
+        event.event_id for event in org().events("/data/AccountChangeEvent", org().earliest(), 1000)
+    }
+    on_all = {
+        event.event_id for event in org().events("/data/ChangeEvents", org().earliest(), 1000)
+    }
     assert on_account
     assert on_account < on_all
 
@@ -68,7 +72,10 @@ def test_the_history_holds_more_than_single_deletes() -> None:
 def test_replay_ids_are_ten_bytes_with_holes_and_a_keepalive_names_none_of_them() -> None:
     """As on live orgs."""
     mock = org()
-    ids = [mock.replay_id(event.position) for event in mock.events("/data/ChangeEvents", mock.earliest(), 1000)]
+    ids = [
+        mock.replay_id(event.position)
+        for event in mock.events("/data/ChangeEvents", mock.earliest(), 1000)
+    ]
     assert {len(one) for one in ids} == {10}
     assert ids == sorted(set(ids))
     told = [mock.keepalive_position() for _ in range(3)]
@@ -77,13 +84,17 @@ def test_replay_ids_are_ten_bytes_with_holes_and_a_keepalive_names_none_of_them(
 
 
 @pytest.mark.parametrize("missing", ["accesstoken", "instanceurl", "tenantid"])
-def test_a_call_without_one_of_the_three_headers_is_refused(mock: MockSalesforce, missing: str) -> None:
+def test_a_call_without_one_of_the_three_headers_is_refused(
+    mock: MockSalesforce, missing: str
+) -> None:
     """With the documented code and the rpc id in the message."""
     headers = {"accesstoken": "x", "instanceurl": "https://x", "tenantid": "00D"}
     headers.pop(missing)
     target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
     with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError) as raised:
-        PubSubStub(channel).GetTopic(wire.TopicRequest(topic_name="/event/Delete_Event__e"), metadata=tuple(headers.items()))
+        PubSubStub(channel).GetTopic(
+            wire.TopicRequest(topic_name="/event/Delete_Event__e"), metadata=tuple(headers.items())
+        )
     error: object = raised.value
     assert isinstance(error, grpc.Call)
     assert error.code() is grpc.StatusCode.UNAUTHENTICATED
@@ -95,8 +106,21 @@ def test_a_call_without_one_of_the_three_headers_is_refused(mock: MockSalesforce
 
 def test_started_by_itself_it_prints_what_a_client_needs_on_its_first_line() -> None:
     """Under the names of the settings; and it ends on SIGTERM."""
-    command = [sys.executable, "-m", "salesforce_client.src.app.mock_salesforce", "--tls", "--interval", "3600"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."})
+    command = [
+        sys.executable,
+        "-m",
+        "salesforce_client.src.app.mock_salesforce",
+        "--tls",
+        "--interval",
+        "3600",
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
     assert process.stdout
     try:
         settings = json.loads(process.stdout.readline())

@@ -43,7 +43,10 @@ def mock() -> Iterator[MockSalesforce]:
 
 @pytest.fixture
 def poll(
-    mock: MockSalesforce, service: BlobServiceClient, blob_settings: Mapping[str, str], tmp_path: Path
+    mock: MockSalesforce,
+    service: BlobServiceClient,
+    blob_settings: Mapping[str, str],
+    tmp_path: Path,
 ) -> Callable[[], TopicReport]:
     """One poll of the topic."""
     salesforce = read({**mock.settings, **blob_settings}).salesforce
@@ -58,7 +61,9 @@ def poll(
     )
 
     def once() -> TopicReport:
-        store = Store(service, blob_settings["EVENTS_CONTAINER"], blob_settings["CURSORS_CONTAINER"], tmp_path)
+        store = Store(
+            service, blob_settings["EVENTS_CONTAINER"], blob_settings["CURSORS_CONTAINER"], tmp_path
+        )
         limits = Limits(run_seconds=20, idle_seconds=IDLE, file_rows=1000, hold_seconds=HOLD)
         with PubSub(salesforce.pubsub_endpoint.target, tls=False, authenticate=login) as source:
             org_id = source.session.org_id
@@ -127,7 +132,11 @@ def test_a_quiet_topic_is_held_once_a_day_and_its_cursor_never_gets_old(
     poll()
     name = f"{mock.org.org_id}{TOPIC}.json"
     stored = json.loads(cursors.download_blob(name).readall())
-    aged = {**stored, "event_id": "e", "position_at": timestamp(datetime.now(timezone.utc) - timedelta(hours=30))}
+    aged = {
+        **stored,
+        "event_id": "e",
+        "position_at": timestamp(datetime.now(timezone.utc) - timedelta(hours=30)),
+    }
     cursors.upload_blob(name, json.dumps(aged), overwrite=True)
     assert poll().ended == "caught_up"
     assert datetime.now(timezone.utc) - position_at(mock, cursors) < timedelta(minutes=1)

@@ -11,7 +11,12 @@ from typing import Optional
 
 import pytest
 
-from salesforce_client.src.app.errors import CollectorError, LocalStorageError, StorageRefusedError, StorageUnavailableError
+from salesforce_client.src.app.errors import (
+    CollectorError,
+    LocalStorageError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from salesforce_client.src.app.model import Cursor, Delivery, Gap, Position, Row, StoredCursor
 from salesforce_client.src.app.publisher import Publisher
 from salesforce_client.src.app.report import Report, TopicReport
@@ -92,7 +97,9 @@ class Store:
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
         """If the version is still that one."""
-        self.step("save", cursor.topic, cursor.position.replay_id.decode() if cursor.position else "begun")
+        self.step(
+            "save", cursor.topic, cursor.position.replay_id.decode() if cursor.position else "begun"
+        )
         if (etag or "") != self.versions[cursor.topic]:
             return None
         self.versions[cursor.topic] = f"{etag}+"
@@ -100,7 +107,9 @@ class Store:
 
 
 def rows(count: int) -> Delivery:
-    return Delivery([Gap(str(n), ONE, "overflow", None, None, None, None, "2026") for n in range(count)])
+    return Delivery(
+        [Gap(str(n), ONE, "overflow", None, None, None, None, "2026") for n in range(count)]
+    )
 
 
 def at(replay_id: str) -> Position:
@@ -151,7 +160,9 @@ def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
     for replay_id in ("1", "2", "3"):
         poll.take(ONE, 2, replay_id)
     saved = [step for step in poll.finish() if not step.startswith(("add", "new"))]
-    assert saved == [step for n in "123" for step in (f"close file{n}", f"upload file{n}", f"save {ONE} {n}")]
+    assert saved == [
+        step for n in "123" for step in (f"close file{n}", f"upload file{n}", f"save {ONE} {n}")
+    ]
     assert poll.store.versions[ONE] == "one-0+++"
 
 
@@ -165,7 +176,10 @@ def test_no_more_than_two_files_are_there_at_once() -> None:
     waiting.start()
     waiting.join(0.3)
     assert waiting.is_alive()
-    assert [step for step in poll.store.steps if step.startswith("new")] == ["new file1", "new file2"]
+    assert [step for step in poll.store.steps if step.startswith("new")] == [
+        "new file1",
+        "new file2",
+    ]
     poll.store.slow.set()
     waiting.join(5)
     assert poll.finish().count(f"save {ONE} 2") == 1
@@ -198,7 +212,11 @@ def test_behind_a_file_that_is_not_uploaded_no_cursor_moves_and_no_file_goes_up(
         poll.publisher.raise_if_failed()
     with pytest.raises(StorageUnavailableError):
         poll.finish()
-    assert not [step for step in poll.store.steps if step.startswith(("save", "upload file2", "upload file3"))]
+    assert not [
+        step
+        for step in poll.store.steps
+        if step.startswith(("save", "upload file2", "upload file3"))
+    ]
 
 
 def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
@@ -283,7 +301,11 @@ def test_a_cursor_that_another_run_has_moved_is_left_alone_and_tried_no_more() -
         poll.take(ONE, 1, replay_id)
         poll.take(TWO, 1, replay_id)
     steps = poll.finish()
-    assert [step for step in steps if step.startswith("save")] == [f"save {ONE} 1", f"save {TWO} 1", f"save {TWO} 2"]
+    assert [step for step in steps if step.startswith("save")] == [
+        f"save {ONE} 1",
+        f"save {TWO} 1",
+        f"save {TWO} 2",
+    ]
     assert (poll.report.topics[ONE].cursor, poll.report.topics[TWO].cursor) == ("kept", "moved")
     assert poll.store.versions[ONE] == "another's"
 
@@ -355,7 +377,10 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
     poll = Poll()
     poll.publisher.begin_from_latest(TWO)
     poll.take(TWO, 1, "a")
-    assert [step for step in poll.finish() if step.startswith("save")] == [f"save {TWO} begun", f"save {TWO} a"]
+    assert [step for step in poll.finish() if step.startswith("save")] == [
+        f"save {TWO} begun",
+        f"save {TWO} a",
+    ]
     assert poll.report.topics[TWO].cursor == "moved"
 
 

@@ -45,7 +45,12 @@ def source(mock: MockSalesforce) -> Iterator[PubSub]:
     settings = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).salesforce
     assert settings
     log_in = functools.partial(
-        authenticate, settings.login_url, settings.audience, settings.client_id, settings.username, settings.private_key
+        authenticate,
+        settings.login_url,
+        settings.audience,
+        settings.client_id,
+        settings.username,
+        settings.private_key,
     )
     with PubSub(settings.pubsub_endpoint.target, tls=False, authenticate=log_in) as running:
         yield running
@@ -65,11 +70,15 @@ def drained(source: PubSub, topic: str, start: Start) -> tuple[list[Event], byte
 
 def test_a_topic_that_does_not_exist_is_named(source: PubSub) -> None:
     """With the id that Salesforce's support asks for."""
-    with pytest.raises(TopicError, match=r"/event/Missing__e.*not found.*rpcId: .*topic\.not\.found"):
+    with pytest.raises(
+        TopicError, match=r"/event/Missing__e.*not found.*rpcId: .*topic\.not\.found"
+    ):
         source.check_topic("/event/Missing__e")
 
 
-def test_a_schema_is_had_by_its_id_and_an_unknown_id_is_an_error_of_its_own(source: PubSub, mock: MockSalesforce) -> None:
+def test_a_schema_is_had_by_its_id_and_an_unknown_id_is_an_error_of_its_own(
+    source: PubSub, mock: MockSalesforce
+) -> None:
     """So that one event can be set aside without failing its topic."""
     events, _ = drained(source, TOPIC, EARLIEST)
     assert '"AccountChangeEvent"' in source.schema(events[0].schema_id)
@@ -78,7 +87,9 @@ def test_a_schema_is_had_by_its_id_and_an_unknown_id_is_an_error_of_its_own(sour
             source.schema(unknown)
 
 
-def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(source: PubSub, mock: MockSalesforce) -> None:
+def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(
+    source: PubSub, mock: MockSalesforce
+) -> None:
     """Clients that do not top up stop after 100 events."""
     events, _ = drained(source, "/data/ChangeEvents", EARLIEST)
     assert len(events) == 54
@@ -87,7 +98,9 @@ def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(source: Pub
     assert again == events[10:]
 
 
-def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(source: PubSub, mock: MockSalesforce) -> None:
+def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(
+    source: PubSub, mock: MockSalesforce
+) -> None:
     """It is ahead of every event, and no event bears it."""
     events, position = drained(source, TOPIC, EARLIEST)
     assert position not in {event.replay_id for event in events}
@@ -133,19 +146,29 @@ def test_no_more_is_asked_for_while_too_much_waits() -> None:
 
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])
-def test_a_replay_id_that_salesforce_does_not_know_is_told_apart_by_its_code(source: PubSub, bad: bytes) -> None:
+def test_a_replay_id_that_salesforce_does_not_know_is_told_apart_by_its_code(
+    source: PubSub, bad: bytes
+) -> None:
     """The one error that may reset a cursor."""
-    with source.subscribe(TOPIC, after(bad)) as stream, pytest.raises(ReplayIdRejectedError, match="within the retention window"):
+    with (
+        source.subscribe(TOPIC, after(bad)) as stream,
+        pytest.raises(ReplayIdRejectedError, match="within the retention window"),
+    ):
         stream.next(5)
 
 
 def test_another_invalid_argument_is_never_taken_for_a_bad_replay_id(source: PubSub) -> None:
     """A cursor reset on it would lose events."""
-    with source.subscribe(TOPIC, after(b"")) as stream, pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"):
+    with (
+        source.subscribe(TOPIC, after(b"")) as stream,
+        pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"),
+    ):
         stream.next(5)
 
 
-def test_an_expired_session_is_renewed_once_for_a_unary_call(source: PubSub, mock: MockSalesforce) -> None:
+def test_an_expired_session_is_renewed_once_for_a_unary_call(
+    source: PubSub, mock: MockSalesforce
+) -> None:
     """And tells a subscription's owner to do the same."""
     before = source.session
     mock.tokens.expire_tokens()
@@ -161,7 +184,10 @@ def test_a_session_that_is_refused_although_new_is_for_a_person(mock: MockSalesf
     """No endless renewing."""
     useless = Session("x", "https://elsewhere.my.salesforce.com", mock.org.org_id)
     target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
-    with PubSub(target, tls=False, authenticate=lambda: useless) as source, pytest.raises(AuthenticationError, match="is new"):
+    with (
+        PubSub(target, tls=False, authenticate=lambda: useless) as source,
+        pytest.raises(AuthenticationError, match="is new"),
+    ):
         source.check_topic(TOPIC)
 
 
@@ -188,7 +214,9 @@ def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:
 def test_every_documented_code_decides_by_itself(suffix: str) -> None:
     """Whatever status it comes with: the statuses of several are undocumented."""
     for status in grpc.StatusCode:
-        error = rpc_errors.translate(failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e")
+        error = rpc_errors.translate(
+            failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e"
+        )
         assert type(error) is rpc_errors.ERRORS_BY_CODE[suffix]
         assert "what Salesforce says rpcId: 1" in str(error)
 

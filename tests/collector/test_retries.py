@@ -29,7 +29,9 @@ def test_tries_at_one_position_are_bounded_and_further_and_further_apart() -> No
     """And begin anew once it has moved."""
     retries = Retries(10_000)
     for _ in range(2):
-        pauses = [retries.after(UNAVAILABLE, HERE, 0).pause for _ in range(ATTEMPTS_PER_POSITION - 1)]
+        pauses = [
+            retries.after(UNAVAILABLE, HERE, 0).pause for _ in range(ATTEMPTS_PER_POSITION - 1)
+        ]
         assert pauses == [1, 2, 4, 8]
         retries.moved()
     for _ in range(ATTEMPTS_PER_POSITION - 1):
@@ -51,7 +53,9 @@ def test_what_may_be_better_in_a_moment_is_tried_again(kind: Any) -> None:
     assert Retries(420).after(kind("not now"), Preset.EARLIEST, 0) == Retry(pause=1)
 
 
-@pytest.mark.parametrize("kind", [LimitExceededError, TopicError, RequestRefusedError, AuthenticationError])
+@pytest.mark.parametrize(
+    "kind", [LimitExceededError, TopicError, RequestRefusedError, AuthenticationError]
+)
 def test_what_no_retry_would_mend_ends_the_drain(kind: Any) -> None:
     """At once."""
     with pytest.raises(kind, match="no"):
@@ -71,7 +75,9 @@ def test_a_session_that_is_refused_after_a_renewal_without_progress_is_for_a_per
     retries = Retries(420)
     retries.after(EXPIRED, HERE, 1)
     retries.after(UNAVAILABLE, HERE, 2)
-    with pytest.raises(AuthenticationError, match=r"not valid.*refused again after the session was renewed"):
+    with pytest.raises(
+        AuthenticationError, match=r"not valid.*refused again after the session was renewed"
+    ):
         retries.after(EXPIRED, HERE, 4)
 
 

@@ -15,9 +15,13 @@ from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, read
 from salesforce_client.src.app.settings_reader import BlobAccount
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+PEM = KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
 TRADITIONAL = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.TraditionalOpenSSL,
+    serialization.NoEncryption(),
 ).decode()
 COMPLETE = {
     "EVENTS_STORAGE": "UseDevelopmentStorage=true",
@@ -47,7 +51,11 @@ def test_the_least_that_must_be_set_is_enough() -> None:
     assert settings.mock is None
     assert salesforce().login_url == salesforce().audience == "https://login.salesforce.com"
     assert salesforce().pubsub_endpoint == Endpoint("api.pubsub.salesforce.com:7443", tls=True)
-    assert (settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows) == (480, 30, 250_000)
+    assert (settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows) == (
+        480,
+        30,
+        250_000,
+    )
     assert settings.event_fields["record_id"] == "Record_Id__c"
 
 
@@ -56,7 +64,13 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     with pytest.raises(SettingsError) as raised:
         read({"MAX_RUN_SECONDS": "soon", "MOCK_MODE": "perhaps"})
     text = str(raised.value)
-    names = ("EVENTS_STORAGE", "SALESFORCE_CLIENT_ID", "SALESFORCE_USERNAME", "SALESFORCE_PRIVATE_KEY", "SALESFORCE_TOPICS")
+    names = (
+        "EVENTS_STORAGE",
+        "SALESFORCE_CLIENT_ID",
+        "SALESFORCE_USERNAME",
+        "SALESFORCE_PRIVATE_KEY",
+        "SALESFORCE_TOPICS",
+    )
     for name in (*names, "MAX_RUN_SECONDS", "MOCK_MODE"):
         assert f"- {name} " in text
 
@@ -83,20 +97,27 @@ def test_mock_mode_needs_no_salesforce_settings() -> None:
 )
 def test_a_private_key_is_accepted_however_it_was_pasted(key: str) -> None:
     """Settings forms and Key Vault lose line ends."""
-    assert salesforce(SALESFORCE_PRIVATE_KEY=key).private_key.private_numbers() == KEY.private_numbers()
+    assert (
+        salesforce(SALESFORCE_PRIVATE_KEY=key).private_key.private_numbers()
+        == KEY.private_numbers()
+    )
 
 
 def test_a_private_key_may_lie_in_a_file(tmp_path: Path) -> None:
     """As ``SALESFORCE_PRIVATE_KEY_FILE``."""
     (tmp_path / "key.pem").write_text(PEM)
-    from_file = salesforce(SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "key.pem"))
+    from_file = salesforce(
+        SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "key.pem")
+    )
     assert from_file.private_key.private_numbers() == KEY.private_numbers()
 
 
 def elliptic_with_another_curve() -> str:
     """A key on a curve that the library does not know."""
     key = ec.generate_private_key(ec.SECP256R1())
-    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    der = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     prime256v1, prime192v2 = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030102")
     other = der.replace(prime256v1, prime192v2)
     with pytest.raises(UnsupportedAlgorithm):
@@ -107,22 +128,36 @@ def elliptic_with_another_curve() -> str:
 def test_an_unusable_private_key_is_named_with_the_reason(tmp_path: Path) -> None:
     """Whether it is garbage, encrypted, of another kind, too short or absent."""
     encrypted = KEY.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"x"),
     )
     elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    assert "SALESFORCE_PRIVATE_KEY is not a private key in PEM form" in problems(SALESFORCE_PRIVATE_KEY="garbage")
-    assert "SALESFORCE_PRIVATE_KEY is encrypted" in problems(SALESFORCE_PRIVATE_KEY=encrypted.decode())
-    assert "SALESFORCE_PRIVATE_KEY must be an RSA key" in problems(SALESFORCE_PRIVATE_KEY=elliptic.decode())
+    assert "SALESFORCE_PRIVATE_KEY is not a private key in PEM form" in problems(
+        SALESFORCE_PRIVATE_KEY="garbage"
+    )
+    assert "SALESFORCE_PRIVATE_KEY is encrypted" in problems(
+        SALESFORCE_PRIVATE_KEY=encrypted.decode()
+    )
+    assert "SALESFORCE_PRIVATE_KEY must be an RSA key" in problems(
+        SALESFORCE_PRIVATE_KEY=elliptic.decode()
+    )
     unsupported = elliptic_with_another_curve()
-    assert "SALESFORCE_PRIVATE_KEY is not a private key" in problems(SALESFORCE_PRIVATE_KEY=unsupported)
-    missing = problems(SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem"))
+    assert "SALESFORCE_PRIVATE_KEY is not a private key" in problems(
+        SALESFORCE_PRIVATE_KEY=unsupported
+    )
+    missing = problems(
+        SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem")
+    )
     assert "SALESFORCE_PRIVATE_KEY_FILE cannot be read" in missing
     assert "both set" in problems(SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem"))
 
 
-@pytest.mark.parametrize("name", ["SALESFORCE_PRIVATE_KEY", "EVENTS_STORAGE", "SALESFORCE_CLIENT_ID"])
+@pytest.mark.parametrize(
+    "name", ["SALESFORCE_PRIVATE_KEY", "EVENTS_STORAGE", "SALESFORCE_CLIENT_ID"]
+)
 def test_an_unresolved_key_vault_reference_is_named_as_such(name: str) -> None:
     """It arrives as its own text where the identity has no right to the secret."""
     reference = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/)"
@@ -148,28 +183,40 @@ def test_the_audience_follows_from_the_login_host(login_url: str, audience: str)
 
 def test_a_given_audience_is_taken_as_it_is() -> None:
     """For Experience Cloud sites."""
-    assert salesforce(SALESFORCE_AUDIENCE="https://site.example.com").audience == "https://site.example.com"
+    assert (
+        salesforce(SALESFORCE_AUDIENCE="https://site.example.com").audience
+        == "https://site.example.com"
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "endpoint"),
     [
-        ("api.deu.pubsub.salesforce.com:443", Endpoint("api.deu.pubsub.salesforce.com:443", tls=True)),
+        (
+            "api.deu.pubsub.salesforce.com:443",
+            Endpoint("api.deu.pubsub.salesforce.com:443", tls=True),
+        ),
         ("api.pubsub.salesforce.com", Endpoint("api.pubsub.salesforce.com:7443", tls=True)),
         ("http://127.0.0.1:5000", Endpoint("127.0.0.1:5000", tls=False)),
         ("http://localhost:5000", Endpoint("localhost:5000", tls=False)),
         ("http://[::1]:5000", Endpoint("[::1]:5000", tls=False)),
     ],
 )
-def test_an_endpoint_is_tls_unless_it_is_plaintext_to_this_machine(value: str, endpoint: Endpoint) -> None:
+def test_an_endpoint_is_tls_unless_it_is_plaintext_to_this_machine(
+    value: str, endpoint: Endpoint
+) -> None:
     """Nothing leaves the machine in the clear."""
     assert salesforce(SALESFORCE_PUBSUB_ENDPOINT=value).pubsub_endpoint == endpoint
 
 
 def test_plaintext_to_another_machine_is_refused() -> None:
     """For tokens and for events."""
-    assert "SALESFORCE_PUBSUB_ENDPOINT is plaintext" in problems(SALESFORCE_PUBSUB_ENDPOINT="http://example.com:7443")
-    assert "SALESFORCE_LOGIN_URL must be https" in problems(SALESFORCE_LOGIN_URL="http://login.salesforce.com")
+    assert "SALESFORCE_PUBSUB_ENDPOINT is plaintext" in problems(
+        SALESFORCE_PUBSUB_ENDPOINT="http://example.com:7443"
+    )
+    assert "SALESFORCE_LOGIN_URL must be https" in problems(
+        SALESFORCE_LOGIN_URL="http://login.salesforce.com"
+    )
 
 
 def test_a_malformed_topic_is_named() -> None:
@@ -181,26 +228,39 @@ def test_a_malformed_topic_is_named() -> None:
 
 def test_a_topic_that_stands_twice_is_drained_once() -> None:
     """Two drains of one topic would race for its cursor."""
-    assert read({**COMPLETE, "SALESFORCE_TOPICS": "/data/A,/data/B,/data/A"}).topics == ("/data/A", "/data/B")
+    assert read({**COMPLETE, "SALESFORCE_TOPICS": "/data/A,/data/B,/data/A"}).topics == (
+        "/data/A",
+        "/data/B",
+    )
 
 
 def test_event_fields_replace_single_defaults() -> None:
     """The others keep theirs."""
-    settings = read({**COMPLETE, "SALESFORCE_EVENT_FIELDS": "record_id=RecordId__c, owner_id = Owner__c"})
+    settings = read(
+        {**COMPLETE, "SALESFORCE_EVENT_FIELDS": "record_id=RecordId__c, owner_id = Owner__c"}
+    )
     assert settings.event_fields["record_id"] == "RecordId__c"
     assert settings.event_fields["owner_id"] == "Owner__c"
     assert settings.event_fields["object_name"] == "Object_Name__c"
-    assert "SALESFORCE_EVENT_FIELDS has 'record=X__c'" in problems(SALESFORCE_EVENT_FIELDS="record=X__c")
+    assert "SALESFORCE_EVENT_FIELDS has 'record=X__c'" in problems(
+        SALESFORCE_EVENT_FIELDS="record=X__c"
+    )
 
 
 def test_storage_is_a_connection_string_or_an_identity() -> None:
     """Exactly one of both."""
     uri = "https://account.blob.core.windows.net"
-    identity = {"EVENTS_STORAGE": "", "EVENTS_STORAGE__blobServiceUri": uri, "EVENTS_STORAGE__clientId": "1234"}
+    identity = {
+        "EVENTS_STORAGE": "",
+        "EVENTS_STORAGE__blobServiceUri": uri,
+        "EVENTS_STORAGE__clientId": "1234",
+    }
     assert read({**COMPLETE, **identity}).storage == BlobAccount("", uri, "1234")
     assert "both set" in problems(EVENTS_STORAGE__blobServiceUri=uri)
     assert "EVENTS_STORAGE is missing" in problems(EVENTS_STORAGE="")
-    assert "EVENTS_STORAGE is not a storage connection string" in problems(EVENTS_STORAGE="my-account")
+    assert "EVENTS_STORAGE is not a storage connection string" in problems(
+        EVENTS_STORAGE="my-account"
+    )
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

@@ -20,7 +20,11 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from local.emulators import Server, connection_string, free_port
 from local.proxy import Request, proxy, slow_line
 
-from salesforce_client.src.app.errors import LocalStorageError, StorageRefusedError, StorageUnavailableError
+from salesforce_client.src.app.errors import (
+    LocalStorageError,
+    StorageRefusedError,
+    StorageUnavailableError,
+)
 from salesforce_client.src.app.model import Cursor, Position, StoredCursor
 from salesforce_client.src.app.storage.blobs import EventFiles, connect, container
 from salesforce_client.src.app.storage.cursors import Cursors, to_json
@@ -38,7 +42,9 @@ def cursor(replay_id: bytes = b"\0\1\xff", event_id: str | None = "e1") -> Curso
 
 @pytest.fixture
 def store(service: BlobServiceClient, blob_settings: Mapping[str, str], tmp_path: Path) -> Store:
-    return Store(service, blob_settings["EVENTS_CONTAINER"], blob_settings["CURSORS_CONTAINER"], tmp_path)
+    return Store(
+        service, blob_settings["EVENTS_CONTAINER"], blob_settings["CURSORS_CONTAINER"], tmp_path
+    )
 
 
 @pytest.fixture
@@ -68,13 +74,17 @@ def event_files_at(port: int, name: str, **options: Any) -> Iterator[EventFiles]
         yield EventFiles(container(service, name))
 
 
-def test_both_containers_are_created_where_absent(store: Store, events: ContainerClient, cursors: ContainerClient) -> None:
+def test_both_containers_are_created_where_absent(
+    store: Store, events: ContainerClient, cursors: ContainerClient
+) -> None:
     """And found where present: both are there already when the second run starts."""
     assert events.exists()
     assert cursors.exists()
 
 
-def test_a_stored_file_is_in_the_container_and_no_longer_here(store: Store, events: ContainerClient, tmp_path: Path) -> None:
+def test_a_stored_file_is_in_the_container_and_no_longer_here(
+    store: Store, events: ContainerClient, tmp_path: Path
+) -> None:
     """The next files need its room."""
     path = tmp_path / "x.db"
     path.write_bytes(b"content")
@@ -83,13 +93,17 @@ def test_a_stored_file_is_in_the_container_and_no_longer_here(store: Store, even
     assert not path.exists()
 
 
-def test_a_file_that_is_gone_from_the_disk_is_an_error_of_the_disk(store: Store, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_from_the_disk_is_an_error_of_the_disk(
+    store: Store, tmp_path: Path
+) -> None:
     """Not one of Blob Storage."""
     with pytest.raises(LocalStorageError, match=r"event file x\.db: No such file"):
         store.upload(tmp_path / "x.db", BEGUN_AT)
 
 
-def test_an_upload_never_overwrites(written: Written, event_files: EventFiles, events: ContainerClient) -> None:
+def test_an_upload_never_overwrites(
+    written: Written, event_files: EventFiles, events: ContainerClient
+) -> None:
     """A taken name leads to the next free second, also for another run."""
     assert event_files.upload(written(b"content"), BEGUN_AT) == "events_20260201T000059Z.db"
     another_run = EventFiles(events)
@@ -97,19 +111,27 @@ def test_an_upload_never_overwrites(written: Written, event_files: EventFiles, e
     assert events.download_blob("events_20260201T000059Z.db").readall() == b"content"
 
 
-def test_files_of_one_second_do_not_try_each_others_names(written: Written, azurite: Server) -> None:
+def test_files_of_one_second_do_not_try_each_others_names(
+    written: Written, azurite: Server
+) -> None:
     """A long backlog fills several files a second, and each would ask for the names of all before it."""
     with proxy(azurite.port) as through, event_files_at(through.port, "events-often") as files:
         names = [files.upload(written(b"content"), BEGUN_AT) for _ in range(4)]
-    assert names == [f"events_20260201T0{second}Z.db" for second in ("00059", "00100", "00101", "00102")]
-    assert [request.path.rpartition("/")[2] for request in through.seen if request.method == "HEAD"] == names
+    assert names == [
+        f"events_20260201T0{second}Z.db" for second in ("00059", "00100", "00101", "00102")
+    ]
+    assert [
+        request.path.rpartition("/")[2] for request in through.seen if request.method == "HEAD"
+    ] == names
 
 
 def test_a_file_goes_up_in_one_request(written: Written, azurite: Server) -> None:
     """So that it is there whole or not at all, also if it is larger than what the client sends at once by itself."""
     with proxy(azurite.port) as through, event_files_at(through.port, "events-one") as files:
         name = files.upload(written(bytes(65 * 1024 * 1024)), BEGUN_AT)
-    (request,) = [request for request in through.seen if request.method == "PUT" and name in request.path]
+    (request,) = [
+        request for request in through.seen if request.method == "PUT" and name in request.path
+    ]
     assert len(request.body) == 65 * 1024 * 1024
 
 
@@ -120,12 +142,16 @@ def test_an_upload_whose_answer_got_lost_counts_as_uploaded(
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = [(500, b"")]
     with proxy(azurite.port) as through, event_files_at(through.port, "events-lost") as files:
-        through.after = lambda request: lost.pop() if lost and request.method == "PUT" and ".db" in request.path else None
+        through.after = lambda request: (
+            lost.pop() if lost and request.method == "PUT" and ".db" in request.path else None
+        )
         assert files.upload(written(b"content"), BEGUN_AT) == "events_20260201T000059Z.db"
     assert not lost
     with connect(connection_string(azurite.port), "", "") as service:
         (blob,) = service.get_container_client("events-lost").list_blobs(include=["metadata"])
-    assert blob.metadata == {"sha256": "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"}
+    assert blob.metadata == {
+        "sha256": "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    }
 
 
 def test_a_cursor_comes_back_as_it_was_saved(store: Store, cursors: ContainerClient) -> None:
@@ -142,7 +168,11 @@ def test_a_cursor_comes_back_as_it_was_saved(store: Store, cursors: ContainerCli
         "position_at": "2026-02-01T00:00:00.000Z",
         "source": "event",
     }
-    for position in (Position(b"x", None, "e"), Position(b"x", "2026-02-01T00:00:00.000Z", None), None):
+    for position in (
+        Position(b"x", None, "e"),
+        Position(b"x", "2026-02-01T00:00:00.000Z", None),
+        None,
+    ):
         etag = store.save_cursor(Cursor(ORG, TOPIC, position), etag)
         assert store.load_cursor(ORG, TOPIC) == StoredCursor(Cursor(ORG, TOPIC, position), etag)
 
@@ -182,7 +212,9 @@ def changed(**fields: Any) -> bytes:
     ],
     ids=lambda content: content[:40].decode(errors="replace"),
 )
-def test_a_cursor_that_cannot_be_read_is_told_apart_from_none(store: Store, cursors: ContainerClient, content: bytes) -> None:
+def test_a_cursor_that_cannot_be_read_is_told_apart_from_none(
+    store: Store, cursors: ContainerClient, content: bytes
+) -> None:
     """It may be replaced, and leads to a gap."""
     cursors.upload_blob(NAME, content)
     stored = store.load_cursor(ORG, TOPIC)
@@ -191,7 +223,9 @@ def test_a_cursor_that_cannot_be_read_is_told_apart_from_none(store: Store, curs
     assert store.save_cursor(cursor(), stored.etag)
 
 
-def test_a_cursor_whose_container_is_gone_is_not_an_absent_one(azurite: Server, cursors: ContainerClient) -> None:
+def test_a_cursor_whose_container_is_gone_is_not_an_absent_one(
+    azurite: Server, cursors: ContainerClient
+) -> None:
     """An absent cursor starts from the beginning, which is wrong if the question could not be answered."""
     with connect(connection_string(azurite.port), "", "") as service:
         kept = Cursors(service.get_container_client("never-made"))
@@ -199,14 +233,21 @@ def test_a_cursor_whose_container_is_gone_is_not_an_absent_one(azurite: Server, 
             kept.load(ORG, TOPIC)
 
 
-def test_a_storage_that_does_not_answer_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_does_not_answer_is_worth_another_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """In the next run."""
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with pytest.raises(StorageUnavailableError, match="container events"), event_files_at(free_port(), "events"):
+    with (
+        pytest.raises(StorageUnavailableError, match="container events"),
+        event_files_at(free_port(), "events"),
+    ):
         pass
 
 
-def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_fails_for_a_while_is_asked_again(
+    azurite: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Within the run, by the client itself."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b""), (500, b"")]
@@ -217,21 +258,26 @@ def test_a_storage_that_fails_for_a_while_is_asked_again(azurite: Server, monkey
     assert not failures
 
 
-def test_closing_one_client_leaves_the_others_open(written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_one_client_leaves_the_others_open(
+    written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each has its own connections, also for what it repeats."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b"")]
-    with proxy(azurite.port) as through, event_files_at(through.port, "events-two-clients") as files:
+    with (
+        proxy(azurite.port) as through,
+        event_files_at(through.port, "events-two-clients") as files,
+    ):
         with event_files_at(through.port, "events-two-clients"):
             pass
-        through.before = lambda request: failures.pop() if failures and request.method == "PUT" else None
+        through.before = lambda request: (
+            failures.pop() if failures and request.method == "PUT" else None
+        )
         assert files.upload(written(b"content"), BEGUN_AT)
     assert not failures
 
 
-REFUSED = (
-    b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
-)
+REFUSED = b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
 
 
 def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> None:
@@ -245,7 +291,9 @@ def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> N
 
 @pytest.mark.parametrize("error", [ServiceRequestError, ServiceResponseError])
 @pytest.mark.parametrize(("size", "seconds"), [(1_000, 10), (30_000_000, 25)])
-def test_a_file_has_the_more_time_the_larger_it_is(written: Written, size: int, seconds: int, error: type[AzureError]) -> None:
+def test_a_file_has_the_more_time_the_larger_it_is(
+    written: Written, size: int, seconds: int, error: type[AzureError]
+) -> None:
     """An attempt that hangs on a small file ends soon. After a time-out the operator learns which setting makes files smaller."""
     seen: list[float] = []
 
@@ -273,14 +321,22 @@ def test_a_file_has_the_more_time_the_larger_it_is(written: Written, size: int, 
             return Blob()
 
     events: Any = Container()
-    with pytest.raises(StorageUnavailableError, match=r"events_20260201T000059Z\.db: The write .*timed out.*lower MAX_FILE_ROWS"):
+    with pytest.raises(
+        StorageUnavailableError,
+        match=r"events_20260201T000059Z\.db: The write .*timed out.*lower MAX_FILE_ROWS",
+    ):
         EventFiles(events).upload(written(bytes(size)), BEGUN_AT)
     assert seen == [seconds]
 
 
-def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(written: Written, azurite: Server) -> None:
+def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(
+    written: Written, azurite: Server
+) -> None:
     """By another collector, between the question whether it is free and the upload."""
-    with connect(connection_string(azurite.port), "", "") as service, proxy(azurite.port) as through:
+    with (
+        connect(connection_string(azurite.port), "", "") as service,
+        proxy(azurite.port) as through,
+    ):
         other = service.get_container_client("events-late")
         with event_files_at(through.port, "events-late") as files:
             late = [b"another's"]
@@ -295,15 +351,30 @@ def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(written: Writ
         assert other.download_blob("events_20260201T000100Z.db").readall() == b"content"
 
 
-@pytest.mark.parametrize("code", ["ContainerBeingDeleted", "LeaseIdMissing", "BlobImmutableDueToPolicy"])
-def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(written: Written, azurite: Server, code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["ContainerBeingDeleted", "LeaseIdMissing", "BlobImmutableDueToPolicy"]
+)
+def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(
+    written: Written, azurite: Server, code: str
+) -> None:
     """Another name would not avoid it."""
     conflict = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>It cannot be.</Message></Error>'.encode()
     with proxy(azurite.port) as through, event_files_at(through.port, "events-going") as files:
         through.before = lambda request: (409, conflict) if request.method == "PUT" else None
-        with pytest.raises(StorageRefusedError, match=rf"events_20260201T000059Z\.db: It cannot be.*{code}"):
+        with pytest.raises(
+            StorageRefusedError, match=rf"events_20260201T000059Z\.db: It cannot be.*{code}"
+        ):
             files.upload(written(b"content"), BEGUN_AT)
-        assert len([request for request in through.seen if request.method == "PUT" and ".db" in request.path]) == 1
+        assert (
+            len(
+                [
+                    request
+                    for request in through.seen
+                    if request.method == "PUT" and ".db" in request.path
+                ]
+            )
+            == 1
+        )
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
@@ -312,11 +383,16 @@ def test_bytes_are_checked_by_the_service_where_nothing_else_keeps_them(
 ) -> None:
     """Over plain http to another machine."""
     name = f"events-md5-{elsewhere}".lower()
-    with proxy(azurite.port) as through, connect(connection_string(through.port), "", "") as service:
+    with (
+        proxy(azurite.port) as through,
+        connect(connection_string(through.port), "", "") as service,
+    ):
         events = container(service, name)
         files = EventFiles(events, this_machine=frozenset()) if elsewhere else EventFiles(events)
         files.upload(written(b"content"), BEGUN_AT)
-    (request,) = [request for request in through.seen if request.method == "PUT" and ".db" in request.path]
+    (request,) = [
+        request for request in through.seen if request.method == "PUT" and ".db" in request.path
+    ]
     assert ("Content-MD5" in request.headers) == elsewhere
 
 
@@ -325,7 +401,12 @@ def test_two_uploads_in_one_second_keep_their_own_content(
 ) -> None:
     """All send it under the same name before any is there."""
     with ThreadPoolExecutor(3) as pool:
-        names = list(pool.map(lambda number: event_files.upload(written(bytes([number]) * LARGE), BEGUN_AT), range(3)))
+        names = list(
+            pool.map(
+                lambda number: event_files.upload(written(bytes([number]) * LARGE), BEGUN_AT),
+                range(3),
+            )
+        )
     assert len(set(names)) == 3
     for number, name in enumerate(names):
         blob = events.download_blob(name)
@@ -334,7 +415,9 @@ def test_two_uploads_in_one_second_keep_their_own_content(
         assert blob.properties.metadata["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_an_identity_that_may_not_create_containers_is_content_with_those_that_are_there(azurite: Server) -> None:
+def test_an_identity_that_may_not_create_containers_is_content_with_those_that_are_there(
+    azurite: Server,
+) -> None:
     """As where its role covers two containers and not the account."""
     with event_files_at(azurite.port, "events-given"):
         pass
@@ -342,7 +425,10 @@ def test_an_identity_that_may_not_create_containers_is_content_with_those_that_a
         through.before = lambda request: (403, REFUSED) if request.method == "PUT" else None
         with event_files_at(through.port, "events-given"):
             pass
-        with pytest.raises(StorageRefusedError, match="container events-absent"), event_files_at(through.port, "events-absent"):
+        with (
+            pytest.raises(StorageRefusedError, match="container events-absent"),
+            event_files_at(through.port, "events-absent"),
+        ):
             pass
 
 
@@ -350,7 +436,10 @@ def test_a_storage_that_refuses_is_for_a_person(azurite: Server) -> None:
     """With the setting to look at."""
     with proxy(azurite.port) as through:
         through.before = lambda _: (403, REFUSED)
-        with pytest.raises(StorageRefusedError, match="container events"), event_files_at(through.port, "events"):
+        with (
+            pytest.raises(StorageRefusedError, match="container events"),
+            event_files_at(through.port, "events"),
+        ):
             pass
     with pytest.raises(StorageRefusedError, match="EVENTS_STORAGE"):
         connect("no=account", "", "").__enter__()

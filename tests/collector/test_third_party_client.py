@@ -30,7 +30,10 @@ def salesforce() -> Iterator[MockSalesforce]:
 
 def told(mock: MockSalesforce, changes: dict[str, Any], **what: Any) -> list[dict[str, Any]]:
     """What the client says when it runs with this configuration."""
-    endpoint = {"pubSubEndpoint": mock.settings["SALESFORCE_PUBSUB_ENDPOINT"], "rejectUnauthorizedSsl": False}
+    endpoint = {
+        "pubSubEndpoint": mock.settings["SALESFORCE_PUBSUB_ENDPOINT"],
+        "rejectUnauthorizedSsl": False,
+    }
     arguments = {"config": {**endpoint, **changes}, "topic": TOPIC, **what}
     package = environments.node_modules() / "salesforce-pubsub-api-client"
     ended = subprocess.run(
@@ -47,11 +50,17 @@ def told(mock: MockSalesforce, changes: dict[str, Any], **what: Any) -> list[dic
 
 def by_jwt(mock: MockSalesforce) -> dict[str, Any]:
     key = Path(mock.settings["SALESFORCE_PRIVATE_KEY_FILE"]).read_text()
-    login = {"loginUrl": mock.settings["SALESFORCE_LOGIN_URL"], "clientId": CLIENT_ID, "username": USERNAME}
+    login = {
+        "loginUrl": mock.settings["SALESFORCE_LOGIN_URL"],
+        "clientId": CLIENT_ID,
+        "username": USERNAME,
+    }
     return {"authType": "oauth-jwt-bearer", "privateKey": key, **login}
 
 
-def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(salesforce: MockSalesforce) -> None:
+def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(
+    salesforce: MockSalesforce,
+) -> None:
     """More events than one credit holds."""
     lines = told(salesforce, by_jwt(salesforce))
     events = [line for line in lines if line["kind"] == "event"]
@@ -65,7 +74,12 @@ def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(sale
 
 def test_it_is_told_that_a_token_is_bad(salesforce: MockSalesforce) -> None:
     """With the documented code."""
-    bad = {"authType": "user-supplied", "accessToken": "00D!wrong", "instanceUrl": INSTANCE_URL, "organizationId": ORG_ID}
+    bad = {
+        "authType": "user-supplied",
+        "accessToken": "00D!wrong",
+        "instanceUrl": INSTANCE_URL,
+        "organizationId": ORG_ID,
+    }
     (error,) = [line for line in told(salesforce, bad) if line["kind"] == "error"]
     assert error["code"] == 16
     assert error["errorCode"] == "sfdc.platform.eventbus.grpc.service.auth.error"
@@ -74,6 +88,8 @@ def test_it_is_told_that_a_token_is_bad(salesforce: MockSalesforce) -> None:
 
 def test_it_is_told_that_a_replay_id_is_bad(salesforce: MockSalesforce) -> None:
     """Eight bytes where the org has ten."""
-    (error,) = [line for line in told(salesforce, by_jwt(salesforce), replayId=5) if line["kind"] == "error"]
+    (error,) = [
+        line for line in told(salesforce, by_jwt(salesforce), replayId=5) if line["kind"] == "error"
+    ]
     assert error["code"] == 3
     assert error["errorCode"] == "sfdc.platform.eventbus.grpc.subscription.fetch.replayid.corrupted"

@@ -107,9 +107,7 @@ def _scrambled(content: bytes) -> bytes:
 
 
 REBUILD_EVENTS = "CREATE TABLE events AS SELECT {columns} FROM kept"
-ALL = (
-    "id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at, replay_id, schema_id"
-)
+ALL = "id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at, replay_id, schema_id"
 MOVE_AWAY = "ALTER TABLE events RENAME TO kept"
 BROKEN: dict[str, Callable[[Path], None]] = {
     "not_sqlite": raw(lambda _: b"event_id,topic\n1,/event/X__e\n" * 50),
@@ -125,13 +123,20 @@ BROKEN: dict[str, Callable[[Path], None]] = {
     "version_zero": sql("PRAGMA user_version = 0"),
     "wal_mode": sql("PRAGMA journal_mode = WAL"),
     "table_missing": sql("DROP TABLE gaps"),
-    "column_missing": sql(MOVE_AWAY, REBUILD_EVENTS.format(columns=ALL.replace("payload, ", "")), "DROP TABLE kept"),
+    "column_missing": sql(
+        MOVE_AWAY, REBUILD_EVENTS.format(columns=ALL.replace("payload, ", "")), "DROP TABLE kept"
+    ),
     "column_renamed": sql("ALTER TABLE events RENAME COLUMN payload TO body"),
     "events_is_a_view": sql(MOVE_AWAY, "CREATE VIEW events AS SELECT * FROM kept"),
     "a_view_beside": sql("CREATE VIEW extra AS SELECT 1"),
     "a_trigger": sql("CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM gaps; END"),
-    "a_virtual_table": sql(MOVE_AWAY, f"CREATE VIRTUAL TABLE events USING fts5({ALL})", "DROP TABLE kept"),
-    "a_generated_column": sql(MOVE_AWAY, f"CREATE TABLE events ({ALL.replace('payload', 'payload AS (hex(zeroblob(9)))')})"),
+    "a_virtual_table": sql(
+        MOVE_AWAY, f"CREATE VIRTUAL TABLE events USING fts5({ALL})", "DROP TABLE kept"
+    ),
+    "a_generated_column": sql(
+        MOVE_AWAY,
+        f"CREATE TABLE events ({ALL.replace('payload', 'payload AS (hex(zeroblob(9)))')})",
+    ),
     "claims_to_be_1": sql("PRAGMA user_version = 1"),
     "an_index_of_its_own": sql("CREATE INDEX i ON events (upper(payload))"),
 }
@@ -139,7 +144,9 @@ BROKEN: dict[str, Callable[[Path], None]] = {
 BROKEN_V1: dict[str, Callable[[Path], None]] = {
     "v1_half": raw(lambda content: content[: len(content) // 2]),
     "v1_that_claims_to_be_2": sql("PRAGMA user_version = 2"),
-    "v1_with_a_schemas_table": sql("CREATE TABLE schemas (schema_id TEXT PRIMARY KEY, schema_json TEXT NOT NULL)"),
+    "v1_with_a_schemas_table": sql(
+        "CREATE TABLE schemas (schema_id TEXT PRIMARY KEY, schema_json TEXT NOT NULL)"
+    ),
 }
 
 

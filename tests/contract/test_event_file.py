@@ -47,11 +47,15 @@ def delete(event_id: str = "e1", **changes: Any) -> Delete:
     return Delete(**{**values, **changes})
 
 
-@pytest.mark.parametrize("golden", sorted((HERE / "golden").glob("*.db")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "golden", sorted((HERE / "golden").glob("*.db")), ids=lambda path: path.stem
+)
 def test_files_of_every_released_version_are_read(golden: Path) -> None:
     """Each was written by the collector of its time."""
     with EventFile(golden, NAME, "f" * 64) as file:
-        assert file.figures() == Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000")
+        assert file.figures() == Figures(
+            2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"
+        )
     first, second, reject, gap = lines(golden)
     assert first == {
         "kind": "delete",
@@ -63,11 +67,19 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
         "deleted_by": "0055f000000ABCDAA1",
         "deleted_date": "2026-01-31T23:59:59.123",
         "owner_id": "0055f000000ABCEAA1",
-        "payload": {"Record_Name__c": 'it\'s "x"\n\\ 🦊 $$ %s', "n": 9223372036854775807, "none": None},
+        "payload": {
+            "Record_Name__c": 'it\'s "x"\n\\ 🦊 $$ %s',
+            "n": 9223372036854775807,
+            "none": None,
+        },
         "ingested_at": "2026-02-01T00:10:00.000",
     }
     assert second["record_id"] is None
-    assert (reject["refused_by"], reject["payload"], reject["replay_id"]) == ("collector", "0001FF", "000000000000938D0000")
+    assert (reject["refused_by"], reject["payload"], reject["replay_id"]) == (
+        "collector",
+        "0001FF",
+        "000000000000938D0000",
+    )
     assert (gap["reason"], gap["from_replay_id"], gap["from_time"]) == (
         "expired_cursor",
         "00000000000093010000",
@@ -78,14 +90,23 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
 def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
     """Also in those that the sync only checks: the schemas."""
     connection = sqlite3.connect(HERE / f"golden/v{FORMAT_VERSION}.db")
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    empty = [table for table in tables if not connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]]
+    tables = [
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    ]
+    empty = [
+        table
+        for table in tables
+        if not connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    ]
     connection.close()
     assert "schemas" in tables
     assert empty == []
 
 
-@pytest.mark.parametrize("broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem
+)
 def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
     """Before any of its rows is read."""
     with pytest.raises(RefusedFileError):
@@ -119,9 +140,13 @@ def test_there_are_as_many_broken_files_as_ways_to_break_one() -> None:
     assert len(list((HERE / "broken").glob("*.db"))) >= 20
 
 
-TEXT = st.none() | st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=255)
+TEXT = st.none() | st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=255
+)
 NO_SURROGATES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
-TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(lambda it: it.isoformat(timespec="milliseconds") + "Z")
+TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31)).map(
+    lambda it: it.isoformat(timespec="milliseconds") + "Z"
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | NO_SURROGATES,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NO_SURROGATES, inner, max_size=4),
@@ -168,7 +193,9 @@ def test_of_two_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
         delete("e1", topic="/data/A", ingested_at=early),
         delete("e1", topic="/data/C", ingested_at=early),
     )
-    assert [(line["topic"], line["ingested_at"]) for line in lines(path)] == [("/data/A", early[:-1])]
+    assert [(line["topic"], line["ingested_at"]) for line in lines(path)] == [
+        ("/data/A", early[:-1])
+    ]
 
 
 def test_a_file_into_which_not_all_could_be_written_is_never_complete(tmp_path: Path) -> None:
@@ -217,12 +244,19 @@ def test_a_blob_is_named_after_the_second_in_which_its_file_was_begun() -> None:
         ({"payload": '{"a":"' + "x" * 16_000_000 + '"}'}, "payload is larger than a VARIANT"),
     ],
 )
-def test_a_row_that_snowflake_would_refuse_becomes_a_reject(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+def test_a_row_that_snowflake_would_refuse_becomes_a_reject(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
     """With its reason, and without stopping the rows beside it."""
     path = written(tmp_path / "x.db", delete("good"), delete(**{"event_id": "bad", **changes}))
     good, bad = lines(path)
     assert good["event_id"] == "good"
-    assert (bad["kind"], bad["refused_by"], bad["error"], bad["reject_id"]) == ("reject", "sync", problem, f"{'f' * 64}:2")
+    assert (bad["kind"], bad["refused_by"], bad["error"], bad["reject_id"]) == (
+        "reject",
+        "sync",
+        problem,
+        f"{'f' * 64}:2",
+    )
     with EventFile(path, NAME, "f" * 64) as file:
         assert (file.figures().deletes, file.figures().rejected) == (1, 1)
 
@@ -235,14 +269,28 @@ def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
 
 def test_an_escaped_character_that_is_whole_is_fine(tmp_path: Path) -> None:
     """Two halves that belong together, and a backslash that only looks like the beginning of one."""
-    (line,) = lines(written(tmp_path / "x.db", delete(payload='{"a":"\\ud83e\\udd8a \\u00e4", "b": "\\\\u0000 \\\\ud800"}')))
+    (line,) = lines(
+        written(
+            tmp_path / "x.db",
+            delete(payload='{"a":"\\ud83e\\udd8a \\u00e4", "b": "\\\\u0000 \\\\ud800"}'),
+        )
+    )
     assert line["payload"] == {"a": "🦊 ä", "b": "\\u0000 \\ud800"}
 
 
 def gap(gap_id: str = "g", **changes: Any) -> Gap:
     return Gap(
         **{
-            **Gap(gap_id, "/event/X__e", "expired_cursor", None, None, None, None, "2026-02-01T00:00:00.000Z")._asdict(),
+            **Gap(
+                gap_id,
+                "/event/X__e",
+                "expired_cursor",
+                None,
+                None,
+                None,
+                None,
+                "2026-02-01T00:00:00.000Z",
+            )._asdict(),
             **changes,
         }
     )
@@ -253,20 +301,35 @@ def test_gaps_and_rejects_are_cut_to_what_a_table_holds(tmp_path: Path) -> None:
     long = gap(topic="t" * 300, from_time="yesterday", to_time="2026-02-31T00:00:00.000Z")
     reject = RejectedEvent("r", "t", "e", b"", "s", b"\0" * 5_000_000, "x" * 9000, "now")
     line_of_reject, line_of_gap = lines(written(tmp_path / "x.db", long, reject))
-    assert (len(line_of_gap["topic"]), line_of_gap["from_time"], line_of_gap["to_time"]) == (255, None, None)
-    assert (line_of_gap["detected_at"], line_of_gap["from_replay_id"]) == ("2026-02-01T00:00:00.000", None)
+    assert (len(line_of_gap["topic"]), line_of_gap["from_time"], line_of_gap["to_time"]) == (
+        255,
+        None,
+        None,
+    )
+    assert (line_of_gap["detected_at"], line_of_gap["from_replay_id"]) == (
+        "2026-02-01T00:00:00.000",
+        None,
+    )
     assert (line_of_reject["payload"], len(line_of_reject["error"])) == (None, 4000)
 
 
-@pytest.mark.parametrize("row", [gap("g" * 65), gap(""), RejectedEvent("", "t", "e", b"", "s", b"", "x", "now")])
+@pytest.mark.parametrize(
+    "row", [gap("g" * 65), gap(""), RejectedEvent("", "t", "e", b"", "s", b"", "x", "now")]
+)
 def test_a_key_that_is_none_refuses_the_file(tmp_path: Path, row: Gap | RejectedEvent) -> None:
     """By it a row is known again."""
-    with EventFile(written(tmp_path / "x.db", row), NAME, "f" * 64) as file, pytest.raises(RefusedFileError, match="key"):
+    with (
+        EventFile(written(tmp_path / "x.db", row), NAME, "f" * 64) as file,
+        pytest.raises(RefusedFileError, match="key"),
+    ):
         file.figures()
 
 
 def test_memory_stays_flat_whatever_the_rows_weigh(tmp_path: Path) -> None:
     """A portion is a megabyte, or one row."""
-    path = written(tmp_path / "x.db", *(delete(f"e{number}", payload='{"a":"' + "x" * 700_000 + '"}') for number in range(20)))
+    path = written(
+        tmp_path / "x.db",
+        *(delete(f"e{number}", payload='{"a":"' + "x" * 700_000 + '"}') for number in range(20)),
+    )
     with EventFile(path, NAME, "f" * 64) as file:
         assert max(len(portion) for _, portion in file.lines()) < 2_000_000

@@ -53,11 +53,22 @@ def sweep(settings: Mapping[str, str], **options: Any) -> Invocation:
 
 
 def start(
-    app: str, function: str, settings: Mapping[str, str], worker: Worker = HERE, *, past_due: bool = False
+    app: str,
+    function: str,
+    settings: Mapping[str, str],
+    worker: Worker = HERE,
+    *,
+    past_due: bool = False,
 ) -> subprocess.Popen[str]:
     """Begin an invocation."""
     script = str(Path(__file__).with_name(worker.script))
-    command = [str(worker.python(app)), script, str(worker.folder / app), function, *(["--past-due"] if past_due else [])]
+    command = [
+        str(worker.python(app)),
+        script,
+        str(worker.folder / app),
+        function,
+        *(["--past-due"] if past_due else []),
+    ]
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.Popen(
         command,

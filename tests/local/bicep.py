@@ -59,7 +59,10 @@ def problems(path: Path) -> list[str]:
             found.append(f"{name}: {error}")
             continue
         checker = _Body(types, names)
-        found += [f"{name}: {problem}" for problem in checker.problems(body(resource["config"]), types[""], top=True)]
+        found += [
+            f"{name}: {problem}"
+            for problem in checker.problems(body(resource["config"]), types[""], top=True)
+        ]
     return [f"{path.name}: {problem}" for problem in found]
 
 
@@ -75,11 +78,18 @@ def _modules(path: Path, parsed: Mapping[str, Any]) -> Iterator[str]:
     """Parameters that a module does not have or lacks."""
     for name, module in parsed.get("modules", {}).items():
         given = body(module["config"]).get("params", {})
-        taken = parse(path.parent / module["detail"]["path"] if "detail" in module else path.parent / module["path"])[
-            "parameters"
-        ]
-        yield from (f"module {name} has no parameter {unknown}" for unknown in sorted(set(given) - set(taken)))
-        required = {parameter for parameter, declared in taken.items() if declared["default"] is None}
+        taken = parse(
+            path.parent / module["detail"]["path"]
+            if "detail" in module
+            else path.parent / module["path"]
+        )["parameters"]
+        yield from (
+            f"module {name} has no parameter {unknown}"
+            for unknown in sorted(set(given) - set(taken))
+        )
+        required = {
+            parameter for parameter, declared in taken.items() if declared["default"] is None
+        }
         yield from (f"module {name} lacks {missing}" for missing in sorted(required - set(given)))
 
 
@@ -99,7 +109,14 @@ def _types(resource: str) -> dict[str, Any]:
         LookupError: there is no such resource.
     """
     checkers = environments.node_modules(environments.LOCKS / "checkers")
-    command = [environments.node(), str(checkers / "@azure/mcp/index.js"), "bicepschema", "get", "--resource-type", resource]
+    command = [
+        environments.node(),
+        str(checkers / "@azure/mcp/index.js"),
+        "bicepschema",
+        "get",
+        "--resource-type",
+        resource,
+    ]
     quiet = {**os.environ, "AZURE_MCP_COLLECT_TELEMETRY": "false"}
     asked = subprocess.run(command, check=False, capture_output=True, text=True, env=quiet)
     start = asked.stdout.find("{")
@@ -107,8 +124,15 @@ def _types(resource: str) -> dict[str, Any]:
     listed = answer.get("results", {}).get("BicepSchemaResult")
     if not listed:
         raise LookupError(f"no resource type {resource}")
-    (own,) = [one for one in listed if one["$type"] == "Resource" and one["name"].partition("@")[0].lower() == resource.lower()]
-    return {"": own["bodyType"], **{one["name"]: one for one in listed if one["$type"].endswith("Object")}}
+    (own,) = [
+        one
+        for one in listed
+        if one["$type"] == "Resource" and one["name"].partition("@")[0].lower() == resource.lower()
+    ]
+    return {
+        "": own["bodyType"],
+        **{one["name"]: one for one in listed if one["$type"].endswith("Object")},
+    }
 
 
 @dataclass(frozen=True)
@@ -118,13 +142,17 @@ class _Body:
     types: Mapping[str, Any]
     names: set[str]
 
-    def problems(self, body: Mapping[str, Any], declared: Mapping[str, Any], *, top: bool = False) -> Iterator[str]:
+    def problems(
+        self, body: Mapping[str, Any], declared: Mapping[str, Any], *, top: bool = False
+    ) -> Iterator[str]:
         """What is wrong with an object of this type."""
         if declared["$type"] != "Object" or not declared.get("properties"):
             return  # one of several, told apart by a value
         what = declared.get("name", "the resource")
         fields = {field["name"]: field for field in declared["properties"]}
-        given = {name: value for name, value in body.items() if not (top and name in OF_THE_LANGUAGE)}
+        given = {
+            name: value for name, value in body.items() if not (top and name in OF_THE_LANGUAGE)
+        }
         for name, value in given.items():
             if name in fields:
                 yield from self._of_value(name, value, fields[name]["type"])
@@ -148,5 +176,10 @@ class _Body:
             yield from self.problems(value, self.types[kind])
         elif kind in SIMPLE and not isinstance(value, SIMPLE[kind]):
             yield f"{name} is {value!r}, not a {kind}"
-        elif " | " in kind and not kind.endswith("| string") and isinstance(value, str) and value not in kind.split(" | "):
+        elif (
+            " | " in kind
+            and not kind.endswith("| string")
+            and isinstance(value, str)
+            and value not in kind.split(" | ")
+        ):
             yield f"{name} is {value!r}, not one of {kind}"

@@ -37,18 +37,36 @@ def connection_string(port: int) -> str:
 
 @contextlib.contextmanager
 def azurite(
-    port: int = 0, identity: tuple[Path, Path] | None = None, *, on_disk: bool = False, node_options: Sequence[str] = ()
+    port: int = 0,
+    identity: tuple[Path, Path] | None = None,
+    *,
+    on_disk: bool = False,
+    node_options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """Azurite's Blob service, empty, in memory or in a temporary folder.
 
     Over TLS and by access tokens with ``identity``, a certificate and its key.
     """
     port = port or free_port()
-    by_identity = ["--oauth", "basic", "--cert", str(identity[0]), "--key", str(identity[1])] if identity else []
-    options = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", *([] if on_disk else ["--inMemoryPersistence"])]
+    by_identity = (
+        ["--oauth", "basic", "--cert", str(identity[0]), "--key", str(identity[1])]
+        if identity
+        else []
+    )
+    options = [
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        *([] if on_disk else ["--inMemoryPersistence"]),
+    ]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
-    with _process("Azurite", [*environments.azurite(node_options), *options, *address, *by_identity], port) as pid:
-        uri = {"EVENTS_STORAGE": "", "EVENTS_STORAGE__blobServiceUri": f"https://127.0.0.1:{port}/devstoreaccount1"}
+    with _process(
+        "Azurite", [*environments.azurite(node_options), *options, *address, *by_identity], port
+    ) as pid:
+        uri = {
+            "EVENTS_STORAGE": "",
+            "EVENTS_STORAGE__blobServiceUri": f"https://127.0.0.1:{port}/devstoreaccount1",
+        }
         yield Server(port, pid, uri if identity else {"EVENTS_STORAGE": connection_string(port)})
 
 
@@ -56,7 +74,14 @@ def azurite(
 def fakesnow(port: int = 0) -> Iterator[Server]:
     """Fakesnow's HTTP server with one empty in-memory account for all its connections."""
     port = port or free_port()
-    command = [str(environments.fakesnow().with_name("fakesnow")), "-s", "--host", "127.0.0.1", "-p", str(port)]
+    command = [
+        str(environments.fakesnow().with_name("fakesnow")),
+        "-s",
+        "--host",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
     settings = {
         "SNOWFLAKE_ACCOUNT": "fakesnow",
         "SNOWFLAKE_USER": "local",
@@ -86,7 +111,12 @@ def _process(name: str, command: Sequence[str], port: int) -> Iterator[int]:
         output = Path(folder) / "output"
         with output.open("w") as log:
             process = subprocess.Popen(
-                command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         try:
             _wait(name, process, port, output)
@@ -99,11 +129,15 @@ def _wait(name: str, process: subprocess.Popen[bytes], port: int, output: Path) 
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{name} ended with {process.returncode} instead of serving:\n{output.read_text()[-2000:]}")
+            raise RuntimeError(
+                f"{name} ended with {process.returncode} instead of serving:\n{output.read_text()[-2000:]}"
+            )
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise RuntimeError(f"{name} did not open port {port} within {START_SECONDS} s:\n{output.read_text()[-2000:]}")
+    raise RuntimeError(
+        f"{name} did not open port {port} within {START_SECONDS} s:\n{output.read_text()[-2000:]}"
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -121,5 +155,7 @@ def connections_to(port: int) -> int:
     """How many connections of this process lead to a port of this machine."""
     own = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
     table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    established = [line for line in table if line[3] == "01" and int(line[2].partition(":")[2], 16) == port]
+    established = [
+        line for line in table if line[3] == "01" and int(line[2].partition(":")[2], 16) == port
+    ]
     return sum(f"socket:[{line[9]}]" in own for line in established)

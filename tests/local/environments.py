@@ -68,12 +68,16 @@ def worker(app: str, version: str) -> Path:
     """Python of an environment in which ``app`` runs as deployed: its ``requirements.txt``, and Microsoft's runtime on 3.13."""
     runtime = ["-r", str(LOCKS / "runtime.txt")] if version == "3.13" else []
     requirements = REPOSITORY / app / "requirements.txt"
-    return _environment(f"{app}-worker", find_python(version), requirements, "-c", str(LOCKS / "dev.txt"), *runtime)
+    return _environment(
+        f"{app}-worker", find_python(version), requirements, "-c", str(LOCKS / "dev.txt"), *runtime
+    )
 
 
 def worker_packages(python: Path, lock: str) -> Path:
     """A folder with the gRPC and protobuf that Microsoft's worker brings along, for the interpreter of an environment."""
-    home = python.parent.parent.with_name(f"{python.parent.parent.name}-{Path(lock).stem}-{_hash(LOCKS / lock)}")
+    home = python.parent.parent.with_name(
+        f"{python.parent.parent.name}-{Path(lock).stem}-{_hash(LOCKS / lock)}"
+    )
     _once(home, lambda: _pip(python, "--target", str(home), "-r", str(LOCKS / lock)))
     return home
 
@@ -114,9 +118,15 @@ def _pyenv_versions() -> Path:
 
 def _environment(name: str, python: Path, lock: Path, *more: str) -> Path:
     version = subprocess.run(
-        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], check=True, capture_output=True, text=True
+        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout.strip()
-    home = LOCAL / f"{name}-{version}-{_hash(lock, *(Path(it) for it in more if not it.startswith('-')))}"
+    home = (
+        LOCAL
+        / f"{name}-{version}-{_hash(lock, *(Path(it) for it in more if not it.startswith('-')))}"
+    )
 
     def build() -> None:
         say(f"installing the {name} environment (Python {version}) …")
@@ -132,7 +142,9 @@ def _environment(name: str, python: Path, lock: Path, *more: str) -> Path:
 
 def _link(link: Path, target: Path) -> None:
     """Make a symbolic link, or lead an older one elsewhere; a folder of that name is somebody's own and stays."""
-    if (link.is_symlink() and link.resolve() == target.resolve()) or (link.exists() and not link.is_symlink()):
+    if (link.is_symlink() and link.resolve() == target.resolve()) or (
+        link.exists() and not link.is_symlink()
+    ):
         return
     new = link.with_name(f"{link.name}-{os.getpid()}")
     new.symlink_to(target)
@@ -141,7 +153,15 @@ def _link(link: Path, target: Path) -> None:
 
 def _pip(python: Path, *arguments: str) -> None:
     """Install; what pip says is shown if that fails."""
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
     _install(command)
 
 
@@ -184,7 +204,9 @@ def check(*files: Path) -> list[str]:
     """What is wrong with these Kusto and workflow files, as ``file:line: message``."""
     checkers = LOCKS / "checkers"
     command = [node(), str(checkers / "check.mjs"), str(node_modules(checkers)), *map(str, files)]
-    found: list[str] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found: list[str] = json.loads(
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    )
     return found
 
 

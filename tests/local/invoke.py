@@ -29,5 +29,7 @@ def load(app: Path, function: str) -> Callable[[TimerRequest], None]:
 
 if __name__ == "__main__":
     sys.path.pop(0)  # this script's folder
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout)
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout
+    )
     load(Path(sys.argv[1]), sys.argv[2])(TimerRequest(past_due="--past-due" in sys.argv[3:]))

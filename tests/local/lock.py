@@ -26,11 +26,22 @@ COMPILE = [
 def lock(name: str, python: str, *inputs: str) -> None:
     """Write ``<name>.txt`` with every package that ``inputs`` lead to, for this Python version and newer ones."""
     say(f"locking {name} …")
-    subprocess.run([*COMPILE, "--python-version", python, "-o", LOCKS / f"{name}.txt", *inputs], cwd=REPOSITORY, check=True)
+    subprocess.run(
+        [*COMPILE, "--python-version", python, "-o", LOCKS / f"{name}.txt", *inputs],
+        cwd=REPOSITORY,
+        check=True,
+    )
 
 
 if __name__ == "__main__":
-    lock("dev", "3.9", "--group", "dev", "salesforce_client/requirements.txt", "delete_sync/requirements.txt")
+    lock(
+        "dev",
+        "3.9",
+        "--group",
+        "dev",
+        "salesforce_client/requirements.txt",
+        "delete_sync/requirements.txt",
+    )
     lock("fakesnow", "3.11", "tests/local/fakesnow.in")
     lock("runtime", "3.13", "tests/local/runtime.in")
     lock("stubs", "3.11", "tests/local/stubs.in")
@@ -41,7 +52,14 @@ if __name__ == "__main__":
         say(f"locking the npm packages of {folder.name} …")
         # Without addresses: a lock that names a registry's host installs nowhere else.
         subprocess.run(
-            [*npm(), "install", "--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"],
+            [
+                *npm(),
+                "install",
+                "--package-lock-only",
+                "--omit-lockfile-registry-resolved",
+                "--no-audit",
+                "--no-fund",
+            ],
             cwd=folder,
             check=True,
         )

@@ -17,15 +17,26 @@ GIVEN_BY_THE_FILE = {"fullName", "content"}
 @functools.cache
 def _published() -> tuple[dict[str, dict[str, str]], dict[str, set[str]]]:
     """Fields by type, with ``?`` before the kind of those that may be absent, and the values of each enumeration."""
-    text = (environments.node_modules(environments.LOCKS / "checkers") / "@salesforce/types/lib/metadata.d.ts").read_text()
+    text = (
+        environments.node_modules(environments.LOCKS / "checkers")
+        / "@salesforce/types/lib/metadata.d.ts"
+    ).read_text()
     values = {
-        name: set(re.findall(r"'([^']*)'", listed)) for name, listed in re.findall(r"^export type (\w+) = ('[^;]*);", text, re.M)
+        name: set(re.findall(r"'([^']*)'", listed))
+        for name, listed in re.findall(r"^export type (\w+) = ('[^;]*);", text, re.M)
     }
     declared = {}
-    for name, base, body in re.findall(r"^export type (\w+) = (?:(\w+) & )?\{\n(.*?)^\};", text, re.M | re.S):
+    for name, base, body in re.findall(
+        r"^export type (\w+) = (?:(\w+) & )?\{\n(.*?)^\};", text, re.M | re.S
+    ):
         fields = re.findall(r"^ {4}(\w+)(\??): ([^;]+);", body, re.M)
-        declared[name] = (base, {field: optional + kind.replace(" | null", "") for field, optional, kind in fields})
-    return {name: {**declared.get(base, ("", {}))[1], **own} for name, (base, own) in declared.items()}, values
+        declared[name] = (
+            base,
+            {field: optional + kind.replace(" | null", "") for field, optional, kind in fields},
+        )
+    return {
+        name: {**declared.get(base, ("", {}))[1], **own} for name, (base, own) in declared.items()
+    }, values
 
 
 def problems(path: Path) -> list[str]:
@@ -51,10 +62,19 @@ def _of_element(element: ET.Element, kind: str) -> Iterator[str]:
         if names.count(name) > 1 and not wanted.endswith("[]"):
             yield f"{kind} has more than one {name}"
         yield from _of_value(child, name, wanted.removesuffix("[]"))
-    if [name for place, name in enumerate(names) if place and name != names[place - 1] and name in names[:place]]:
+    if [
+        name
+        for place, name in enumerate(names)
+        if place and name != names[place - 1] and name in names[:place]
+    ]:
         yield f"{kind}: elements of one name do not stand together"
     for name, wanted in fields.items():
-        if not wanted.startswith("?") and not wanted.endswith("[]") and name not in GIVEN_BY_THE_FILE and name not in names:
+        if (
+            not wanted.startswith("?")
+            and not wanted.endswith("[]")
+            and name not in GIVEN_BY_THE_FILE
+            and name not in names
+        ):
             yield f"{kind} lacks {name}"
 
 

@@ -47,17 +47,23 @@ def slow_line(target_port: int, bytes_a_second: int) -> Iterator[int]:
     class Line(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with socket.create_connection(("127.0.0.1", target_port)) as target:
-                answers = threading.Thread(target=_pass_on, args=(target, self.request, 0.0), daemon=True)
+                answers = threading.Thread(
+                    target=_pass_on, args=(target, self.request, 0.0), daemon=True
+                )
                 answers.start()
                 _pass_on(self.request, target, PORTION_BYTES / bytes_a_second)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Line, bind_and_activate=False) as server:
         server.daemon_threads = True
         server.block_on_close = False
-        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PORTION_BYTES)  # or the line would take megabytes at once
+        server.socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, PORTION_BYTES
+        )  # or the line would take megabytes at once
         server.server_bind()
         server.server_activate()
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
         try:
             yield int(server.server_address[1])
         finally:
@@ -97,7 +103,9 @@ def proxy(target_port: int) -> Iterator[Proxy]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # or the body of an answer waits for 40 ms behind its headers
+        disable_nagle_algorithm = (
+            True  # or the body of an answer waits for 40 ms behind its headers
+        )
 
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -113,8 +121,14 @@ def proxy(target_port: int) -> Iterator[Proxy]:
         def _fetch(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
             upstream = http.client.HTTPConnection("127.0.0.1", target_port, timeout=TIMEOUT_SECONDS)
             try:
-                kept = {name: value for name, value in self.headers.items() if name.lower() not in NOT_FORWARDED}
-                upstream.request(self.command, self.path, body, {**kept, "Content-Length": str(len(body))})
+                kept = {
+                    name: value
+                    for name, value in self.headers.items()
+                    if name.lower() not in NOT_FORWARDED
+                }
+                upstream.request(
+                    self.command, self.path, body, {**kept, "Content-Length": str(len(body))}
+                )
                 response = upstream.getresponse()
                 return response.status, response.getheaders(), response.read()
             finally:
@@ -122,12 +136,16 @@ def proxy(target_port: int) -> Iterator[Proxy]:
 
         def _send(self, answer: Answer, headers: list[tuple[str, str]]) -> None:
             status, content = answer
-            given_length = next((value for name, value in headers if name.lower() == "content-length"), "0")
+            given_length = next(
+                (value for name, value in headers if name.lower() == "content-length"), "0"
+            )
             self.send_response_only(status)
             for name, value in headers:
                 if name.lower() not in NOT_FORWARDED:
                     self.send_header(name, value)
-            self.send_header("Content-Length", given_length if self.command == "HEAD" else str(len(content)))
+            self.send_header(
+                "Content-Length", given_length if self.command == "HEAD" else str(len(content))
+            )
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # the client may be dead by now
                 self.wfile.write(b"" if self.command == "HEAD" else content)

@@ -39,7 +39,9 @@ def function(folder: Path) -> tuple[str, Any]:
         entry_point=spec.get("entryPoint", ""),
     )
     metadata.bindings[trigger["name"]].CopyFrom(
-        messages.BindingInfo(type=trigger["type"], direction=messages.BindingInfo.Direction.Value("in"))
+        messages.BindingInfo(
+            type=trigger["type"], direction=messages.BindingInfo.Direction.Value("in")
+        )
     )
     return trigger["name"], metadata
 
@@ -56,13 +58,17 @@ async def fire(app: Path, name: str, *, past_due: bool) -> Any:
         "a function_app.py hides function.json"
     )
     load = messages.FunctionLoadRequest(function_id="1", metadata=metadata)
-    loaded = await runtime.function_load_request(wrap(messages.StreamingMessage(function_load_request=load)))
+    loaded = await runtime.function_load_request(
+        wrap(messages.StreamingMessage(function_load_request=load))
+    )
     if loaded.result.status != messages.StatusResult.Success:
         return loaded.result
     timer = json.dumps({"IsPastDue": past_due, "Schedule": {}, "ScheduleStatus": {}})
     data = messages.ParameterBinding(name=trigger, data=messages.TypedData(json=timer))
     call = messages.InvocationRequest(invocation_id="1", function_id="1", input_data=[data])
-    return (await runtime.invocation_request(wrap(messages.StreamingMessage(invocation_request=call)))).result
+    return (
+        await runtime.invocation_request(wrap(messages.StreamingMessage(invocation_request=call)))
+    ).result
 
 
 def main() -> int:
@@ -75,7 +81,13 @@ def main() -> int:
         runtime.stop_threadpool_executor()
     status = messages.StatusResult.Status.Name(result.status)
     print(
-        json.dumps({"status": status, "message": result.exception.message, "stack_trace": result.exception.stack_trace}),
+        json.dumps(
+            {
+                "status": status,
+                "message": result.exception.message,
+                "stack_trace": result.exception.stack_trace,
+            }
+        ),
         flush=True,
     )
     return 0 if status == "Success" else 1
@@ -83,5 +95,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.path.pop(0)  # this script's folder
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout)
+    logging.basicConfig(
+        level=logging.INFO, format="%(levelname)s %(name)s %(message)s", stream=sys.stdout
+    )
     sys.exit(main())

@@ -30,7 +30,9 @@ class Difference:
         return bool(self.missing or self.twice or self.unknown)
 
 
-def difference(connection: Any, org: Org, topics: Sequence[str], since: datetime, until: datetime) -> Difference:
+def difference(
+    connection: Any, org: Org, topics: Sequence[str], since: datetime, until: datetime
+) -> Difference:
     """Compare ``delete_tracker`` with every delete that ``org`` published on ``topics`` after ``since`` and up to ``until``."""
     expected = {
         (it.key, it.object_name, it.record_id, it.deleted_by, it.at.replace(tzinfo=None))
@@ -39,4 +41,10 @@ def difference(connection: Any, org: Org, topics: Sequence[str], since: datetime
     sql = "SELECT event_id, object_name, record_id, deleted_by, deleted_date FROM delete_tracker"
     found: list[Any] = warehouse.query(connection, sql)[1]
     twice = [key for key, count in Counter(found).items() if count > 1]
-    return Difference(len(expected), len(found), sorted(expected - set(found)), twice, sorted(set(found) - expected))
+    return Difference(
+        len(expected),
+        len(found),
+        sorted(expected - set(found)),
+        twice,
+        sorted(set(found) - expected),
+    )

@@ -56,7 +56,11 @@ def end_sessions(port: int, requests: Sequence[Request]) -> None:
 
     Snowflake aborts the transaction of a client that is gone; fakesnow keeps it, and its locks, for ever.
     """
-    for token in {request.headers.get("Authorization", "") for request in requests if "query-request" in request.path}:
+    for token in {
+        request.headers.get("Authorization", "")
+        for request in requests
+        if "query-request" in request.path
+    }:
         for _ in range(100):
             if not _busy(port, token):
                 break
@@ -67,7 +71,9 @@ def _busy(port: int, token: str) -> bool:
     """Roll back; True where the session is still at work on the statement that its client did not live to see the end of."""
     body = json.dumps({"sqlText": "ROLLBACK", "sequenceId": 1}).encode()
     url = f"http://127.0.0.1:{port}/queries/v1/query-request?requestId={uuid.uuid4()}"
-    request = urllib.request.Request(url, body, {"Authorization": token, "Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url, body, {"Authorization": token, "Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return bool(json.load(answer).get("code") == "002002")
@@ -80,7 +86,9 @@ def as_table(columns: Sequence[str], rows: Rows) -> str:
     cells = [[_cut(str(value).replace("\n", " ")) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(columns, *cells)]
     lines = [columns, ["─" * width for width in widths], *cells]
-    return "\n".join("  " + "  ".join(text.ljust(width) for text, width in zip(line, widths)) for line in lines)
+    return "\n".join(
+        "  " + "  ".join(text.ljust(width) for text, width in zip(line, widths)) for line in lines
+    )
 
 
 def _cut(text: str) -> str:

@@ -19,7 +19,9 @@ NEVER = [".git", ".vscode", ".funcignore", ".gitignore", "local.settings.json"]
 def publish(app: str, to: Path, *, source: Path = REPOSITORY) -> Path:
     """Copy what ``func azure functionapp publish`` would pack into ``to / app``."""
     root = source / app
-    ignored = pathspec.GitIgnoreSpec.from_lines([*NEVER, *(root / ".funcignore").read_text().splitlines()])
+    ignored = pathspec.GitIgnoreSpec.from_lines(
+        [*NEVER, *(root / ".funcignore").read_text().splitlines()]
+    )
     for path in ignored.match_tree_files(root, negate=True):
         target = to / app / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +35,9 @@ def microsoft_runtime(folder: Path) -> Worker:
     Raises:
         MissingInterpreterError: Python 3.13 is not there.
     """
-    return _published(folder, Worker("runtime_host.py", lambda app: environments.worker(app, "3.13"), folder))
+    return _published(
+        folder, Worker("runtime_host.py", lambda app: environments.worker(app, "3.13"), folder)
+    )
 
 
 def older_worker(version: str, packages: str, folder: Path) -> Worker:
@@ -45,11 +49,16 @@ def older_worker(version: str, packages: str, folder: Path) -> Worker:
     Raises:
         MissingInterpreterError: this version is not there.
     """
-    first = environments.worker_packages(environments.worker("salesforce_client", version), packages)
+    first = environments.worker_packages(
+        environments.worker("salesforce_client", version), packages
+    )
     environment = {"PYTHONPATH": str(first)}
     if packages == "worker_2026.txt":
         environment["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
-    return _published(folder, Worker("invoke.py", lambda app: environments.worker(app, version), folder, environment))
+    return _published(
+        folder,
+        Worker("invoke.py", lambda app: environments.worker(app, version), folder, environment),
+    )
 
 
 def _published(folder: Path, worker: Worker) -> Worker:

@@ -42,12 +42,19 @@ SYNC_WAREHOUSE = {
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", COLLECTOR)
 def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
-    step: str, when: str, settings: Mapping[str, str], azurite: emulators.Server, connection: Any, events: ContainerClient
+    step: str,
+    when: str,
+    settings: Mapping[str, str],
+    azurite: emulators.Server,
+    connection: Any,
+    events: ContainerClient,
 ) -> None:
     """Above all between the upload and the first cursor."""
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
-    crashes.run_until_ended(crashes.COLLECTOR, first, azurite, crashes.through_storage, COLLECTOR[step], when)
+    crashes.run_until_ended(
+        crashes.COLLECTOR, first, azurite, crashes.through_storage, COLLECTOR[step], when
+    )
     uploaded = len(list(events.list_blobs()))
     assert uploaded == (0 if (step, when) == ("upload", "before") else 1)
     assert apps.poll(first).succeeded
@@ -70,9 +77,13 @@ def test_a_sync_killed_at_any_step_loses_and_doubles_nothing(
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     if step in SYNC_STORAGE:
-        crashes.run_until_ended(crashes.SYNC, settings, azurite, crashes.through_storage, SYNC_STORAGE[step], when)
+        crashes.run_until_ended(
+            crashes.SYNC, settings, azurite, crashes.through_storage, SYNC_STORAGE[step], when
+        )
     else:
-        crashes.run_until_ended(crashes.SYNC, settings, fakesnow, crashes.through_warehouse, SYNC_WAREHOUSE[step], when)
+        crashes.run_until_ended(
+            crashes.SYNC, settings, fakesnow, crashes.through_warehouse, SYNC_WAREHOUSE[step], when
+        )
     crashes.break_lease(events)
     again = apps.sweep(settings)
     assert again.succeeded, again.log

@@ -25,7 +25,9 @@ NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=12)
 
 
-def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(settings: Mapping[str, str], connection: Any) -> None:
+def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(
+    settings: Mapping[str, str], connection: Any
+) -> None:
     """The second poll resumes, the second sweep takes only the new file."""
     for moment, files in ((NOW, 1), (LATER, 2)):
         polled = apps.poll({**settings, "MOCK_NOW": moment.isoformat()})
@@ -36,10 +38,16 @@ def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(settings: Map
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
 
 
-def test_three_collectors_with_topics_of_their_own_share_an_account(settings: Mapping[str, str], connection: Any) -> None:
+def test_three_collectors_with_topics_of_their_own_share_an_account(
+    settings: Mapping[str, str], connection: Any
+) -> None:
     """All at once, into the same containers: as several Function apps would, where one is not enough."""
     running = [
-        apps.start("salesforce_client", "TimerPoller", {**settings, "MOCK_NOW": NOW.isoformat(), "SALESFORCE_TOPICS": topic})
+        apps.start(
+            "salesforce_client",
+            "TimerPoller",
+            {**settings, "MOCK_NOW": NOW.isoformat(), "SALESFORCE_TOPICS": topic},
+        )
         for topic in DEFAULT_TOPICS
     ]
     for process in running:
@@ -62,14 +70,31 @@ def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
             process.send_signal(signal.SIGTERM)
 
 
-def test_the_collector_knows_a_salesforce_by_its_settings_alone(settings: Mapping[str, str], connection: Any) -> None:
+def test_the_collector_knows_a_salesforce_by_its_settings_alone(
+    settings: Mapping[str, str], connection: Any
+) -> None:
     """Over TLS, with the authority from the two variables that gRPC and requests read; small batches, slow keepalives."""
-    with salesforce("--tls", "--interval", "3600", "--now", NOW.isoformat(), "--batch", "7", "--keepalive", "0.7") as server:
-        trust = {"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": server["ca_file"], "REQUESTS_CA_BUNDLE": server["ca_file"]}
+    with salesforce(
+        "--tls",
+        "--interval",
+        "3600",
+        "--now",
+        NOW.isoformat(),
+        "--batch",
+        "7",
+        "--keepalive",
+        "0.7",
+    ) as server:
+        trust = {
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": server["ca_file"],
+            "REQUESTS_CA_BUNDLE": server["ca_file"],
+        }
         given = {name: value for name, value in server.items() if name.startswith("SALESFORCE_")}
         polled = apps.poll({**settings, **given, **trust, "MOCK_MODE": "false"})
         assert polled.succeeded, polled.log
-        untrusted = apps.poll({**settings, **given, "MOCK_MODE": "false", "REQUESTS_CA_BUNDLE": os.devnull})
+        untrusted = apps.poll(
+            {**settings, **given, "MOCK_MODE": "false", "REQUESTS_CA_BUNDLE": os.devnull}
+        )
         assert not untrusted.succeeded
     assert apps.sweep(settings).succeeded
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
@@ -80,21 +105,34 @@ def test_missing_settings_are_one_error_that_names_each(function: str) -> None:
     """What an operator sees first."""
     failed = getattr(apps, function)({"SNOWFLAKE_ACCOUNT": "", "MOCK_MODE": ""})
     assert not failed.succeeded
-    assert "SettingsError: the app's settings need attention:\n  - EVENTS_STORAGE is missing" in failed.log
+    assert (
+        "SettingsError: the app's settings need attention:\n  - EVENTS_STORAGE is missing"
+        in failed.log
+    )
 
 
-def test_a_wrong_key_is_told_in_salesforces_own_words(settings: Mapping[str, str], tmp_path: Path) -> None:
+def test_a_wrong_key_is_told_in_salesforces_own_words(
+    settings: Mapping[str, str], tmp_path: Path
+) -> None:
     """And with what to check; the key itself is not shown."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
     with salesforce("--interval", "3600") as server:
         given = {name: value for name, value in server.items() if name.startswith("SALESFORCE_")}
-        wrong = {"SALESFORCE_PRIVATE_KEY": pem.replace("\n", "\\n"), "SALESFORCE_PRIVATE_KEY_FILE": "", "MOCK_MODE": "false"}
+        wrong = {
+            "SALESFORCE_PRIVATE_KEY": pem.replace("\n", "\\n"),
+            "SALESFORCE_PRIVATE_KEY_FILE": "",
+            "MOCK_MODE": "false",
+        }
         failed = apps.poll({**settings, **given, **wrong})
-    assert "invalid_grant: invalid assertion – check that SALESFORCE_PRIVATE_KEY belongs" in failed.log
+    assert (
+        "invalid_grant: invalid assertion – check that SALESFORCE_PRIVATE_KEY belongs" in failed.log
+    )
     assert pem.splitlines()[1] not in failed.log
 
 
@@ -106,4 +144,6 @@ def test_an_event_file_is_named_by_the_second_and_found_under_its_org(
     (blob,) = events.list_blobs()
     assert datetime.strptime(blob.name, "events_%Y%m%dT%H%M%SZ.db")
     org = Org().org_id
-    assert sorted(blob.name for blob in cursors.list_blobs()) == sorted(f"{org}{topic}.json" for topic in DEFAULT_TOPICS)
+    assert sorted(blob.name for blob in cursors.list_blobs()) == sorted(
+        f"{org}{topic}.json" for topic in DEFAULT_TOPICS
+    )

@@ -32,10 +32,20 @@ class IdentityEndpoint:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-                endpoint.asked.append({**asked, "header": self.headers.get("X-IDENTITY-HEADER", "")})
+                asked = {
+                    name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()
+                }
+                endpoint.asked.append(
+                    {**asked, "header": self.headers.get("X-IDENTITY-HEADER", "")}
+                )
                 now = int(time.time())
-                claims = {"aud": audience, "iss": "https://sts.windows.net/t/", "iat": now, "nbf": now - 60, "exp": now + 3600}
+                claims = {
+                    "aud": audience,
+                    "iss": "https://sts.windows.net/t/",
+                    "iat": now,
+                    "nbf": now - 60,
+                    "exp": now + 3600,
+                }
                 token = jwt.encode(claims, "not checked by Azurite, but long enough", "HS256")
                 endpoint.given.append(token)
                 body = {
@@ -55,7 +65,10 @@ class IdentityEndpoint:
                 """Stay silent."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.settings = {"IDENTITY_ENDPOINT": f"http://127.0.0.1:{self._server.server_port}/", "IDENTITY_HEADER": "only-this-app"}
+        self.settings = {
+            "IDENTITY_ENDPOINT": f"http://127.0.0.1:{self._server.server_port}/",
+            "IDENTITY_HEADER": "only-this-app",
+        }
 
     def __enter__(self) -> IdentityEndpoint:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -75,20 +88,33 @@ def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     for name, content in files.items():
         (folder / name).write_bytes(content)
     with emulators.azurite(identity=(folder / "chain.pem", folder / "key.pem")) as server:
-        yield {**server.settings, "EVENTS_STORAGE__clientId": CLIENT_ID, "REQUESTS_CA_BUNDLE": str(folder / "ca.pem")}
+        yield {
+            **server.settings,
+            "EVENTS_STORAGE__clientId": CLIENT_ID,
+            "REQUESTS_CA_BUNDLE": str(folder / "ca.pem"),
+        }
 
 
 def test_both_apps_work_without_any_key_to_the_storage_account(
     keyless: Mapping[str, str], snowflake_settings: Mapping[str, str], connection: Any
 ) -> None:
     """The identity that is named is the one that is asked for; its token stands in no log."""
-    mock = {"MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": "3600", "IDLE_SECONDS": "1.5", "MOCK_NOW": NOW.isoformat()}
+    mock = {
+        "MOCK_MODE": "true",
+        "MOCK_INTERVAL_SECONDS": "3600",
+        "IDLE_SECONDS": "1.5",
+        "MOCK_NOW": NOW.isoformat(),
+    }
     with IdentityEndpoint() as endpoint:
         settings = {**keyless, **snowflake_settings, **mock, **endpoint.settings}
         polled, swept = apps.poll(settings), apps.sweep(settings)
     assert polled.succeeded, polled.log
     assert swept.succeeded, swept.log
-    wanted = {"client_id": CLIENT_ID, "header": "only-this-app", "resource": "https://storage.azure.com"}
+    wanted = {
+        "client_id": CLIENT_ID,
+        "header": "only-this-app",
+        "resource": "https://storage.azure.com",
+    }
     assert endpoint.asked
     for asked in endpoint.asked:
         assert wanted.items() <= asked.items()
@@ -96,9 +122,16 @@ def test_both_apps_work_without_any_key_to_the_storage_account(
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
 
 
-def test_a_token_that_storage_refuses_is_told_with_what_to_check(keyless: Mapping[str, str]) -> None:
+def test_a_token_that_storage_refuses_is_told_with_what_to_check(
+    keyless: Mapping[str, str],
+) -> None:
     """As where the identity has no role on the account."""
-    mock = {"MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": "3600", "IDLE_SECONDS": "1.5", "MAX_RUN_SECONDS": "20"}
+    mock = {
+        "MOCK_MODE": "true",
+        "MOCK_INTERVAL_SECONDS": "3600",
+        "IDLE_SECONDS": "1.5",
+        "MAX_RUN_SECONDS": "20",
+    }
     with IdentityEndpoint(audience="https://somewhere.else") as endpoint:
         failed = apps.poll({**keyless, **mock, **endpoint.settings})
     assert not failed.succeeded

@@ -10,7 +10,12 @@ import pytest
 from local import apps, crashes, emulators, warehouse
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
-from salesforce_client.src.app.mock_salesforce.org import ARCHIVE_EVENT_TOPIC, DELETE_EVENT_TOPIC, encode, record_id
+from salesforce_client.src.app.mock_salesforce.org import (
+    ARCHIVE_EVENT_TOPIC,
+    DELETE_EVENT_TOPIC,
+    encode,
+    record_id,
+)
 
 SCHEMAS = {DELETE_EVENT_TOPIC: schemas.DELETE_EVENT, ARCHIVE_EVENT_TOPIC: schemas.ARCHIVE_EVENT}
 NEVER = 10_000_000.0  # seconds between two events of the org's own
@@ -29,10 +34,18 @@ class Publisher:
         """So many deletes."""
         for _ in range(count):
             number = len(self.records) + 1
-            record = record_id("Account", number + (1000 if self._topic == ARCHIVE_EVENT_TOPIC else 0))
-            value = {"CreatedDate": 1769900000000 + number, "CreatedById": record_id("User", 1), "Record_Id__c": record}
+            record = record_id(
+                "Account", number + (1000 if self._topic == ARCHIVE_EVENT_TOPIC else 0)
+            )
+            value = {
+                "CreatedDate": 1769900000000 + number,
+                "CreatedById": record_id("User", 1),
+                "Record_Id__c": record,
+            }
             schema = SCHEMAS[self._topic]
-            self._mock.org.publish(self._topic, self._ids(number), schemas.schema_id(schema), encode(schema, value))
+            self._mock.org.publish(
+                self._topic, self._ids(number), schemas.schema_id(schema), encode(schema, value)
+            )
             self.records.append(record)
 
 
@@ -47,7 +60,9 @@ def mock() -> Iterator[MockSalesforce]:
     [
         pytest.param((str, str), id="two publishers that count"),
         pytest.param((lambda _: "261", lambda _: "261"), id="one id for all"),
-        pytest.param((lambda _: "6b1d9a1e-0000-4000-8000-000000000000", str), id="one UUID for all"),
+        pytest.param(
+            (lambda _: "6b1d9a1e-0000-4000-8000-000000000000", str), id="one UUID for all"
+        ),
     ],
 )
 def test_each_delete_is_a_row_and_none_is_two(
@@ -67,7 +82,14 @@ def test_each_delete_is_a_row_and_none_is_two(
         for publisher in publishers:
             publisher.publish(3)
         if ending == "killed":
-            crashes.run_until_ended(crashes.COLLECTOR, settings, azurite, crashes.through_storage, crashes.cursor, when="before")
+            crashes.run_until_ended(
+                crashes.COLLECTOR,
+                settings,
+                azurite,
+                crashes.through_storage,
+                crashes.cursor,
+                when="before",
+            )
         else:
             polled = apps.poll(settings)
             assert polled.succeeded, polled.log

@@ -41,7 +41,9 @@ def test_polls_and_sweeps_past_due_and_not_bring_every_delete_into_the_table(
 ) -> None:
     """Initialise, list, load, invoke: in a process for each app."""
     for moment, past_due in ((NOW, False), (LATER, True)):
-        polled = apps.poll({**settings, "MOCK_NOW": moment.isoformat()}, worker=microsoft, past_due=past_due)
+        polled = apps.poll(
+            {**settings, "MOCK_NOW": moment.isoformat()}, worker=microsoft, past_due=past_due
+        )
         assert answer(polled)["status"] == "Success", polled.log
         assert f"past_due={past_due}" in polled.log
         swept = apps.sweep(settings, worker=microsoft, past_due=past_due)
@@ -50,10 +52,16 @@ def test_polls_and_sweeps_past_due_and_not_bring_every_delete_into_the_table(
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
 
 
-def test_a_failing_poll_tells_the_host_which_topic_and_why(settings: Mapping[str, str], microsoft: apps.Worker) -> None:
+def test_a_failing_poll_tells_the_host_which_topic_and_why(
+    settings: Mapping[str, str], microsoft: apps.Worker
+) -> None:
     """In words, without the token that the mock gave out."""
     failed = apps.poll(
-        {**settings, "MOCK_NOW": NOW.isoformat(), "SALESFORCE_TOPICS": "/event/Delete_Event__e,/event/Nobody__e"},
+        {
+            **settings,
+            "MOCK_NOW": NOW.isoformat(),
+            "SALESFORCE_TOPICS": "/event/Delete_Event__e,/event/Nobody__e",
+        },
         worker=microsoft,
     )
     told = answer(failed)
@@ -67,13 +75,29 @@ def test_a_failing_poll_tells_the_host_which_topic_and_why(settings: Mapping[str
     ("app", "wrong", "named"),
     [
         ("poll", {"EVENTS_STORAGE": "{storage}"}, "container events-"),
-        ("sweep", {"SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_TOKEN": "secret-token-of-a-user", "SNOWFLAKE_PORT": "1"}, "SNOWFLAKE_"),
-        ("sweep", {"SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PRIVATE_KEY": "secret-not-a-key"}, "SNOWFLAKE_PRIVATE_KEY"),
+        (
+            "sweep",
+            {
+                "SNOWFLAKE_PASSWORD": "",
+                "SNOWFLAKE_TOKEN": "secret-token-of-a-user",
+                "SNOWFLAKE_PORT": "1",
+            },
+            "SNOWFLAKE_",
+        ),
+        (
+            "sweep",
+            {"SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PRIVATE_KEY": "secret-not-a-key"},
+            "SNOWFLAKE_PRIVATE_KEY",
+        ),
     ],
     ids=["no storage", "no warehouse", "no key"],
 )
 def test_a_failure_names_what_is_at_fault_and_no_secret(
-    app: str, wrong: Mapping[str, str], named: str, settings: Mapping[str, str], microsoft: apps.Worker
+    app: str,
+    wrong: Mapping[str, str],
+    named: str,
+    settings: Mapping[str, str],
+    microsoft: apps.Worker,
 ) -> None:
     """The text reaches Application Insights as it is."""
     first = {**settings, "MOCK_NOW": NOW.isoformat(), "MAX_RUN_SECONDS": "10"}
@@ -101,9 +125,18 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
     how: dict[str, Any] = {"by": signal.SIGTERM, "worker": microsoft}
-    crashes.run_until_ended(crashes.COLLECTOR, first, azurite, crashes.through_storage, crashes.cursor, **how)
+    crashes.run_until_ended(
+        crashes.COLLECTOR, first, azurite, crashes.through_storage, crashes.cursor, **how
+    )
     assert apps.poll(first, worker=microsoft).succeeded
-    crashes.run_until_ended(crashes.SYNC, settings, fakesnow, crashes.through_warehouse, crashes.statement("COMMIT"), **how)
+    crashes.run_until_ended(
+        crashes.SYNC,
+        settings,
+        fakesnow,
+        crashes.through_warehouse,
+        crashes.statement("COMMIT"),
+        **how,
+    )
     crashes.break_lease(events)
     assert apps.sweep(settings, worker=microsoft).succeeded
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)

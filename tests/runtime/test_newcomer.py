@@ -19,14 +19,25 @@ FUNC = re.compile(r"func start(?: --port \d+)?")
 
 def quick_start(app: str) -> list[str]:
     """The README's commands for an app, without comments; the last one is ``func start``."""
-    section = (REPOSITORY / "README.md").read_text().partition("## Quick start")[2].partition("\n## ")[0]
+    section = (
+        (REPOSITORY / "README.md").read_text().partition("## Quick start")[2].partition("\n## ")[0]
+    )
     (block,) = re.findall(rf"```bash\n(cd {app}\n.*?)```", section, re.DOTALL)
     return [line for line in block.splitlines() if not line.startswith("#")]
 
 
 def clone(to: Path) -> Path:
     """What git has, and what is about to be committed."""
-    listed = ["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = [
+        "git",
+        "-C",
+        str(REPOSITORY),
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "-z",
+    ]
     names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split("\0")
     for name in filter(None, names):
         if name.startswith((*workers.APPS, "tests/launch.py", "tests/local/")):
@@ -36,7 +47,9 @@ def clone(to: Path) -> Path:
     return to
 
 
-def test_the_readmes_steps_lead_to_a_poll_and_a_sweep(settings: Mapping[str, str], tmp_path: Path) -> None:
+def test_the_readmes_steps_lead_to_a_poll_and_a_sweep(
+    settings: Mapping[str, str], tmp_path: Path
+) -> None:
     """Settings as in the example, but for the ports of this test's emulators and a shorter wait."""
     home = clone(tmp_path)
     for app in workers.APPS:
@@ -58,7 +71,11 @@ def test_the_readmes_steps_lead_to_a_poll_and_a_sweep(settings: Mapping[str, str
         mine = {name: value for name, value in settings.items() if name in values["Values"]}
         local.write_text(json.dumps({"Values": {**values["Values"], **mine}}))
         run = subprocess.run(
-            [sys.executable, home / "tests/launch.py", home / app], capture_output=True, text=True, check=False, cwd=home
+            [sys.executable, home / "tests/launch.py", home / app],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=home,
         )
         assert run.returncode == 0, run.stdout + run.stderr
         assert "files=" in run.stdout
@@ -69,8 +86,13 @@ def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
     home = clone(tmp_path)
     launch = [sys.executable, str(home / "tests/launch.py")]
     app = home / "delete_sync"
-    for argument, told in ((home, "name the folder of an app"), (app, "bash scripts/setup_venv.sh")):
-        failed = subprocess.run([*launch, str(argument)], capture_output=True, text=True, check=False)
+    for argument, told in (
+        (home, "name the folder of an app"),
+        (app, "bash scripts/setup_venv.sh"),
+    ):
+        failed = subprocess.run(
+            [*launch, str(argument)], capture_output=True, text=True, check=False
+        )
         assert failed.returncode == 2
         assert told in failed.stderr
     (app / ".venv/bin").mkdir(parents=True)
@@ -79,18 +101,35 @@ def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
     assert "cp local.settings.example.json local.settings.json" in failed.stderr
 
 
-@pytest.mark.parametrize(("version", "told"), [("3.8", "Python 3.8 is not supported"), ("3.14", "Python 3.14 is not supported")])
-def test_setup_venv_refuses_a_python_that_the_app_does_not_run_on(version: str, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("3.8", "Python 3.8 is not supported"), ("3.14", "Python 3.14 is not supported")],
+)
+def test_setup_venv_refuses_a_python_that_the_app_does_not_run_on(
+    version: str, told: str, tmp_path: Path
+) -> None:
     """And says which do; nothing is created."""
     home = clone(tmp_path)
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho {version}\n")
     python.chmod(0o755)
     script = ["bash", str(home / "delete_sync/scripts/setup_venv.sh")]
-    failed = subprocess.run(script, env={**os.environ, "PYTHON": str(python)}, capture_output=True, text=True, check=False)
+    failed = subprocess.run(
+        script,
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert failed.returncode == 1
     assert told in failed.stderr
-    absent = subprocess.run(script, env={**os.environ, "PYTHON": "python-of-nobody"}, capture_output=True, text=True, check=False)
+    absent = subprocess.run(
+        script,
+        env={**os.environ, "PYTHON": "python-of-nobody"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "'python-of-nobody' is not on PATH" in absent.stderr
     assert not (home / "delete_sync/.venv").exists()
 
@@ -102,6 +141,12 @@ def test_the_examples_point_at_the_emulators_that_the_demo_leaves_up() -> None:
     assert ports
     assert ports[1] == "10000"  # what UseDevelopmentStorage=true means
     for app in workers.APPS:
-        values = json.loads((REPOSITORY / app / "local.settings.example.json").read_text())["Values"]
-        assert values["EVENTS_STORAGE"] == values["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
+        values = json.loads((REPOSITORY / app / "local.settings.example.json").read_text())[
+            "Values"
+        ]
+        assert (
+            values["EVENTS_STORAGE"]
+            == values["AzureWebJobsStorage"]
+            == "UseDevelopmentStorage=true"
+        )
         assert values.get("SNOWFLAKE_PORT", ports[2]) == ports[2]

@@ -21,16 +21,36 @@ def test_only_what_runs_is_published(tmp_path: Path) -> None:
     for app in ("salesforce_client", "delete_sync"):
         source = tmp_path / "source" / app
         source.mkdir(parents=True)
-        for name in (".venv/lib/x.py", ".env", "local.settings.json", "src/__pycache__/x.pyc", "tests/test_x.py", "src/x.sql"):
+        for name in (
+            ".venv/lib/x.py",
+            ".env",
+            "local.settings.json",
+            "src/__pycache__/x.pyc",
+            "tests/test_x.py",
+            "src/x.sql",
+        ):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_text("secret")
-        (source / ".funcignore").write_text((environments.REPOSITORY / app / ".funcignore").read_text())
+        (source / ".funcignore").write_text(
+            (environments.REPOSITORY / app / ".funcignore").read_text()
+        )
         left = workers.publish(app, tmp_path / "published", source=tmp_path / "source")
-        assert [str(path.relative_to(left)) for path in left.rglob("*") if path.is_file()] == ["src/x.sql"]
+        assert [str(path.relative_to(left)) for path in left.rglob("*") if path.is_file()] == [
+            "src/x.sql"
+        ]
     real = workers.publish("delete_sync", tmp_path)
     files = {str(path.relative_to(real)) for path in real.rglob("*") if path.is_file()}
-    assert {"host.json", "requirements.txt", "SnowflakePusher/function.json", "src/warehouse/sql/merge.sql"} <= files
-    assert not [name for name in files if name.endswith(".md") or "local.settings" in name or name.startswith("scripts")]
+    assert {
+        "host.json",
+        "requirements.txt",
+        "SnowflakePusher/function.json",
+        "src/warehouse/sql/merge.sql",
+    } <= files
+    assert not [
+        name
+        for name in files
+        if name.endswith(".md") or "local.settings" in name or name.startswith("scripts")
+    ]
 
 
 @pytest.mark.parametrize("packages", ["worker_2025.txt", "worker_2026.txt"])
@@ -45,6 +65,8 @@ def test_the_published_apps_run_with_the_workers_own_grpc_and_protobuf(
         environments.not_run(f"the worker of Python {version}: {error}")
     polled = apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}, worker=worker)
     assert polled.succeeded, polled.log
-    swept = apps.sweep(settings, worker=worker)  # for the interpreter's sake: it uses neither package
+    swept = apps.sweep(
+        settings, worker=worker
+    )  # for the interpreter's sake: it uses neither package
     assert swept.succeeded, swept.log
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)

@@ -46,19 +46,51 @@ def test_bicep_is_valid(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "right", "wrong", "problem"),
     [
-        ("app.bicep", "sku: { tier: 'FlexConsumption'", "sku: { teir: 'FlexConsumption'", "no property teir"),
-        ("app.bicep", "functionAppConfig: {", "functionAppConfg: {", "no property functionAppConfg"),
-        ("app.bicep", "Microsoft.KeyVault/vaults@", "Microsoft.KeyVault/vault@", "no resource type"),
-        ("app.bicep", "identity: { type: 'UserAssigned'", "identity: { type: 'UserAsigned'", "not one of"),
+        (
+            "app.bicep",
+            "sku: { tier: 'FlexConsumption'",
+            "sku: { teir: 'FlexConsumption'",
+            "no property teir",
+        ),
+        (
+            "app.bicep",
+            "functionAppConfig: {",
+            "functionAppConfg: {",
+            "no property functionAppConfg",
+        ),
+        (
+            "app.bicep",
+            "Microsoft.KeyVault/vaults@",
+            "Microsoft.KeyVault/vault@",
+            "no resource type",
+        ),
+        (
+            "app.bicep",
+            "identity: { type: 'UserAssigned'",
+            "identity: { type: 'UserAsigned'",
+            "not one of",
+        ),
         ("main.bicep", "allowSharedKeyAccess: false", "allowSharedKeyAccess: 'no'", "not a bool"),
         ("main.bicep", "sku: { name: 'Standard_ZRS' }", "tags: {}", "lacks sku"),
         ("main.bicep", "    email: alertEmail\n", "", "lacks email"),
-        ("main.bicep", "    pythonVersion: pythonVersion\n", "    python: pythonVersion\n", "no parameter python"),
-        ("alerts.bicep", "param workspaceId string", "param workspaceId string\nparam more string", "more is never used"),
+        (
+            "main.bicep",
+            "    pythonVersion: pythonVersion\n",
+            "    python: pythonVersion\n",
+            "no parameter python",
+        ),
+        (
+            "alerts.bicep",
+            "param workspaceId string",
+            "param workspaceId string\nparam more string",
+            "more is never used",
+        ),
         ("github.bicep", "for name in appNames", "for name appNames", "github.bicep"),
     ],
 )
-def test_a_slip_in_bicep_is_found(name: str, right: str, wrong: str, problem: str, tmp_path: Path) -> None:
+def test_a_slip_in_bicep_is_found(
+    name: str, right: str, wrong: str, problem: str, tmp_path: Path
+) -> None:
     """Otherwise the check above would say nothing."""
     for path in BICEP:
         shutil.copy(path, tmp_path)
@@ -71,7 +103,9 @@ def test_a_slip_in_bicep_is_found(name: str, right: str, wrong: str, problem: st
 def test_the_parameter_file_gives_what_is_required_and_nothing_else() -> None:
     """An example that can be filled in."""
     declared = bicep.parse(AZURE / "main.bicep")["parameters"]
-    given = set(re.findall(r"^param (\w+) =", (AZURE / "main.bicepparam").read_text(), re.MULTILINE))
+    given = set(
+        re.findall(r"^param (\w+) =", (AZURE / "main.bicepparam").read_text(), re.MULTILINE)
+    )
     assert given <= set(declared)
     assert given >= {name for name, parameter in declared.items() if parameter["default"] is None}
 
@@ -99,7 +133,9 @@ class Az:
     def settings(self, app: str) -> dict[str, str]:
         """The app settings that an app ends with."""
         calls = self.options("functionapp", "config", "appsettings", "set")
-        return dict(it.split("=", 1) for call in calls if call["name"] == [app] for it in call["settings"])
+        return dict(
+            it.split("=", 1) for call in calls if call["name"] == [app] for it in call["settings"]
+        )
 
 
 RECORDER = r"""#!/usr/bin/env bash
@@ -116,8 +152,14 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
     recorder = folder / "az"
     recorder.write_text(RECORDER)
     recorder.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "RECORD": str(folder / "record")}
-    subprocess.run(["bash", str(AZURE / "create.sh")], check=True, env=environment, capture_output=True)
+    environment = {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "RECORD": str(folder / "record"),
+    }
+    subprocess.run(
+        ["bash", str(AZURE / "create.sh")], check=True, env=environment, capture_output=True
+    )
     return Az((folder / "record").read_text().splitlines())
 
 
@@ -150,7 +192,10 @@ def test_the_queries_are_kusto_and_find_what_the_apps_log(tmp_path: Path) -> Non
         assert not re.search(pattern[1], quiet)
 
 
-@pytest.mark.parametrize("slip", ["AppTraces | where Mesage has 'x'", "AppTrace | take 1", "AppRequests | summarise count()"])
+@pytest.mark.parametrize(
+    "slip",
+    ["AppTraces | where Mesage has 'x'", "AppTrace | take 1", "AppRequests | summarise count()"],
+)
 def test_a_slip_in_a_query_is_found(slip: str, tmp_path: Path) -> None:
     """Names and grammar."""
     (tmp_path / "x.kql").write_text(slip)
@@ -163,7 +208,8 @@ def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
     made = {}
     for call in az.options("monitor", "scheduled-query", "create"):
         every, window = (
-            minutes[call[name][0][-1]].format(call[name][0][:-1]) for name in ("evaluation-frequency", "window-size")
+            minutes[call[name][0][-1]].format(call[name][0][:-1])
+            for name in ("evaluation-frequency", "window-size")
         )
         query = call["condition-query"][0].partition("=")[2]
         made[call["name"][0].partition("-")[2]] = (int(call["severity"][0]), every, window, query)
@@ -179,34 +225,54 @@ def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
 
 def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:
     """By the ids that Microsoft gives them; for GitHub there is a role more in Bicep."""
-    in_bicep = {role for path in BICEP for role in re.findall(r"'([0-9a-f]{8}-[0-9a-f-]{27})'", path.read_text())}
+    in_bicep = {
+        role
+        for path in BICEP
+        for role in re.findall(r"'([0-9a-f]{8}-[0-9a-f-]{27})'", path.read_text())
+    }
     assert in_bicep == set(ROLES)
     granted = {call["role"][0] for call in az.options("role", "assignment", "create")}
     assert granted == set(ROLES.values()) - {"Website Contributor"}
     page = (AZURE / "README.md").read_text()
     assert not [name for name in ROLES.values() if name not in page]
-    scopes = [call["scope"][0] for call in az.options("role", "assignment", "create") if "Contributor" in call["role"][0]]
+    scopes = [
+        call["scope"][0]
+        for call in az.options("role", "assignment", "create")
+        if "Contributor" in call["role"][0]
+    ]
     assert [scope.rpartition("/")[2] for scope in scopes] == ["events", "cursors", "events"]
 
 
-@pytest.mark.parametrize(("app", "module"), [("salesforce-client", "collector"), ("delete-sync", "sync")])
-def test_the_settings_are_those_that_the_app_reads_and_enough_for_it(app: str, module: str, az: Az) -> None:
+@pytest.mark.parametrize(
+    ("app", "module"), [("salesforce-client", "collector"), ("delete-sync", "sync")]
+)
+def test_the_settings_are_those_that_the_app_reads_and_enough_for_it(
+    app: str, module: str, az: Az
+) -> None:
     """In both ways of setting up."""
     read: Any = read_collector if module == "collector" else read_sync
     given = az.settings(f"sfdeletes-{app}-4711")
     own = {name: value for name, value in given.items() if not OF_THE_HOST.fullmatch(name)}
     params = bicep.body(bicep.parse(AZURE / "main.bicep")["modules"][module]["config"])["params"]
     text = json.dumps(params)
-    in_bicep = set(re.findall(r'"((?:SALESFORCE|SNOWFLAKE|EVENTS)_\w+|POLL_SCHEDULE|SYNC_SCHEDULE)":', text))
+    in_bicep = set(
+        re.findall(r'"((?:SALESFORCE|SNOWFLAKE|EVENTS)_\w+|POLL_SCHEDULE|SYNC_SCHEDULE)":', text)
+    )
     shared = set(re.findall(r"^ {8}(\w+): ", (AZURE / "app.bicep").read_text(), re.MULTILINE))
     assert set(given) - shared - {"AzureWebJobsStorage__accountName"} <= in_bicep
-    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
     key = rsa.generate_private_key(65537, 2048).private_bytes(*pem).decode()
     read({**own, **({"SALESFORCE_PRIVATE_KEY": key} if module == "collector" else {})})
     known = (REPOSITORY / "docs/settings.md").read_text()
     assert not [name for name in [*own, *in_bicep] if f"`{name}`" not in known]
     if module == "collector":
-        assert given["SALESFORCE_PRIVATE_KEY"].startswith("@Microsoft.KeyVault(SecretUri=https://sfdeletessc")
+        assert given["SALESFORCE_PRIVATE_KEY"].startswith(
+            "@Microsoft.KeyVault(SecretUri=https://sfdeletessc"
+        )
 
 
 def test_no_account_takes_a_shared_key(az: Az) -> None:
@@ -215,16 +281,30 @@ def test_no_account_takes_a_shared_key(az: Az) -> None:
     assert len(accounts) == 3
     assert {call["allow-shared-key-access"][0] for call in accounts} == {"false"}
     assert "AzureWebJobsStorage" in [
-        call["setting-names"][0] for call in az.options("functionapp", "config", "appsettings", "delete")
+        call["setting-names"][0]
+        for call in az.options("functionapp", "config", "appsettings", "delete")
     ]
     text = "".join(path.read_text() for path in BICEP)
-    assert text.count("allowSharedKeyAccess: false") == len(re.findall(r"storageAccounts@\S+' = ", text)) == 2
+    assert (
+        text.count("allowSharedKeyAccess: false")
+        == len(re.findall(r"storageAccounts@\S+' = ", text))
+        == 2
+    )
 
 
 def workflow_problems(path: Path) -> list[str]:
     """By GitHub's schema and by actionlint, which looks into expressions."""
     python = environments.dev()
-    schema = [str(python), "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", "-o", "json", str(path)]
+    schema = [
+        str(python),
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        "-o",
+        "json",
+        str(path),
+    ]
     told = json.loads(subprocess.run(schema, check=False, capture_output=True, text=True).stdout)
     return [*(error["message"] for error in told.get("errors", [])), *environments.check(path)]
 
@@ -263,7 +343,9 @@ def test_a_slip_in_a_workflow_is_found(name: str, right: str, wrong: str, tmp_pa
         (None, '["delete_sync","salesforce_client"]'),
     ],
 )
-def test_the_deployment_publishes_what_has_changed(changed: str | None, expected: str, tmp_path: Path) -> None:
+def test_the_deployment_publishes_what_has_changed(
+    changed: str | None, expected: str, tmp_path: Path
+) -> None:
     """The script of the workflow's first job, run on a repository of two commits."""
     workflow = (REPOSITORY / ".github/workflows/deploy.yml").read_text()
     script = re.search(r"run: \|\n((?: {10}.*\n)+)", workflow)
@@ -275,11 +357,19 @@ def test_the_deployment_publishes_what_has_changed(changed: str | None, expected
         (tmp_path / path).write_text("x")
         subprocess.run([*git, "add", "."], check=True)
         subprocess.run([*git, "commit", "-qm", "x"], check=True)
-        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     subprocess.run([*git, "init", "-q"], check=True)
     before = commit("README.md")
     commit(changed or "x")
-    environment = {**os.environ, "BEFORE": before if changed else "", "GITHUB_OUTPUT": str(tmp_path / "output")}
-    subprocess.run(["bash", "-eo", "pipefail", "-c", script[1]], cwd=tmp_path, env=environment, check=True)
+    environment = {
+        **os.environ,
+        "BEFORE": before if changed else "",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
+    subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script[1]], cwd=tmp_path, env=environment, check=True
+    )
     assert (tmp_path / "output").read_text().strip() == f"apps={expected}"

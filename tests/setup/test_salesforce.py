@@ -38,7 +38,9 @@ PLACES = {
 
 
 def values(path: Path, name: str) -> list[str]:
-    return [element.text or "" for element in ET.parse(path).getroot().iter(metadata.NAMESPACE + name)]
+    return [
+        element.text or "" for element in ET.parse(path).getroot().iter(metadata.NAMESPACE + name)
+    ]
 
 
 @pytest.fixture
@@ -56,7 +58,11 @@ def test_apex_compiles_as_far_as_can_be_told_without_an_org(project: Path) -> No
 @pytest.mark.parametrize(
     ("name", "right", "wrong"),
     [
-        ("DeleteEventPublisher.cls", "for (SObject record : deleted) {", "for (SObject record in deleted) {"),
+        (
+            "DeleteEventPublisher.cls",
+            "for (SObject record : deleted) {",
+            "for (SObject record in deleted) {",
+        ),
         ("DeleteEventPublisher.cls", "event.Record_Id__c =", "event.RecordId__c ="),
         ("DeleteEventPublisher.cls", "EventBus.publish(events)", "EventBus.publsh(events)"),
         ("DeleteEventPublisherTest.cls", "Integer place", "Integer number"),
@@ -90,8 +96,16 @@ def test_metadata_is_of_its_type_and_in_its_place(path: Path) -> None:
         ("Record_Id__c.field-meta.xml", "<length>18</length>", "<length>long</length>"),
         ("Delete_Event_Subscriber.permissionset-meta.xml", "allowRead", "allowReads"),
         ("Delete_Tracking__chn.platformEventChannel-meta.xml", "</label>", "</lable>"),
-        ("Delete_Tracker_oauth_defaultPolicy.ecaOauthPlcy-meta.xml", "AdminApprovedPreAuthorized", "Everyone"),
-        ("Delete_Tracker_glbloauth.ecaGlblOauth-meta.xml", "<isPkceRequired>true", "<isPkceRequired>yes"),
+        (
+            "Delete_Tracker_oauth_defaultPolicy.ecaOauthPlcy-meta.xml",
+            "AdminApprovedPreAuthorized",
+            "Everyone",
+        ),
+        (
+            "Delete_Tracker_glbloauth.ecaGlblOauth-meta.xml",
+            "<isPkceRequired>true",
+            "<isPkceRequired>yes",
+        ),
     ],
 )
 def test_a_slip_in_metadata_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
@@ -106,40 +120,65 @@ def test_every_part_of_the_project_exists_and_no_source_lies_outside() -> None:
     """What ``sf project deploy start --source-dir`` is given."""
     project = json.loads((PROJECT / "sfdx-project.json").read_text())
     parts = {directory["path"] for directory in project["packageDirectories"]}
-    assert parts == {path.name for path in PROJECT.iterdir() if path.is_dir() and path.name not in ("templates", "scripts")}
+    assert parts == {
+        path.name
+        for path in PROJECT.iterdir()
+        if path.is_dir() and path.name not in ("templates", "scripts")
+    }
     assert set(re.findall(r"--source-dir (\S+)", (PROJECT / "README.md").read_text())) == parts
 
 
 def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
     """One name in three places."""
-    fields = {path.name.partition(".")[0] for path in (PROJECT / "trigger-events").rglob("*.field-meta.xml")}
+    fields = {
+        path.name.partition(".")[0]
+        for path in (PROJECT / "trigger-events").rglob("*.field-meta.xml")
+    }
     assert fields == set(DEFAULT_EVENT_FIELDS.values())
     assert fields <= {field["name"] for field in json.loads(schemas.DELETE_EVENT)["fields"]}
-    assigned = set(re.findall(r"event\.(\w+__c)", (PROJECT / "trigger-events/classes/DeleteEventPublisher.cls").read_text()))
+    assigned = set(
+        re.findall(
+            r"event\.(\w+__c)",
+            (PROJECT / "trigger-events/classes/DeleteEventPublisher.cls").read_text(),
+        )
+    )
     assert assigned == fields
 
 
 def test_apex_publishes_in_system_mode() -> None:
     """From API version 67 on every user who deletes would need a right to the event."""
     versions = {version for path in METADATA for version in values(path, "apiVersion")}
-    assert versions == {"64.0"} == {json.loads((PROJECT / "sfdx-project.json").read_text())["sourceApiVersion"]}
+    assert (
+        versions
+        == {"64.0"}
+        == {json.loads((PROJECT / "sfdx-project.json").read_text())["sourceApiVersion"]}
+    )
 
 
 def test_the_integration_user_may_see_every_object_on_the_channel_and_log_in_to_the_app() -> None:
     """An object without View All is left out of the channel without a word."""
     members = {name for path in METADATA for name in values(path, "selectedEntity")}
     channel = {name for path in METADATA for name in values(path, "eventChannel")}
-    rights = PROJECT / "change-events/permissionsets/Delete_Change_Event_Subscriber.permissionset-meta.xml"
+    rights = (
+        PROJECT
+        / "change-events/permissionsets/Delete_Change_Event_Subscriber.permissionset-meta.xml"
+    )
     assert {name.replace("ChangeEvent", "") for name in members} == set(values(rights, "object"))
     assert set(values(rights, "viewAllRecords")) == {"true"}
     assert channel == {"Delete_Tracking__chn"}
-    assert set(values(rights, "modifyAllRecords") + values(rights, "allowEdit") + values(rights, "allowDelete")) == {"false"}
+    assert set(
+        values(rights, "modifyAllRecords")
+        + values(rights, "allowEdit")
+        + values(rights, "allowDelete")
+    ) == {"false"}
     (policy,) = PROJECT.rglob("*.ecaOauthPlcy-meta.xml")
     (allowed,) = values(policy, "commaSeparatedPermissionSet")
     assert list(PROJECT.rglob(f"{allowed}.permissionset-meta.xml"))
 
 
-def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(project: Path, tmp_path: Path) -> None:
+def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(
+    project: Path, tmp_path: Path
+) -> None:
     """The key is for its owner alone and is never overwritten; it is the certificate's."""
     keys = tmp_path / "keys"
     keys.mkdir()

@@ -35,7 +35,9 @@ def test_the_tables_are_those_that_the_sync_would_make() -> None:
     """A difference would be a table that the sync refuses, or quietly changes its meaning."""
     snapshot = (REPOSITORY / "tests/sync/statements.sql").read_text()
     made = {
-        re.sub(r'["\s]', "", one).upper() for one in statements("1_tables.sql") if "DATABASE" not in one and "USE " not in one
+        re.sub(r'["\s]', "", one).upper()
+        for one in statements("1_tables.sql")
+        if "DATABASE" not in one and "USE " not in one
     }
     made = {one for one in made if not one.startswith("CREATESCHEMA")}
     sent = re.sub(r'["\s]', "", snapshot).upper()
@@ -46,7 +48,10 @@ def test_the_tables_are_those_that_the_sync_would_make() -> None:
 
 def test_the_grants_are_those_that_the_docs_name() -> None:
     """Least rights: the loader can neither change nor remove a row of the table."""
-    grants = re.findall(r"GRANT ([A-Z, ]+) ON (\w+) (\S+) TO ROLE delete_sync_loader", (SQL / "2_access.sql").read_text())
+    grants = re.findall(
+        r"GRANT ([A-Z, ]+) ON (\w+) (\S+) TO ROLE delete_sync_loader",
+        (SQL / "2_access.sql").read_text(),
+    )
     rights = {(kind, name.rpartition(".")[2]): set() for _, kind, name in grants}  # type: ignore[var-annotated]
     for privileges, kind, name in grants:
         rights[kind, name.rpartition(".")[2]] |= set(privileges.split(", "))
@@ -70,7 +75,9 @@ def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it
     for one in executable("1_tables.sql"):
         if "DATABASE" not in one and "SCHEMA" not in one:
             warehouse.query(connection, one)
-    assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat(), "MOCK_FAULTS": "rare_changes,corrupt=9"}).succeeded
+    assert apps.poll(
+        {**settings, "MOCK_NOW": NOW.isoformat(), "MOCK_FAULTS": "rare_changes,corrupt=9"}
+    ).succeeded
     swept = apps.sweep(settings)
     assert swept.succeeded, swept.log
     run(connection, "3_views.sql")
@@ -81,13 +88,19 @@ def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it
     assert count("delete_tracker_latest") == count(
         "(SELECT DISTINCT record_id FROM delete_tracker WHERE record_id NOT LIKE '%*')"
     )
-    assert warehouse.query(connection, "SELECT SUM(deletes) FROM delete_tracker_daily")[1][0][0] == count("delete_tracker")
+    assert warehouse.query(connection, "SELECT SUM(deletes) FROM delete_tracker_daily")[1][0][
+        0
+    ] == count("delete_tracker")
     told: dict[str, int] = dict(
-        warehouse.query(connection, "SELECT what, COUNT(*) FROM delete_tracker_incomplete GROUP BY what")[1]
+        warehouse.query(
+            connection, "SELECT what, COUNT(*) FROM delete_tracker_incomplete GROUP BY what"
+        )[1]
     )
     assert told == {"gap": count("delete_tracker_gaps"), "reject": count("delete_tracker_rejects")}
     assert min(told.values()) > 0
-    ((files, rows_inserted),) = warehouse.query(connection, "SELECT files, rows_inserted FROM delete_tracker_sweeps")[1]
+    ((files, rows_inserted),) = warehouse.query(
+        connection, "SELECT files, rows_inserted FROM delete_tracker_sweeps"
+    )[1]
     assert (files, rows_inserted) == (1, count("delete_tracker"))
     answers = run(connection, "monitoring.sql")
     assert len(answers[0]) == 10
@@ -103,7 +116,9 @@ def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
             warehouse.query(connection, one)
     run(connection, "3_views.sql")
     warehouse.query(connection, "CREATE SCHEMA IF NOT EXISTS crm")
-    warehouse.query(connection, f"USE SCHEMA {snowflake_settings['SNOWFLAKE_SCHEMA']}")  # creating one has changed to it
+    warehouse.query(
+        connection, f"USE SCHEMA {snowflake_settings['SNOWFLAKE_SCHEMA']}"
+    )  # creating one has changed to it
     warehouse.query(
         connection,
         "CREATE OR REPLACE TABLE crm.account (id VARCHAR, name VARCHAR, system_modstamp TIMESTAMP_NTZ, deleted_at TIMESTAMP_NTZ)",
@@ -125,22 +140,32 @@ def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
 
 def test_deletes_can_be_applied_softly_and_hard_and_again(replicated: Any) -> None:
     """The restored record stays in both ways."""
-    soft, restored, hard = [one for one in executable("apply_deletes.sql") if not one.startswith("ALTER SESSION")]
+    soft, restored, hard = [
+        one for one in executable("apply_deletes.sql") if not one.startswith("ALTER SESSION")
+    ]
     for _ in range(2):
         warehouse.query(replicated, soft)
         warehouse.query(replicated, restored)
-    gone = warehouse.query(replicated, "SELECT id, deleted_at FROM crm.account WHERE deleted_at IS NOT NULL")[1]
+    gone = warehouse.query(
+        replicated, "SELECT id, deleted_at FROM crm.account WHERE deleted_at IS NOT NULL"
+    )[1]
     assert gone == [("001B", datetime(2026, 2, 3))]
     for _ in range(2):
         warehouse.query(replicated, hard)
-    assert [row[0] for row in warehouse.query(replicated, "SELECT id FROM crm.account ORDER BY id")[1]] == ["001A", "001C"]
+    assert [
+        row[0] for row in warehouse.query(replicated, "SELECT id FROM crm.account ORDER BY id")[1]
+    ] == ["001A", "001C"]
 
 
-def test_what_is_erased_stays_erased_though_its_event_file_is_read_again(settings: Mapping[str, str], connection: Any) -> None:
+def test_what_is_erased_stays_erased_though_its_event_file_is_read_again(
+    settings: Mapping[str, str], connection: Any
+) -> None:
     """The key stays, and with it the fact of the delete."""
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     assert apps.sweep(settings).succeeded
-    ((record_id,),) = warehouse.query(connection, "SELECT record_id FROM delete_tracker ORDER BY event_id LIMIT 1")[1]
+    ((record_id,),) = warehouse.query(
+        connection, "SELECT record_id FROM delete_tracker ORDER BY event_id LIMIT 1"
+    )[1]
     for one in executable("erase.sql"):
         warehouse.query(connection, one.replace("003000000000001AAA", record_id))
     assert apps.sweep({**settings, "FULL_SWEEP": "true"}).succeeded
@@ -158,7 +183,9 @@ def slips(text: str) -> list[str]:
     known = re.sub(
         r"^ALTER USER \w+ ADD PROGRAMMATIC ACCESS TOKEN [^;]*;", "", text, flags=re.MULTILINE
     )  # newer than the grammar
-    return [f"line {error.line_no}: {error.desc()}" for error in linter.parse_string(known).violations]
+    return [
+        f"line {error.line_no}: {error.desc()}" for error in linter.parse_string(known).violations
+    ]
 
 
 @pytest.mark.parametrize("path", sorted(SQL.glob("*.sql")), ids=lambda path: path.name)

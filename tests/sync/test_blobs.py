@@ -18,7 +18,12 @@ from azure.storage.blob import ContainerClient
 from local import emulators
 from local.proxy import proxy
 
-from delete_sync.src.errors import StorageRefusedError, StorageUnavailableError, SyncError, WarehouseUnavailableError
+from delete_sync.src.errors import (
+    StorageRefusedError,
+    StorageUnavailableError,
+    SyncError,
+    WarehouseUnavailableError,
+)
 from delete_sync.src.event_files import blobs
 from delete_sync.src.event_files.blob_errors import translated
 from delete_sync.src.run import run
@@ -29,7 +34,9 @@ BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 
 def answered(status: int) -> HttpResponseError:
     """The client's error for an answer with this status."""
-    response = SimpleNamespace(status_code=status, reason="reason", headers={}, content_type="text/plain")
+    response = SimpleNamespace(
+        status_code=status, reason="reason", headers={}, content_type="text/plain"
+    )
     return HttpResponseError("what the service said\nand more", response=response)
 
 
@@ -44,9 +51,15 @@ def answered(status: int) -> HttpResponseError:
         (ResourceNotFoundError("not there"), StorageRefusedError),
         (ValueError("not a connection string"), StorageRefusedError),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else f"{getattr(value, 'status_code', None) or value}"[:20],
+    ids=lambda value: (
+        value.__name__
+        if isinstance(value, type)
+        else f"{getattr(value, 'status_code', None) or value}"[:20]
+    ),
 )
-def test_errors_of_storage_are_sorted_by_who_has_to_act(error: Exception, kind: type[SyncError]) -> None:
+def test_errors_of_storage_are_sorted_by_who_has_to_act(
+    error: Exception, kind: type[SyncError]
+) -> None:
     """With what it was about, and one line of what the service said."""
     with pytest.raises(kind) as raised, translated("container events"):
         raise error
@@ -57,12 +70,20 @@ def test_errors_of_storage_are_sorted_by_who_has_to_act(error: Exception, kind: 
 @pytest.mark.parametrize("error", [ClientAuthenticationError("x"), ResourceNotFoundError("x")])
 def test_an_identity_that_is_refused_is_told_what_to_check(error: Exception) -> None:
     """The setting, and the roles."""
-    with pytest.raises(StorageRefusedError, match="check EVENTS_STORAGE and the roles of its identity"), translated("x"):
+    with (
+        pytest.raises(
+            StorageRefusedError, match="check EVENTS_STORAGE and the roles of its identity"
+        ),
+        translated("x"),
+    ):
         raise error
 
 
 def test_a_sweep_closes_its_connections_to_storage(
-    events: ContainerClient, azurite: emulators.Server, blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]
+    events: ContainerClient,
+    azurite: emulators.Server,
+    blob_settings: Mapping[str, str],
+    snowflake_settings: Mapping[str, str],
 ) -> None:
     """Also one that fails, whose error still holds on to all that it has passed."""
     events.create_container()

@@ -39,7 +39,13 @@ def blob(name: str, size: int) -> EventBlob:
 
 @pytest.mark.parametrize(
     ("sizes", "asked_while_the_first_is_read"),
-    [((1, 1, 1, 1, 1, 1, 1), 5), ((100, 100, 100), 2), ((150, 60, 60), 2), ((300, 1, 1), 1), ((1, 300, 1), 1)],
+    [
+        ((1, 1, 1, 1, 1, 1, 1), 5),
+        ((100, 100, 100), 2),
+        ((150, 60, 60), 2),
+        ((300, 1, 1), 1),
+        ((1, 300, 1), 1),
+    ],
 )
 def test_files_are_fetched_while_one_is_read_as_far_as_they_fit_on_the_disk(
     sizes: tuple[int, ...], asked_while_the_first_is_read: int, tmp_path: Path

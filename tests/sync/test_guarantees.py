@@ -24,7 +24,12 @@ from local import emulators, warehouse
 from local.proxy import Proxy, Request, proxy
 
 from delete_sync.src import sync
-from delete_sync.src.errors import DuplicateRowsError, FilesRefusedError, TableError, WarehouseRefusedError
+from delete_sync.src.errors import (
+    DuplicateRowsError,
+    FilesRefusedError,
+    TableError,
+    WarehouseRefusedError,
+)
 from delete_sync.src.event_files import blobs
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -43,7 +48,20 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 def deletes(*event_ids: str, payload: str = "{}") -> list[Delete]:
     times = ("2026-02-01T00:00:00.123Z", "2026-02-01T00:10:00.456Z")
     return [
-        Delete(one, "/event/X__e", "Account", "001", "005", times[0], None, payload, times[1], b"\1", "s") for one in event_ids
+        Delete(
+            one,
+            "/event/X__e",
+            "Account",
+            "001",
+            "005",
+            times[0],
+            None,
+            payload,
+            times[1],
+            b"\1",
+            "s",
+        )
+        for one in event_ids
     ]
 
 
@@ -102,7 +120,9 @@ def through(fakesnow: emulators.Server) -> Iterator[Proxy]:
 
 def statements(through: Proxy) -> list[str]:
     """What was sent, one line each."""
-    asked = [json.loads(request.text) for request in through.seen if "query-request" in request.path]
+    asked = [
+        json.loads(request.text) for request in through.seen if "query-request" in request.path
+    ]
     return [" ".join(one["sqlText"].split()) for one in asked]
 
 
@@ -146,7 +166,11 @@ def test_the_transaction_begins_with_the_lock_row(put: Put, sweep: Sweep, throug
     put("e1")
     sweep(SNOWFLAKE_PORT=str(through.port))
     sent = statements(through)
-    begin = next(number for number, text in enumerate(sent) if text.startswith("ALTER SESSION SET AUTOCOMMIT = FALSE"))
+    begin = next(
+        number
+        for number, text in enumerate(sent)
+        if text.startswith("ALTER SESSION SET AUTOCOMMIT = FALSE")
+    )
     transaction = [text.split()[0] for text in sent[begin:]]
     assert transaction == [
         "ALTER",
@@ -164,7 +188,9 @@ def test_the_transaction_begins_with_the_lock_row(put: Put, sweep: Sweep, throug
     assert not any(text.startswith(("CREATE", "PUT", "COPY")) for text in sent[begin:])
 
 
-def test_a_key_that_stands_twice_is_found_and_reported(put: Put, sweep: Sweep, query: Query) -> None:
+def test_a_key_that_stands_twice_is_found_and_reported(
+    put: Put, sweep: Sweep, query: Query
+) -> None:
     """However it came there."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     put("e1", "e2")
@@ -193,11 +219,20 @@ def test_a_request_that_fails_for_a_moment_costs_nothing(
     assert query("SELECT rows_inserted FROM delete_tracker_loads") == [(2,)]
 
 
-def test_a_lost_session_begins_the_batch_again(put: Put, sweep: Sweep, query: Query, through: Proxy) -> None:
+def test_a_lost_session_begins_the_batch_again(
+    put: Put, sweep: Sweep, query: Query, through: Proxy
+) -> None:
     """With everything that belongs to a session: staging table, transaction."""
-    gone = {"data": {"sqlState": "08001"}, "code": "390111", "message": "Session no longer exists.", "success": False}
+    gone = {
+        "data": {"sqlState": "08001"},
+        "code": "390111",
+        "message": "Session no longer exists.",
+        "success": False,
+    }
     failures = [(200, json.dumps(gone).encode())]
-    through.before = lambda request: failures.pop() if failures and "MERGE INTO" in request.text else None
+    through.before = lambda request: (
+        failures.pop() if failures and "MERGE INTO" in request.text else None
+    )
     put("e1", "e2")
     assert sweep(SNOWFLAKE_PORT=str(through.port)).inserted == 2
     assert not failures
@@ -209,7 +244,12 @@ def test_a_value_that_only_snowflake_refuses_costs_its_own_file_alone(
     put: Put, sweep: Sweep, query: Query, through: Proxy
 ) -> None:
     """The batch is rolled back, its files are tried one by one, and the culprit is refused by name."""
-    refusal = {"data": {"sqlState": "22P02"}, "code": "100069", "message": "Error parsing JSON.", "success": False}
+    refusal = {
+        "data": {"sqlState": "22P02"},
+        "code": "100069",
+        "message": "Error parsing JSON.",
+        "success": False,
+    }
     copies = iter(("together", "before", "poison", "after"))
 
     def answer(request: Request) -> tuple[int, bytes] | None:
@@ -224,7 +264,10 @@ def test_a_value_that_only_snowflake_refuses_costs_its_own_file_alone(
     assert list(report.refused) == [culprit]
     with pytest.raises(FilesRefusedError, match="100069"):
         report.raise_if_failed()
-    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [("after",), ("before",)]
+    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [
+        ("after",),
+        ("before",),
+    ]
     assert sweep().refused_before == 1
 
 
@@ -243,7 +286,9 @@ def test_a_known_refusal_says_what_to_do(number: int) -> None:
 
 def test_errors_are_sorted_by_who_has_to_act() -> None:
     """By class, number and SQLSTATE."""
-    assert {type(translate(kind(msg="x", errno=1), "merge")).__name__ for kind in TRANSIENT} == {"WarehouseUnavailableError"}
+    assert {type(translate(kind(msg="x", errno=1), "merge")).__name__ for kind in TRANSIENT} == {
+        "WarehouseUnavailableError"
+    }
     kinds = {
         (604, "57014"): "WarehouseUnavailableError",
         (390111, ""): "WarehouseUnavailableError",
@@ -258,13 +303,19 @@ def test_errors_are_sorted_by_who_has_to_act() -> None:
 # -- tables
 
 
-def test_a_table_made_from_the_plain_ddl_is_numbered_by_the_sync(put: Put, sweep: Sweep, query: Query) -> None:
+def test_a_table_made_from_the_plain_ddl_is_numbered_by_the_sync(
+    put: Put, sweep: Sweep, query: Query
+) -> None:
     """Its ``id`` has no default; the lock row keeps two sweeps from taking the same numbers."""
     query(BY_HAND)
     for batch in (("e1", "e2"), ("e2", "e3")):
         put(*batch)
         sweep()
-    assert [row[0] for row in query("SELECT event_id FROM delete_tracker ORDER BY id")] == ["e1", "e2", "e3"]
+    assert [row[0] for row in query("SELECT event_id FROM delete_tracker ORDER BY id")] == [
+        "e1",
+        "e2",
+        "e3",
+    ]
     assert len({row[0] for row in query("SELECT id FROM delete_tracker")}) == 3
 
 
@@ -272,7 +323,10 @@ def test_a_table_made_from_the_plain_ddl_is_numbered_by_the_sync(put: Put, sweep
     ("change", "words"),
     [
         ("ALTER TABLE delete_tracker DROP COLUMN owner_id", "ADD COLUMN OWNER_ID VARCHAR(255)"),
-        ("CREATE OR REPLACE TABLE delete_tracker (id INTEGER, event_id INTEGER)", "EVENT_ID is NUMBER, not TEXT"),
+        (
+            "CREATE OR REPLACE TABLE delete_tracker (id INTEGER, event_id INTEGER)",
+            "EVENT_ID is NUMBER, not TEXT",
+        ),
     ],
 )
 def test_a_table_that_does_not_fit_is_told_with_the_statement_to_run(
@@ -287,13 +341,16 @@ def test_a_table_that_does_not_fit_is_told_with_the_statement_to_run(
     assert words in str(raised.value)
 
 
-def test_the_table_is_matched_within_a_window_of_the_batchs_own_days(put: Put, sweep: Sweep, through: Proxy) -> None:
+def test_the_table_is_matched_within_a_window_of_the_batchs_own_days(
+    put: Put, sweep: Sweep, through: Proxy
+) -> None:
     """So that Snowflake can leave out the rest; with FULL_SWEEP and with 0 it is matched whole."""
     put("e1")
     sweep(SNOWFLAKE_PORT=str(through.port))
     merges = [text for text in statements(through) if text.startswith("MERGE")]
     assert (
-        "BETWEEN TO_TIMESTAMP_NTZ('2026-01-25T00:00:00.123000') AND TO_TIMESTAMP_NTZ('2026-02-08T00:00:00.123000')" in merges[0]
+        "BETWEEN TO_TIMESTAMP_NTZ('2026-01-25T00:00:00.123000') AND TO_TIMESTAMP_NTZ('2026-02-08T00:00:00.123000')"
+        in merges[0]
     )
     for changes in ({"FULL_SWEEP": "true"}, {"FULL_SWEEP": "true", "MERGE_WINDOW_DAYS": "0"}):
         assert sweep(SNOWFLAKE_PORT=str(through.port), **changes).inserted == 0
@@ -333,13 +390,23 @@ def test_what_exists_is_not_created_again(put: Put, sweep: Sweep, through: Proxy
     ]
 
 
-def test_a_missing_right_is_told_with_the_statement_to_run(put: Put, sweep: Sweep, through: Proxy) -> None:
+def test_a_missing_right_is_told_with_the_statement_to_run(
+    put: Put, sweep: Sweep, through: Proxy
+) -> None:
     """For somebody who has the right."""
-    refusal = {"data": {"sqlState": "42501"}, "code": "003001", "message": "Insufficient privileges.", "success": False}
-    through.before = lambda request: (200, json.dumps(refusal).encode()) if "CREATE TABLE" in request.text else None
+    refusal = {
+        "data": {"sqlState": "42501"},
+        "code": "003001",
+        "message": "Insufficient privileges.",
+        "success": False,
+    }
+    through.before = lambda request: (
+        (200, json.dumps(refusal).encode()) if "CREATE TABLE" in request.text else None
+    )
     put("e1")
     with pytest.raises(
-        WarehouseRefusedError, match=r'Insufficient privileges.*run: CREATE TABLE IF NOT EXISTS "DELETE_TRACKER" \( id'
+        WarehouseRefusedError,
+        match=r'Insufficient privileges.*run: CREATE TABLE IF NOT EXISTS "DELETE_TRACKER" \( id',
     ):
         sweep(SNOWFLAKE_PORT=str(through.port))
 
@@ -348,7 +415,11 @@ def test_a_missing_right_is_told_with_the_statement_to_run(put: Put, sweep: Swee
 
 
 def test_one_new_file_among_ten_thousand_costs_one_download(
-    put: Put, sweep: Sweep, events: ContainerClient, service: BlobServiceClient, azurite: emulators.Server
+    put: Put,
+    sweep: Sweep,
+    events: ContainerClient,
+    service: BlobServiceClient,
+    azurite: emulators.Server,
 ) -> None:
     """And one merge."""
     put("e0")
@@ -357,16 +428,30 @@ def test_one_new_file_among_ten_thousand_costs_one_download(
 
     with ThreadPoolExecutor(16) as pool:
         marked = {"sha256": "f" * 64, "synced": "f" * 64}
-        list(pool.map(lambda number: events.upload_blob(blob_name(BEGUN_AT, number), b"", metadata=marked), range(100, 10_100)))
+        list(
+            pool.map(
+                lambda number: events.upload_blob(
+                    blob_name(BEGUN_AT, number), b"", metadata=marked
+                ),
+                range(100, 10_100),
+            )
+        )
     put("e1")
     with proxy(azurite.port) as through:
         report = sweep(EVENTS_STORAGE=emulators.connection_string(through.port))
-        downloads = [request.path for request in through.seen if request.method == "GET" and "comp=list" not in request.path]
+        downloads = [
+            request.path
+            for request in through.seen
+            if request.method == "GET" and "comp=list" not in request.path
+        ]
     assert (report.files, report.inserted, report.batches, len(downloads)) == (10_002, 1, 1, 1)
 
 
 def test_memory_stays_flat_over_half_a_million_rows(
-    events: ContainerClient, tmp_path: Path, blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]
+    events: ContainerClient,
+    tmp_path: Path,
+    blob_settings: Mapping[str, str],
+    snowflake_settings: Mapping[str, str],
 ) -> None:
     """Under 120 MiB at its peak, connector included."""
     events.create_container()
@@ -385,7 +470,13 @@ def test_memory_stays_flat_over_half_a_million_rows(
     )
     settings = json.dumps({**blob_settings, **snowflake_settings})
     repository = Path(__file__).resolve().parent.parent.parent
-    done = subprocess.run([sys.executable, "-c", code, settings], cwd=repository, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, settings],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     inserted, batches, mebibytes = (int(part) for part in done.stdout.split())
     assert (inserted, batches) == (500_000, 1)

@@ -38,7 +38,19 @@ def write(path: Path, *payloads: str) -> Path:
     times = ("2026-02-01T00:00:00.123Z", "2026-02-01T00:10:00.456Z")
     file = Writer(path, BEGUN_AT)
     for number, payload in enumerate(payloads):
-        row = (f"e{number}", "/event/X__e", "Account", "001", "005", times[0], None, payload, times[1], b"\1", "s")
+        row = (
+            f"e{number}",
+            "/event/X__e",
+            "Account",
+            "001",
+            "005",
+            times[0],
+            None,
+            payload,
+            times[1],
+            b"\1",
+            "s",
+        )
         file.add([Delete._make(row)])
     file.close()
     return path
@@ -71,7 +83,9 @@ def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str
 def no_file_larger_than(size: int) -> Iterator[None]:
     """As on a full disk: the operating system refuses to write more of a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))  # Python ignores the signal that comes with it
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (size, hard)
+    )  # Python ignores the signal that comes with it
     try:
         yield
     finally:
@@ -138,7 +152,10 @@ def test_a_disk_that_is_full_while_downloading_refuses_no_file(
     pending: str, sweep: Sweep, events: ContainerClient, connection: Any
 ) -> None:
     """The sweep fails and says why; the next one with room does the work."""
-    with no_file_larger_than(50_000), pytest.raises(LocalStorageError, match=rf"{pending}.*disk of this machine"):
+    with (
+        no_file_larger_than(50_000),
+        pytest.raises(LocalStorageError, match=rf"{pending}.*disk of this machine"),
+    ):
         sweep()
     assert not_marked(events, connection)
     assert sweep().inserted == 1
@@ -178,7 +195,10 @@ def stage(scratch: Path) -> None:
 @pytest.mark.parametrize("room", [100_000, 499_000])
 def test_a_disk_that_is_full_while_rows_are_staged_is_told(tmp_path: Path, room: int) -> None:
     """Whenever the bytes meet it: when they are written, or when the last ones are."""
-    with no_file_larger_than(room), pytest.raises(LocalStorageError, match="rows of a batch: File too large"):
+    with (
+        no_file_larger_than(room),
+        pytest.raises(LocalStorageError, match="rows of a batch: File too large"),
+    ):
         stage(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

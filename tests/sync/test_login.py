@@ -21,7 +21,9 @@ from salesforce_client.src.app.storage.blobs import blob_name
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"sesame")
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.BestAvailableEncryption(b"sesame"),
 ).decode()
 
 
@@ -38,14 +40,27 @@ def pending(events: ContainerClient) -> None:
 def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What an Azure Function finds its managed identity's tokens at; yields what was asked for."""
     asked: list[str] = []
-    claims = {"iss": "https://sts.windows.net/tenant/", "sub": "object-id", "aud": "api://snowflake", "exp": 4_000_000_000}
+    claims = {
+        "iss": "https://sts.windows.net/tenant/",
+        "sub": "object-id",
+        "aud": "api://snowflake",
+        "exp": 4_000_000_000,
+    }
     parts = [{"alg": "RS256", "typ": "JWT"}, claims]
-    token = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + ".c2ln"
+    token = (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
+        )
+        + ".c2ln"
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(f"{self.path} {self.headers.get('X-IDENTITY-HEADER')}")
-            body = json.dumps({"access_token": token, "expires_on": "4000000000", "token_type": "Bearer"}).encode()
+            body = json.dumps(
+                {"access_token": token, "expires_on": "4000000000", "token_type": "Bearer"}
+            ).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -68,11 +83,19 @@ def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     thread.join()
 
 
-def login_request(settings: Mapping[str, str], fakesnow: emulators.Server, **changes: str) -> dict[str, Any]:
+def login_request(
+    settings: Mapping[str, str], fakesnow: emulators.Server, **changes: str
+) -> dict[str, Any]:
     """What a sweep with these settings sends to log in."""
     with proxy(fakesnow.port) as through:
-        report = run({**settings, "SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PORT": str(through.port), **changes})
-        (login,) = [json.loads(request.text)["data"] for request in through.seen if "login-request" in request.path]
+        report = run(
+            {**settings, "SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PORT": str(through.port), **changes}
+        )
+        (login,) = [
+            json.loads(request.text)["data"]
+            for request in through.seen
+            if "login-request" in request.path
+        ]
     assert len(report.refused) == 1
     return dict(login)
 
@@ -82,13 +105,22 @@ def login_request(settings: Mapping[str, str], fakesnow: emulators.Server, **cha
     ("changes", "expected"),
     [
         ({"SNOWFLAKE_PASSWORD": "secret"}, {"PASSWORD": "secret"}),
-        ({"SNOWFLAKE_TOKEN": "pat"}, {"AUTHENTICATOR": "PROGRAMMATIC_ACCESS_TOKEN", "TOKEN": "pat"}),
-        ({"SNOWFLAKE_PRIVATE_KEY": PEM, "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame"}, {"AUTHENTICATOR": "SNOWFLAKE_JWT"}),
+        (
+            {"SNOWFLAKE_TOKEN": "pat"},
+            {"AUTHENTICATOR": "PROGRAMMATIC_ACCESS_TOKEN", "TOKEN": "pat"},
+        ),
+        (
+            {"SNOWFLAKE_PRIVATE_KEY": PEM, "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame"},
+            {"AUTHENTICATOR": "SNOWFLAKE_JWT"},
+        ),
     ],
     ids=["password", "token", "key pair"],
 )
 def test_a_way_to_log_in_reaches_snowflake(
-    settings: dict[str, str], fakesnow: emulators.Server, changes: dict[str, str], expected: dict[str, str]
+    settings: dict[str, str],
+    fakesnow: emulators.Server,
+    changes: dict[str, str],
+    expected: dict[str, str],
 ) -> None:
     """With the query tag that names the sweep."""
     login = login_request(settings, fakesnow, **changes)
@@ -101,7 +133,11 @@ def test_a_managed_identity_logs_in_without_any_secret(
     settings: dict[str, str], fakesnow: emulators.Server, identity_endpoint: list[str]
 ) -> None:
     """Workload identity: the token comes from Azure's own endpoint, for the identity that is named."""
-    identity = {"SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_USER": "", "SNOWFLAKE_HOST": "localhost"}
+    identity = {
+        "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY",
+        "SNOWFLAKE_USER": "",
+        "SNOWFLAKE_HOST": "localhost",
+    }
     login = login_request(settings, fakesnow, **identity)
     assert (login["AUTHENTICATOR"], login["PROVIDER"]) == ("WORKLOAD_IDENTITY", "AZURE")
     assert "client_id=my-identity" in identity_endpoint[0]

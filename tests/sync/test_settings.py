@@ -12,10 +12,16 @@ from delete_sync.src.errors import SettingsError
 from delete_sync.src.settings import read
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-DER = KEY.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+DER = KEY.private_bytes(
+    serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+)
+PEM = KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
 ENCRYPTED = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"sesame")
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.BestAvailableEncryption(b"sesame"),
 ).decode()
 COMPLETE = {
     "EVENTS_STORAGE": "UseDevelopmentStorage=true",
@@ -39,7 +45,13 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     """An operator mends them in one go."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_MERGE_ROWS": "many"})
-    names = ("EVENTS_STORAGE", "SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_WAREHOUSE")
+    names = (
+        "EVENTS_STORAGE",
+        "SNOWFLAKE_ACCOUNT",
+        "SNOWFLAKE_USER",
+        "SNOWFLAKE_AUTHENTICATOR",
+        "SNOWFLAKE_WAREHOUSE",
+    )
     for name in (*names, "SNOWFLAKE_DATABASE", "SNOWFLAKE_SCHEMA", "MAX_MERGE_ROWS"):
         assert f"- {name} " in str(raised.value)
 
@@ -57,12 +69,19 @@ def test_there_is_exactly_one_way_to_log_in() -> None:
     [
         ({}, {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER}),
         (
-            {"SNOWFLAKE_PRIVATE_KEY": ENCRYPTED.replace("\n", "\\n"), "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame"},
+            {
+                "SNOWFLAKE_PRIVATE_KEY": ENCRYPTED.replace("\n", "\\n"),
+                "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame",
+            },
             {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER},
         ),
         (
             {**NO_KEY, "SNOWFLAKE_TOKEN": "pat"},
-            {"user": "delete_sync_svc", "authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": "pat"},
+            {
+                "user": "delete_sync_svc",
+                "authenticator": "PROGRAMMATIC_ACCESS_TOKEN",
+                "token": "pat",
+            },
         ),
         ({**NO_KEY, "SNOWFLAKE_PASSWORD": "p"}, {"user": "delete_sync_svc", "password": "p"}),
         (
@@ -72,48 +91,68 @@ def test_there_is_exactly_one_way_to_log_in() -> None:
     ],
     ids=["key", "encrypted key", "token", "password", "workload identity"],
 )
-def test_each_way_becomes_what_the_connector_understands(changes: dict[str, str], login: dict[str, object]) -> None:
+def test_each_way_becomes_what_the_connector_understands(
+    changes: dict[str, str], login: dict[str, object]
+) -> None:
     """A key always as unencrypted PKCS8 in DER, which every version takes."""
     assert read({**COMPLETE, **changes}).snowflake.login == login
 
 
 def test_a_key_that_does_not_open_is_named_with_the_reason() -> None:
     """No passphrase, a wrong one, one too many, garbage."""
-    assert "SNOWFLAKE_PRIVATE_KEY is encrypted: it needs SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(
-        SNOWFLAKE_PRIVATE_KEY=ENCRYPTED
+    assert (
+        "SNOWFLAKE_PRIVATE_KEY is encrypted: it needs SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
+        in problems(SNOWFLAKE_PRIVATE_KEY=ENCRYPTED)
     )
     wrong = problems(SNOWFLAKE_PRIVATE_KEY=ENCRYPTED, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="open")
     assert "SNOWFLAKE_PRIVATE_KEY does not open" in wrong
-    assert "needs no SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="sesame")
+    assert "needs no SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(
+        SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="sesame"
+    )
     assert "SNOWFLAKE_PRIVATE_KEY is not a private key" in problems(SNOWFLAKE_PRIVATE_KEY="garbage")
 
 
 def test_a_key_of_a_kind_that_nothing_supports_is_a_problem_like_others() -> None:
     """Here an elliptic curve that is none of the known ones: the last number of its name is changed."""
     key = ec.generate_private_key(ec.SECP256R1())
-    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    der = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     known, unknown = (bytes.fromhex(f"06082a8648ce3d0301{last}") for last in ("07", "06"))
     pem = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der.replace(known, unknown)).decode()}\n-----END PRIVATE KEY-----"
-    assert problems(SNOWFLAKE_PRIVATE_KEY=pem) == "SNOWFLAKE_PRIVATE_KEY is of a kind that is not supported: make an RSA key"
+    assert (
+        problems(SNOWFLAKE_PRIVATE_KEY=pem)
+        == "SNOWFLAKE_PRIVATE_KEY is of a kind that is not supported: make an RSA key"
+    )
 
 
 @pytest.mark.parametrize("passphrase", ["", "sesame"])
 def test_what_is_no_key_at_all_is_told_whatever_the_passphrase(passphrase: str) -> None:
     """A better passphrase would not help."""
     garbage = {"SNOWFLAKE_PRIVATE_KEY": "garbage", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase}
-    assert problems(**garbage) == "SNOWFLAKE_PRIVATE_KEY is not a private key in PEM form (BEGIN PRIVATE KEY …)"
+    assert (
+        problems(**garbage)
+        == "SNOWFLAKE_PRIVATE_KEY is not a private key in PEM form (BEGIN PRIVATE KEY …)"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "identifier"),
-    [("audit", '"AUDIT"'), ("Audit_1$", '"AUDIT_1$"'), ('"Audit log"', '"Audit log"'), ('"a""b"', '"a""b"')],
+    [
+        ("audit", '"AUDIT"'),
+        ("Audit_1$", '"AUDIT_1$"'),
+        ('"Audit log"', '"Audit log"'),
+        ('"a""b"', '"a""b"'),
+    ],
 )
 def test_a_name_means_what_it_means_in_snowflake(name: str, identifier: str) -> None:
     """Without quotes upper case, in quotes as it stands."""
     assert read({**COMPLETE, "SNOWFLAKE_TABLE": name}).snowflake.table == identifier
 
 
-@pytest.mark.parametrize("name", ["audit; DROP TABLE x", "a.b", '"open', '"a"b"', "1st", "a b", '"50%"'])
+@pytest.mark.parametrize(
+    "name", ["audit; DROP TABLE x", "a.b", '"open', '"a"b"', "1st", "a b", '"50%"']
+)
 def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
     """It would be spliced into SQL."""
     assert "SNOWFLAKE_TABLE must be a name" in problems(SNOWFLAKE_TABLE=name)
@@ -130,12 +169,27 @@ def test_an_unresolved_key_vault_reference_is_named_as_such() -> None:
 def test_plaintext_is_for_this_machine_alone() -> None:
     """The local emulator."""
     local = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": "10085", "SNOWFLAKE_PROTOCOL": "http"}
-    assert read({**COMPLETE, **local}).snowflake.server == {"host": "127.0.0.1", "port": 10085, "protocol": "http"}
-    assert "SNOWFLAKE_PROTOCOL is http" in problems(SNOWFLAKE_PROTOCOL="http", SNOWFLAKE_HOST="example.com")
+    assert read({**COMPLETE, **local}).snowflake.server == {
+        "host": "127.0.0.1",
+        "port": 10085,
+        "protocol": "http",
+    }
+    assert "SNOWFLAKE_PROTOCOL is http" in problems(
+        SNOWFLAKE_PROTOCOL="http", SNOWFLAKE_HOST="example.com"
+    )
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     """In logs and in tracebacks of debuggers."""
-    shown = repr(read({**COMPLETE, **NO_KEY, "SNOWFLAKE_PASSWORD": "hush-hush", "EVENTS_STORAGE": "AccountKey=c2VjcmV0"}))
+    shown = repr(
+        read(
+            {
+                **COMPLETE,
+                **NO_KEY,
+                "SNOWFLAKE_PASSWORD": "hush-hush",
+                "EVENTS_STORAGE": "AccountKey=c2VjcmV0",
+            }
+        )
+    )
     assert "hush-hush" not in shown
     assert "c2VjcmV0" not in shown

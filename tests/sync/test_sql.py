@@ -28,7 +28,9 @@ def rendered(statement: str) -> str:
 
 def test_the_statements_are_the_reviewed_ones() -> None:
     """A change shows in the diff of ``statements.sql``; accept it by deleting that file and running this test once."""
-    text = "\n\n".join(f"-- {statement}\n{rendered(statement)};" for statement in sorted(SQL)) + "\n"
+    text = (
+        "\n\n".join(f"-- {statement}\n{rendered(statement)};" for statement in sorted(SQL)) + "\n"
+    )
     if not SNAPSHOT.exists():
         SNAPSHOT.write_text(text)
         pytest.fail(f"wrote {SNAPSHOT.name}: review it and run again")
@@ -55,7 +57,11 @@ def test_delete_tracker_is_created_as_the_spec_says() -> None:
 def test_the_two_merges_differ_in_the_numbers_alone() -> None:
     """One is for a table whose ``id`` does not number itself."""
     without = SQL["merge_numbered"]
-    for part in ("{last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, ", "id, ", "s.id, "):
+    for part in (
+        "{last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, ",
+        "id, ",
+        "s.id, ",
+    ):
         assert part in without
         without = without.replace(part, "", 1)
     assert without == SQL["merge"]

@@ -43,8 +43,19 @@ def delete(event_id: str, **changes: Any) -> Delete:
     return Delete(**{**values, **changes})
 
 
-REJECT = RejectedEvent("r1", "/event/X__e", "e9", b"\2", "s", b"\0\xff", "unreadable", "2026-02-01T00:10:00.456Z")
-GAP = Gap("g1", "/event/X__e", "expired_cursor", None, b"\3", "2026-01-01T00:00:00.000Z", None, "2026-02-01T00:10:00.456Z")
+REJECT = RejectedEvent(
+    "r1", "/event/X__e", "e9", b"\2", "s", b"\0\xff", "unreadable", "2026-02-01T00:10:00.456Z"
+)
+GAP = Gap(
+    "g1",
+    "/event/X__e",
+    "expired_cursor",
+    None,
+    b"\3",
+    "2026-01-01T00:00:00.000Z",
+    None,
+    "2026-02-01T00:10:00.456Z",
+)
 
 
 @pytest.fixture
@@ -54,7 +65,9 @@ def put(events: ContainerClient, tmp_path: Path) -> Put:
         events.create_container()
     count = iter(range(10_000))
 
-    def once(*rows: Delete | RejectedEvent | Gap, content: bytes | None = None, metadata: bool = True) -> str:
+    def once(
+        *rows: Delete | RejectedEvent | Gap, content: bytes | None = None, metadata: bool = True
+    ) -> str:
         number = next(count)
         if content is None:
             file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
@@ -84,7 +97,10 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 
 def test_rows_arrive_as_they_were_written(put: Put, sweep: Sweep, query: Query) -> None:
     """Whatever stands in them: quotes, newlines, backslashes, emoji, dollars, percents, exact integers."""
-    put(delete("e1", payload=json.dumps(AWKWARD), object_name='O\'Brien "x" %s $$ \\'), delete("e2", object_name=None))
+    put(
+        delete("e1", payload=json.dumps(AWKWARD), object_name='O\'Brien "x" %s $$ \\'),
+        delete("e2", object_name=None),
+    )
     report = sweep()
     assert (report.staged, report.inserted) == (2, 2)
     rows = query("SELECT * FROM delete_tracker ORDER BY event_id")
@@ -97,7 +113,9 @@ def test_rows_arrive_as_they_were_written(put: Put, sweep: Sweep, query: Query) 
     assert len({row[0] for row in rows}) == 2
 
 
-def test_a_synced_file_is_marked_and_not_read_again(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+def test_a_synced_file_is_marked_and_not_read_again(
+    put: Put, sweep: Sweep, events: ContainerClient
+) -> None:
     """The next sweep finds nothing to do."""
     name = put(delete("e1"))
     assert sweep().synced == [name]
@@ -107,7 +125,9 @@ def test_a_synced_file_is_marked_and_not_read_again(put: Put, sweep: Sweep, even
     assert (report.files, report.synced, report.batches) == (1, [], 0)
 
 
-def test_with_nothing_new_snowflake_is_not_even_connected_to(put: Put, sweep: Sweep, fakesnow: emulators.Server) -> None:
+def test_with_nothing_new_snowflake_is_not_even_connected_to(
+    put: Put, sweep: Sweep, fakesnow: emulators.Server
+) -> None:
     """A warehouse that wakes costs a minute."""
     put(delete("e1"))
     sweep()
@@ -121,7 +141,9 @@ def test_a_container_that_does_not_exist_yet_is_an_empty_one(sweep: Sweep) -> No
     assert sweep().files == 0
 
 
-def test_losing_every_mark_doubles_nothing(put: Put, sweep: Sweep, query: Query, events: ContainerClient) -> None:
+def test_losing_every_mark_doubles_nothing(
+    put: Put, sweep: Sweep, query: Query, events: ContainerClient
+) -> None:
     """The mark saves work; the transaction carries the promise."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     put(delete("e1"), delete("e2"), REJECT, GAP)
@@ -135,7 +157,9 @@ def test_losing_every_mark_doubles_nothing(put: Put, sweep: Sweep, query: Query,
         assert query(f"SELECT COUNT(*) FROM delete_tracker_{table}") == [(1,)]
 
 
-def test_a_full_sweep_reads_everything_again_and_inserts_nothing(put: Put, sweep: Sweep, query: Query) -> None:
+def test_a_full_sweep_reads_everything_again_and_inserts_nothing(
+    put: Put, sweep: Sweep, query: Query
+) -> None:
     """``FULL_SWEEP`` is for when somebody doubts the marks."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     for number in range(3):
@@ -163,14 +187,19 @@ def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, que
     name = put(delete("e1"), delete("x" * 256), REJECT, GAP)
     report = sweep()
     assert (report.inserted, report.gaps, report.rejects) == (1, 1, 2)
-    assert query("SELECT event_file, rows_read, rows_inserted, rows_rejected, gaps, error FROM delete_tracker_loads") == [
-        (name, 3, 1, 2, 1, None)
-    ]
+    assert query(
+        "SELECT event_file, rows_read, rows_inserted, rows_rejected, gaps, error FROM delete_tracker_loads"
+    ) == [(name, 3, 1, 2, 1, None)]
     assert query("SELECT gap_id, topic, reason, from_replay_id FROM delete_tracker_gaps") == [
         ("g1", "/event/X__e", "expired_cursor", "03")
     ]
-    rejects = query("SELECT refused_by, error, payload FROM delete_tracker_rejects ORDER BY refused_by")
-    assert rejects == [("collector", "unreadable", "00FF"), ("sync", "event_id is longer than 255 characters", "7B7D")]
+    rejects = query(
+        "SELECT refused_by, error, payload FROM delete_tracker_rejects ORDER BY refused_by"
+    )
+    assert rejects == [
+        ("collector", "unreadable", "00FF"),
+        ("sync", "event_id is longer than 255 characters", "7B7D"),
+    ]
 
 
 @pytest.mark.parametrize("broken", sorted(BROKEN.glob("*.db")), ids=lambda path: path.stem)
@@ -184,8 +213,13 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     report = sweep()
     with pytest.raises(FilesRefusedError, match=name):
         report.raise_if_failed()
-    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [("after",), ("before",)]
-    (recorded,) = query("SELECT event_file, error FROM delete_tracker_loads WHERE error IS NOT NULL")
+    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [
+        ("after",),
+        ("before",),
+    ]
+    (recorded,) = query(
+        "SELECT event_file, error FROM delete_tracker_loads WHERE error IS NOT NULL"
+    )
     assert recorded == (name, report.refused[name])
     assert events.download_blob(name).readall() == broken.read_bytes()
     again = sweep()
@@ -208,7 +242,9 @@ def test_content_that_is_not_what_its_metadata_says_is_refused(
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(0,)]
 
 
-def test_a_file_without_metadata_is_synced_and_given_its_digest(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+def test_a_file_without_metadata_is_synced_and_given_its_digest(
+    put: Put, sweep: Sweep, events: ContainerClient
+) -> None:
     """Someone may have copied it there by hand."""
     put(delete("e1"), metadata=False)
     assert sweep().inserted == 1
@@ -219,7 +255,12 @@ def test_a_file_without_metadata_is_synced_and_given_its_digest(put: Put, sweep:
 def test_only_event_files_are_looked_at(put: Put, sweep: Sweep, events: ContainerClient) -> None:
     """A stray blob is none of our business."""
     put(delete("e1"))
-    for stray in ("readme.txt", "events_2026.db", "events_20260201T000000Z.db.bak", "x/events_20260201T000000Z.db"):
+    for stray in (
+        "readme.txt",
+        "events_2026.db",
+        "events_20260201T000000Z.db.bak",
+        "x/events_20260201T000000Z.db",
+    ):
         events.upload_blob(stray, b"stray")
     report = sweep()
     report.raise_if_failed()
@@ -235,7 +276,9 @@ def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(10,)]
 
 
-def test_statements_do_not_grow_with_the_rows(put: Put, sweep: Sweep, fakesnow: emulators.Server) -> None:
+def test_statements_do_not_grow_with_the_rows(
+    put: Put, sweep: Sweep, fakesnow: emulators.Server
+) -> None:
     """A hundred times the rows take the same statements."""
 
     def statements(through: Proxy) -> int:
@@ -252,7 +295,9 @@ def test_statements_do_not_grow_with_the_rows(put: Put, sweep: Sweep, fakesnow: 
     assert counts[0] == counts[1]
 
 
-def test_a_warehouse_that_does_not_answer_is_worth_another_sweep(put: Put, sweep: Sweep, events: ContainerClient) -> None:
+def test_a_warehouse_that_does_not_answer_is_worth_another_sweep(
+    put: Put, sweep: Sweep, events: ContainerClient
+) -> None:
     """Nothing is marked."""
     put(delete("e1"))
     with pytest.raises(WarehouseUnavailableError):

@@ -41,7 +41,9 @@ CLIENT_OPTIONS: dict[str, Any] = {
 
 
 @contextlib.contextmanager
-def connect(connection_string: str, service_uri: str, client_id: str) -> Iterator[BlobServiceClient]:
+def connect(
+    connection_string: str, service_uri: str, client_id: str
+) -> Iterator[BlobServiceClient]:
     """A client for the account, closed at the end: by connection string or, if that is empty, by managed identity.
 
     Raises:
@@ -55,7 +57,9 @@ def connect(connection_string: str, service_uri: str, client_id: str) -> Iterato
             if connection_string:
                 service = BlobServiceClient.from_connection_string(connection_string, **options)
             else:
-                credential = stack.enter_context(DefaultAzureCredential(managed_identity_client_id=client_id or None))
+                credential = stack.enter_context(
+                    DefaultAzureCredential(managed_identity_client_id=client_id or None)
+                )
                 service = BlobServiceClient(service_uri, credential=credential, **options)
         yield stack.enter_context(service)
 
@@ -75,9 +79,13 @@ class EventContainer:
         found: list[EventBlob] = []
         with translated(f"container {self._container.container_name}"):
             try:
-                listed = self._container.list_blobs(name_starts_with="events_", include=["metadata"])
+                listed = self._container.list_blobs(
+                    name_starts_with="events_", include=["metadata"]
+                )
                 found = [
-                    EventBlob(blob.name, blob.size, blob.etag, blob.metadata or {}, blob.last_modified)
+                    EventBlob(
+                        blob.name, blob.size, blob.etag, blob.metadata or {}, blob.last_modified
+                    )
                     for blob in listed
                     if NAME.fullmatch(blob.name)
                 ]
@@ -148,13 +156,17 @@ class EventContainer:
             StorageUnavailableError, StorageRefusedError: it could not be marked, which costs a later sweep some work.
         """
         mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
-        kept = {key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")}
+        kept = {
+            key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")
+        }
         # What the content should be stays on record, also if it is something else.
         declared = kept.pop("sha256", sha256)
         with translated(f"event file {blob.name}"):
             try:
                 self._container.get_blob_client(blob.name).set_blob_metadata(
-                    {**kept, "sha256": declared, **mark}, etag=blob.etag, match_condition=MatchConditions.IfNotModified
+                    {**kept, "sha256": declared, **mark},
+                    etag=blob.etag,
+                    match_condition=MatchConditions.IfNotModified,
                 )
             except (ResourceModifiedError, ResourceNotFoundError):
                 return False

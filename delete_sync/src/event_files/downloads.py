@@ -51,14 +51,22 @@ def downloads(
 
 
 def _in_order(
-    source: Source, blobs: Sequence[EventBlob], folder: Path, pool: ThreadPoolExecutor, bytes_on_disk: int
+    source: Source,
+    blobs: Sequence[EventBlob],
+    folder: Path,
+    pool: ThreadPoolExecutor,
+    bytes_on_disk: int,
 ) -> Iterator[Download]:
     waiting = deque(blobs)
     under_way: deque[tuple[EventBlob, Future[Download]]] = deque()
 
     def go_on(on_disk: int) -> None:
         on_disk += sum(blob.size for blob, _ in under_way)
-        while waiting and len(under_way) < AT_ONCE and (not on_disk or on_disk + waiting[0].size <= bytes_on_disk):
+        while (
+            waiting
+            and len(under_way) < AT_ONCE
+            and (not on_disk or on_disk + waiting[0].size <= bytes_on_disk)
+        ):
             blob = waiting.popleft()
             on_disk += blob.size
             under_way.append((blob, pool.submit(_fetch, source, blob, folder)))
@@ -77,12 +85,16 @@ def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
     if blob.size > LARGEST_FILE:
         with local_storage(f"event file {blob.name}"):
             path.touch()
-        return LocalFile(blob, path, declared, f"it has {blob.size} bytes, more than any event file")
+        return LocalFile(
+            blob, path, declared, f"it has {blob.size} bytes, more than any event file"
+        )
     try:
         sha256 = source.download(blob, path)
     except ChangedBlobError as error:
         return UnavailableFile(blob, str(error))
     if declared not in ("", sha256):
-        differs = "its content does not match the SHA-256 in its metadata: damaged, or changed since"
+        differs = (
+            "its content does not match the SHA-256 in its metadata: damaged, or changed since"
+        )
         return LocalFile(blob, path, sha256, differs)
     return LocalFile(blob, path, sha256)

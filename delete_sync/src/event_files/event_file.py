@@ -28,14 +28,21 @@ FORMATS = {
 FORMAT_VERSION = max(FORMATS)
 PORTION_BYTES = 1_000_000
 LONGEST_VALUE = 64_000_000  # bytes of one value, if this Python can tell SQLite
-LINES = ("delete", "refused_row", "rejected_event", "gap")  # the statements that build lines, in this order
+LINES = (
+    "delete",
+    "refused_row",
+    "rejected_event",
+    "gap",
+)  # the statements that build lines, in this order
 
 
 def _has_bad_escape(payload: str) -> bool:
     # An escaped backslash before u0000 is no escape of it.
     without_backslashes = payload.replace("\\\\", "")
     letters = json.dumps(json.loads(payload), ensure_ascii=False)
-    return "\\u0000" in without_backslashes or any("\ud800" <= letter <= "\udfff" for letter in letters)
+    return "\\u0000" in without_backslashes or any(
+        "\ud800" <= letter <= "\udfff" for letter in letters
+    )
 
 
 class EventFile:
@@ -85,7 +92,9 @@ class EventFile:
         if bad_key:
             raise RefusedFileError(f"a key of it is not one: {bad_key[0]}")
         rows, refused, first, last, rejected, gaps = counts
-        return Figures(rows - refused, refused + rejected, gaps, first and first[:23], last and last[:23])
+        return Figures(
+            rows - refused, refused + rejected, gaps, first and first[:23], last and last[:23]
+        )
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """All rows as lines of JSON, about a megabyte at a time with their number; ``kind`` says what a row is.
@@ -128,7 +137,9 @@ def _check_length(path: Path) -> None:
     page_size = int.from_bytes(header[16:18], "big")
     expected = (65536 if page_size == 1 else page_size) * int.from_bytes(header[28:32], "big")
     if size != expected:
-        raise RefusedFileError(f"it has {size} bytes, but its header says {expected}: damaged or cut off")
+        raise RefusedFileError(
+            f"it has {size} bytes, but its header says {expected}: damaged or cut off"
+        )
 
 
 def _harden(connection: sqlite3.Connection) -> None:
@@ -137,7 +148,12 @@ def _harden(connection: sqlite3.Connection) -> None:
         connection.setlimit(0, LONGEST_VALUE)  # SQLITE_LIMIT_LENGTH
         connection.setlimit(7, 0)  # SQLITE_LIMIT_ATTACHED
     connection.create_function("has_bad_escape", 1, _has_bad_escape, deterministic=True)
-    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "query_only = ON"):
+    for pragma in (
+        "trusted_schema = OFF",
+        "cell_size_check = ON",
+        "mmap_size = 0",
+        "query_only = ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -147,7 +163,9 @@ def _check_format(connection: sqlite3.Connection) -> None:
     if application_id != _expected(FORMAT_VERSION).application_id:
         raise RefusedFileError(f"it is not an event file (application_id {application_id})")
     if version > FORMAT_VERSION:
-        raise RefusedFileError(f"its format {version} is newer than this reader's {FORMAT_VERSION}: deploy the newer delete_sync")
+        raise RefusedFileError(
+            f"its format {version} is newer than this reader's {FORMAT_VERSION}: deploy the newer delete_sync"
+        )
     if version not in FORMATS:
         raise RefusedFileError(f"its format {version} does not exist")
     _check_schema(_schema(connection), _expected(version).schema)
@@ -162,7 +180,9 @@ def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
     for what in sorted(differences, key=lambda what: (what.startswith("index"), what)):
         if what not in expected:
             raise RefusedFileError(f"it holds what an event file has no use for: {what}")
-        raise RefusedFileError(f"its {what} is {'not made as an event file has it' if what in found else 'missing'}")
+        raise RefusedFileError(
+            f"its {what} is {'not made as an event file has it' if what in found else 'missing'}"
+        )
 
 
 @dataclass(frozen=True)
@@ -181,5 +201,7 @@ def _expected(version: int) -> _Expected:
 
 def _schema(connection: sqlite3.Connection) -> dict[str, str]:
     """The statement behind each object, without comments and spacing; none behind the indexes that keys bring along."""
-    objects = connection.execute("SELECT type || ' ' || substr(name, 1, 80), substr(sql, 1, 10000) FROM sqlite_master")
+    objects = connection.execute(
+        "SELECT type || ' ' || substr(name, 1, 80), substr(sql, 1, 10000) FROM sqlite_master"
+    )
     return {name: " ".join(re.sub(r"--[^\n]*", "", sql or "").split()) for name, sql in objects}

@@ -35,4 +35,6 @@ PARTS = {
     **{f"text_{longest}": _Part("text", longest=longest) for longest in (255, 1000, 4000)},
 }
 PROBLEM = _text("parts/problem").format(**PARTS)
-STATEMENTS = {file.stem: _text(file.stem).format(**PARTS, problem=PROBLEM) for file in FOLDER.glob("*.sql")}
+STATEMENTS = {
+    file.stem: _text(file.stem).format(**PARTS, problem=PROBLEM) for file in FOLDER.glob("*.sql")
+}

@@ -39,7 +39,9 @@ class Loader:
         window_days: match only rows of the table that were deleted within so many days of the batch's own; 0: all.
     """
 
-    def __init__(self, session: Session, tables: Tables, *, sweep_id: str, window_days: float) -> None:
+    def __init__(
+        self, session: Session, tables: Tables, *, sweep_id: str, window_days: float
+    ) -> None:
         self._session = session
         self._tables = tables
         self._sweep_id = sweep_id
@@ -97,7 +99,9 @@ class Loader:
         self._session.rows("put", files=_file_url(batch.parts), path=path)
         copied = sum(int(row[3]) for row in self._session.rows("copy", path=path) if len(row) > 3)
         if copied != batch.lines:
-            raise BooksDifferError(f"{batch.lines} lines were uploaded, {copied} were copied into the staging table")
+            raise BooksDifferError(
+                f"{batch.lines} lines were uploaded, {copied} were copied into the staging table"
+            )
         if batch.unwanted:
             files = ", ".join(["%s"] * len(batch.unwanted))
             self._session.change("drop_unwanted", batch.unwanted, files=files)
@@ -113,9 +117,13 @@ class Loader:
             inserted = self._session.change("merge", bounds, window=within)
         else:
             last_id = int(self._session.rows("last_id")[0][0])
-            inserted = self._session.change("merge_numbered", bounds, window=within, last_id=last_id)
+            inserted = self._session.change(
+                "merge_numbered", bounds, window=within, last_id=last_id
+            )
         if inserted != sum(new_by_file.values()):
-            raise BooksDifferError(f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new")
+            raise BooksDifferError(
+                f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new"
+            )
         doubled = self._session.rows("duplicates", bounds, window=within)
         return new_by_file, inserted, [str(row[0]) for row in doubled]
 
@@ -131,7 +139,9 @@ class Loader:
             self._session.change("forget_refusals", of_files, keys=keys)
             records = [self._record(file, new_by_file.get(file.name, 0)) for file in files]
             rows = ", ".join(f"({', '.join(['%s'] * len(record))})" for record in records)
-            self._session.change("insert_loads", [value for record in records for value in record], rows=rows)
+            self._session.change(
+                "insert_loads", [value for record in records for value in record], rows=rows
+            )
 
     def _record(self, file: StagedFile, inserted: int) -> list[Any]:
         """The values of ``insert_loads`` for one file, in its order."""
@@ -149,7 +159,9 @@ def window(batch: Batch, days: float) -> tuple[str, str]:
     The margin is for an event that comes again and may have been given another time.
     """
     figures = [file.figures for file in batch.files if file.figures]
-    times = [moment for one in figures for moment in (one.first_event_at, one.last_event_at) if moment]
+    times = [
+        moment for one in figures for moment in (one.first_event_at, one.last_event_at) if moment
+    ]
     margin = timedelta(days=days)
     first, last = datetime.fromisoformat(min(times)), datetime.fromisoformat(max(times))
     begin, end = max(first, EARLIEST + margin) - margin, min(last, LATEST - margin) + margin

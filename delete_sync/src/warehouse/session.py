@@ -88,7 +88,9 @@ class Session:
         self._disconnect()
         self._connect()
 
-    def rows(self, statement: str, values: Sequence[Any] | None = None, **parts: object) -> list[tuple[Any, ...]]:
+    def rows(
+        self, statement: str, values: Sequence[Any] | None = None, **parts: object
+    ) -> list[tuple[Any, ...]]:
         """Run the statement ``sql/<statement>.sql``; returns its rows.
 
         Args:
@@ -128,7 +130,9 @@ class Session:
                 self.change("autocommit_on")
 
     @contextlib.contextmanager
-    def _executed(self, statement: str, values: Sequence[Any] | None, parts: Mapping[str, object]) -> Iterator[Any]:
+    def _executed(
+        self, statement: str, values: Sequence[Any] | None, parts: Mapping[str, object]
+    ) -> Iterator[Any]:
         with translated(statement), self._connection.cursor() as cursor:
             cursor.execute(SQL[statement].format(**self._names, **parts), values)
             yield cursor

@@ -22,7 +22,10 @@ COLUMNS = {  # of delete_tracker, with their types; further columns are welcome
     "PAYLOAD": "VARIANT",
     "INGESTED_AT": "TIMESTAMP_NTZ",
 }
-SPELLED = {"TEXT": "VARCHAR(255)", "NUMBER": "INTEGER"}  # a type of the catalogue, as a statement has it
+SPELLED = {
+    "TEXT": "VARCHAR(255)",
+    "NUMBER": "INTEGER",
+}  # a type of the catalogue, as a statement has it
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,13 @@ class Tables:
         database, schema: where they must be.
     """
 
-    def __init__(self, session: Session, names: Mapping[str, Identifier], database: Identifier, schema: Identifier) -> None:
+    def __init__(
+        self,
+        session: Session,
+        names: Mapping[str, Identifier],
+        database: Identifier,
+        schema: Identifier,
+    ) -> None:
         self._session = session
         self._names = names
         self._place = (database, schema)
@@ -83,18 +92,24 @@ class Tables:
         for part in TABLES:
             if self._names[part] not in existing:
                 self._create(part)
-        if self._names["stage"].name not in {str(row[1]) for row in self._session.rows("find_stage")}:
+        if self._names["stage"].name not in {
+            str(row[1]) for row in self._session.rows("find_stage")
+        }:
             self._create("stage")
         self._session.rows("fill_lock")
         columns = existing.get(self._names["table"])
         if columns is None:
             return True
         check(self._names["table"], columns)
-        return columns["ID"].fills_itself  # not if it was made from the plain DDL, where id has no default
+        return columns[
+            "ID"
+        ].fills_itself  # not if it was made from the plain DDL, where id has no default
 
     def _check_place(self) -> None:
         """A session whose database or schema does not exist has none, and no error says so."""
-        database, schema = (Identifier(str(name)) for name in self._session.rows("current_schema")[0])
+        database, schema = (
+            Identifier(str(name)) for name in self._session.rows("current_schema")[0]
+        )
         if (database, schema) != self._place:
             wanted = ".".join(str(name) for name in self._place)
             raise WarehouseRefusedError(
@@ -107,7 +122,9 @@ class Tables:
             self._session.rows(f"create_{what}")
         except WarehouseRefusedError as error:
             statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
-            raise WarehouseRefusedError(f"{error}; grant it, or have a role that may run: {statement}") from None
+            raise WarehouseRefusedError(
+                f"{error}; grant it, or have a role that may run: {statement}"
+            ) from None
 
     def _columns(self) -> dict[Identifier, dict[str, Column]]:
         """The columns of every table of ours that exists."""
@@ -115,7 +132,9 @@ class Tables:
         found: dict[Identifier, dict[str, Column]] = {}
         for table, column, kind, default, identity in self._session.rows("columns", tables):
             fills_itself = default is not None or str(identity).upper() in ("YES", "TRUE")
-            found.setdefault(Identifier(str(table)), {})[str(column)] = Column(str(kind), fills_itself)
+            found.setdefault(Identifier(str(table)), {})[str(column)] = Column(
+                str(kind), fills_itself
+            )
         return found
 
 
@@ -128,7 +147,9 @@ def check(table: Identifier, columns: Mapping[str, Column]) -> None:
     for column, kind in COLUMNS.items():
         spelled = SPELLED.get(kind, kind)
         if column not in columns:
-            raise TableError(f"{table} lacks a column: ALTER TABLE {table} ADD COLUMN {column} {spelled}")
+            raise TableError(
+                f"{table} lacks a column: ALTER TABLE {table} ADD COLUMN {column} {spelled}"
+            )
         found = columns[column].kind
         if found != kind:
             raise TableError(

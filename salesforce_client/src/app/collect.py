@@ -83,7 +83,9 @@ class Collection:
         self._records = records
         self._replay_preset = replay_preset
         self._grace_seconds = limits.grace_seconds
-        self._bounds = Bounds(now(), began + limits.drain_seconds, limits.idle_seconds, limits.hold_seconds)
+        self._bounds = Bounds(
+            now(), began + limits.drain_seconds, limits.idle_seconds, limits.hold_seconds
+        )
         self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._report = Report(org_id, {topic: TopicReport(topic) for topic in topics})
@@ -125,7 +127,13 @@ class Collection:
                     continue
                 for topic in running:
                     self._note(
-                        topic, Outcome(FAILED, SalesforceUnavailableError(f"{topic}: still busy after the poll's time was up"))
+                        topic,
+                        Outcome(
+                            FAILED,
+                            SalesforceUnavailableError(
+                                f"{topic}: still busy after the poll's time was up"
+                            ),
+                        ),
                     )
                 return
             running.discard(ended.topic)
@@ -162,17 +170,28 @@ class Collection:
         """Where to start: behind the cursor, or where a topic's first poll starts."""
         stored = self._publisher.cursor(topic)
         if stored.unreadable is not None:
-            return Beginning(Preset.EARLIEST, hold=True, unreadable=stored.unreadable, version=stored.etag or "")
+            return Beginning(
+                Preset.EARLIEST, hold=True, unreadable=stored.unreadable, version=stored.etag or ""
+            )
         if stored.cursor is None:
             return Beginning(self._replay_preset, hold=True)
         position = stored.cursor.position
         if position is None:
-            log.warning("topic=%s start=EARLIEST reason=an earlier poll from LATEST came to no position", topic)
+            log.warning(
+                "topic=%s start=EARLIEST reason=an earlier poll from LATEST came to no position",
+                topic,
+            )
             return Beginning(Preset.EARLIEST, hold=True)
         if position.at is None:
             return Beginning(position, hold=True)
         age = datetime.now(timezone.utc) - moment_of(position.at)
         if age > WARN_AFTER:
-            log.warning("topic=%s cursor_age=%s reason=Salesforce keeps events for 72 hours only", topic, age)
+            log.warning(
+                "topic=%s cursor_age=%s reason=Salesforce keeps events for 72 hours only",
+                topic,
+                age,
+            )
         # A position in the future says that some clock was wrong, and nothing of its age.
-        return Beginning(position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or "")
+        return Beginning(
+            position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or ""
+        )

@@ -67,14 +67,18 @@ class Records(Protocol):
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
         """What the events amount to."""
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str) -> Gap:
+    def cursor_gap(
+        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+    ) -> Gap:
         """The gap that an unusable cursor leaves."""
 
 
 class Deliver(Protocol):
     """Takes what was read. It may block, which holds the stream back."""
 
-    def __call__(self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+    def __call__(
+        self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
+    ) -> None:
         """``position`` may become the cursor once ``delivery`` and all before it are uploaded."""
 
 
@@ -150,7 +154,11 @@ class Drain:
         told: list[str] = []
         unreadable = self._beginning.unreadable
         if unreadable is not None:
-            told.append(self._leave_gap("unreadable_cursor", unreadable, None, "the stored cursor cannot be read"))
+            told.append(
+                self._leave_gap(
+                    "unreadable_cursor", unreadable, None, "the stored cursor cannot be read"
+                )
+            )
         try:
             why, error = self._follow_streams(told), None
         except CollectorError as failure:
@@ -238,7 +246,9 @@ class Drain:
     def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> str:
         """Note the gap; returns what the operator is told of it."""
         version = self._beginning.version
-        self._gaps.append(self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version))
+        self._gaps.append(
+            self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version)
+        )
         return (
             f"{why}; the cursor stood at {since or 'an unknown time'}. What is still retained is read again from EARLIEST. The "
             f"rest is a gap ({reason}), recorded with the first position behind it: see 'gaps' in docs/operations.md"

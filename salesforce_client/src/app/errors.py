@@ -69,7 +69,10 @@ class SettingsError(ActionNeededError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("the app's settings need attention:" + "".join(f"\n  - {problem}" for problem in self.problems))
+        super().__init__(
+            "the app's settings need attention:"
+            + "".join(f"\n  - {problem}" for problem in self.problems)
+        )
 
 
 class AuthenticationError(ActionNeededError):
@@ -121,5 +124,9 @@ class RunFailedError(CollectorError):
 
     def __init__(self, failures: dict[str, Exception]) -> None:
         self.failures = failures
-        lines = (f"\n  - {topic}: {type(error).__name__}: {error}" for topic, error in failures.items())
-        super().__init__(f"{len(failures)} topic(s) failed, the others are complete:" + "".join(lines))
+        lines = (
+            f"\n  - {topic}: {type(error).__name__}: {error}" for topic, error in failures.items()
+        )
+        super().__init__(
+            f"{len(failures)} topic(s) failed, the others are complete:" + "".join(lines)
+        )

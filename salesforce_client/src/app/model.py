@@ -42,7 +42,11 @@ def with_checksum(record_id: str) -> str:
     """
     suffix = ""
     for start in (0, 5, 10):
-        bits = sum(1 << place for place, letter in enumerate(record_id[start : start + 5]) if letter.isupper())
+        bits = sum(
+            1 << place
+            for place, letter in enumerate(record_id[start : start + 5])
+            if letter.isupper()
+        )
         suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
     return record_id + suffix
 
@@ -147,7 +151,9 @@ class RejectedEvent(NamedTuple):
 
     def __repr__(self) -> str:
         """Without the payload, which belongs in no log."""
-        return f"RejectedEvent(event_id={self.event_id!r}, topic={self.topic!r}, error={self.error!r})"
+        return (
+            f"RejectedEvent(event_id={self.event_id!r}, topic={self.topic!r}, error={self.error!r})"
+        )
 
 
 class Schema(NamedTuple):

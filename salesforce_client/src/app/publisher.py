@@ -81,7 +81,9 @@ class Publisher:
         self._file_rows = file_rows
         self._report = report
         self._stop = stop
-        self._writing = threading.Lock()  # around the file and the positions, which all topics add to
+        self._writing = (
+            threading.Lock()
+        )  # around the file and the positions, which all topics add to
         self._failure: Optional[Exception] = None
         self._wrote_at = time.monotonic()
         self._file: Optional[OpenFile] = None
@@ -103,12 +105,18 @@ class Publisher:
         Raises:
             StorageUnavailableError, StorageRefusedError: it is not stored.
         """
-        saved = self._store.save_cursor(Cursor(self._report.org_id, topic, None), self._etags.get(topic))
+        saved = self._store.save_cursor(
+            Cursor(self._report.org_id, topic, None), self._etags.get(topic)
+        )
         if saved is None:
-            raise StorageUnavailableError(f"cursor of {topic}: another run has just begun the topic")
+            raise StorageUnavailableError(
+                f"cursor of {topic}: another run has just begun the topic"
+            )
         self._etags[topic] = saved
 
-    def take(self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
+    def take(
+        self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
+    ) -> None:
         """Write what a topic delivers, on its own thread; ``raise_if_failed`` says if that failed."""
         with self._writing:
             if self._stop.is_set():
@@ -191,7 +199,9 @@ class Publisher:
         cursor = Cursor(self._report.org_id, topic, position)
         try:
             saved = self._store.save_cursor(cursor, self._etags[topic])
-        except CollectorError as error:  # the rows are safe, the next poll reads them once more; the other topics go on
+        except (
+            CollectorError
+        ) as error:  # the rows are safe, the next poll reads them once more; the other topics go on
             report.fail(error)
             return
         if saved is None:

@@ -36,14 +36,19 @@ def run(environ: Mapping[str, str]) -> Report:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
     account = settings.storage
-    with scratch_folder("poll") as folder, connect(account.connection_string, account.service_uri, account.client_id) as service:
+    with (
+        scratch_folder("poll") as folder,
+        connect(account.connection_string, account.service_uri, account.client_id) as service,
+    ):
         if settings.mock is None:
             return _poll(settings, service, folder, began)
         from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415  (never loaded in production)
 
         refuse_real_places(environ, service.url, allowed=settings.mock.allowed_in_azure)
         invented = settings.mock
-        with MockSalesforce(invented.interval_seconds, invented.now, faults=invented.faults, folder=folder) as mock:
+        with MockSalesforce(
+            invented.interval_seconds, invented.now, faults=invented.faults, folder=folder
+        ) as mock:
             return _poll(settings_module.read(mock.instead_of(environ)), service, folder, began)
 
 

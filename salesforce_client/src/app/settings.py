@@ -105,7 +105,11 @@ def read(environ: Mapping[str, str]) -> Settings:
         max_file_rows=int(values.number("MAX_FILE_ROWS", 250_000, least=1)),
     )
     if settings.idle_seconds > settings.max_run_seconds / 3:
-        values.problem("IDLE_SECONDS", "must be at most a third of MAX_RUN_SECONDS: a poll needs time for several silences", None)
+        values.problem(
+            "IDLE_SECONDS",
+            "must be at most a third of MAX_RUN_SECONDS: a poll needs time for several silences",
+            None,
+        )
     if settings.events_container == settings.cursors_container:
         values.problem("CURSORS_CONTAINER", "must be another container than EVENTS_CONTAINER", None)
     values.raise_problems()
@@ -115,7 +119,11 @@ def read(environ: Mapping[str, str]) -> Settings:
 def _audience(login_url: str) -> str:
     """Who a JWT is addressed to: sandboxes and production have one audience each, whatever the host of the My Domain."""
     host = login_url.partition("://")[2]
-    return SANDBOX_LOGIN if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com") else LOGIN
+    return (
+        SANDBOX_LOGIN
+        if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com")
+        else LOGIN
+    )
 
 
 class _Reader(SettingsReader):
@@ -127,7 +135,9 @@ class _Reader(SettingsReader):
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
         username = self.text("SALESFORCE_USERNAME", required=required)
-        key = self.private_key("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required)
+        key = self.private_key(
+            "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required
+        )
         endpoint = self.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443")
         if not required or key is None:
             return None
@@ -145,14 +155,20 @@ class _Reader(SettingsReader):
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name) or allowed[0]
-        return value if value in allowed else self.problem(name, f"must be {' or '.join(allowed)}, not {value!r}", allowed[0])
+        return (
+            value
+            if value in allowed
+            else self.problem(name, f"must be {' or '.join(allowed)}, not {value!r}", allowed[0])
+        )
 
     def moment(self, name: str) -> datetime | None:
         value = self.text(name)
         try:
             moment = datetime.fromisoformat(value.replace("Z", "+00:00")) if value else None
         except ValueError:
-            return self.problem(name, f"must be a time such as 2026-01-31T12:00:00Z, not {value!r}", None)
+            return self.problem(
+                name, f"must be a time such as 2026-01-31T12:00:00Z, not {value!r}", None
+            )
         return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if moment else None
 
     def url(self, name: str, default: str) -> str:
@@ -163,7 +179,11 @@ class _Reader(SettingsReader):
                 return value
             if parts.scheme == "http" and _is_loopback(parts.hostname):
                 return value
-        return self.problem(name, f"must be https://<host>, not {value!r} (plain http is accepted for this machine only)", value)
+        return self.problem(
+            name,
+            f"must be https://<host>, not {value!r} (plain http is accepted for this machine only)",
+            value,
+        )
 
     def endpoint(self, name: str, default: str) -> Endpoint:
         value = self.text(name) or default
@@ -173,21 +193,35 @@ class _Reader(SettingsReader):
         except ValueError:
             host, port = None, None
         if not host or parts.scheme not in ("http", "https") or parts.path.strip("/"):
-            return self.problem(name, f"must be <host>:<port>, not {value!r}", Endpoint(value, tls=True))
+            return self.problem(
+                name, f"must be <host>:<port>, not {value!r}", Endpoint(value, tls=True)
+            )
         tls = parts.scheme == "https"
         if not tls and not _is_loopback(host):
             return self.problem(
-                name, f"is plaintext for {host}: http:// is accepted for this machine only", Endpoint(value, tls=tls)
+                name,
+                f"is plaintext for {host}: http:// is accepted for this machine only",
+                Endpoint(value, tls=tls),
             )
-        return Endpoint(f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls)
+        return Endpoint(
+            f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls
+        )
 
     def topics(self, name: str, *, required: bool) -> tuple[str, ...]:
-        names = [topic.strip() for topic in self.text(name, required=required).split(",") if topic.strip()]
+        names = [
+            topic.strip()
+            for topic in self.text(name, required=required).split(",")
+            if topic.strip()
+        ]
         if self.text(name) and not names:
             self.problem(name, "names no topic", None)
         for topic in names:
             if not TOPIC.fullmatch(topic):
-                self.problem(name, f"has {topic!r}: a topic looks like /event/Delete_Event__e or /data/AccountChangeEvent", None)
+                self.problem(
+                    name,
+                    f"has {topic!r}: a topic looks like /event/Delete_Event__e or /data/AccountChangeEvent",
+                    None,
+                )
         return tuple(dict.fromkeys(names))
 
     def event_fields(self, name: str) -> Mapping[str, str]:
@@ -197,7 +231,11 @@ class _Reader(SettingsReader):
             if column in fields and source:
                 fields[column] = source
             else:
-                self.problem(name, f"has {pair!r}: write <column>=<Field__c> with one of {', '.join(fields)}", None)
+                self.problem(
+                    name,
+                    f"has {pair!r}: write <column>=<Field__c> with one of {', '.join(fields)}",
+                    None,
+                )
         return fields
 
     def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:
@@ -209,9 +247,15 @@ class _Reader(SettingsReader):
         try:
             key = load_pem_private_key(pem, password=None)
         except TypeError:
-            return self.problem(given, "is encrypted: store it without a passphrase, in Key Vault", None)
+            return self.problem(
+                given, "is encrypted: store it without a passphrase, in Key Vault", None
+            )
         except (ValueError, UnsupportedAlgorithm):
-            return self.problem(given, "is not a private key in PEM form (BEGIN PRIVATE KEY …), or one of an unknown kind", None)
+            return self.problem(
+                given,
+                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or one of an unknown kind",
+                None,
+            )
         if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
             return self.problem(given, "must be an RSA key of at least 2048 bits", None)
         return key

@@ -91,7 +91,11 @@ class SettingsReader:
         """The name of a container in Blob Storage."""
         value = self.text(name) or default
         rule = "must be a container name (3 to 63 lower-case letters, digits and single hyphens)"
-        return value if CONTAINER.fullmatch(value) else self.problem(name, f"{rule}, not {value!r}", default)
+        return (
+            value
+            if CONTAINER.fullmatch(value)
+            else self.problem(name, f"{rule}, not {value!r}", default)
+        )
 
     def either(self, name: str, other: str, *, required: bool) -> tuple[str, str]:
         """The values of two settings of which one is to be set."""
@@ -149,6 +153,8 @@ def as_pem(text: str) -> bytes:
     if not match:
         raise ValueError("no PEM block")
     label, body = match.groups()
-    if ":" in body:  # headers of an encrypted key in the traditional form, which needs its line ends
+    if (
+        ":" in body
+    ):  # headers of an encrypted key in the traditional form, which needs its line ends
         return match.group(0).encode()
     return f"-----BEGIN {label}-----\n{''.join(body.split())}\n-----END {label}-----\n".encode()

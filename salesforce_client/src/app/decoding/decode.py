@@ -19,7 +19,10 @@ from .values import as_json
 
 ANY_CHANGE_EVENT = Path(__file__).with_name("any_change_event.avsc")
 RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
-EARLIEST_COMMIT, LATEST_COMMIT = 946_684_800_000, 4_102_444_800_000  # the years 2000 and 2100, in milliseconds
+EARLIEST_COMMIT, LATEST_COMMIT = (
+    946_684_800_000,
+    4_102_444_800_000,
+)  # the years 2000 and 2100, in milliseconds
 
 
 Fields = tuple[tuple[str, tuple[str, ...]], ...]
@@ -91,7 +94,9 @@ class _Body:
     def __init__(self, fields: Sequence[Mapping[str, Any]]) -> None:
         self._names = [field["name"] for field in fields]
         self._read = [_reader_where_simple(field["type"]) for field in fields]
-        self._nullable = all(isinstance(field["type"], list) and field["type"][0] == "null" for field in fields)
+        self._nullable = all(
+            isinstance(field["type"], list) and field["type"][0] == "null" for field in fields
+        )
         self._nulls = [f",{as_json(name)}:null" for name in self._names]
         self._zeros = bytes(len(fields))
         self._all_null: tuple[dict[str, Any], str] = ({}, "".join([*self._nulls, "}"]))
@@ -132,7 +137,9 @@ def _has_doubles(schema: Any) -> bool:
 
 def _reader_where_simple(kind: Any) -> Read | None:
     """For a field that is null or of one primitive type; other types may be named where they first stand, and used later."""
-    simple = isinstance(kind, list) and all(isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind)
+    simple = isinstance(kind, list) and all(
+        isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind
+    )
     return _reader_of(tuple(kind)) if simple else None
 
 
@@ -145,7 +152,9 @@ def _header_of(schema: Any) -> Read | None:
     """Reads the header of a change event alone; None for other schemas."""
     for first in schema["fields"][:1]:
         inside = first["type"].get("fields", ()) if isinstance(first["type"], dict) else ()
-        if first["name"] == "ChangeEventHeader" and "changeType" in [field["name"] for field in inside]:
+        if first["name"] == "ChangeEventHeader" and "changeType" in [
+            field["name"] for field in inside
+        ]:
             return reader({**schema, "fields": [first]})
     return None
 
@@ -197,7 +206,11 @@ def _fields(schema: Any) -> Fields:
 
 def _without_logical_types(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {key: _without_logical_types(value) for key, value in schema.items() if key != "logicalType"}
+        return {
+            key: _without_logical_types(value)
+            for key, value in schema.items()
+            if key != "logicalType"
+        }
     if isinstance(schema, list):
         return [_without_logical_types(item) for item in schema]
     return schema

@@ -124,7 +124,9 @@ def _from_change_event(
                 deleted_by,
                 committed,
                 owner_id,
-                _noted(payload, {**notes, "wildcard": True} if wildcard else notes) if wildcard or notes else payload,
+                _noted(payload, {**notes, "wildcard": True} if wildcard else notes)
+                if wildcard or notes
+                else payload,
                 origin.received_at,
                 event.replay_id,
                 event.schema_id,
@@ -144,7 +146,9 @@ def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
             record_ids = ()
             break
     if not record_ids:
-        raise DecodeError(f"a {header['changeType']} of {text(header.get('entityName'))} names no record id")
+        raise DecodeError(
+            f"a {header['changeType']} of {text(header.get('entityName'))} names no record id"
+        )
     return record_ids if len(record_ids) == 1 else list(dict.fromkeys(record_ids))
 
 
@@ -153,7 +157,11 @@ def _noted(payload: str, notes: Mapping[str, Any]) -> str:
     return f'{payload[:-1]},"_tracker":{as_json(notes)}}}'
 
 
-BITMAPS = {"changed_fields": "changedFields", "nulled_fields": "nulledFields", "diff_fields": "diffFields"}
+BITMAPS = {
+    "changed_fields": "changedFields",
+    "nulled_fields": "nulledFields",
+    "diff_fields": "diffFields",
+}
 BITMAP = re.compile(r"(?:(\d+)-)?0x([0-9A-Fa-f]+)")
 
 
@@ -166,7 +174,11 @@ def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any
     if not (header.get("changedFields") or header.get("nulledFields") or header.get("diffFields")):
         return {}
     names = {
-        ours: [name for bitmap in header.get(theirs) or () for name in _names(str(bitmap), schema_fields)]
+        ours: [
+            name
+            for bitmap in header.get(theirs) or ()
+            for name in _names(str(bitmap), schema_fields)
+        ]
         for ours, theirs in BITMAPS.items()
     }
     return {ours: found for ours, found in names.items() if found}
@@ -237,4 +249,6 @@ def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, ve
 def published_at(value: Mapping[str, Any]) -> str | None:
     """When a decoded event was published: a change event's commit, or a platform event's creation. None if it does not tell."""
     header = value.get("ChangeEventHeader")
-    return time_of(header.get("commitTimestamp") if isinstance(header, dict) else value.get("CreatedDate"))
+    return time_of(
+        header.get("commitTimestamp") if isinstance(header, dict) else value.get("CreatedDate")
+    )

@@ -25,7 +25,9 @@ class Interpreter:
         event_fields: as in ``deletes.interpret``.
     """
 
-    def __init__(self, schema_of: Callable[[str], str], org_id: str, event_fields: Mapping[str, str]) -> None:
+    def __init__(
+        self, schema_of: Callable[[str], str], org_id: str, event_fields: Mapping[str, str]
+    ) -> None:
         self._schema_of = schema_of
         self._org_id = org_id
         self._event_fields = event_fields
@@ -63,20 +65,26 @@ class Interpreter:
         rows += self._schemas({reject.schema_id for reject in rejects})
         return Delivery(rows, len(events), skipped, rejects, published)
 
-    def cursor_gap(self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str) -> Gap:
+    def cursor_gap(
+        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+    ) -> Gap:
         """The gap that an unusable cursor leaves; see ``deletes.cursor_gap``."""
         return cursor_gap(reason, self._origin(topic), cursor, since, version)
 
     def _origin(self, topic: str) -> Origin:
         return Origin(self._org_id, topic, timestamp(datetime.now(timezone.utc)))
 
-    def _by_header_alone(self, event: Event, origin: Origin, reason: Exception) -> tuple[Decoded, Told]:
+    def _by_header_alone(
+        self, event: Event, origin: Origin, reason: Exception
+    ) -> tuple[Decoded, Told]:
         """What the header of a change event tells, if its schema is of no use; raises ``reason`` if that is nothing."""
         if not origin.topic.startswith("/data/"):
             raise reason
         try:
             decoded = decode_header(event.payload)
-            return decoded, interpret(decoded, event, origin, self._event_fields, header_only=str(reason))
+            return decoded, interpret(
+                decoded, event, origin, self._event_fields, header_only=str(reason)
+            )
         except DecodeError:
             raise reason from None
 

@@ -49,7 +49,12 @@ def as_json(value: Any, *, doubles: bool = True) -> str:
     try:
         quick = orjson.dumps(value, default=_base64)
         # A null may stand for a double that JSON does not have.
-        if not doubles or (b":null" not in quick and b",null" not in quick and b"[null" not in quick and quick != b"null"):
+        if not doubles or (
+            b":null" not in quick
+            and b",null" not in quick
+            and b"[null" not in quick
+            and quick != b"null"
+        ):
             return quick.decode()
     except orjson.JSONEncodeError:  # an integer of more than 64 bits
         pass
@@ -60,7 +65,9 @@ def _base64(value: Any) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64)
+ENCODER = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_base64
+)
 
 
 def _without_nan(value: Any) -> Any:
@@ -90,7 +97,9 @@ def time_of(value: Any) -> str | None:
     return None
 
 
-ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?")
+ISO_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?"
+)
 
 
 def _parse(text: str) -> datetime:

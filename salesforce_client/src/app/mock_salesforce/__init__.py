@@ -33,7 +33,10 @@ AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
 AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
-USERS_OWN = ("SALESFORCE_TOPICS", "IDLE_SECONDS")  # settings of the mock that give way to the user's
+USERS_OWN = (
+    "SALESFORCE_TOPICS",
+    "IDLE_SECONDS",
+)  # settings of the mock that give way to the user's
 
 
 def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed: bool) -> None:
@@ -50,7 +53,10 @@ def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed:
     if allowed:
         return
     where = []
-    if any(environ.get(mark) for mark in AZURE_MARKS) and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development":
+    if (
+        any(environ.get(mark) for mark in AZURE_MARKS)
+        and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development"
+    ):
         where.append("in Azure")
     url = urlsplit(storage_url)
     if url.scheme != "http" and url.hostname not in THIS_MACHINE:
@@ -107,7 +113,12 @@ class MockSalesforce:
             self._resources = self._resources.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._resources.close()
 
     def instead_of(self, environ: Mapping[str, str]) -> dict[str, str]:
@@ -123,7 +134,11 @@ class MockSalesforce:
         key_file = folder / "private_key.pem"
         key_file.touch(mode=0o600)
         key_file.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
         )
         ca_file = folder / "ca.pem"
         if made:
@@ -157,14 +172,24 @@ class MockSalesforce:
     def _serve(self, made: certificate.Certificate | None) -> str:
         server = grpc.server(
             ThreadPoolExecutor(max_workers=64),
-            options=[("grpc.max_receive_message_length", 4 * 1024 * 1024), ("grpc.so_reuseport", 0)],
+            options=[
+                ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+                ("grpc.so_reuseport", 0),
+            ],
         )
         service = PubSubService(
-            self.org, self.tokens.accepts, self.tokens.expire_tokens, self._faults, self._keepalive_seconds, self._batch_size
+            self.org,
+            self.tokens.accepts,
+            self.tokens.expire_tokens,
+            self._faults,
+            self._keepalive_seconds,
+            self._batch_size,
         )
         add_PubSubServicer_to_server(service, server)
         if made:
-            port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)]))
+            port = server.add_secure_port(
+                "127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)])
+            )
         else:
             port = server.add_insecure_port("127.0.0.1:0")
         server.start()

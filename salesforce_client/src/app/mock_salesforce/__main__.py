@@ -23,13 +23,44 @@ def _time(text: str) -> datetime:
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(prog="mock_salesforce", description="A Salesforce on loopback: JWT login and Pub/Sub API.")
-    parser.add_argument("--tls", action="store_true", help="serve over TLS; ca_file in the first line names the authority")
-    parser.add_argument("--interval", type=float, default=60, metavar="SECONDS", help="between two events (60)")
-    parser.add_argument("--now", type=_time, metavar="TIME", help="stop the org's clock here, e.g. 2026-01-31T12:00:00Z")
-    parser.add_argument("--keepalive", type=float, default=1, metavar="SECONDS", help="silence before an empty response (1)")
-    parser.add_argument("--batch", type=int, default=100, metavar="EVENTS", help="the most events in one response (100)")
-    parser.add_argument("--fault", action="append", default=[], metavar="NAME[=VALUE][@TOPIC]", help="a misbehaviour, repeatable")
+    parser = argparse.ArgumentParser(
+        prog="mock_salesforce", description="A Salesforce on loopback: JWT login and Pub/Sub API."
+    )
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="serve over TLS; ca_file in the first line names the authority",
+    )
+    parser.add_argument(
+        "--interval", type=float, default=60, metavar="SECONDS", help="between two events (60)"
+    )
+    parser.add_argument(
+        "--now",
+        type=_time,
+        metavar="TIME",
+        help="stop the org's clock here, e.g. 2026-01-31T12:00:00Z",
+    )
+    parser.add_argument(
+        "--keepalive",
+        type=float,
+        default=1,
+        metavar="SECONDS",
+        help="silence before an empty response (1)",
+    )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=100,
+        metavar="EVENTS",
+        help="the most events in one response (100)",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE][@TOPIC]",
+        help="a misbehaviour, repeatable",
+    )
     parser.add_argument("--faults", action="store_true", help="list the misbehaviours and exit")
     options = parser.parse_args()
     if options.faults:
@@ -47,7 +78,10 @@ def main() -> None:
         keepalive_seconds=options.keepalive,
         batch_size=options.batch,
     ) as mock:
-        print(json.dumps({**mock.settings, "org_id": mock.org.org_id, "ca_file": mock.ca_file}), flush=True)
+        print(
+            json.dumps({**mock.settings, "org_id": mock.org.org_id, "ca_file": mock.ca_file}),
+            flush=True,
+        )
         ended.wait()
 
 

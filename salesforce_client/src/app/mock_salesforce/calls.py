@@ -77,9 +77,15 @@ class Stream:
         with self._changed:
             if request.num_requested <= 0:
                 code = "subscription.fetch.requested.events.invalid"
-                self._refusal = (code, "The requested number of events in a fetch request must be greater than zero.")
+                self._refusal = (
+                    code,
+                    "The requested number of events in a fetch request must be greater than zero.",
+                )
             elif getattr(request, "topic_name", "") not in ("", self.topic):
-                self._refusal = ("subscription.fetch.topic.mismatch", "The topic name can't change within a stream.")
+                self._refusal = (
+                    "subscription.fetch.topic.mismatch",
+                    "The topic name can't change within a stream.",
+                )
             self.credit = min(self.credit + request.num_requested, MAX_CREDITS)
             self._changed.notify_all()
 

@@ -12,23 +12,35 @@ from collections import Counter
 
 FAULTS = {
     # name: (what its value means and its default, what happens)
-    "drop_stream": ("events, 10", "a stream breaks with UNAVAILABLE after so many events, like a reset connection"),
+    "drop_stream": (
+        "events, 10",
+        "a stream breaks with UNAVAILABLE after so many events, like a reset connection",
+    ),
     "end_stream": ("events, 10", "the server ends a stream without an error after so many events"),
     "error": (
         "code[:events[:times]], subscription.internal.error:0:always",
         "a stream fails with this error-code after so many events",
     ),
-    "status": ("status, INVALID_ARGUMENT", "every stream fails with this gRPC status and no error-code"),
+    "status": (
+        "status, INVALID_ARGUMENT",
+        "every stream fails with this gRPC status and no error-code",
+    ),
     "expire_session": ("events, 10", "once: all access tokens end, and the stream with them"),
     "revoke_session": ("events, 10", "once: all access tokens end, open streams go on"),
     "refuse_session": ("", "no access token is ever accepted"),
     "silent": ("", "a stream is accepted and never answered"),
     "keepalive": ("seconds, 270", "silence before an empty response"),
-    "empty_first": ("responses, 1", "empty responses, naming the newest position, come before the backlog"),
+    "empty_first": (
+        "responses, 1",
+        "empty responses, naming the newest position, come before the backlog",
+    ),
     "delay_first": ("seconds, 1", "nothing comes for so long after subscribing"),
     "trickle": ("seconds, 0.2", "one event at a time, so far apart"),
     "odd_batches": ("", "responses of all sizes instead of full ones"),
-    "latest_immediate": ("", "LATEST is answered at once with an empty response instead of with silence"),
+    "latest_immediate": (
+        "",
+        "LATEST is answered at once with an empty response instead of with silence",
+    ),
     "corrupt": ("every, 5", "the payload of every n-th event is cut off"),
     "garbage": ("", "every payload is random bytes"),
     "duplicate": ("every, 3", "every n-th event comes again under a new replay id"),
@@ -42,12 +54,21 @@ FAULTS = {
     "schema_missing": ("", "GetSchema knows no schema"),
     "topic_unavailable": ("times, 2", "GetTopic fails with UNAVAILABLE so often"),
     "deny_topic": ("", "GetTopic says can_subscribe=false"),
-    "reject_replay_id": ("times, 1", "so many CUSTOM subscriptions are told that their replay id is corrupted"),
+    "reject_replay_id": (
+        "times, 1",
+        "so many CUSTOM subscriptions are told that their replay id is corrupted",
+    ),
     "strict_retention": ("", "replay ids older than 72 hours are corrupted, without late purging"),
     "opaque_ids": ("", "replay ids of all lengths in no order, as after an org migration"),
     "delivery_limit": ("events, 100", "the org's delivery limit is exceeded after so many events"),
-    "close_without_credit": ("seconds, 60", "a stream without credit is closed after so long; a Java sample says 70"),
-    "rare_changes": ("", "the history also holds GAP_DELETE, GAP_OVERFLOW, wildcards, SNAPSHOT and nested bitmaps"),
+    "close_without_credit": (
+        "seconds, 60",
+        "a stream without credit is closed after so long; a Java sample says 70",
+    ),
+    "rare_changes": (
+        "",
+        "the history also holds GAP_DELETE, GAP_OVERFLOW, wildcards, SNAPSHOT and nested bitmaps",
+    ),
     "login_unavailable": ("times, 2", "the token endpoint answers 503 so often"),
 }
 

@@ -38,24 +38,36 @@ class ManagedSubscription:
         prefix = "managed.subscription."
         if bool(request.subscription_id) == bool(request.developer_name):
             call.fail(
-                INVALID, prefix + "id.or.developer.name.empty", "Give exactly one of the subscription ID and the developer name."
+                INVALID,
+                prefix + "id.or.developer.name.empty",
+                "Give exactly one of the subscription ID and the developer name.",
             )
         if request.HasField("commit_replay_id_request"):
             code = prefix + "fetch.request.commit.request.restricted"
             call.fail(INVALID, code, "The first request can't contain a commit.")
         if request.developer_name not in ("", DEVELOPER_NAME):
-            call.fail(NOT_FOUND, prefix + "developer.name.not.found", f"No managed subscription {request.developer_name}.")
+            call.fail(
+                NOT_FOUND,
+                prefix + "developer.name.not.found",
+                f"No managed subscription {request.developer_name}.",
+            )
         if request.subscription_id not in ("", SUBSCRIPTION_ID, SUBSCRIPTION_ID[:15]):
             valid = len(request.subscription_id) in (15, 18)
             code = "subscription.id.not.found" if valid else "subscription.id.invalid"
-            call.fail(NOT_FOUND if valid else INVALID, prefix + code, f"No managed subscription {request.subscription_id}.")
+            call.fail(
+                NOT_FOUND if valid else INVALID,
+                prefix + code,
+                f"No managed subscription {request.subscription_id}.",
+            )
 
     @contextlib.contextmanager
     def occupied(self, call: Call) -> Iterator[None]:
         """Hold the one slot, or fail the call."""
         if not self._slot.acquire(blocking=False):
             message = "An active managed subscription with the same ID already exists."
-            call.fail(grpc.StatusCode.ALREADY_EXISTS, "managed.subscription.already.active", message)
+            call.fail(
+                grpc.StatusCode.ALREADY_EXISTS, "managed.subscription.already.active", message
+            )
         try:
             yield
         finally:
@@ -75,10 +87,14 @@ class ManagedSubscription:
         return ""
 
 
-def commit_response(managed: ManagedSubscription, request: wire.CommitReplayRequest, delivered: int) -> wire.CommitReplayResponse:
+def commit_response(
+    managed: ManagedSubscription, request: wire.CommitReplayRequest, delivered: int
+) -> wire.CommitReplayResponse:
     """The answer to a commit; a refused one does not end the stream."""
     problem = managed.commit(request.replay_id, delivered)
-    response = wire.CommitReplayResponse(commit_request_id=request.commit_request_id, process_time=int(time.time() * 1000))
+    response = wire.CommitReplayResponse(
+        commit_request_id=request.commit_request_id, process_time=int(time.time() * 1000)
+    )
     if problem:
         response.error.CopyFrom(wire.Error(code=wire.COMMIT, msg=problem))
     else:

@@ -29,10 +29,27 @@ from .faults import Faults
 EPOCH = datetime(2025, 1, 1, tzinfo=timezone.utc)
 RETENTION = timedelta(hours=72)
 ORG_ID = with_checksum("00D5f000004rDel")
-KEY_PREFIXES = {"User": "005", "Account": "001", "Contact": "003", "Opportunity": "006", "Case": "500"}
+KEY_PREFIXES = {
+    "User": "005",
+    "Account": "001",
+    "Contact": "003",
+    "Opportunity": "006",
+    "Case": "500",
+}
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ROOM = 1_000_000  # positions between two events of the history: replay ids have holes
-LAST_NAMES = ("Müller", "O'Brien", 'Smith "Jr."', "山田", "Núñez", "D$$l", "100%s", "back\\slash", "two\nlines", "🦊 Fox")
+LAST_NAMES = (
+    "Müller",
+    "O'Brien",
+    'Smith "Jr."',
+    "山田",
+    "Núñez",
+    "D$$l",
+    "100%s",
+    "back\\slash",
+    "two\nlines",
+    "🦊 Fox",
+)
 
 DELETE_EVENT_TOPIC = "/event/Delete_Event__e"
 ARCHIVE_EVENT_TOPIC = "/event/Archive_Event__e"  # nothing happens there but what clients publish
@@ -119,7 +136,10 @@ class Org:
     """
 
     def __init__(
-        self, interval_seconds: float = 60, now: Callable[[], datetime] | None = None, faults: Faults | None = None
+        self,
+        interval_seconds: float = 60,
+        now: Callable[[], datetime] | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.org_id = ORG_ID
         self._faults = faults or Faults()
@@ -137,8 +157,14 @@ class Org:
                 found.append(event)
                 if len(found) == limit:
                     break
-        published = [event for event in self._published if topic in event.topics and event.position > after]
-        return sorted([*found, *published], key=lambda event: event.position)[:limit] if published else found
+        published = [
+            event for event in self._published if topic in event.topics and event.position > after
+        ]
+        return (
+            sorted([*found, *published], key=lambda event: event.position)[:limit]
+            if published
+            else found
+        )
 
     def publish(self, topic: str, event_id: str, schema_id: str, payload: bytes) -> OrgEvent:
         """Put an event of a client's on the bus, now."""
@@ -150,9 +176,13 @@ class Org:
 
     def deletes(self, topics: Sequence[str], since: datetime, until: datetime) -> list[Deleted]:
         """Every delete that happened after ``since`` and up to ``until`` and shows on one of ``topics``, each once."""
-        return [deleted for event in self._between(topics, since, until) for deleted in event.deleted]
+        return [
+            deleted for event in self._between(topics, since, until) for deleted in event.deleted
+        ]
 
-    def gaps(self, topics: Sequence[str], since: datetime, until: datetime) -> list[tuple[str, str, str]]:
+    def gaps(
+        self, topics: Sequence[str], since: datetime, until: datetime
+    ) -> list[tuple[str, str, str]]:
         """Topic, event id and reason of every gap that the org's own events told of in that time, once for each topic."""
         return [
             (topic, event.event_id, event.gap)
@@ -162,7 +192,9 @@ class Org:
             if topic in topics
         ]
 
-    def _between(self, topics: Sequence[str], since: datetime, until: datetime) -> Iterator[OrgEvent]:
+    def _between(
+        self, topics: Sequence[str], since: datetime, until: datetime
+    ) -> Iterator[OrgEvent]:
         for number in range(self._number(since) + 1, self._number(until) + 1):
             event = self._event(number)
             if set(event.topics) & set(topics):
@@ -201,7 +233,10 @@ class Org:
         position = self._position_of(raw)
         if self._faults.on("strict_retention") and position < self.earliest():
             raise UnknownReplayIdError
-        if self.replay_id(position) != raw or not ROOM <= position <= self._number(self.now()) * ROOM + ROOM:
+        if (
+            self.replay_id(position) != raw
+            or not ROOM <= position <= self._number(self.now()) * ROOM + ROOM
+        ):
             raise UnknownReplayIdError
         return position
 
@@ -241,12 +276,20 @@ def _position(number: int) -> int:
 
 
 def _topics(entity: str, change: str) -> tuple[str, ...]:
-    return (DELETE_EVENT_TOPIC,) if change == "EVENT" else (f"/data/{entity}ChangeEvent", ALL_CHANGES)
+    return (
+        (DELETE_EVENT_TOPIC,) if change == "EVENT" else (f"/data/{entity}ChangeEvent", ALL_CHANGES)
+    )
 
 
 @functools.lru_cache(maxsize=20_000)
 def _event(
-    number: int, interval: timedelta, rhythm: Rhythm, kilobytes: int, split: str | None, *, second_schema: bool
+    number: int,
+    interval: timedelta,
+    rhythm: Rhythm,
+    kilobytes: int,
+    split: str | None,
+    *,
+    second_schema: bool,
 ) -> OrgEvent:
     entity, change, most = rhythm[number % len(rhythm)]
     chance = _random("event", number)
@@ -254,7 +297,10 @@ def _event(
     milliseconds = (at - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
     event_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
     user = record_id("User", chance.randrange(25))
-    ids = [record_id(entity, number * 100 + place) for place in range(1 if most == 1 else chance.randint(2, max(most, 2)))]
+    ids = [
+        record_id(entity, number * 100 + place)
+        for place in range(1 if most == 1 else chance.randint(2, max(most, 2)))
+    ]
     if change == "WILDCARD":
         ids = [f"{KEY_PREFIXES[entity]}*"]
     schema = schemas.of(entity if change != "EVENT" else "", second=second_schema)
@@ -276,7 +322,10 @@ def _event(
         for one in ids:
             own_id = str(uuid.uuid5(uuid.UUID(event_id), one)) if split == "own" else event_id
             keys[one] = f"{own_id}:{one}"
-            alone = {**value, "ChangeEventHeader": {**value["ChangeEventHeader"], "recordIds": [one]}}
+            alone = {
+                **value,
+                "ChangeEventHeader": {**value["ChangeEventHeader"], "recordIds": [one]},
+            }
             parts.append((own_id, encode(schema, alone)))
     return OrgEvent(
         position=_position(number),
@@ -285,14 +334,18 @@ def _event(
         schema_id=schemas.schema_id(schema),
         payload=payload,
         deleted=tuple(
-            Deleted(keys[one], entity, one, user, at) for one in ids if change in ("EVENT", "DELETE", "GAP_DELETE", "WILDCARD")
+            Deleted(keys[one], entity, one, user, at)
+            for one in ids
+            if change in ("EVENT", "DELETE", "GAP_DELETE", "WILDCARD")
         ),
         gap=gaps.get(change),
         parts=tuple(parts),
     )
 
 
-def _change(entity: str, change: str, ids: list[str], user: str, milliseconds: int, chance: random.Random) -> dict[str, Any]:
+def _change(
+    entity: str, change: str, ids: list[str], user: str, milliseconds: int, chance: random.Random
+) -> dict[str, Any]:
     header = {
         "entityName": entity, "recordIds": [] if change == "GAP_OVERFLOW" else ids,
         "changeType": "DELETE" if change == "WILDCARD" else change, "changeOrigin": "com/salesforce/api/rest/66.0",
@@ -302,7 +355,12 @@ def _change(entity: str, change: str, ids: list[str], user: str, milliseconds: i
     }  # fmt: skip
     body: dict[str, Any] = {"Phone": f"+49 {chance.randrange(10**9)}"} if change == "UPDATE" else {}
     if change in ("CREATE", "UNDELETE"):
-        body = {"Phone": "+1 555 0100", "OwnerId": user, "CreatedDate": milliseconds, "CreatedById": user}
+        body = {
+            "Phone": "+1 555 0100",
+            "OwnerId": user,
+            "CreatedDate": milliseconds,
+            "CreatedById": user,
+        }
     return {"ChangeEventHeader": header, **body}
 
 

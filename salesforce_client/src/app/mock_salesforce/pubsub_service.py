@@ -66,7 +66,11 @@ class PubSubService(PubSubServicer):
         """A topic of the org."""
         call = self._authorized(context)
         if self._faults.happens("topic_unavailable", request.topic_name):
-            call.fail(UNAVAILABLE, "topic.api.unavailable", "The topic information is temporarily unavailable.")
+            call.fail(
+                UNAVAILABLE,
+                "topic.api.unavailable",
+                "The topic information is temporarily unavailable.",
+            )
         self._require_topic(call, request.topic_name)
         return wire.TopicInfo(
             topic_name=request.topic_name,
@@ -77,13 +81,21 @@ class PubSubService(PubSubServicer):
             rpc_id=call.rpc_id,
         )
 
-    def GetSchema(self, request: wire.SchemaRequest, context: grpc.ServicerContext) -> wire.SchemaInfo:
+    def GetSchema(
+        self, request: wire.SchemaRequest, context: grpc.ServicerContext
+    ) -> wire.SchemaInfo:
         """A schema by its id."""
         call = self._authorized(context)
         if not request.schema_id:
-            call.fail(INVALID, "schema.validation.failed", "Schema validation failed. The schema ID can't be blank.")
+            call.fail(
+                INVALID,
+                "schema.validation.failed",
+                "Schema validation failed. The schema ID can't be blank.",
+            )
         if self._faults.happens("schema_unavailable"):
-            call.fail(UNAVAILABLE, "schema.api.unavailable", "The schema is temporarily unavailable.")
+            call.fail(
+                UNAVAILABLE, "schema.api.unavailable", "The schema is temporarily unavailable."
+            )
         schema = schemas.BY_ID.get(request.schema_id)
         if schema is None or self._faults.on("schema_missing"):
             call.fail(NOT_FOUND, "", f"The schema {request.schema_id} was not found.")
@@ -141,7 +153,9 @@ class PubSubService(PubSubServicer):
         keepalive = faults.number("keepalive", topic) or self._keepalive_seconds
         patience = faults.number("close_without_credit", topic) or 60
         quiet_until = time.monotonic() + (faults.number("delay_first", topic) or 0)
-        stream.empty_responses_due = int(faults.number("empty_first", topic) or stream.empty_responses_due)
+        stream.empty_responses_due = int(
+            faults.number("empty_first", topic) or stream.empty_responses_due
+        )
         last_response = time.monotonic()
         while stream.is_open():
             stream.fail_if_refused()
@@ -153,7 +167,11 @@ class PubSubService(PubSubServicer):
             if not stream.is_open():
                 return
             tip = self._org.tip()
-            events = self._next_events(stream) if stream.credit and not stream.empty_responses_due else []
+            events = (
+                self._next_events(stream)
+                if stream.credit and not stream.empty_responses_due
+                else []
+            )
             if events:
                 stream.position = stream.told = events[-1].position
                 stream.sent += len(events)
@@ -194,12 +212,16 @@ class PubSubService(PubSubServicer):
         if sent >= (faults.number("end_stream", topic) or NEVER):
             stream.close()
         if sent >= (faults.number("drop_stream", topic) or NEVER):
-            stream.call.fail(UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR")
+            stream.call.fail(
+                UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR"
+            )
         if status := faults.value("status", topic):
             stream.call.fail(grpc.StatusCode[status], "", "Something undocumented.")
         if self.delivered >= (faults.number("delivery_limit", topic) or NEVER):
             message = "You have exceeded the event delivery limit for your org."
-            stream.call.fail(grpc.StatusCode.RESOURCE_EXHAUSTED, "subscription.limit.exceeded", message)
+            stream.call.fail(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "subscription.limit.exceeded", message
+            )
         self._end_sessions(stream)
         self._fail_as_asked(stream)
 
@@ -209,7 +231,11 @@ class PubSubService(PubSubServicer):
             if due and self._faults.happens(name, stream.topic, times=1):
                 self._expire_sessions()
                 if name == "expire_session":
-                    stream.call.fail(UNAUTHENTICATED, "service.auth.error", "An authentication exception occurred.")
+                    stream.call.fail(
+                        UNAUTHENTICATED,
+                        "service.auth.error",
+                        "An authentication exception occurred.",
+                    )
 
     def _fail_as_asked(self, stream: Stream) -> None:
         error = self._faults.value("error", stream.topic)
@@ -232,7 +258,9 @@ class PubSubService(PubSubServicer):
 
     # -- publishing
 
-    def Publish(self, request: wire.PublishRequest, context: grpc.ServicerContext) -> wire.PublishResponse:
+    def Publish(
+        self, request: wire.PublishRequest, context: grpc.ServicerContext
+    ) -> wire.PublishResponse:
         """Put events on the bus."""
         return self._published(self._authorized(context), request)
 
@@ -256,7 +284,11 @@ class PubSubService(PubSubServicer):
             try:
                 request = requests.get(timeout=PUBLISH_IDLE_SECONDS)
             except queue.Empty:
-                call.fail(INVALID, "publish.stream.sweeper.timeout", "No publish request came for too long.")
+                call.fail(
+                    INVALID,
+                    "publish.stream.sweeper.timeout",
+                    "No publish request came for too long.",
+                )
             if request is None:
                 return
             yield self._published(call, request)
@@ -266,17 +298,29 @@ class PubSubService(PubSubServicer):
             call.fail(INVALID, "publish.topic.validation.empty", "The topic name can't be blank.")
         self._require_topic(call, request.topic_name)
         if not request.events:
-            call.fail(INVALID, "publish.event.count.invalid", "The publish request holds no events.")
+            call.fail(
+                INVALID, "publish.event.count.invalid", "The publish request holds no events."
+            )
         results = []
         for event in request.events:
             event_id = event.id or str(uuid.uuid4())
             if event.schema_id != TOPICS[request.topic_name]:
-                error = wire.Error(code=wire.PUBLISH, msg="The schema ID does not belong to the topic.")
+                error = wire.Error(
+                    code=wire.PUBLISH, msg="The schema ID does not belong to the topic."
+                )
                 results.append(wire.PublishResult(error=error, correlation_key=event_id))
                 continue
-            published = self._org.publish(request.topic_name, event_id, event.schema_id, event.payload)
-            results.append(wire.PublishResult(replay_id=self._org.replay_id(published.position), correlation_key=event_id))
-        return wire.PublishResponse(results=results, schema_id=TOPICS[request.topic_name], rpc_id=call.rpc_id)
+            published = self._org.publish(
+                request.topic_name, event_id, event.schema_id, event.payload
+            )
+            results.append(
+                wire.PublishResult(
+                    replay_id=self._org.replay_id(published.position), correlation_key=event_id
+                )
+            )
+        return wire.PublishResponse(
+            results=results, schema_id=TOPICS[request.topic_name], rpc_id=call.rpc_id
+        )
 
     # -- managed subscriptions
 
@@ -293,7 +337,9 @@ class PubSubService(PubSubServicer):
             stream = Stream(call, self._managed.topic, self._managed.position)
             stream.take(first)
             commits: queue.SimpleQueue[wire.CommitReplayRequest] = queue.SimpleQueue()
-            threading.Thread(target=stream.read, args=(request_iterator, commits.put), daemon=True).start()
+            threading.Thread(
+                target=stream.read, args=(request_iterator, commits.put), daemon=True
+            ).start()
             for events in self._responses(stream):
                 response = wire.ManagedFetchResponse(
                     events=[self._consumer_event(event, stream) for event in events],
@@ -302,7 +348,9 @@ class PubSubService(PubSubServicer):
                     pending_num_requested=stream.use_up(len(events)),
                 )
                 while not commits.empty():
-                    response.commit_response.CopyFrom(commit_response(self._managed, commits.get(), stream.position))
+                    response.commit_response.CopyFrom(
+                        commit_response(self._managed, commits.get(), stream.position)
+                    )
                 yield response
 
     # -- at the door
@@ -312,7 +360,9 @@ class PubSubService(PubSubServicer):
         given = [call.header(name) for name in ("accesstoken", "instanceurl", "tenantid")]
         if not all(given):
             code = "service.auth.headers.invalid"
-            call.fail(UNAUTHENTICATED, code, "Provide the accesstoken, instanceurl and tenantid headers.")
+            call.fail(
+                UNAUTHENTICATED, code, "Provide the accesstoken, instanceurl and tenantid headers."
+            )
         if not self._accepts(*given) or self._faults.on("refuse_session"):
             call.fail(
                 UNAUTHENTICATED,
@@ -335,7 +385,9 @@ class PubSubService(PubSubServicer):
 
 def _parts(event: OrgEvent) -> list[OrgEvent]:
     """What is sent for an event: itself, or the events that it is split into."""
-    return [dataclasses.replace(event, event_id=one, payload=payload) for one, payload in event.parts] or [event]
+    return [
+        dataclasses.replace(event, event_id=one, payload=payload) for one, payload in event.parts
+    ] or [event]
 
 
 # Statuses of codes that may be asked for by name; those that Salesforce does not document are assumed.

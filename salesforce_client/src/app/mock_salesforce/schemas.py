@@ -78,7 +78,10 @@ def _change_event(entity: str, fields: str) -> str:
             return ["null", ADDRESS if first else "Address"]
         return ["null", name]
 
-    body = [{"name": name, "type": kind(of), "default": None} for name, _, of in (item.partition(":") for item in fields.split())]
+    body = [
+        {"name": name, "type": kind(of), "default": None}
+        for name, _, of in (item.partition(":") for item in fields.split())
+    ]
     header = {"name": "ChangeEventHeader", "doc": "Data:ComplexValueType", "type": HEADER}
     record = {
         "type": "record",
@@ -96,16 +99,31 @@ def _platform_event(name: str, custom_fields: tuple[str, ...]) -> str:
     ]
     for field in custom_fields:
         kind = "long" if field.endswith("Date__c") else "string"
-        fields.append({"name": field, "type": ["null", kind], "doc": f"Data:{kind}", "default": None})
-    return json.dumps({"type": "record", "name": name, "namespace": "com.sforce.eventbus", "fields": fields})
+        fields.append(
+            {"name": field, "type": ["null", kind], "doc": f"Data:{kind}", "default": None}
+        )
+    return json.dumps(
+        {"type": "record", "name": name, "namespace": "com.sforce.eventbus", "fields": fields}
+    )
 
 
 def schema_id(schema_json: str) -> str:
     """22 characters of base64url that follow from the schema's text, as a real schema id follows from its schema."""
-    return base64.urlsafe_b64encode(hashlib.sha256(schema_json.encode()).digest()[:16]).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(hashlib.sha256(schema_json.encode()).digest()[:16])
+        .decode()
+        .rstrip("=")
+    )
 
 
-DELETE_EVENT_FIELDS = ("Object_Name__c", "Record_Id__c", "Deleted_By__c", "Deleted_Date__c", "Owner_Id__c", "Record_Name__c")
+DELETE_EVENT_FIELDS = (
+    "Object_Name__c",
+    "Record_Id__c",
+    "Deleted_By__c",
+    "Deleted_Date__c",
+    "Owner_Id__c",
+    "Record_Name__c",
+)
 DELETE_EVENT = _platform_event("Delete_Event__e", DELETE_EVENT_FIELDS)
 ARCHIVE_EVENT = _platform_event("Archive_Event__e", DELETE_EVENT_FIELDS)
 ACCOUNT = _change_event("Account", ACCOUNT_FIELDS)
@@ -115,7 +133,10 @@ SECOND_VERSIONS = {  # an admin has added a field
     ACCOUNT: _change_event("Account", f"Added__c:string {ACCOUNT_FIELDS}"),
     CONTACT: _change_event("Contact", f"Added__c:string {CONTACT_FIELDS}"),
 }
-BY_ID = {schema_id(schema): schema for schema in (*SECOND_VERSIONS, *SECOND_VERSIONS.values(), ARCHIVE_EVENT)}
+BY_ID = {
+    schema_id(schema): schema
+    for schema in (*SECOND_VERSIONS, *SECOND_VERSIONS.values(), ARCHIVE_EVENT)
+}
 
 
 def of(entity: str, *, second: bool = False) -> str:

@@ -73,7 +73,11 @@ class TokenEndpoint:
 
     def accepts(self, access_token: str, instance_url: str, org_id: str) -> bool:
         """Whether the three headers of a Pub/Sub call belong to a session of this org."""
-        return access_token in self._tokens and instance_url == INSTANCE_URL and org_id in (self.org_id, self.org_id[:15])
+        return (
+            access_token in self._tokens
+            and instance_url == INSTANCE_URL
+            and org_id in (self.org_id, self.org_id[:15])
+        )
 
     def expire_tokens(self) -> None:
         """End every session."""
@@ -115,7 +119,11 @@ class TokenEndpoint:
         """
         if authorization.partition("Bearer ")[2] not in self._tokens:
             raise RefusedError("invalid_token", "the access token is not valid")
-        return {"organization_id": self.org_id, "preferred_username": self._username, "user_id": self._user_id}
+        return {
+            "organization_id": self.org_id,
+            "preferred_username": self._username,
+            "user_id": self._user_id,
+        }
 
     def _verify(self, assertion: str) -> None:
         try:
@@ -123,7 +131,13 @@ class TokenEndpoint:
             if said.get("iss") != self._client_id:
                 raise RefusedError("invalid_client_id", "client identifier invalid")
             options: Any = {"require": ["exp", "aud", "sub"]}
-            claims = jwt.decode(assertion, self._public_key, algorithms=["RS256"], audience=self._audiences, options=options)
+            claims = jwt.decode(
+                assertion,
+                self._public_key,
+                algorithms=["RS256"],
+                audience=self._audiences,
+                options=options,
+            )
         except jwt.ExpiredSignatureError:
             raise RefusedError("invalid_grant", "expired authorization code") from None
         except jwt.InvalidAudienceError:
@@ -140,9 +154,15 @@ class TokenEndpoint:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode("utf-8", "replace"))
+                form = parse_qs(
+                    self.rfile.read(int(self.headers.get("Content-Length", 0))).decode(
+                        "utf-8", "replace"
+                    )
+                )
                 if endpoint.is_down():
-                    return self._send(503, {"error": "unavailable", "error_description": "try again"})
+                    return self._send(
+                        503, {"error": "unavailable", "error_description": "try again"}
+                    )
                 if self.path != "/services/oauth2/token":
                     return self._send(404, {"error": "not_found", "error_description": self.path})
                 try:
@@ -155,9 +175,13 @@ class TokenEndpoint:
                 if self.path != "/services/oauth2/userinfo":
                     return self._send(404, {"error": "not_found", "error_description": self.path})
                 try:
-                    return self._send(200, endpoint.user_info(self.headers.get("Authorization", "")))
+                    return self._send(
+                        200, endpoint.user_info(self.headers.get("Authorization", ""))
+                    )
                 except RefusedError as refused:
-                    return self._send(403, {"error": refused.args[0], "error_description": refused.args[1]})
+                    return self._send(
+                        403, {"error": refused.args[0], "error_description": refused.args[1]}
+                    )
 
             def _send(self, status: int, answer: dict[str, str]) -> None:
                 body = json.dumps(answer).encode()

@@ -35,13 +35,25 @@ ADVICE = (
         "audience",
         "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox, else https://login.salesforce.com",
     ),
-    ("invalid_grant", "expired", "check this machine's clock: the assertion is valid for three minutes"),
-    ("invalid_grant", "assertion", "check that SALESFORCE_PRIVATE_KEY belongs to the certificate that was uploaded to the app"),
+    (
+        "invalid_grant",
+        "expired",
+        "check this machine's clock: the assertion is valid for three minutes",
+    ),
+    (
+        "invalid_grant",
+        "assertion",
+        "check that SALESFORCE_PRIVATE_KEY belongs to the certificate that was uploaded to the app",
+    ),
     ("invalid_grant", "inactive", "unlock or activate SALESFORCE_USERNAME"),
     ("invalid_grant", "locked", "unlock or activate SALESFORCE_USERNAME"),
     ("invalid_grant", "user", "check SALESFORCE_USERNAME and SALESFORCE_LOGIN_URL"),
     ("invalid_app_access", "", "give SALESFORCE_USERNAME access to the app in its policies"),
-    ("invalid_client", "", "check SALESFORCE_CLIENT_ID (the consumer key) and that OAuth is enabled for the app"),
+    (
+        "invalid_client",
+        "",
+        "check SALESFORCE_CLIENT_ID (the consumer key) and that OAuth is enabled for the app",
+    ),
 )
 
 
@@ -50,7 +62,9 @@ def claims(client_id: str, username: str, audience: str, now: float) -> dict[str
     return {"iss": client_id, "sub": username, "aud": audience, "exp": int(now) + LIFETIME_SECONDS}
 
 
-def authenticate(login_url: str, audience: str, client_id: str, username: str, private_key: RSAPrivateKey) -> Session:
+def authenticate(
+    login_url: str, audience: str, client_id: str, username: str, private_key: RSAPrivateKey
+) -> Session:
     """Exchange a freshly signed assertion for a session.
 
     Raises:
@@ -61,7 +75,9 @@ def authenticate(login_url: str, audience: str, client_id: str, username: str, p
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(2.0**attempt)
-        assertion = jwt.encode(claims(client_id, username, audience, time.time()), private_key, algorithm="RS256")
+        assertion = jwt.encode(
+            claims(client_id, username, audience, time.time()), private_key, algorithm="RS256"
+        )
         try:
             response = requests.post(
                 f"{login_url}/services/oauth2/token",
@@ -72,13 +88,17 @@ def authenticate(login_url: str, audience: str, client_id: str, username: str, p
         except requests.RequestException as error:
             failure = _reason(error)
             if "CERTIFICATE_VERIFY_FAILED" in failure:
-                raise AuthenticationError(f"TLS to {login_url} failed: {failure} (check SALESFORCE_LOGIN_URL)") from None
+                raise AuthenticationError(
+                    f"TLS to {login_url} failed: {failure} (check SALESFORCE_LOGIN_URL)"
+                ) from None
             continue
         if response.status_code == 429 or response.status_code >= 500:
             failure = f"HTTP {response.status_code}"
             continue
         return _session(login_url, response)
-    raise SalesforceUnavailableError(f"no access token from {login_url} after {ATTEMPTS} attempts: {failure}")
+    raise SalesforceUnavailableError(
+        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure}"
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -99,11 +119,17 @@ def _session(login_url: str, response: requests.Response) -> Session:
         )
     if response.status_code != 200:
         error, description = str(answer.get("error", "")), str(answer.get("error_description", ""))
-        raise AuthenticationError(f"{login_url} refused the JWT: {error}: {description}{_advice(error, description)}")
+        raise AuthenticationError(
+            f"{login_url} refused the JWT: {error}: {description}{_advice(error, description)}"
+        )
     token, instance_url = answer.get("access_token"), answer.get("instance_url")
     if not token or not instance_url:
-        raise AuthenticationError(f"the token response of {login_url} lacks access_token or instance_url")
-    return Session(str(token), str(instance_url).rstrip("/"), _org_id(str(answer.get("id", "")), str(token)))
+        raise AuthenticationError(
+            f"the token response of {login_url} lacks access_token or instance_url"
+        )
+    return Session(
+        str(token), str(instance_url).rstrip("/"), _org_id(str(answer.get("id", "")), str(token))
+    )
 
 
 def _advice(error: str, description: str) -> str:
@@ -119,4 +145,6 @@ def _org_id(identity_url: str, token: str) -> str:
     for candidate in (segments[-2] if len(segments) > 2 else "", token.partition("!")[0]):
         if re.fullmatch(r"00D[A-Za-z0-9]{12}([A-Z0-5]{3})?", candidate):
             return with_checksum(candidate[:15])
-    raise AuthenticationError("the token response names no org: neither its id URL nor its access token has a 00D… id")
+    raise AuthenticationError(
+        "the token response names no org: neither its id URL nor its access token has a 00D… id"
+    )

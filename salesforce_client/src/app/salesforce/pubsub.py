@@ -13,7 +13,14 @@ from typing import Any, Optional, Union
 
 import grpc
 
-from ..errors import AuthenticationError, CollectorError, SalesforceUnavailableError, SchemaError, SessionExpiredError, TopicError
+from ..errors import (
+    AuthenticationError,
+    CollectorError,
+    SalesforceUnavailableError,
+    SchemaError,
+    SessionExpiredError,
+    TopicError,
+)
 from ..model import Event, Position, Response, Session, Start, now
 from .credits import Credits
 from .rpc_errors import ERRORS_BY_STATUS, ERRORS_OF_A_SCHEMA, ErrorsByStatus, translate
@@ -23,7 +30,10 @@ from .wire.pubsub_api_pb2_grpc import PubSubStub
 UNARY_TIMEOUT_SECONDS = 20
 AHEAD_BYTES = 500_000  # of a topic, received and not yet decoded: what waits when a run ends will be delivered again
 CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a response has up to 3 MB; gRPC's own default is 4
+    (
+        "grpc.max_receive_message_length",
+        16 * 1024 * 1024,
+    ),  # a response has up to 3 MB; gRPC's own default is 4
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
     # Below the 4 minutes after which Azure's outbound NAT forgets a silent connection, and seldom enough that a server with
     # gRPC's default ping policy does not call it abuse while a quiet topic is waited for.
@@ -67,7 +77,9 @@ class PubSub:
         self._schemas: dict[str, Union[str, SchemaError]] = {}
         options = list(CHANNEL_OPTIONS)
         if tls:
-            self._channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
+            self._channel = grpc.secure_channel(
+                target, grpc.ssl_channel_credentials(), options=options
+            )
         else:
             self._channel = grpc.insecure_channel(target, options=options)
         self._stub = PubSubStub(self._channel)
@@ -102,7 +114,11 @@ class PubSub:
         """
         info = self._call(self._stub.GetTopic, wire.TopicRequest(topic_name=topic), topic)
         if not info.can_subscribe:
-            right = "Read on the platform event" if topic.startswith("/event/") else "View All on the object"
+            right = (
+                "Read on the platform event"
+                if topic.startswith("/event/")
+                else "View All on the object"
+            )
             raise TopicError(
                 f"{topic} exists, but the user may not subscribe to it: grant '{right}' in the permission set of "
                 f"SALESFORCE_USERNAME (rpcId: {info.rpc_id})"
@@ -128,7 +144,11 @@ class PubSub:
             return SchemaError("the event names no schema id")
         request = wire.SchemaRequest(schema_id=schema_id)
         try:
-            return str(self._call(self._stub.GetSchema, request, f"schema {schema_id}", ERRORS_OF_A_SCHEMA).schema_json)
+            return str(
+                self._call(
+                    self._stub.GetSchema, request, f"schema {schema_id}", ERRORS_OF_A_SCHEMA
+                ).schema_json
+            )
         except SchemaError as error:
             return error
 
@@ -137,7 +157,9 @@ class PubSub:
         session = self._session
         return Subscription(self._stub.Subscribe, topic, start, session)
 
-    def _call(self, method: Any, request: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> Any:
+    def _call(
+        self, method: Any, request: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
+    ) -> Any:
         """A unary call with a deadline, repeated once with a new session where the old one is not accepted any more."""
         for last_try in (False, True):
             session = self._session
@@ -171,12 +193,16 @@ class Subscription:
         self._topic = topic
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
-        self._responses: queue.SimpleQueue[Union[tuple[wire.FetchResponse, int, str], Exception]] = queue.SimpleQueue()
+        self._responses: queue.SimpleQueue[
+            Union[tuple[wire.FetchResponse, int, str], Exception]
+        ] = queue.SimpleQueue()
         self._ahead = threading.Condition()
         self._ahead_bytes = 0
         self._closed = False
         preset, replay_id = _preset(start)
-        self._ask(replay_preset=preset, replay_id=replay_id)  # what the later requests say of them is ignored
+        self._ask(
+            replay_preset=preset, replay_id=replay_id
+        )  # what the later requests say of them is ignored
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
         # gRPC's own iterator cannot wait with a time limit, and a silent server must not hang the run.
         threading.Thread(target=self._read, name=f"read {topic}", daemon=True).start()
@@ -212,7 +238,9 @@ class Subscription:
     def _ask(self, **start: Any) -> None:
         """Ask for more events, where enough may be outstanding again."""
         if more := self._credits.grant():
-            self._requests.put(wire.FetchRequest(topic_name=self._topic, num_requested=more, **start))
+            self._requests.put(
+                wire.FetchRequest(topic_name=self._topic, num_requested=more, **start)
+            )
 
     def _read(self) -> None:
         try:
@@ -223,16 +251,22 @@ class Subscription:
                 with self._ahead:
                     self._ahead_bytes += size
                     self._responses.put((response, size, arrived_at))
-                    self._ahead.wait_for(lambda: self._closed or self._ahead_bytes < self._most_ahead_bytes)
+                    self._ahead.wait_for(
+                        lambda: self._closed or self._ahead_bytes < self._most_ahead_bytes
+                    )
                 if self._closed:
                     return
                 self._credits.settle(len(response.events), response.pending_num_requested)
                 self._ask()
-            self._responses.put(SalesforceUnavailableError(f"{self._topic}: the server ended the stream"))
+            self._responses.put(
+                SalesforceUnavailableError(f"{self._topic}: the server ended the stream")
+            )
         except grpc.RpcError as error:
             self._responses.put(translate(error, self._topic))
         except Exception as error:  # noqa: BLE001  (whoever waits for the next response must learn of it)
-            self._responses.put(SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}"))
+            self._responses.put(
+                SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}")
+            )
 
 
 def _preset(start: Start) -> tuple[Any, bytes]:
@@ -242,7 +276,11 @@ def _preset(start: Start) -> tuple[Any, bytes]:
 
 
 def _metadata(session: Session) -> Sequence[tuple[str, str]]:
-    return (("accesstoken", session.access_token), ("instanceurl", session.instance_url), ("tenantid", session.org_id))
+    return (
+        ("accesstoken", session.access_token),
+        ("instanceurl", session.instance_url),
+        ("tenantid", session.org_id),
+    )
 
 
 def _final(error: CollectorError) -> CollectorError:

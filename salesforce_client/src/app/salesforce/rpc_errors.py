@@ -67,13 +67,21 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
 }
 
 
-def translate(error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS) -> CollectorError:
+def translate(
+    error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
+) -> CollectorError:
     """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
-    code = next((str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), "")
+    code = next(
+        (str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), ""
+    )
     status = error.code()
-    kind = ERRORS_BY_CODE.get(code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code)
+    kind = ERRORS_BY_CODE.get(
+        code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code
+    )
     kind = kind or by_status.get(status, RequestRefusedError)
-    return kind(f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})")
+    return kind(
+        f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})"
+    )
 
 
 def _one_line(text: str) -> str:

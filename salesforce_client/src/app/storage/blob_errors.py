@@ -35,7 +35,9 @@ def translated(about: str) -> Iterator[None]:
     try:
         yield
     except (ClientAuthenticationError, ResourceNotFoundError) as error:
-        raise StorageRefusedError(f"{about}: {brief(error)} – check EVENTS_STORAGE and the roles of its identity") from None
+        raise StorageRefusedError(
+            f"{about}: {brief(error)} – check EVENTS_STORAGE and the roles of its identity"
+        ) from None
     except HttpResponseError as error:
         status = error.status_code or 500
         refused = 400 <= status < 500 and status not in WORTH_ANOTHER_RUN

@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
@@ -21,7 +26,9 @@ from .blob_errors import brief, translated
 THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
 # For one attempt to send a file. Four attempts with a full file of 50 MB end before the host ends the run.
 SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
-NAMES_TO_TRY = 3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
+NAMES_TO_TRY = (
+    3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
+)
 
 
 @contextlib.contextmanager
@@ -38,14 +45,20 @@ def connect(
         "read_timeout": 30,
         # One for each client: it keeps the connections of the client that was made last.
         "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
-        "max_single_put_size": 256 * 1024 * 1024,  # far more than a file has: each goes up in one request
+        "max_single_put_size": 256
+        * 1024
+        * 1024,  # far more than a file has: each goes up in one request
     }
     with contextlib.ExitStack() as stack:
         with translated("the storage account"):
             if connection_string:
-                service = BlobServiceClient.from_connection_string(connection_string, **client_options)
+                service = BlobServiceClient.from_connection_string(
+                    connection_string, **client_options
+                )
             else:
-                credential = stack.enter_context(DefaultAzureCredential(managed_identity_client_id=client_id or None))
+                credential = stack.enter_context(
+                    DefaultAzureCredential(managed_identity_client_id=client_id or None)
+                )
                 service = BlobServiceClient(service_uri, credential=credential, **client_options)
         yield stack.enter_context(service)
 
@@ -82,10 +95,14 @@ class EventFiles:
         this_machine: hosts to which plain http needs no check of the bytes.
     """
 
-    def __init__(self, events: ContainerClient, this_machine: frozenset[str] = THIS_MACHINE) -> None:
+    def __init__(
+        self, events: ContainerClient, this_machine: frozenset[str] = THIS_MACHINE
+    ) -> None:
         self._events = events
         url = urlsplit(events.url)
-        self._plain = url.scheme == "http" and url.hostname not in this_machine  # an emulator in another container
+        self._plain = (
+            url.scheme == "http" and url.hostname not in this_machine
+        )  # an emulator in another container
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
 
     def upload(self, path: Path, begun_at: datetime) -> str:
@@ -105,7 +122,9 @@ class EventFiles:
                 if not blob.exists() and _put(blob, path, with_digest=self._plain):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
-        raise StorageUnavailableError(f"no free name for an event file within {NAMES_TO_TRY} seconds after {first}")
+        raise StorageUnavailableError(
+            f"no free name for an event file within {NAMES_TO_TRY} seconds after {first}"
+        )
 
 
 def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
@@ -120,12 +139,21 @@ def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
     seconds = SENDING_SECONDS + len(content) // BYTES_A_SECOND
     try:
         # The connection's time limit is that for sending, too.
-        blob.upload_blob(content, metadata={"sha256": sha256}, validate_content=with_digest, connection_timeout=seconds)
+        blob.upload_blob(
+            content,
+            metadata={"sha256": sha256},
+            validate_content=with_digest,
+            connection_timeout=seconds,
+        )
     except (ServiceRequestError, ServiceResponseError) as error:  # not sent, or not answered
         slow = f"if the line is too slow for {len(content):,} bytes in {seconds} s, lower MAX_FILE_ROWS"
-        raise StorageUnavailableError(f"event file {blob.blob_name}: {brief(error)}; {slow}") from None
+        raise StorageUnavailableError(
+            f"event file {blob.blob_name}: {brief(error)}; {slow}"
+        ) from None
     except ResourceExistsError as error:
-        if getattr(error, "error_code", None) != "BlobAlreadyExists":  # a conflict that another name would not avoid
+        if (
+            getattr(error, "error_code", None) != "BlobAlreadyExists"
+        ):  # a conflict that another name would not avoid
             raise
         # Taken by another file, or by this very one: the client repeats a request whose answer got lost.
         return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)

@@ -45,7 +45,11 @@ class Cursors:
         blob = self._container.get_blob_client(_name(cursor.org_id, cursor.topic))
         condition: dict[str, Any] = {"overwrite": False}
         if etag:
-            condition = {"overwrite": True, "etag": etag, "match_condition": MatchConditions.IfNotModified}
+            condition = {
+                "overwrite": True,
+                "etag": etag,
+                "match_condition": MatchConditions.IfNotModified,
+            }
         with translated(f"cursor {blob.blob_name}"):
             try:
                 return str(blob.upload_blob(to_json(cursor).encode(), **condition)["etag"])

@@ -22,10 +22,8 @@ PAGE_BYTES = 32_768  # a row of some 2 kB leaves half a page of 4 kB empty, and 
 ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 90
 STATEMENTS_KEPT = 4  # prepared, with the values they had last: each size of response has its own
 # Of two rows with one key the earliest counts, by time and then by topic, whichever thread was faster.
-EARLIEST_WINS = (
-    "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
-        ", ".join(f"{column} = excluded.{column}" for column in Delete._fields if column != "event_id")
-    )
+EARLIEST_WINS = "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
+    ", ".join(f"{column} = excluded.{column}" for column in Delete._fields if column != "event_id")
 )
 TABLES = {
     Delete: ("events", EARLIEST_WINS),
@@ -57,18 +55,29 @@ class EventFile:
         LocalStorageError: here and in each method, if this machine's disk is full or fails.
     """
 
-    def __init__(self, path: Path, begun_at: datetime, fill_bytes: int = FILL_BYTES, page_bytes: int = PAGE_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        begun_at: datetime,
+        fill_bytes: int = FILL_BYTES,
+        page_bytes: int = PAGE_BYTES,
+    ) -> None:
         self.path = path
         self.begun_at = begun_at
         self._fill_bytes = fill_bytes
         self._rows = 0
         with self._writing():
             self._connection = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT
+                path,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=STATEMENTS_KEPT,
             )
             self._connection.execute("PRAGMA synchronous = OFF")  # until there is something in it
             self._connection.execute(f"PRAGMA page_size = {page_bytes}")
-            self._connection.execute("PRAGMA user_version = 0")  # writes the header, and with it the size of a page
+            self._connection.execute(
+                "PRAGMA user_version = 0"
+            )  # writes the header, and with it the size of a page
             self._connection.executescript(DDL.read_text(encoding="utf-8"))
             # No journal: a file whose writing fails or is cut off is thrown away, and read by nobody.
             for pragma in ("synchronous = FULL", "journal_mode = OFF", "cache_size = -16384"):
@@ -82,7 +91,9 @@ class EventFile:
             with self._writing():
                 for kind, of_kind in itertools.groupby(rows, key=type):
                     while some := list(itertools.islice(of_kind, ROWS_AT_ONCE)):
-                        self._connection.execute(_insert(kind, len(some)), list(itertools.chain.from_iterable(some)))
+                        self._connection.execute(
+                            _insert(kind, len(some)), list(itertools.chain.from_iterable(some))
+                        )
         except BaseException:
             self.abandon()  # without a journal, half a statement cannot be undone: nobody shall commit it
             raise

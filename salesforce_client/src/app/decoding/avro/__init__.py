@@ -29,7 +29,9 @@ def reader(schema: Any) -> Read:
         Exception: of any kind, here for what is not a schema, and by the function for bytes that do not fit it.
     """
     complete = reference_reader(schema)
-    with contextlib.suppress(Exception):  # it is not installed, or does not like a schema that the reference has taken
+    with contextlib.suppress(
+        Exception
+    ):  # it is not installed, or does not like a schema that the reference has taken
         if suits(schema):
             complete = fast_reader(schema)
     try:

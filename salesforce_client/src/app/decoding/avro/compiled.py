@@ -51,7 +51,9 @@ class Irregular(Exception):  # noqa: N818  (never seen by anybody)
     """Bytes that are left to other engines."""
 
 
-def compiled(schema: Any, otherwise: Callable[[bytes], tuple[Any, int]]) -> Callable[[bytes], tuple[Any, int]]:
+def compiled(
+    schema: Any, otherwise: Callable[[bytes], tuple[Any, int]]
+) -> Callable[[bytes], tuple[Any, int]]:
     """A function that reads a value at the beginning of some bytes, and says how many of them it takes up.
 
     Args:
@@ -106,7 +108,9 @@ class _Code:
         for field in kind["fields"]:
             variables.append(self._variable())
             yield from self.value(field["type"], variables[-1])
-        items = (f"{field['name']!r}: {variable}" for field, variable in zip(kind["fields"], variables))
+        items = (
+            f"{field['name']!r}: {variable}" for field, variable in zip(kind["fields"], variables)
+        )
         yield f"{into} = {{{', '.join(items)}}}"
 
     def _array(self, kind: Any, into: str) -> Lines:
@@ -121,13 +125,17 @@ class _Code:
 
     def _enum(self, kind: Any, into: str) -> Lines:
         symbols = self._variable()
-        self.constants[symbols] = {2 * place: symbol for place, symbol in enumerate(kind["symbols"][:64])}
+        self.constants[symbols] = {
+            2 * place: symbol for place, symbol in enumerate(kind["symbols"][:64])
+        }
         yield f"{into} = {symbols}[raw[at]]; at += 1"
 
     def _union(self, kinds: Sequence[Any], into: str) -> Lines:
         yield "n = raw[at]; at += 1"
         word = "if"
-        for place, kind in reversed([*enumerate(kinds[:64])]):  # null comes first as a rule, and is the exception
+        for place, kind in reversed(
+            [*enumerate(kinds[:64])]
+        ):  # null comes first as a rule, and is the exception
             yield f"{word} n == {2 * place}:"
             yield from _indented(self.value(kind, into))
             word = "elif"
