@@ -1,6 +1,6 @@
-"""The disk of this machine: a folder for one run, and the errors of a full or failing disk as ours.
+"""Makes temporary folders on this machine's disk and translates the errors of that disk.
 
-A twin file: both apps have the same one.
+This is a twin file. Both apps have an equal copy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 from .errors import LocalStorageError
 
 PREFIX = "sf-delete-tracker-"
-# By text: Python before 3.11 does not tell SQLite's error codes. None of them is about what a file holds.
+# SQLite's messages about the disk begin like this. Its messages about a file's content do not.
+# The code compares texts because Python before 3.11 does not give SQLite's error codes.
 OF_THE_DISK = ("disk I/O error", "database or disk is full", "unable to open database file")
 
 
@@ -25,17 +26,18 @@ OF_THE_DISK = ("disk I/O error", "database or disk is full", "unable to open dat
 def scratch_folder(
     purpose: str, *, within: Path | None = None, left_behind_seconds: float = 3600
 ) -> Iterator[Path]:
-    """A folder for temporary files, removed at the end.
+    """A folder for temporary files. It is removed at the end.
 
     Args:
-        purpose: becomes a part of its name.
-        within: the run's own scratch folder, to make one inside it. Without it, the folder is made in the
-            machine's temporary directory, and what killed runs have left there is removed first.
-        left_behind_seconds: a folder that was not changed for so long belongs to no run:
-            the host ends a run after ten minutes.
+        purpose: a part of the folder's name.
+        within: an existing scratch folder of the run. The new folder is made inside it.
+            If it is None, the new folder is made in the machine's temporary directory.
+            Folders that killed runs have left there are removed first.
+        left_behind_seconds: a folder that was not changed for so long belongs to no current run.
+            The host ends a run after ten minutes.
 
     Raises:
-        LocalStorageError: it cannot be made.
+        LocalStorageError: the folder cannot be made.
     """
     with local_storage("temporary files"):
         if within is None:
@@ -44,15 +46,15 @@ def scratch_folder(
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # what stays is removed by a later run
+        shutil.rmtree(folder, ignore_errors=True)  # a later run removes what is left
 
 
 def _remove_left_behind(directory: Path, before: float) -> None:
-    """Remove our folders that were last changed before that time (seconds since 1970)."""
+    """Remove scratch folders that were last changed before ``before`` (seconds since 1970)."""
     with os.scandir(directory) as entries:
         ours = [entry for entry in entries if entry.name.startswith(PREFIX)]
     for entry in ours:
-        with contextlib.suppress(OSError):  # another run removes it too, or it is another user's
+        with contextlib.suppress(OSError):  # another run removed it, or another user owns it
             changed_at = entry.stat(follow_symlinks=False).st_mtime
             if entry.is_dir(follow_symlinks=False) and changed_at < before:
                 shutil.rmtree(entry.path, ignore_errors=True)
@@ -60,10 +62,12 @@ def _remove_left_behind(directory: Path, before: float) -> None:
 
 @contextlib.contextmanager
 def local_storage(about: str) -> Iterator[None]:
-    """Errors of the disk as ours. Nothing inside may use the network, whose errors are OSErrors too.
+    """Translate errors of the disk.
+
+    Code inside must not use the network, because network errors are OSErrors too.
 
     Args:
-        about: what is written or read, for the message.
+        about: what the code inside writes or reads. The message begins with it.
 
     Raises:
         LocalStorageError: the disk is full or fails.
@@ -80,5 +84,6 @@ def local_storage(about: str) -> Iterator[None]:
 
 def _error(about: str, reason: str) -> LocalStorageError:
     return LocalStorageError(
-        f"{about}: {reason}; the disk of this machine is full or fails, see 'LocalStorageError' in docs/operations.md"
+        f"{about}: {reason}. The disk of this machine is full or fails:"
+        " see 'LocalStorageError' in docs/operations.md"
     )

@@ -151,7 +151,7 @@ def test_an_unusable_private_key_is_named_with_the_reason(tmp_path: Path) -> Non
     missing = problems(
         SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem")
     )
-    assert "SALESFORCE_PRIVATE_KEY_FILE cannot be read" in missing
+    assert "SALESFORCE_PRIVATE_KEY_FILE names a file that cannot be read" in missing
     assert "both set" in problems(SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem"))
 
 
@@ -162,8 +162,8 @@ def test_an_unresolved_key_vault_reference_is_named_as_such(name: str) -> None:
     """It arrives as its own text where the identity has no right to the secret."""
     reference = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/)"
     assert problems(**{name: reference}) == (
-        f"{name} is a Key Vault reference that was not resolved: check that the app's identity may read the secret and that the "
-        "secret exists (func start never resolves references)"
+        f"{name} is a Key Vault reference that was not resolved: check that the "
+        "secret exists and that the app's identity may read it (func start never resolves references)"
     )
 
 

@@ -1,6 +1,6 @@
-"""What the storage client raises, as our errors: refused for good, or unavailable for now.
+"""Translates the storage client's errors: Blob Storage refused for good, or is unavailable for now.
 
-A twin file: both apps have the same one.
+This is a twin file. Both apps have an equal copy.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ from azure.core.exceptions import (
 
 from ..errors import StorageRefusedError, StorageUnavailableError
 
-# Of 400 to 499: a time-out, a condition that another run was faster to change, and too many requests.
+# HTTP statuses between 400 and 499 that the next run may not meet again: a time-out (408),
+# a blob that another run has changed (412), too many requests (429).
 WORTH_ANOTHER_RUN = {408, 412, 429}
 
 
 @contextlib.contextmanager
 def translated(about: str) -> Iterator[None]:
-    """The storage client's errors as ours. Errors of ours pass unchanged: none of them is a ValueError.
+    """Translate the storage client's errors.
+
+    This app's own errors pass unchanged, because none of them is a ValueError.
 
     Args:
-        about: which container, blob or account, for the message.
+        about: the container, blob or account. The message begins with it.
 
     Raises:
         StorageRefusedError: a person must act.
@@ -50,7 +53,7 @@ def translated(about: str) -> Iterator[None]:
 
 
 def brief(error: AzureError) -> str:
-    """The first line of a service's answer and its code: the rest repeats headers and times."""
+    """The first line of the service's answer, and its code. The rest repeats headers and times."""
     first_line = next(iter(str(error.message or "").strip().splitlines()), type(error).__name__)
     code = getattr(error, "error_code", None)
     return f"{first_line} ({code})" if code else first_line

@@ -1,6 +1,6 @@
-"""Reads settings one at a time: what both apps' settings have in common.
+"""Reads settings one at a time. It knows the kinds of settings that both apps use.
 
-A twin file: both apps have the same one.
+This is a twin file. Both apps have an equal copy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ T = TypeVar("T")
 class BlobAccount:
     """How to reach Blob Storage.
 
-    Either by connection string, or without a secret: by its endpoint and a user-assigned identity's client id.
+    Either ``connection_string`` is set, or ``service_uri`` for access without a secret.
+    ``client_id`` then names a user-assigned identity.
     """
 
     connection_string: str = field(default="", repr=False)
@@ -32,10 +33,12 @@ class BlobAccount:
 
 
 class SettingsReader:
-    """Reads one setting at a time. Of a value that is not usable it notes the problem and goes on with another.
+    """Reads one setting at a time.
+
+    If a value is not usable, the reader notes the problem and continues with a substitute.
 
     Attributes:
-        problems: one sentence each, beginning with the setting's name.
+        problems: one sentence for each problem. It begins with the setting's name.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -43,34 +46,34 @@ class SettingsReader:
         self.problems: list[str] = []
 
     def raise_problems(self) -> None:
-        """End the reading.
+        """Report the problems, after the last setting was read.
 
         Raises:
-            SettingsError: there were problems; it lists all of them.
+            SettingsError: at least one problem was noted. The error lists all of them.
         """
         if self.problems:
             raise SettingsError(self.problems)
 
     def problem(self, name: str, what: str, instead: T) -> T:
-        """Note a problem; returns what to go on with."""
+        """Note a problem. Returns ``instead``, the value to continue with."""
         self.problems.append(f"{name} {what}")
         return instead
 
     def text(self, name: str, *, required: bool = False) -> str:
-        """The value without blanks around it; an empty one is the same as none."""
+        """The value without blanks around it. An empty value counts as not set."""
         value = self._environ.get(name, "").strip()
         if value.startswith("@Microsoft.KeyVault("):
             unresolved = (
-                "is a Key Vault reference that was not resolved: check that the app's identity may read the secret"
-                " and that the secret exists (func start never resolves references)"
+                "is a Key Vault reference that was not resolved: check that the secret exists and"
+                " that the app's identity may read it (func start never resolves references)"
             )
             return self.problem(name, unresolved, "")
         if required and not value:
-            return self.problem(name, "is missing", "")
+            return self.problem(name, "is missing: set it", "")
         return value
 
     def boolean(self, name: str) -> bool:
-        """True, false, or false if it is not set."""
+        """True or false. A setting that is not set is false."""
         value = self.text(name).lower()
         if value not in ("", "true", "1", "yes", "false", "0", "no"):
             self.problem(name, f"must be true or false, not {value!r}", None)
@@ -98,13 +101,18 @@ class SettingsReader:
         )
 
     def either(self, name: str, other: str, *, required: bool) -> tuple[str, str]:
-        """The values of two settings of which one is to be set."""
+        """The values of two settings. At most one of them may be set.
+
+        Args:
+            name, other: the two settings.
+            required: one of them must be set.
+        """
         before = len(self.problems)
         values = self.text(name), self.text(other)
         if all(values):
-            self.problem(name, f"and {other} are both set: keep one", None)
+            self.problem(name, f"and {other} are both set: remove one of them", None)
         elif required and not any(values) and len(self.problems) == before:
-            self.problem(name, f"is missing (or {other})", None)
+            self.problem(name, f"is missing: set it or {other}", None)
         return values
 
     def storage(self) -> BlobAccount:
@@ -114,23 +122,24 @@ class SettingsReader:
         if uri and not uri.startswith("https://"):
             self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
         if connection and connection != "UseDevelopmentStorage=true" and "=" not in connection:
-            self.problem(name, "is not a storage connection string", None)
+            self.problem(name, "is not a storage connection string (Name=value;…)", None)
         return BlobAccount(connection, uri, self.text("EVENTS_STORAGE__clientId"))
 
     def pem(self, name: str, inline: str, path: str) -> bytes:
-        """The PEM of a private key, given inline or by the path of its file; empty after a problem.
+        """The PEM of a private key. Empty after a problem.
 
         Args:
-            name: the setting that holds the key or the path.
-            inline: the key itself; read if there is no path.
-            path: its file.
+            name: the setting that holds the key or the path, for the message.
+            inline: the key itself. It counts if ``path`` is empty.
+            path: the path of a file that holds the key.
         """
         try:
             text = Path(path).read_text() if path else inline
-        except OSError as error:  # without the path: someone may have pasted the key itself
-            return self.problem(name, f"cannot be read: {error.strerror}", b"")
+        except OSError as error:
+            # The message leaves out the path, because somebody may have pasted the key itself.
+            return self.problem(name, f"names a file that cannot be read: {error.strerror}", b"")
         except ValueError:
-            return self.problem(name, "is not the path of a text file", b"")
+            return self.problem(name, "must be the path of a text file", b"")
         try:
             return as_pem(text)
         except ValueError:
@@ -138,23 +147,24 @@ class SettingsReader:
 
 
 def as_pem(text: str) -> bytes:
-    """The PEM in ``text``, which may be base64 as a whole or have lost its line ends in a settings form.
+    """The PEM in ``text``.
+
+    The text may be base64 of a PEM. It may also have lost its line ends in a settings form.
 
     Raises:
-        ValueError: there is none in it.
+        ValueError: the text contains no PEM.
     """
     if "-----BEGIN" not in text:
         try:
             text = base64.b64decode("".join(text.split()), validate=True).decode("ascii")
         except (binascii.Error, UnicodeDecodeError):
-            raise ValueError("neither PEM nor base64 of it") from None
+            raise ValueError("neither a PEM nor base64 of one") from None
     unescaped = text.replace("\\r", "").replace("\\n", "\n")
     match = re.search(r"-----BEGIN ([A-Z ]+)-----(.*?)-----END \1-----", unescaped, re.DOTALL)
     if not match:
         raise ValueError("no PEM block")
     label, body = match.groups()
-    if (
-        ":" in body
-    ):  # headers of an encrypted key in the traditional form, which needs its line ends
+    if ":" in body:
+        # These are headers of an encrypted key in the traditional form. It needs its line ends.
         return match.group(0).encode()
     return f"-----BEGIN {label}-----\n{''.join(body.split())}\n-----END {label}-----\n".encode()
