@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""The whole pipeline on this machine: ``python3 tests/demo.py``.
+"""Run the whole pipeline on this machine: ``python3 tests/demo.py``.
 
-Deletes travel from a mock Salesforce through event files in Azurite into ``delete_tracker`` in fakesnow, every hop over a real
-socket. Two polls and two sweeps, an hour apart on the mock's clock; in the end the table is held against what the org published.
+Deletes travel from a mock Salesforce into event files in Azurite, and from there into
+``delete_tracker`` in fakesnow. Every hop uses a real socket. The demo runs a poll and a sweep
+twice, an hour apart on the mock's clock. At the end it compares the table with what the org
+published.
 
-    --keep    leave the emulators up on the ports that local.settings.example.json points at, for `func start`
+    --keep    leave the emulators running on the ports of local.settings.example.json,
+              for `func start`
 """
 
 from __future__ import annotations
@@ -13,30 +16,39 @@ import argparse
 import contextlib
 import signal
 import sys
+import textwrap
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-from local import environments  # noqa: E402  (found through the line above)
+from local import environments  # noqa: E402  (the line above makes it importable)
 
 BLOB_PORT, SNOWFLAKE_PORT = 10000, 10085  # as in local.settings.example.json
-QUERIES = {  # the three of the README's section on monitoring
-    "Check recent events": "SELECT * FROM delete_tracker ORDER BY ingested_at DESC LIMIT 10",
-    "Count by object type": "SELECT object_name, COUNT(*) FROM delete_tracker GROUP BY object_name",
-    "Events by day": """
-        SELECT DATE(ingested_at) as date, COUNT(*) FROM delete_tracker GROUP BY DATE(ingested_at) ORDER BY date DESC""",
+COLUMNS = 100  # of the terminal
+# The README's queries for monitoring, with only the columns that fit in the terminal.
+QUERIES = {
+    "The ten newest rows of delete_tracker": """
+        SELECT topic, object_name, record_id, deleted_by, deleted_date FROM delete_tracker
+        ORDER BY ingested_at DESC LIMIT 10""",
+    "Deletes by object type": """
+        SELECT object_name, COUNT(*) AS deletes FROM delete_tracker GROUP BY object_name""",
+    "Deletes by day of arrival": """
+        SELECT DATE(ingested_at) AS date, COUNT(*) AS deletes FROM delete_tracker
+        GROUP BY DATE(ingested_at) ORDER BY date DESC""",
 }
 
 
 def main() -> int:
-    """Set up, run, compare."""
+    """Install what is missing, then run the demo."""
     parser = argparse.ArgumentParser(
-        description="Watch deletes travel from a mock Salesforce into delete_tracker."
+        description="Show how deletes travel from a mock Salesforce into delete_tracker."
     )
     parser.add_argument(
-        "--keep", action="store_true", help="leave the emulators up on fixed ports until Ctrl-C"
+        "--keep",
+        action="store_true",
+        help="leave the emulators running on fixed ports until Ctrl-C",
     )
     keep = parser.parse_args().keep
     environments.go_on_in_dev()
@@ -47,10 +59,10 @@ def main() -> int:
 
 
 def demonstrate(*, keep: bool) -> int:
-    """Run the pipeline twice; 0 if the table holds exactly what the org published."""
+    """Run the pipeline twice. Return 0 if the table holds exactly what was published, else 1."""
     from local import emulators
 
-    step("Starting Azurite (Blob Storage) and fakesnow (Snowflake)")
+    step("Start Azurite (for Blob Storage) and fakesnow (for Snowflake)")
     with (
         emulators.azurite(BLOB_PORT if keep else 0) as blob,
         emulators.fakesnow(SNOWFLAKE_PORT if keep else 0) as snowflake,
@@ -59,10 +71,13 @@ def demonstrate(*, keep: bool) -> int:
         print(f"  Azurite on 127.0.0.1:{blob.port}, fakesnow on 127.0.0.1:{snowflake.port}")
         second = datetime.now(timezone.utc).replace(microsecond=0)
         first = second - timedelta(hours=1)
-        for title, moment in (("First", first), ("An hour later: second", second)):
-            step(f"{title} poll: TimerPoller.main, the org's clock at {moment:%Y-%m-%d %H:%M} UTC")
+        for title, moment in (("First", first), ("Second", second)):
+            step(
+                f"{title} poll: salesforce_client reads the mock Salesforce "
+                f"at {moment:%Y-%m-%d %H:%M} UTC on its clock"
+            )
             poll(settings, moment)
-            step(f"{title} sweep: SnowflakePusher.main")
+            step(f"{title} sweep: delete_sync loads the new event file into Snowflake")
             sweep(settings)
         show_blobs(settings)
         differences = show_table(settings, first, second)
@@ -72,7 +87,7 @@ def demonstrate(*, keep: bool) -> int:
 
 
 def poll(settings: dict[str, str], moment: datetime) -> None:
-    """One invocation of the collector in MOCK_MODE."""
+    """Run the collector once in MOCK_MODE."""
     from local import apps
 
     began = time.monotonic()
@@ -81,7 +96,7 @@ def poll(settings: dict[str, str], moment: datetime) -> None:
 
 
 def sweep(settings: dict[str, str]) -> None:
-    """One invocation of the sync."""
+    """Run the sync once."""
     from local import apps
 
     began = time.monotonic()
@@ -89,20 +104,20 @@ def sweep(settings: dict[str, str]) -> None:
 
 
 def tell(invocation: Any, began: float) -> None:
-    """Show what the function logged; end the demo if it failed."""
+    """Print what the function logged. If the function failed, end the demo."""
     if not invocation.succeeded:
         print(invocation.log)
-        sys.exit("the function failed")
+        sys.exit("demo: the function failed; its log is above")
     for line in invocation.log.splitlines():
-        print("  " + line.partition("past_due=False ")[2].partition(" rpc_id=")[0])
+        show(line.partition("past_due=False ")[2].partition(" rpc_id=")[0])
     print(f"  took {time.monotonic() - began:.1f} s")
 
 
 def show_blobs(settings: dict[str, str]) -> None:
-    """The tree of both containers."""
+    """Print the blobs of both containers."""
     from azure.storage.blob import BlobServiceClient
 
-    step("What lies in Blob Storage")
+    step("Blob Storage now holds the cursors and the event files")
     with BlobServiceClient.from_connection_string(settings["EVENTS_STORAGE"]) as service:
         for container in service.list_containers():
             print(f"  {container.name}/")
@@ -114,7 +129,7 @@ def show_blobs(settings: dict[str, str]) -> None:
 
 
 def show_table(settings: dict[str, str], first: datetime, second: datetime) -> bool:
-    """The monitoring queries, and whether the table differs from what the org published."""
+    """Print the results of the queries. Return whether the table differs from the org."""
     from local import truth, warehouse
 
     from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
@@ -124,31 +139,49 @@ def show_table(settings: dict[str, str], first: datetime, second: datetime) -> b
         for title, query in QUERIES.items():
             step(title)
             print(warehouse.as_table(*warehouse.query(connection, query)))
-        step("The table against what the org published")
+        step("Compare the table with what the org published")
         result = truth.difference(connection, Org(), DEFAULT_TOPICS, first - RETENTION, second)
     print(
-        f"  published {result.published:,}, in delete_tracker {result.found:,}: {len(result.missing)} missing, "
-        f"{len(result.twice)} twice, {len(result.unknown)} unknown"
+        f"  {result.published:,} deletes published, {result.found:,} rows in delete_tracker\n"
+        f"  {len(result.missing)} missing, {len(result.twice)} duplicated, "
+        f"{len(result.unknown)} unknown"
     )
     return bool(result)
 
 
 def wait(blob_port: int, snowflake_port: int) -> None:
-    """Leave the emulators up."""
-    step("The emulators stay up; Ctrl-C ends them")
+    """Leave the emulators running until Ctrl-C."""
+    step("The emulators run until you press Ctrl-C")
     print(
-        f"  Azurite 127.0.0.1:{blob_port}, fakesnow 127.0.0.1:{snowflake_port}: local.settings.example.json points at both."
+        f"  Azurite on 127.0.0.1:{blob_port}, fakesnow on 127.0.0.1:{snowflake_port}\n"
+        "  The local.settings.example.json of both apps uses these ports."
     )
     print(
-        "  In another terminal: cd salesforce_client && func start     and: cd delete_sync && func start --port 7072",
+        "  Start each app in its own terminal:\n"
+        "    cd salesforce_client && func start\n"
+        "    cd delete_sync && func start --port 7072",
         flush=True,
     )
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 
 
+def show(line: str) -> None:
+    """Print a log line, wrapped to the width of the terminal."""
+    print(
+        textwrap.fill(
+            line,
+            COLUMNS,
+            initial_indent="  ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
+
+
 def step(title: str) -> None:
-    """A headline."""
+    """Print a headline."""
     print(f"\n── {title}", flush=True)
 
 
