@@ -1,4 +1,7 @@
-"""The real parts that tests share: one Azurite and one fakesnow for the session, and names in them for each test alone."""
+"""The servers that tests share: one Azurite and one fakesnow for the whole session.
+
+Each test gets containers and a schema of its own in them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from local import emulators, warehouse
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 
-HOURLY = 3600.0  # one event an hour: 72 of them are retained
+HOURLY = 3600.0  # seconds: one event an hour, so 72 of them are retained
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +32,7 @@ def fakesnow() -> Iterator[emulators.Server]:
 
 @pytest.fixture
 def blob_settings(azurite: emulators.Server) -> dict[str, str]:
-    """Azurite, with two containers of this test's own."""
+    """Settings for Azurite, with two containers for this test alone."""
     name = uuid.uuid4().hex[:12]
     return {
         **azurite.settings,
@@ -40,7 +43,7 @@ def blob_settings(azurite: emulators.Server) -> dict[str, str]:
 
 @pytest.fixture
 def snowflake_settings(fakesnow: emulators.Server) -> dict[str, str]:
-    """fakesnow, with a schema of this test's own."""
+    """Settings for fakesnow, with a schema for this test alone."""
     return {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:12]}"}
 
 
@@ -48,7 +51,7 @@ def snowflake_settings(fakesnow: emulators.Server) -> dict[str, str]:
 def settings(
     blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]
 ) -> dict[str, str]:
-    """Both apps' storage and warehouse, in MOCK_MODE with an event an hour."""
+    """Settings for both apps, in MOCK_MODE with one event an hour."""
     mock = {"MOCK_MODE": "true", "MOCK_INTERVAL_SECONDS": f"{HOURLY:g}", "IDLE_SECONDS": "1.5"}
     return {**blob_settings, **snowflake_settings, **mock}
 
@@ -73,13 +76,13 @@ def cursors(service: BlobServiceClient, blob_settings: Mapping[str, str]) -> Con
 
 @pytest.fixture
 def connection(snowflake_settings: Mapping[str, str]) -> Iterator[Any]:
-    """A session in the test's own schema."""
+    """A Snowflake session in the test's own schema."""
     with warehouse.connect(snowflake_settings) as session:
         yield session
 
 
 @pytest.fixture
 def mock() -> Iterator[MockSalesforce]:
-    """A mock Salesforce in this process, with an event an hour."""
+    """A mock Salesforce in this process, with one event an hour."""
     with MockSalesforce(HOURLY, keepalive_seconds=0.2) as running:
         yield running

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""One run of an app where ``func`` is not to be had: ``python3 tests/launch.py salesforce_client`` (or ``delete_sync``).
+"""Run an app once without ``func``: ``python3 tests/launch.py salesforce_client``.
 
-Takes the settings of ``local.settings.json`` and calls the function from the app's own ``.venv``, imported as
+The other app is ``delete_sync``. The launcher reads the settings of ``local.settings.json`` and
+calls the function with the Python of the app's own ``.venv``. It imports the function as
 ``__app__.<Function>``, as ``func start`` does at each tick of the timer.
 """
 
@@ -17,7 +18,7 @@ INVOKE = Path(__file__).resolve().parent / "local/invoke.py"
 
 
 def main() -> int:
-    """The function's exit code; 2 where a step of the set-up is missing, which is named."""
+    """Return the function's exit code, or 2 after naming the step of the set-up that is missing."""
     if (
         len(sys.argv) != 2
         or not (app := Path(sys.argv[1]).resolve()).joinpath("host.json").exists()
@@ -32,7 +33,7 @@ def main() -> int:
         (settings, "cp local.settings.example.json local.settings.json"),
     ):
         if not path.exists():
-            print(f"launch: {path} is missing; first, in {app}:\n  {step}", file=sys.stderr)
+            print(f"launch: {path} is missing. Run this in {app} first:\n  {step}", file=sys.stderr)
             return 2
     (function,) = (found.parent.name for found in app.glob("*/function.json"))
     environment = {**os.environ, **json.loads(settings.read_text())["Values"]}

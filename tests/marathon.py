@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The promise under fire: ``python3 tests/marathon.py --minutes 30 --seed 7``.
+"""Test the promise under random faults: ``python3 tests/marathon.py --minutes 30 --seed 7``.
 
-Polls and sweeps, one at a time or several at once, against a Salesforce and a Blob Storage that misbehave at random, and most
-of them killed at a random moment. In the end every fault is switched off, clean polls and sweeps follow, and ``delete_tracker``,
-its gaps and its rejects are held against what the org published. The seed decides what is tried; when it strikes depends on the
+Polls and sweeps run one at a time or several at once. Salesforce and Blob Storage fail at random,
+and most runs are killed at a random moment. At the end the marathon switches every fault off and
+runs clean polls and sweeps. It then compares ``delete_tracker``, its gaps and its rejects with what
+the org published. The seed decides which faults are tried. Their exact moment also depends on the
 machine.
 """
 
@@ -24,24 +25,42 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-from local import environments  # noqa: E402  (found through the line above)
+from local import environments  # noqa: E402  (the line above makes it importable)
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 INTERVAL_SECONDS = 600
 TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
-ALWAYS = "rare_changes,opaque_ids,keepalive=0.3,schema_change"  # what the history is made of, so the same in every poll
+# These shape the history of the org, so they are the same in every poll.
+ALWAYS = "rare_changes,opaque_ids,keepalive=0.3,schema_change"
 FAULTS = (
-    "drop_stream=7", "drop_stream=40", "end_stream=25", "expire_session=20", "revoke_session=10", "delivery_limit=50",
-    "error=subscription.internal.error:30:2", "error=service.unavailable:5:1", "odd_batches", "empty_first=2", "delay_first=0.5",
-    "duplicate=3", "schema_unavailable=2", "topic_unavailable=2", "login_unavailable=1", "corrupt=7",
-    "garbage@/event/Delete_Event__e", "silent@/data/AccountChangeEvent", "deny_topic@/data/ChangeEvents", "latest_immediate",
-    "split", "split",
-)  # fmt: skip
+    "drop_stream=7",
+    "drop_stream=40",
+    "end_stream=25",
+    "expire_session=20",
+    "revoke_session=10",
+    "delivery_limit=50",
+    "error=subscription.internal.error:30:2",
+    "error=service.unavailable:5:1",
+    "odd_batches",
+    "empty_first=2",
+    "delay_first=0.5",
+    "duplicate=3",
+    "schema_unavailable=2",
+    "topic_unavailable=2",
+    "login_unavailable=1",
+    "corrupt=7",
+    "garbage@/event/Delete_Event__e",
+    "silent@/data/AccountChangeEvent",
+    "deny_topic@/data/ChangeEvents",
+    "latest_immediate",
+    "split",
+    "split",
+)
 
 
 @dataclass
 class Outcome:
-    """What a marathon came to."""
+    """The result of a marathon."""
 
     seed: int
     counts: Counter[str] = field(default_factory=Counter)
@@ -49,12 +68,14 @@ class Outcome:
 
     def __str__(self) -> str:
         figures = ", ".join(f"{count} {what}" for what, count in self.counts.items())
-        verdict = "nothing lost, nothing doubled" if not self.problems else "; ".join(self.problems)
+        verdict = (
+            "nothing lost, nothing duplicated" if not self.problems else "; ".join(self.problems)
+        )
         return f"seed {self.seed}: {figures}: {verdict}"
 
 
 class Marathon:
-    """One marathon on emulators of its own."""
+    """One marathon on its own emulators."""
 
     def __init__(
         self, seed: int, settings: Mapping[str, str], blob: Any, snowflake: Any, snowflake_port: int
@@ -74,8 +95,9 @@ class Marathon:
         blob.before = self._disturb
 
     def run(self, seconds: float) -> Outcome:
-        """Disturb for so long, then put everything in order and compare."""
-        self._set_in_order()  # from here on each topic has a cursor, so that nothing falls out of the 72 hours unseen
+        """Inject faults for this long, then run without faults and compare."""
+        # Gives each topic a cursor. Without one, events that expire would leave no gap.
+        self._set_in_order()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._round()
@@ -102,7 +124,7 @@ class Marathon:
         self._let_run(polls + sweeps)
 
     def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
-        """Wait for all of them, and kill some on the way."""
+        """Wait until all of them end, and kill most of them before that."""
         from local import apps, warehouse
 
         for process in running:
@@ -115,9 +137,9 @@ class Marathon:
             ended = apps.finish(process, timeout=120)
             if ended.returncode not in (0, 1, -9) or "unexpected failure" in ended.log:
                 self.outcome.problems.append(
-                    f"a run ended with {ended.returncode}:\n{ended.log[-3000:]}"
+                    f"a run ended with exit code {ended.returncode}:\n{ended.log[-3000:]}"
                 )
-            self.outcome.counts["failed as it should" if ended.returncode == 1 else "ended"] += (
+            self.outcome.counts["failed as expected" if ended.returncode == 1 else "ended"] += (
                 ended.returncode != -9
             )
         warehouse.end_sessions(self._snowflake_port, self._snowflake.seen)
@@ -139,7 +161,7 @@ class Marathon:
         return apps.start("delete_sync", "SnowflakePusher", {**self._settings, **changes})
 
     def _disturb(self, _: Any) -> tuple[int, bytes] | None:
-        """Blob Storage fails, hangs up or lets the client wait beyond its time-out, for a share of the requests."""
+        """Let a share of the requests to Blob Storage fail, break or time out."""
         if random.random() >= self._trouble:
             return None
         self.outcome.counts["storage faults"] += 1
@@ -200,21 +222,23 @@ class Marathon:
                 "only as rejects": len(difference.missing) - len(lost),
                 "gaps": len(gaps),
                 "lost": len(lost),
-                "doubled": len(difference.twice),
+                "duplicated": len(difference.twice),
             }
         )
         if lost or difference.twice or difference.unknown:
             self.outcome.problems.append(
-                f"lost {lost[:5]}, twice {difference.twice[:5]}, unknown {difference.unknown[:5]}"
+                f"lost {lost[:5]}, duplicated {difference.twice[:5]}, "
+                f"unknown {difference.unknown[:5]}"
             )
         if unrecorded or set(gaps) - set(told) or len(gaps) != len(set(gaps)):
             self.outcome.problems.append(
-                f"gaps: {len(unrecorded)} not on record, {len(set(gaps) - set(told))} unknown, {len(gaps)} rows"
+                f"gaps: {len(unrecorded)} not recorded, {len(set(gaps) - set(told))} unknown, "
+                f"{len(gaps)} rows"
             )
 
 
 def run(minutes: float, seed: int) -> Outcome:
-    """One marathon from empty stores."""
+    """Run one marathon, starting with empty stores."""
     from local import emulators, proxy, warehouse
 
     with contextlib.ExitStack() as stack:
@@ -237,15 +261,19 @@ def run(minutes: float, seed: int) -> Outcome:
 
 
 def main() -> int:
-    """From the command line."""
+    """Run a marathon for each seed of the command line. Return whether one of them failed."""
     parser = argparse.ArgumentParser(
-        description="Run collector and sync under random faults and SIGKILLs, then compare."
+        description="Run both apps under random faults and SIGKILLs, then compare with the org."
     )
-    parser.add_argument("--minutes", type=float, default=1, help="how long each seed runs (1)")
-    parser.add_argument("--seed", type=int, action="append", help="repeatable; random by default")
+    parser.add_argument(
+        "--minutes", type=float, default=1, help="minutes for each seed (default: 1)"
+    )
+    parser.add_argument(
+        "--seed", type=int, action="append", help="may be repeated (default: a random seed)"
+    )
     options = parser.parse_args()
     environments.go_on_in_dev()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulators end too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the emulators end too
     failed = False
     for seed in options.seed or [random.randrange(1_000_000)]:
         outcome = run(options.minutes, seed)

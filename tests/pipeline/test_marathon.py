@@ -1,4 +1,4 @@
-"""A minute of the marathon; ``python3 tests/marathon.py`` runs long ones."""
+"""A marathon of one minute. ``python3 tests/marathon.py`` runs longer ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import random
 import marathon
 
 
-def test_under_random_faults_and_kills_nothing_is_lost_and_nothing_doubled() -> None:
-    """The seed is printed with the outcome."""
+def test_random_faults_and_kills_lose_nothing_and_duplicate_nothing() -> None:
+    """``delete_tracker`` holds what the org published. The test prints the seed and the result."""
     outcome = marathon.run(minutes=1, seed=random.randrange(1_000_000))
     print(outcome)
     assert not outcome.problems, str(outcome)
