@@ -1,16 +1,18 @@
-"""Decides how one topic's backlog is read: a state machine without sockets, rows or a clock.
+"""Decides how one topic's backlog is read. A state machine without sockets, rows or a clock.
 
-``drain.py`` tells it what happened, with the time of one monotonic clock in seconds, and does what
-it says. The rules (``docs/architecture.md``, "The drain"):
+``drain.py`` reports to it what happened and when, in seconds of one monotonic clock. Then it does
+what the state machine decides. These are the rules (``docs/architecture.md``, "The drain"):
 
-- The events under one replay id are a group. A cursor starts *behind* its replay id, so it may only
-  stand on a whole group: one that an event with another id follows, or an empty response at the end.
-- Whole groups are delivered at once, the last group at the end. A stream that breaks drops its last
-  group, which then comes again.
-- An empty response that comes sooner than ``idle_seconds`` after the stream was opened may precede
-  the backlog, so it proves nothing. A later one, with nothing behind it, is the end: *caught up*.
-- A held topic waits ``hold_seconds`` for that, or for an event that was published after the poll
-  began. Any other topic is *idle* after ``idle_seconds`` of silence.
+- The events with one replay id are a group. Salesforce starts a stream *behind* the cursor's replay
+  id, so a cursor may only name a whole group. A group is whole if an event with another replay id
+  follows, or if an empty response ends the drain.
+- Whole groups are delivered at once. The last group is delivered at the end. If a stream breaks,
+  its last group is dropped, and the next stream receives it again.
+- An empty response sooner than ``idle_seconds`` after the stream was opened proves nothing: the
+  backlog may still follow. If nothing follows a later one, the topic is *caught up*.
+- A held topic waits for that up to ``hold_seconds``. It is also caught up as soon as an event
+  arrives that was published after the poll began.
+- Any other topic is *idle* after ``idle_seconds`` of silence.
 """
 
 from __future__ import annotations
@@ -32,10 +34,10 @@ class Bounds:
     """The limits of one drain.
 
     Attributes:
-        began_at: when the poll began, UTC text.
+        began_at: when the poll began, as UTC text.
         deadline: when to stop, on the monotonic clock.
-        idle_seconds: the silence after which a topic is idle.
-        hold_seconds: the silence for which a held topic waits.
+        idle_seconds: a topic is idle after so much silence.
+        hold_seconds: a held topic waits through so much silence.
     """
 
     began_at: str
@@ -49,8 +51,8 @@ class End(NamedTuple):
 
     Attributes:
         why: ``caught_up``, ``idle`` or ``deadline``.
-        rest: events that are still to be delivered. The position does not depend on them.
-        position: where to move to behind them, None for no further than before.
+        rest: the last events to deliver. ``position`` does not depend on them.
+        position: where the cursor moves after them. None if it does not move.
     """
 
     why: str
@@ -60,28 +62,31 @@ class End(NamedTuple):
 
 @dataclass
 class _Stream:
-    """The stream that is open now. Times leave out what was spent on other things than waiting."""
+    """The stream that is open now.
+
+    ``opened_at`` and ``heard_at`` are moved on by the time that was not spent on waiting.
+    """
 
     opened_at: float
-    heard_at: float
-    received_at: float  # the response that is being worked on
-    empty: Optional[Position] = None  # of an empty response that may be the end
-    last_group: list[Event] = field(default_factory=list)  # more may follow under its replay id
+    heard_at: float  # when the current silence began
+    received_at: float  # when the latest response was received
+    empty: Optional[Position] = None  # the position of an empty response that may be the end
+    last_group: list[Event] = field(default_factory=list)  # more of its events may follow
 
 
 @dataclass
 class _Tally:
-    """What has been read in this drain."""
+    """What this drain has read so far."""
 
     received: int = 0
     decoded: int = 0
     first_reject: Optional[RejectedEvent] = None
-    published_at: Optional[str] = None  # of the last event that told it
-    moved: bool = False  # to any position
+    published_at: Optional[str] = None  # of the last event that has a publishing time
+    moved: bool = False  # the drain has come to a new position
 
     @property
     def unreadable(self) -> Optional[RejectedEvent]:
-        """The first event, if events came and none of them could become a row or be skipped."""
+        """The first rejected event, if all events so far were rejected. None otherwise."""
         return None if self.decoded else self.first_reject
 
 
@@ -94,7 +99,7 @@ class Backlog:
         hold: wait until the topic is caught up.
 
     Attributes:
-        resume: where the next stream is to start.
+        resume: where the next stream starts.
     """
 
     def __init__(self, start: Start, bounds: Bounds, *, hold: bool) -> None:
@@ -103,7 +108,7 @@ class Backlog:
         self._hold = hold
         self._stream: Optional[_Stream] = None
         self._tally = _Tally(published_at=start.at if isinstance(start, Position) else None)
-        self._busy = False  # an event from after the poll's beginning was read
+        self._busy = False  # the last decoded event was published after the poll began
 
     # -- one stream
 
@@ -112,7 +117,7 @@ class Backlog:
         self._stream = _Stream(opened_at=now, heard_at=now, received_at=now)
 
     def received(self, response: Response, now: float) -> Sequence[Event]:
-        """Take a response; returns the events to decode and deliver now, of whole groups."""
+        """Take a response. Returns the events of whole groups, to decode and deliver now."""
         stream = self._open_stream()
         stream.received_at = now
         if response.events:
@@ -128,9 +133,9 @@ class Backlog:
         return ()
 
     def decoded(self, events: Sequence[Event], told: Delivery) -> Optional[Position]:
-        """Take what the decoding of ``events``, all of whole groups, gave.
+        """Take ``told``, the result of decoding ``events``. All of them are of whole groups.
 
-        Returns the position to move to once they are uploaded.
+        Returns the position that may become the cursor once the events are uploaded.
         """
         self._count(told)
         self._busy = (told.published_at or "") > self._bounds.began_at
@@ -140,9 +145,9 @@ class Backlog:
         return self._move(Position(last.replay_id, self._tally.published_at, last.event_id))
 
     def suspended(self, seconds: float) -> None:
-        """The process stood still for so long, in which nothing could be received.
+        """The process stood still for so long and could receive nothing.
 
-        That is no silence: the topic is looked at once more.
+        This time does not count as silence, so the drain waits once more before it concludes.
         """
         stream = self._open_stream()
         stream.opened_at += seconds
@@ -152,17 +157,20 @@ class Backlog:
         """How many seconds to wait for the next response."""
         stream = self._open_stream()
         if stream.empty:
-            return 0  # whether anything was received behind it
+            return 0  # only look whether a response was received after the empty one
         return max(min(self._silence_ends(stream), self._bounds.deadline) - now, 0)
 
     def look(self, now: float, *, silent: bool) -> Optional[End]:
-        """Whether the drain is over, asked after each wait for a response.
+        """Decide whether the drain is over. The drain calls this after each wait for a response.
+
+        Returns None if the drain continues.
+
+        Delivering may have to wait for an upload. That time counts neither as silence nor as age
+        of the stream, because responses may have arrived meanwhile.
 
         Args:
-            now: the time.
-            silent: nothing was received in that wait. Otherwise silence begins now. The time spent
-                on delivering, which may have to wait for an upload, counts neither as silence nor
-                for the age of the stream: what was received meanwhile is no later for that.
+            now: the time. If a response was received, silence begins now.
+            silent: the wait has ended without a response.
         """
         stream = self._open_stream()
         if silent and stream.empty:
@@ -179,11 +187,11 @@ class Backlog:
         return None
 
     def ended(self, topic: str, end: End, told: Delivery) -> None:
-        """The end was reached, and its rest, which amounts to ``told``, delivered.
+        """The drain is over and its last events are delivered. ``told`` is their result.
 
         Raises:
-            AllUndecodableError: events came, and not one of them could become a row or be skipped.
-            SalesforceUnavailableError: a held topic came to no position at all.
+            AllUndecodableError: the topic had events, and every one of them was rejected.
+            SalesforceUnavailableError: the topic was held, and no position came at all.
         """
         self._count(told)
         if end.position:
@@ -191,26 +199,29 @@ class Backlog:
         tally = self._tally
         if reject := tally.unreadable:
             raise AllUndecodableError(
-                f"{topic}: none of {tally.received} event(s) could be read. The first, {reject.event_id} with schema "
-                f"{reject.schema_id}: {reject.error}. Their bytes are kept as rejected events, and the cursor moves on"
+                f"{topic}: none of {tally.received} event(s) could be read."
+                f" The first, {reject.event_id} with schema {reject.schema_id}: {reject.error}."
+                " Their bytes are kept as rejected events, and the cursor moves on."
+                " Report this message: see 'AllUndecodableError' in docs/operations.md"
             )
         if self._hold and not tally.moved:
             raise SalesforceUnavailableError(
-                f"{topic}: no position came, although Salesforce sends one within 270 seconds of silence. Without one the next "
-                "poll may miss events. If this stays, check the network, and that MAX_RUN_SECONDS is at least 400"
+                f"{topic}: Salesforce sent no position, although it sends one within 270 seconds of"
+                " silence. Without a position the next poll may miss events."
+                " If this error stays, check the network and set MAX_RUN_SECONDS to at least 400"
             )
 
     # -- from one stream to the next
 
     def broken(self) -> None:
-        """A stream could not be opened, broke, or its events could not be decoded for now."""
+        """A stream could not be opened, or it broke, or its events could not be decoded for now."""
         was_open, self._stream = self._stream is not None, None
         if was_open and self.resume is Preset.LATEST:
-            # A second LATEST would be a later one, and what lies between would be lost.
+            # A second LATEST would start later, and the events in between would be lost.
             self.resume = Preset.EARLIEST
 
     def rejected(self) -> None:
-        """Salesforce rejected the position in ``resume``: start over as if there were no cursor."""
+        """Salesforce rejected the position in ``resume``. Start again from EARLIEST, held."""
         self._tally.published_at = None
         self._busy = False
         self._hold = True
@@ -223,8 +234,8 @@ class Backlog:
         return self._stream
 
     def _silence_ends(self, stream: _Stream) -> float:
-        # If all was unreadable so far, its end is worth the wait: the cursor moves behind it, and
-        # the topic fails once and not in every poll.
+        # If no event could be read so far, the drain waits for the end as if it were held. Then
+        # the cursor moves behind these events, and the topic fails once and not in every poll.
         held = self._hold or self._tally.unreadable
         idle, hold = self._bounds.idle_seconds, self._bounds.hold_seconds
         return stream.heard_at + (max(idle, hold) if held else idle)

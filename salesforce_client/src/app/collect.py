@@ -1,4 +1,4 @@
-"""The poll: drain every topic side by side, each in a thread of its own, and publish what they deliver."""
+"""Runs one poll. It drains all topics at once, a thread for each, and publishes the result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .report import Report, TopicReport
 
 log = logging.getLogger(__name__)
 
-HOLD_AFTER = timedelta(hours=24)  # events are kept for 72 hours, and so is a position's meaning
+HOLD_AFTER = timedelta(hours=24)  # Salesforce keeps events, and so a position is valid, 72 hours
 WARN_AFTER = timedelta(hours=48)
 
 
@@ -29,11 +29,11 @@ class Limits:
     """Bounds of one poll.
 
     Attributes:
-        run_seconds: of the whole poll. A part of it is kept back for the last upload.
-        idle_seconds: the silence after which a topic is idle.
-        file_rows: how many rows fill a file.
-        hold_seconds: the silence for which a held topic waits.
-        grace_seconds: for a drain to notice its deadline.
+        run_seconds: time of the whole poll. A part of it is reserved for the last upload.
+        idle_seconds: a topic is idle after so much silence.
+        file_rows: maximum rows of an event file.
+        hold_seconds: a held topic waits through so much silence.
+        grace_seconds: how long a drain may take to notice its deadline.
     """
 
     run_seconds: float
@@ -44,7 +44,7 @@ class Limits:
 
     @property
     def drain_seconds(self) -> float:
-        """How long topics may be drained."""
+        """Time for draining the topics."""
         return self.run_seconds - min(60.0, self.run_seconds / 4)
 
 
@@ -59,12 +59,13 @@ class Collection:
     Args:
         source: the Pub/Sub API.
         store: where event files and cursors are kept.
-        records: makes rows of events.
-        org_id: whose topics they are, 18 characters.
-        topics: their names.
+        records: turns events into rows.
+        org_id: the org of the topics, 18 characters.
+        topics: the names of the topics.
         replay_preset: where a topic's first poll starts.
-        limits: bounds of the poll.
-        began: when the poll began, on ``time.monotonic``'s clock; what came before the drain counts.
+        limits: the limits of the poll.
+        began: when the poll began, on the clock of ``time.monotonic``. Time that was spent before
+            the drain, such as the login, counts.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Collection:
         self._publisher = Publisher(store, limits.file_rows, self._report, self._stop)
 
     def run(self) -> Report:
-        """Drain, write, upload, move the cursors. What went wrong is in the report."""
+        """Drain the topics, upload the event files, move the cursors. Errors are in the report."""
         drains = [
             threading.Thread(target=self._drain, args=(topic,), name=f"drain {topic}", daemon=True)
             for topic in self._report.topics
@@ -102,7 +103,7 @@ class Collection:
                 drain.start()
             self._wait_for_drains()
             self._publisher.finish()
-        except Exception as error:  # noqa: BLE001  (whatever it is, ``raise_if_failed`` raises it again)
+        except Exception as error:  # noqa: BLE001  (``Report.raise_if_failed`` raises it again)
             self._report.fail(error)
         finally:
             self._stop.set()
@@ -113,14 +114,14 @@ class Collection:
         return self._report
 
     def _wait_for_drains(self) -> None:
-        """Until all have ended or should have."""
+        """Wait until all drains have ended. A drain that is much too late fails."""
         running = set(self._report.topics)
         while running:
             left = max(self._bounds.deadline - time.monotonic(), 0)
             try:
                 ended = self._ended.get(timeout=left + self._grace_seconds)
             except queue.Empty:
-                # Who has just written may have waited for an upload, as others still do.
+                # A drain that wrote just now was perhaps blocked by an upload, like others still.
                 quiet = self._publisher.quiet_seconds()
                 self._publisher.raise_if_failed()
                 if quiet < self._grace_seconds:
@@ -131,7 +132,8 @@ class Collection:
                         Outcome(
                             FAILED,
                             SalesforceUnavailableError(
-                                f"{topic}: still busy after the poll's time was up"
+                                f"{topic}: the drain did not stop when the poll's time was up;"
+                                " the next poll tries again"
                             ),
                         ),
                     )
@@ -146,7 +148,7 @@ class Collection:
             report.fail(outcome.error)
 
     def _drain(self, topic: str) -> None:
-        """A topic's thread. Whatever goes wrong here is this topic's failure and no other's."""
+        """Run one topic's thread. Any error here fails this topic only."""
         try:
             beginning = self._beginning(topic)
             outcome = Drain(
@@ -167,7 +169,7 @@ class Collection:
         self._ended.put(_Ended(topic, outcome))
 
     def _beginning(self, topic: str) -> Beginning:
-        """Where to start: behind the cursor, or where a topic's first poll starts."""
+        """Decide where to start: at the cursor, or at a preset if no cursor is usable."""
         stored = self._publisher.cursor(topic)
         if stored.unreadable is not None:
             return Beginning(
@@ -178,7 +180,7 @@ class Collection:
         position = stored.cursor.position
         if position is None:
             log.warning(
-                "topic=%s start=EARLIEST reason=an earlier poll from LATEST came to no position",
+                "topic=%s start=EARLIEST reason=an earlier poll from LATEST got no position",
                 topic,
             )
             return Beginning(Preset.EARLIEST, hold=True)
@@ -191,7 +193,7 @@ class Collection:
                 topic,
                 age,
             )
-        # A position in the future says that some clock was wrong, and nothing of its age.
+        # If the position's time is in the future, a clock was wrong and the age is not known.
         return Beginning(
             position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or ""
         )

@@ -1,7 +1,8 @@
-"""Reads one topic from its cursor: opens streams, renews the session, waits before it tries again.
+"""Reads one topic from its cursor. It opens streams, renews the session and waits before a retry.
 
-What is delivered, where the cursor may stand and when it is over is decided by ``backlog.py``; what
-becomes of what is delivered, and when the cursor moves, is the publisher's.
+``backlog.py`` decides what is delivered, where the cursor may move and when the drain is over.
+``retries.py`` decides whether to retry. ``publisher.py`` uploads what is delivered and moves the
+cursor.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from .retries import Retries
 
 log = logging.getLogger(__name__)
 
-LONGEST_WAIT_SECONDS = 0.5  # how soon a waiting drain notices that it is to stop
-SUSPENDED_SECONDS = 2.0  # a wait that took so much longer than asked for: the process stood still
+LONGEST_WAIT_SECONDS = 0.5  # a waiting drain notices within this time that it must stop
+SUSPENDED_SECONDS = 2.0  # if a wait takes so much too long, the process stood still meanwhile
 JITTER = (0.5, 1.0)
 FAILED = "failed"
 
 
 class Stream(Protocol):
-    """One open subscription. It is used in a ``with`` block."""
+    """One open subscription, to use in a ``with`` block."""
 
     session: Session
 
     def __enter__(self) -> Stream:
-        """It is open already."""
+        """Return the stream, which is already open."""
 
     def __exit__(
         self,
@@ -42,30 +43,30 @@ class Stream(Protocol):
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        """Close it."""
+        """Close the stream."""
 
     def next(self, timeout: float) -> Optional[Response]:
-        """The next response, None if nothing came within ``timeout`` seconds."""
+        """The next response. None if no response arrives within ``timeout`` seconds."""
 
 
 class Source(Protocol):
     """Salesforce's Pub/Sub API."""
 
     def check_topic(self, topic: str) -> None:
-        """Raise what keeps this user from reading the topic."""
+        """Raise an error if this user may not read the topic."""
 
     def subscribe(self, topic: str, start: Start) -> Stream:
         """Open a stream."""
 
     def renew(self, expired: Session) -> None:
-        """Log in again, unless somebody else has."""
+        """Log in again, unless another topic's thread already has."""
 
 
 class Records(Protocol):
-    """Makes rows of events."""
+    """Turns events into rows."""
 
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
-        """What the events amount to."""
+        """The rows and figures of the events."""
 
     def cursor_gap(
         self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
@@ -74,12 +75,15 @@ class Records(Protocol):
 
 
 class Deliver(Protocol):
-    """Takes what was read. It may block, which holds the stream back."""
+    """Takes what was read. It may block, which also slows down the stream."""
 
     def __call__(
         self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
     ) -> None:
-        """``position`` may become the cursor once ``delivery`` and all before it are uploaded."""
+        """Take one delivery.
+
+        ``position`` may become the cursor once this delivery and all before it are uploaded.
+        """
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,10 @@ class Beginning:
     """Where a drain starts.
 
     Attributes:
-        start: the position.
+        start: the position, or a preset if there is none.
         hold: wait until the topic is caught up.
-        unreadable: what was found in the cursor's place and could not be read.
-        version: the cursor's ETag.
+        unreadable: the bytes of the stored cursor, if they could not be read.
+        version: the ETag of the stored cursor.
     """
 
     start: Start
@@ -100,25 +104,30 @@ class Beginning:
 
 
 class Outcome(NamedTuple):
-    """How a drain ended: ``caught_up``, ``idle``, ``deadline`` or ``failed``, and what went wrong."""
+    """How a drain ended.
+
+    Attributes:
+        why: ``caught_up``, ``idle``, ``deadline`` or ``failed``.
+        error: what went wrong. None if nothing did.
+    """
 
     why: str
     error: Optional[Exception] = None
 
 
 class Drain:
-    """One topic's drain; ``run`` is called once, in a thread of its own.
+    """One topic's drain. Call ``run`` once, in a thread of its own.
 
     Args:
-        topic: its name.
+        topic: the topic's name.
         beginning: where to start.
         source: the Pub/Sub API.
-        records: makes rows of events.
+        records: turns events into rows.
         deliver: takes what was read.
         begin_from_latest: called with the topic's name before a stream is opened from LATEST.
-        stop: ends the drain from outside.
+        stop: if it is set, the drain stops.
         bounds: the limits.
-        clock: seconds, monotonic.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(
@@ -146,10 +155,10 @@ class Drain:
         self._gaps: list[Gap] = []  # not delivered yet
 
     def run(self) -> Outcome:
-        """Drain to the end, whatever comes in between.
+        """Read the topic until the drain is over. Errors are in the outcome.
 
         What was delivered before a failure stays delivered. An unusable cursor is an error even if
-        all went well afterwards: events may be gone for good, and somebody has to know.
+        the drain then succeeds. Events may be lost for good, and the operator has to know.
         """
         told: list[str] = []
         unreadable = self._beginning.unreadable
@@ -169,7 +178,7 @@ class Drain:
         return Outcome(why, error)
 
     def _follow_streams(self, told: list[str]) -> str:
-        """Follow one stream after the other until the backlog ends; returns why it did."""
+        """Read one stream after another until the drain is over. Returns why it ended."""
         checked = False
         session: Optional[Session] = None
         while not self._stop.is_set():
@@ -189,10 +198,10 @@ class Drain:
                 break
             self._backlog.ended(self._topic, end, rest)
             return end.why
-        return FAILED  # whoever stopped it knows why
+        return FAILED  # the one who set ``stop`` reports the reason
 
     def _recover(self, error: CollectorError, session: Optional[Session], told: list[str]) -> None:
-        """Do what the next stream needs; raises if there is to be none."""
+        """Prepare the next stream after an error. Raises the error if there must be no other."""
         start = self._backlog.resume
         retry = self._retries.after(error, start, self._clock())
         if lost := retry.lost:
@@ -201,16 +210,17 @@ class Drain:
         else:
             self._backlog.broken()
             if start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
-                reason = "the stream from LATEST broke before it gave a position"
+                reason = "the stream from LATEST broke before a position came"
                 log.warning("topic=%s start=EARLIEST reason=%s", self._topic, reason)
         if retry.renew and session:
             self._source.renew(session)
         self._stop.wait(retry.pause * random.uniform(*JITTER))  # noqa: S311  (no secret)
 
     def _follow(self, stream: Stream) -> tuple[Optional[End], Delivery]:
-        """Read one stream until the backlog ends; returns its end, delivered, and what its rest was.
+        """Read one stream until the drain is over.
 
-        The end is None if the drain is to stop.
+        Returns the end and the delivery of its last events, which are then already handed over.
+        The end is None if the drain was stopped from outside.
         """
         backlog, clock = self._backlog, self._clock
         now, rpc_id = clock(), ""
@@ -237,19 +247,24 @@ class Drain:
         return None, Delivery()
 
     def _hand_over(self, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
-        """Deliver it. A gap ends with the first position behind it: until then it grows with each poll that comes to none."""
+        """Deliver, together with the gaps if there is a position behind them.
+
+        A gap ends at the first position behind it. While polls come to no position, the gap grows.
+        """
         if position and self._gaps:
             delivery = delivery._replace(rows=[*self._gaps, *delivery.rows])
             self._gaps = []
         self._deliver(self._topic, delivery, position, rpc_id)
 
     def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> str:
-        """Note the gap; returns what the operator is told of it."""
+        """Note a gap, to be recorded with the next position. Returns the text for the operator."""
         version = self._beginning.version
         self._gaps.append(
             self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version)
         )
         return (
-            f"{why}; the cursor stood at {since or 'an unknown time'}. What is still retained is read again from EARLIEST. The "
-            f"rest is a gap ({reason}), recorded with the first position behind it: see 'gaps' in docs/operations.md"
+            f"{why}; the cursor stood at {since or 'an unknown time'}."
+            " The collector reads again from EARLIEST all events that Salesforce still holds."
+            f" The events before them are a gap ({reason}), recorded with the first position behind"
+            " it. To fetch them see 'GapError' in docs/operations.md"
         )

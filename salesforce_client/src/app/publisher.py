@@ -1,8 +1,8 @@
 """Writes what the drains deliver into event files, uploads them, and only then moves the cursors.
 
-The order is the promise: event file closed and flushed → uploaded under a free name → cursor moved
-if nobody else has moved it. A crash between any two steps repeats work. It never loses a row, and
-the rows' keys keep it from doubling one.
+The order of the steps keeps the promise: close the event file and flush it to disk, upload it under
+a free name, move the cursor unless another run has moved it. A crash between two steps repeats
+work. It never loses a row, and the rows' keys prevent duplicates.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ class OpenFile(Protocol):
     """An event file while it is written.
 
     Attributes:
-        path: where it is on this machine.
-        begun_at: names it.
+        path: its place on this machine.
+        begun_at: when it was begun. Its name is made from this time.
     """
 
     path: Path
     begun_at: datetime
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Add rows of any kind, each under its own key once."""
+        """Add rows of any kind. Two rows with the same key become one."""
 
     def is_full(self, most_rows: int) -> bool:
-        """Whether it has so many rows, or is as large as a file shall be."""
+        """Whether the file has at least ``most_rows`` rows or its maximum size."""
 
     def close(self) -> None:
-        """Finish it; afterwards it is complete by itself."""
+        """Finish the file. It is complete afterwards."""
 
     def abandon(self) -> None:
-        """Close it as it is; nobody may read it."""
+        """Close the file unfinished. Nobody may read it."""
 
 
 class Store(Protocol):
@@ -54,26 +54,26 @@ class Store(Protocol):
         """An empty event file on this machine."""
 
     def upload(self, path: Path, begun_at: datetime) -> str:
-        """Upload it under a free name, which is returned, and remove it from this machine."""
+        """Upload the file under a free name and remove it from this machine. Returns the name."""
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
-        """What is stored for the topic."""
+        """Load what is stored for the topic."""
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
-        """Replace that version; None if another run was ahead."""
+        """Replace the version ``etag``. Returns the new one, or None if another run was first."""
 
 
 class Publisher:
-    """The event files and cursors of one poll, shared by the threads of all its topics.
+    """Writes the event files and cursors of one poll. The threads of all topics share it.
 
     A full file is closed and uploaded while the next one is being filled.
 
     Args:
         store: where event files and cursors are kept.
-        file_rows: how many rows fill a file, unless it is large before.
-        report: is told of what is written, uploaded and moved.
-        stop: once it is set, nothing more is taken. It is set here if writing or uploading fails,
-            which ends the poll.
+        file_rows: maximum rows of a file. A file that reaches its maximum size is full earlier.
+        report: receives what was written, uploaded and moved.
+        stop: once it is set, the publisher takes nothing more. The publisher sets it if writing or
+            uploading fails, which ends the poll.
     """
 
     def __init__(self, store: Store, file_rows: int, report: Report, stop: threading.Event) -> None:
@@ -81,43 +81,47 @@ class Publisher:
         self._file_rows = file_rows
         self._report = report
         self._stop = stop
-        self._writing = (
-            threading.Lock()
-        )  # around the file and the positions, which all topics add to
+        self._writing = threading.Lock()  # guards the file and the positions of all topics
         self._failure: Optional[Exception] = None
         self._wrote_at = time.monotonic()
         self._file: Optional[OpenFile] = None
         self._positions: dict[str, Position] = {}  # delivered, not yet saved
         self._uploader = ThreadPoolExecutor(1, "upload")
         self._upload: Optional[Future[None]] = None
-        # Of the cursors, as this run last saw them; absent if another run is ahead.
+        # The version of each cursor that this run saw last. A topic whose cursor another run has
+        # moved is not in here.
         self._etags: dict[str, Optional[str]] = {}
 
     def cursor(self, topic: str) -> StoredCursor:
-        """What is stored for the topic; only that version will be replaced."""
+        """Load what is stored for the topic. Later saves replace this version only."""
         stored = self._store.load_cursor(self._report.org_id, topic)
         self._etags[topic] = stored.etag
         return stored
 
     def begin_from_latest(self, topic: str) -> None:
-        """Store that the topic is begun, before a stream is opened from LATEST: a later poll must not do that again.
+        """Store a cursor without a position, before a stream is opened from LATEST.
+
+        A later poll then knows that the topic is begun and does not start from LATEST again.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: it is not stored.
+            StorageUnavailableError, StorageRefusedError: the cursor is not stored.
         """
         saved = self._store.save_cursor(
             Cursor(self._report.org_id, topic, None), self._etags.get(topic)
         )
         if saved is None:
             raise StorageUnavailableError(
-                f"cursor of {topic}: another run has just begun the topic"
+                f"cursor of {topic}: another run has just begun this topic; the next poll continues"
             )
         self._etags[topic] = saved
 
     def take(
         self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
     ) -> None:
-        """Write what a topic delivers, on its own thread; ``raise_if_failed`` says if that failed."""
+        """Write what a topic delivers. Each topic calls this on its own thread.
+
+        An error does not leave this method. ``raise_if_failed`` raises it.
+        """
         with self._writing:
             if self._stop.is_set():
                 return
@@ -125,29 +129,38 @@ class Publisher:
                 self._write(topic, delivery, position)
                 self._report.topics[topic].count(delivery, rpc_id)
                 if self._upload and self._upload.done():
-                    self._wait_for_upload()  # a failed one need not wait for the next file to be noticed
-            except Exception as error:  # noqa: BLE001  (whatever it is, it is raised again where the poll is waited for)
+                    self._wait_for_upload()  # notices a failed upload before the next file is full
+            except Exception as error:  # noqa: BLE001  (``raise_if_failed`` raises it again)
                 self._failure = error
                 self._stop.set()
             self._wrote_at = time.monotonic()
 
     def quiet_seconds(self) -> float:
-        """How long nothing has been written; waits for whoever is writing, as a slow upload may hold them up."""
+        """For how many seconds nothing was written.
+
+        Waits for a thread that is writing now, because a slow upload may block it.
+        """
         with self._writing:
             return time.monotonic() - self._wrote_at
 
     def raise_if_failed(self) -> None:
-        """Nothing may be published behind rows that could not be written or uploaded.
+        """Raise the error that ended writing or uploading, if there was one.
+
+        No cursor has moved past the rows that are not uploaded.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: an event file could not be uploaded; no cursor has moved past it.
-            LocalStorageError: it could not be written.
+            StorageUnavailableError, StorageRefusedError: an event file could not be uploaded.
+            LocalStorageError: an event file could not be written.
         """
         if self._failure:
             raise self._failure
 
     def finish(self) -> None:
-        """Take nothing more, publish the rest and wait for it; raises as ``raise_if_failed``."""
+        """Take nothing more, publish the rest and wait until it is uploaded.
+
+        Raises:
+            CollectorError: as ``raise_if_failed``.
+        """
         self._stop.set()
         with self._writing:
             self.raise_if_failed()
@@ -155,7 +168,7 @@ class Publisher:
         self._wait_for_upload()
 
     def close(self) -> None:
-        """Wait for an upload that is under way, and let go of what is not published."""
+        """Wait for a running upload and abandon what is not published."""
         self._uploader.shutdown()
         with self._writing:
             if self._file is not None:
@@ -172,20 +185,26 @@ class Publisher:
             self._publish()
 
     def _publish(self) -> None:
-        """Have the file, if there is one, uploaded, and its positions saved, while the next one is being filled."""
+        """Upload the file, if there is one, and save its positions, on the uploader's thread.
+
+        The next file is filled meanwhile.
+        """
         self._wait_for_upload()
         file, self._file = self._file, None
         positions, self._positions = self._positions, {}
         self._upload = self._uploader.submit(self._upload_and_save, file, positions)
 
     def _wait_for_upload(self) -> None:
-        """One file at a time is under way, so that they stay in order, and no more than two are on the disk."""
+        """Wait for the running upload, if there is one.
+
+        At most one upload runs, so that files stay in order and at most two are on the disk.
+        """
         upload, self._upload = self._upload, None
         if upload is not None:
             upload.result()
 
     def _upload_and_save(self, file: Optional[OpenFile], positions: Mapping[str, Position]) -> None:
-        """The file first; only what is uploaded may be behind a cursor."""
+        """Upload the file first. A cursor may only move past uploaded rows."""
         if file is not None:
             file.close()
             self._report.files.append(self._store.upload(file.path, file.begun_at))
@@ -199,9 +218,8 @@ class Publisher:
         cursor = Cursor(self._report.org_id, topic, position)
         try:
             saved = self._store.save_cursor(cursor, self._etags[topic])
-        except (
-            CollectorError
-        ) as error:  # the rows are safe, the next poll reads them once more; the other topics go on
+        except CollectorError as error:
+            # The rows are uploaded. The next poll reads them again. The other topics continue.
             report.fail(error)
             return
         if saved is None:

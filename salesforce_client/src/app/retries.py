@@ -1,4 +1,7 @@
-"""Decides whether a stream that could not be opened, or broke, is worth another one. Pure, as ``backlog.py`` is."""
+"""Decides whether to open another stream after one broke or could not be opened.
+
+Like ``backlog.py``, it has no sockets and no clock of its own.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ class Retry(NamedTuple):
     """What to do before the next stream is opened.
 
     Attributes:
-        pause: seconds to wait, at the most.
-        renew: the session has ended, get a new one.
-        lost: the position that Salesforce rejected: start over, and leave a gap.
+        pause: the longest time to wait, in seconds.
+        renew: the session has expired. Get a new one.
+        lost: the position that Salesforce rejected. Record a gap and start again from EARLIEST.
     """
 
     pause: float = 0
@@ -32,10 +35,10 @@ class Retry(NamedTuple):
 
 
 class Retries:
-    """What one drain has tried already.
+    """Counts what one drain has tried already.
 
     Args:
-        deadline: of the drain, in seconds of the clock that ``after`` is told.
+        deadline: when the drain must stop, on the clock that ``now`` in ``after`` comes from.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -45,15 +48,20 @@ class Retries:
         self._restarted = False
 
     def moved(self) -> None:
-        """There was progress: the position has moved."""
+        """The position has moved, which is progress. Retries and renewals start again from zero."""
         self._failures = 0
         self._renewed = False
 
     def after(self, error: CollectorError, start: Start, now: float) -> Retry:
-        """What to do after this error of a stream that started, or was to start, there.
+        """Decide what to do after an error of a stream.
+
+        Args:
+            error: why the stream broke or could not be opened.
+            start: where the stream started or should have started.
+            now: the time.
 
         Raises:
-            CollectorError: there is no point, or no time, in another try.
+            CollectorError: another stream would not help, or there is no time for one.
         """
         if isinstance(error, ReplayIdRejectedError):
             if self._restarted or not isinstance(start, Position):
@@ -63,7 +71,8 @@ class Retries:
         if isinstance(error, SessionExpiredError):
             if self._renewed:
                 raise AuthenticationError(
-                    f"{error} – refused again after the session was renewed, without progress in between"
+                    f"{error} – refused again after the session was renewed, without progress."
+                    " See 'AuthenticationError' in docs/operations.md"
                 ) from None
             self._renewed = True
             return Retry(renew=True)
