@@ -1,6 +1,7 @@
-"""A Salesforce on loopback: a token endpoint that verifies the JWT and a Pub/Sub API over a deterministic org.
+"""A mock Salesforce on loopback: a token endpoint that verifies the JWT, and a Pub/Sub API.
 
-It hands back settings under the names of ``docs/settings.md``, so that the collector, or any other client, runs its real path.
+Both serve a deterministic org. The mock returns settings with the names of ``docs/settings.md``.
+The collector, or any other client, connects with them and runs its real code.
 """
 
 from __future__ import annotations
@@ -33,19 +34,17 @@ AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
 AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
-USERS_OWN = (
-    "SALESFORCE_TOPICS",
-    "IDLE_SECONDS",
-)  # settings of the mock that give way to the user's
+# The user's values of these settings replace those of the mock.
+USERS_OWN = ("SALESFORCE_TOPICS", "IDLE_SECONDS")
 
 
 def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed: bool) -> None:
-    """Keep invented deletes out of a real warehouse.
+    """Refuse to run if the mock's deletes could reach a real warehouse.
 
     Args:
-        environ: of this process.
-        storage_url: of the storage account that the event files go to.
-        allowed: somebody has said that they want it.
+        environ: the environment of this process.
+        storage_url: URL of the storage account that receives the event files.
+        allowed: whether the user has allowed this with MOCK_MODE_IN_AZURE.
 
     Raises:
         SettingsError: this process runs in Azure, or the storage is not an emulator.
@@ -62,8 +61,8 @@ def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed:
     if url.scheme != "http" and url.hostname not in THIS_MACHINE:
         where.append(f"with the storage account {url.hostname}")
     if where:
-        wanted = "set MOCK_MODE=false, or MOCK_MODE_IN_AZURE=true if that is what you want"
-        harm = "it would fill the warehouse with invented deletes"
+        wanted = "set MOCK_MODE=false, or set MOCK_MODE_IN_AZURE=true to allow it"
+        harm = "the mock's invented deletes would reach the warehouse"
         raise SettingsError([f"MOCK_MODE is true {' and '.join(where)}: {harm}; {wanted}"])
 
 
@@ -71,17 +70,19 @@ class MockSalesforce:
     """A context manager that serves an org on free ports of 127.0.0.1.
 
     Args:
-        interval_seconds: between two events of the org.
-        now: a fixed time for the org's clock; by default it is the machine's. ``org.now`` may be replaced later.
-        faults: as in ``MOCK_FAULTS``; ``faults.FAULTS`` lists them.
-        tls: serve both ports over TLS, with a certificate that ``ca_file`` vouches for.
-        keepalive_seconds: silence after which an empty response is sent.
-        batch_size: the most events in one response.
-        folder: for the key and the certificates; a temporary one by default.
+        interval_seconds: the time between two events of the org.
+        now: a fixed time for the org's clock. The default is the machine's clock.
+            A test may replace ``org.now`` later.
+        faults: the faults to switch on, written as in ``MOCK_FAULTS``. ``faults.FAULTS`` lists all.
+        tls: serve both ports over TLS. The authority that signed the certificate is in ``ca_file``.
+        keepalive_seconds: a stream sends an empty response after this many seconds of silence.
+        batch_size: maximum number of events in one response.
+        folder: where the temporary folder for the key and the certificates is created.
+            The default is the system's folder for temporary files.
 
     Attributes:
-        settings: what a client needs. ``IDLE_SECONDS`` is a little longer than the mock's silence, so
-            that a client ends as caught up, and soon.
+        settings: the settings that a client needs. ``IDLE_SECONDS`` is a little longer than
+            ``keepalive_seconds``, so that a client soon ends as caught up.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class MockSalesforce:
         self._resources.close()
 
     def instead_of(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The settings in ``environ``, with this org in the place of MOCK_MODE."""
+        """Return ``environ`` with the settings of this mock in it, and with MOCK_MODE off."""
         own = {name: environ[name] for name in USERS_OWN if environ.get(name, "").strip()}
         return {**environ, **self.settings, **own, "MOCK_MODE": "false"}
 

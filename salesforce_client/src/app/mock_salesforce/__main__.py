@@ -1,7 +1,8 @@
-"""``python -m salesforce_client.src.app.mock_salesforce``: the mock by itself, for any client in any language.
+"""Run the mock alone, for any client in any language.
 
-The first line it prints is a JSON object with the settings that the client needs, under the names of ``docs/settings.md``, and
-``org_id`` and ``ca_file``. It serves until it is interrupted or terminated.
+The command is ``python -m salesforce_client.src.app.mock_salesforce``. Its first line of output is
+a JSON object: the settings that the client needs, named as in ``docs/settings.md``, and ``org_id``
+and ``ca_file``. The mock serves until the user interrupts or terminates it.
 """
 
 from __future__ import annotations
@@ -24,21 +25,22 @@ def _time(text: str) -> datetime:
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(
-        prog="mock_salesforce", description="A Salesforce on loopback: JWT login and Pub/Sub API."
+        prog="mock_salesforce",
+        description="A mock Salesforce on loopback: JWT login and Pub/Sub API.",
     )
     parser.add_argument(
         "--tls",
         action="store_true",
-        help="serve over TLS; ca_file in the first line names the authority",
+        help="serve over TLS; ca_file in the first line is the authority's certificate",
     )
     parser.add_argument(
-        "--interval", type=float, default=60, metavar="SECONDS", help="between two events (60)"
+        "--interval", type=float, default=60, metavar="SECONDS", help="time between two events (60)"
     )
     parser.add_argument(
         "--now",
         type=_time,
         metavar="TIME",
-        help="stop the org's clock here, e.g. 2026-01-31T12:00:00Z",
+        help="stop the org's clock at this time, e.g. 2026-01-31T12:00:00Z",
     )
     parser.add_argument(
         "--keepalive",
@@ -52,16 +54,16 @@ def main() -> None:
         type=int,
         default=100,
         metavar="EVENTS",
-        help="the most events in one response (100)",
+        help="maximum number of events in one response (100)",
     )
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[=VALUE][@TOPIC]",
-        help="a misbehaviour, repeatable",
+        help="switch on a fault; may be given several times",
     )
-    parser.add_argument("--faults", action="store_true", help="list the misbehaviours and exit")
+    parser.add_argument("--faults", action="store_true", help="list the faults and exit")
     options = parser.parse_args()
     if options.faults:
         for name, (value, what) in FAULTS.items():

@@ -1,4 +1,4 @@
-"""One RPC and one stream of the mock's Pub/Sub API."""
+"""The state of one RPC and of one stream in the mock's Pub/Sub API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
 class Call:
-    """One RPC: its id, its headers, and the way it fails."""
+    """One RPC: its id and its headers. ``fail`` ends it with an error."""
 
     def __init__(self, context: grpc.ServicerContext) -> None:
         self.context = context
@@ -26,11 +26,14 @@ class Call:
         self._headers = {str(key): str(value) for key, value in context.invocation_metadata()}
 
     def header(self, name: str) -> str:
-        """A request header, empty where it is absent."""
+        """Return a request header, or an empty text if the request has no such header."""
         return self._headers.get(name, "")
 
     def fail(self, status: grpc.StatusCode, code: str, message: str) -> NoReturn:
-        """End the call as Salesforce does: status, ``error-code`` trailer, and the call's id at the end of the message."""
+        """End the call with an error in Salesforce's form.
+
+        The error has a status and an ``error-code`` trailer. Its message ends with the call's id.
+        """
         if code:
             self.context.set_trailing_metadata((("error-code", CODE_PREFIX + code),))
         self.context.abort(status, f"{message} rpcId: {self.rpc_id}")
@@ -38,14 +41,17 @@ class Call:
 
 
 class Stream:
-    """A subscription's state: how far it has got and how much credit is left. Requests arrive on a thread of their own.
+    """The state of a subscription: its position and its remaining credit.
+
+    A separate thread reads the requests.
 
     Attributes:
-        position: behind which events are sent.
+        position: the stream has sent the events up to this position.
         told: the position that the next response names.
-        sent: events sent so far.
-        empty_responses_due: how many empty responses come before anything else.
-        unsent: events behind ``position`` or, of a group under one replay id, at it, that are next.
+        sent: how many events the stream has sent.
+        empty_responses_due: how many empty responses the stream sends before anything else.
+        unsent: the next events to send. They come after ``position``. Only the rest of a split
+            event is at ``position``, because its parts have one replay id.
     """
 
     def __init__(self, call: Call, topic: str, position: int) -> None:
@@ -61,7 +67,7 @@ class Stream:
         self._changed = threading.Condition()
 
     def read(self, requests: Iterator[Any], commit: Callable[[Any], None] | None = None) -> None:
-        """Take all further requests; those that commit a position go to ``commit``."""
+        """Read all further requests. ``commit`` receives the requests that commit a position."""
         try:
             for request in requests:
                 if commit and request.HasField("commit_replay_id_request"):
@@ -69,11 +75,11 @@ class Stream:
                     self.empty_responses_due += 1
                 if not commit or request.num_requested:
                     self.take(request)
-        except Exception:  # noqa: BLE001, S110  (gRPC raises a bare Exception here when the client is gone)
+        except Exception:  # noqa: BLE001, S110  (gRPC raises it if the client has gone)
             pass
 
     def take(self, request: Any) -> None:
-        """Add a request's credit."""
+        """Add the credit of a request."""
         with self._changed:
             if request.num_requested <= 0:
                 code = "subscription.fetch.requested.events.invalid"
@@ -90,25 +96,25 @@ class Stream:
             self._changed.notify_all()
 
     def is_open(self) -> bool:
-        """Whether there is still someone to answer."""
+        """Whether the stream is open and the client still listens."""
         return not self._closed and bool(self.call.context.is_active())
 
     def close(self) -> None:
-        """End without an error."""
+        """End the stream without an error."""
         self._closed = True
 
     def fail_if_refused(self) -> None:
-        """Fail if a request was invalid."""
+        """Fail the call if one of its requests was invalid."""
         if self._refusal:
             self.call.fail(INVALID, *self._refusal)
 
     def use_up(self, events: int) -> int:
-        """Take the credit for what is sent; returns what is left."""
+        """Subtract the credit for the sent events, and return the remaining credit."""
         with self._changed:
             self.credit -= events
             return self.credit
 
     def wait(self, seconds: float) -> None:
-        """Until a request comes, or for so long."""
+        """Wait until a request arrives, at most this many seconds."""
         with self._changed:
             self._changed.wait(seconds)

@@ -1,4 +1,7 @@
-"""A throw-away authority and a certificate of it for 127.0.0.1 and localhost, so that clients can verify the mock."""
+"""Makes a temporary certificate authority, and a certificate for 127.0.0.1 and localhost.
+
+Clients that trust this authority can verify the mock's TLS certificate.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificate:
-    """All three in PEM; ``key`` belongs to ``chain``, which ``authority`` has signed."""
+    """Three texts in PEM. ``authority`` signed ``chain``, and ``key`` is the key of ``chain``."""
 
     authority: bytes
     chain: bytes
@@ -22,7 +25,7 @@ class Certificate:
 
 
 def make() -> Certificate:
-    """A fresh one, valid for a week."""
+    """Make a new authority and certificate, valid for a week."""
     authority_key, key = (
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.SECP256R1()),

@@ -1,4 +1,7 @@
-"""The mock's one ManagedEventSubscription: its cursor is kept here, and one client at a time may use it."""
+"""The mock's only ManagedEventSubscription.
+
+The mock keeps its cursor. One client at a time may use it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ SUBSCRIPTION_ID = with_checksum("18x5f0000000001")
 
 
 class ManagedSubscription:
-    """In state RUN, on the platform event, starting at the oldest retained event until something is committed."""
+    """A managed subscription to the platform event, in state RUN.
+
+    It starts at the oldest retained event until a client commits a position.
+    """
 
     topic = DELETE_EVENT_TOPIC
 
@@ -30,11 +36,11 @@ class ManagedSubscription:
 
     @property
     def position(self) -> int:
-        """Behind which a client is served."""
+        """The subscription sends the events after this position."""
         return self._org.earliest() if self._committed is None else self._committed
 
     def check_first(self, call: Call, request: wire.ManagedFetchRequest) -> None:
-        """Fail the call unless its first request names this subscription and commits nothing."""
+        """Fail the call if its first request names another subscription or commits a position."""
         prefix = "managed.subscription."
         if bool(request.subscription_id) == bool(request.developer_name):
             call.fail(
@@ -62,7 +68,7 @@ class ManagedSubscription:
 
     @contextlib.contextmanager
     def occupied(self, call: Call) -> Iterator[None]:
-        """Hold the one slot, or fail the call."""
+        """Reserve the subscription for this call, or fail the call if another client uses it."""
         if not self._slot.acquire(blocking=False):
             message = "An active managed subscription with the same ID already exists."
             call.fail(
@@ -74,7 +80,7 @@ class ManagedSubscription:
             self._slot.release()
 
     def commit(self, raw: bytes, delivered: int) -> str:
-        """Move the cursor; returns why not, where it does not move."""
+        """Move the cursor. Return an empty text, or the reason if the cursor cannot move."""
         try:
             position = self._org.position(raw)
         except UnknownReplayIdError:
@@ -90,7 +96,7 @@ class ManagedSubscription:
 def commit_response(
     managed: ManagedSubscription, request: wire.CommitReplayRequest, delivered: int
 ) -> wire.CommitReplayResponse:
-    """The answer to a commit; a refused one does not end the stream."""
+    """Return the response to a commit. A refused commit does not end the stream."""
     problem = managed.commit(request.replay_id, delivered)
     response = wire.CommitReplayResponse(
         commit_request_id=request.commit_request_id, process_time=int(time.time() * 1000)

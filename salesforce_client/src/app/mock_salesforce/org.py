@@ -1,7 +1,8 @@
-"""The mock's org: what happens in it, on which topics it shows, and where each event stands. State without sockets.
+"""The mock's org: its events, their topics and their positions. It opens no sockets.
 
-The history is a function of time. Event number n happens n intervals after a fixed epoch, and its content, id and replay id
-follow from n: any process on any machine tells the same history, so that cursors stay valid without stored state.
+The history is a function of time. Event number n happens n intervals after a fixed epoch. Its
+content, id and replay id follow from n. So every process on every machine computes the same
+history, and cursors stay valid without stored state.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ KEY_PREFIXES = {
     "Case": "500",
 }
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-ROOM = 1_000_000  # positions between two events of the history: replay ids have holes
+ROOM = 1_000_000  # positions for each event of the history, so replay ids have holes
 LAST_NAMES = (
     "Müller",
     "O'Brien",
@@ -52,33 +53,46 @@ LAST_NAMES = (
 )
 
 DELETE_EVENT_TOPIC = "/event/Delete_Event__e"
-ARCHIVE_EVENT_TOPIC = "/event/Archive_Event__e"  # nothing happens there but what clients publish
+ARCHIVE_EVENT_TOPIC = "/event/Archive_Event__e"  # has only the events that clients publish
 ALL_CHANGES = "/data/ChangeEvents"
-TOPICS = {  # with the schema id that GetTopic tells; blank on a channel of several types
+TOPICS = {  # each with the schema id that GetTopic returns; blank if the channel has several types
     DELETE_EVENT_TOPIC: schemas.schema_id(schemas.DELETE_EVENT),
     ARCHIVE_EVENT_TOPIC: schemas.schema_id(schemas.ARCHIVE_EVENT),
     "/data/AccountChangeEvent": schemas.schema_id(schemas.ACCOUNT),
     "/data/ContactChangeEvent": schemas.schema_id(schemas.CONTACT),
     ALL_CHANGES: "",
 }
-# What the history repeats: the object, what happens to it, and how many records one event names at the most.
+# The history repeats these steps: the object, its change, and how many records an event may name.
 RHYTHM = (
-    ("Opportunity", "EVENT", 1), ("Account", "CREATE", 1), ("Account", "DELETE", 1), ("Contact", "DELETE", 1),
-    ("Case", "EVENT", 1), ("Account", "UPDATE", 1), ("Account", "DELETE", 20), ("Contact", "UPDATE", 1),
-    ("Opportunity", "EVENT", 1), ("Account", "DELETE", 1), ("Account", "UNDELETE", 1), ("Contact", "DELETE", 3),
-)  # fmt: skip
+    ("Opportunity", "EVENT", 1),
+    ("Account", "CREATE", 1),
+    ("Account", "DELETE", 1),
+    ("Contact", "DELETE", 1),
+    ("Case", "EVENT", 1),
+    ("Account", "UPDATE", 1),
+    ("Account", "DELETE", 20),
+    ("Contact", "UPDATE", 1),
+    ("Opportunity", "EVENT", 1),
+    ("Account", "DELETE", 1),
+    ("Account", "UNDELETE", 1),
+    ("Contact", "DELETE", 3),
+)
 Rhythm = tuple[tuple[str, str, int], ...]
 RARE_RHYTHM: Rhythm = (
-    *RHYTHM, ("Account", "GAP_DELETE", 3), ("Contact", "GAP_OVERFLOW", 1), ("Account", "SNAPSHOT", 1), ("Account", "WILDCARD", 1),
+    *RHYTHM,
+    ("Account", "GAP_DELETE", 3),
+    ("Contact", "GAP_OVERFLOW", 1),
+    ("Account", "SNAPSHOT", 1),
+    ("Account", "WILDCARD", 1),
     ("Contact", "GAP_UPDATE", 1),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """A deleted record as the org itself knows it, for comparing with what arrives elsewhere. ``at`` is UTC.
+    """A deleted record as the org itself knows it. Tests compare it with the delivered rows.
 
-    ``key`` is the row's ``event_id`` in the event file.
+    ``at`` is in UTC. ``key`` is the row's ``event_id`` in the event file.
     """
 
     key: str
@@ -93,9 +107,10 @@ class OrgEvent:
     """One event on the bus.
 
     Attributes:
-        position: orders events and makes the replay id.
-        gap: the reason of the gap that it tells of.
-        parts: ids and payloads of the events that are sent in its place, all under its replay id.
+        position: the event's place in the order of events. The replay id is made from it.
+        gap: the reason of the gap that the event reports, if it reports one.
+        parts: ids and payloads of the events that are sent instead of this one. All have its
+            replay id.
     """
 
     position: int
@@ -109,12 +124,15 @@ class OrgEvent:
 
 
 def replay_id(position: int) -> bytes:
-    """The replay id of a position as live orgs hand it out: ten bytes, big-endian, followed by two zero bytes."""
+    """Return the replay id of a position in the form that live orgs use.
+
+    It has ten bytes: the position as eight bytes, big-endian, and two zero bytes.
+    """
     return position.to_bytes(8, "big") + b"\0\0"
 
 
 def opaque_replay_id(position: int) -> bytes:
-    """The replay id of a position in an org whose ids have no order and no fixed length."""
+    """Return a replay id for a position in an org whose ids have no order and no fixed length."""
     noise = hashlib.sha256(b"id %d" % position).digest()
     mask = hashlib.sha256(noise[:4]).digest()
     hidden = bytes(one ^ other for one, other in zip(position.to_bytes(8, "big"), mask))
@@ -122,17 +140,17 @@ def opaque_replay_id(position: int) -> bytes:
 
 
 class UnknownReplayIdError(Exception):
-    """The bytes are no replay id of this org."""
+    """The bytes are not a replay id that this org accepts."""
 
 
 class Org:
     """The org and its clock.
 
     Args:
-        interval_seconds: between two events of the history.
-        now: the clock; the machine's own by default. May be replaced at any time.
-        faults: ``opaque_ids``, ``strict_retention``, ``rare_changes``, ``schema_change``, ``duplicate``, ``split`` and ``large``
-            are the org's.
+        interval_seconds: the time between two events of the history.
+        now: the clock. The default is the machine's clock. A test may replace it at any time.
+        faults: the org applies ``opaque_ids``, ``strict_retention``, ``rare_changes``,
+            ``schema_change``, ``duplicate``, ``split`` and ``large``, and ignores the others.
     """
 
     def __init__(
@@ -147,10 +165,10 @@ class Org:
         self.now = now or (lambda: datetime.now(timezone.utc))
         self._interval = timedelta(seconds=interval_seconds)
         self._lock = threading.Lock()
-        self._told = 0  # the furthest position that a keepalive has named
+        self._told = 0  # the newest position that a keepalive or a published event has used
 
     def events(self, topic: str, after: int, limit: int) -> list[OrgEvent]:
-        """Up to ``limit`` events of ``topic`` behind the position ``after``, oldest first."""
+        """Return up to ``limit`` events of ``topic`` after the position ``after``, oldest first."""
         found: list[OrgEvent] = []
         for event in self._history(max(after // ROOM, 0), topic):
             if event.position > after:
@@ -167,7 +185,7 @@ class Org:
         )
 
     def publish(self, topic: str, event_id: str, schema_id: str, payload: bytes) -> OrgEvent:
-        """Put an event of a client's on the bus, now."""
+        """Put a client's event on the bus now."""
         with self._lock:
             self._told = self._tip() + _random("published", len(self._published)).randint(2, 9)
             event = OrgEvent(self._told, event_id, (topic,), schema_id, payload, ())
@@ -175,7 +193,10 @@ class Org:
             return event
 
     def deletes(self, topics: Sequence[str], since: datetime, until: datetime) -> list[Deleted]:
-        """Every delete that happened after ``since`` and up to ``until`` and shows on one of ``topics``, each once."""
+        """Return the deletes after ``since`` and up to ``until`` on any of ``topics``.
+
+        Each delete is in the list once.
+        """
         return [
             deleted for event in self._between(topics, since, until) for deleted in event.deleted
         ]
@@ -183,7 +204,10 @@ class Org:
     def gaps(
         self, topics: Sequence[str], since: datetime, until: datetime
     ) -> list[tuple[str, str, str]]:
-        """Topic, event id and reason of every gap that the org's own events told of in that time, once for each topic."""
+        """Return the gaps that the org's own events report in that time.
+
+        Each has its topic, event id and reason. A gap is in the list once for each topic.
+        """
         return [
             (topic, event.event_id, event.gap)
             for event in self._between(topics, since, until)
@@ -201,19 +225,20 @@ class Org:
                 yield event
 
     def earliest(self) -> int:
-        """The position before the oldest event that is still retained."""
+        """Return the position before the oldest retained event."""
         return self._number(self.now() - RETENTION) * ROOM + ROOM - 1
 
     def tip(self) -> int:
-        """The newest position, events and keepalives taken together."""
+        """Return the newest position of all events and keepalives."""
         with self._lock:
             return self._tip()
 
     def keepalive_position(self, tip: int | None = None) -> int:
-        """A position ahead of every event so far, which no event will ever have.
+        """Return a position after every event so far. No event will ever have it.
 
         Args:
-            tip: as ``tip`` told it before the stream was found empty: an event that fell due since then is to come behind it.
+            tip: the result of ``tip`` before the stream looked for events and found none. An event
+                that happened in between must come after the returned position.
         """
         with self._lock:
             position = (self._tip() if tip is None else tip) + 1
@@ -221,14 +246,14 @@ class Org:
             return position
 
     def replay_id(self, position: int) -> bytes:
-        """The bytes that name a position in this org."""
+        """Return the bytes that name a position in this org."""
         return opaque_replay_id(position) if self._faults.on("opaque_ids") else replay_id(position)
 
     def position(self, raw: bytes) -> int:
-        """The position of a replay id.
+        """Return the position of a replay id.
 
         Raises:
-            UnknownReplayIdError: this org has never handed it out, or no longer knows it.
+            UnknownReplayIdError: this org never used the replay id, or no longer accepts it.
         """
         position = self._position_of(raw)
         if self._faults.on("strict_retention") and position < self.earliest():
@@ -256,7 +281,7 @@ class Org:
         return _event(number, self._interval, rhythm, large, split, second_schema=second_schema)
 
     def _number(self, at: datetime) -> int:
-        """The number of the last event that has happened at ``at``."""
+        """Return the number of the last event up to the time ``at``."""
         return (at - EPOCH) // self._interval
 
     def _history(self, number: int, topic: str) -> Iterator[OrgEvent]:
@@ -306,10 +331,15 @@ def _event(
     schema = schemas.of(entity if change != "EVENT" else "", second=second_schema)
     if change == "EVENT":
         value: dict[str, Any] = {
-            "CreatedDate": milliseconds, "CreatedById": user, "Object_Name__c": entity, "Record_Id__c": ids[0],
-            "Deleted_By__c": user, "Deleted_Date__c": milliseconds, "Owner_Id__c": record_id("User", chance.randrange(25)),
+            "CreatedDate": milliseconds,
+            "CreatedById": user,
+            "Object_Name__c": entity,
+            "Record_Id__c": ids[0],
+            "Deleted_By__c": user,
+            "Deleted_Date__c": milliseconds,
+            "Owner_Id__c": record_id("User", chance.randrange(25)),
             "Record_Name__c": f"{chance.choice(LAST_NAMES)} {number}" + "x" * 1024 * kilobytes,
-        }  # fmt: skip
+        }
     else:
         value = _change(entity, change, ids, user, milliseconds, chance)
     gaps = {"GAP_OVERFLOW": "overflow", "WILDCARD": "wildcard"}
@@ -347,12 +377,19 @@ def _change(
     entity: str, change: str, ids: list[str], user: str, milliseconds: int, chance: random.Random
 ) -> dict[str, Any]:
     header = {
-        "entityName": entity, "recordIds": [] if change == "GAP_OVERFLOW" else ids,
-        "changeType": "DELETE" if change == "WILDCARD" else change, "changeOrigin": "com/salesforce/api/rest/66.0",
-        "transactionKey": str(uuid.UUID(int=chance.getrandbits(128))), "sequenceNumber": 1, "commitTimestamp": milliseconds,
-        "commitNumber": 12_000_000_000_000 + milliseconds, "commitUser": user, "nulledFields": [], "diffFields": [],
+        "entityName": entity,
+        "recordIds": [] if change == "GAP_OVERFLOW" else ids,
+        "changeType": "DELETE" if change == "WILDCARD" else change,
+        "changeOrigin": "com/salesforce/api/rest/66.0",
+        "transactionKey": str(uuid.UUID(int=chance.getrandbits(128))),
+        "sequenceNumber": 1,
+        "commitTimestamp": milliseconds,
+        "commitNumber": 12_000_000_000_000 + milliseconds,
+        "commitUser": user,
+        "nulledFields": [],
+        "diffFields": [],
         "changedFields": ["0x400", "4-0x06"] if change == "UPDATE" else [],
-    }  # fmt: skip
+    }
     body: dict[str, Any] = {"Phone": f"+49 {chance.randrange(10**9)}"} if change == "UPDATE" else {}
     if change in ("CREATE", "UNDELETE"):
         body = {
@@ -365,7 +402,7 @@ def _change(
 
 
 def record_id(entity: str, number: int) -> str:
-    """An 18-character id of an object: key prefix, instance, number, checksum."""
+    """Return an 18-character record id: the object's key prefix, instance, number, checksum."""
     digits = ""
     for _ in range(8):
         number, digit = divmod(number, 62)
@@ -384,7 +421,7 @@ def _writer(schema_json: str) -> tuple[avro.io.DatumWriter, tuple[str, ...]]:
 
 
 def encode(schema_json: str, value: dict[str, Any]) -> bytes:
-    """Avro binary of a record; fields that ``value`` leaves out are null."""
+    """Return a record in Avro binary. Fields that are not in ``value`` are null."""
     writer, fields = _writer(schema_json)
     out = io.BytesIO()
     writer.write({field: value.get(field) for field in fields}, avro.io.BinaryEncoder(out))

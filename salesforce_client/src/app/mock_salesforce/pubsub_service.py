@@ -1,7 +1,8 @@
-"""The mock's Pub/Sub API: the generated servicer over an org.
+"""The mock's Pub/Sub API: it implements the generated servicer for an org.
 
-Follows Salesforce's "Pub/Sub API" guide: headers checked on every call, errors as status + ``error-code`` trailer + ``rpcId:`` in
-the message, credit that adds up to at most 100, keepalives that name a position no event has, ``CUSTOM`` exclusive.
+It follows Salesforce's "Pub/Sub API" guide. It checks the headers of every call. An error has a
+status, an ``error-code`` trailer and ``rpcId:`` in its message. Credit adds up to at most 100. A
+keepalive names a position that no event has. ``CUSTOM`` starts after its replay id.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .org import TOPICS, Org, OrgEvent, UnknownReplayIdError
 
 POLL_SECONDS = 0.02  # how often a stream looks at the org's clock
 NEVER = float("inf")
-PUBLISH_IDLE_SECONDS = 70  # the published proto's number; the error table says 1,800
+PUBLISH_IDLE_SECONDS = 70  # from the published proto; Salesforce's error table says 1,800
 
 
 class PubSubService(PubSubServicer):
@@ -35,11 +36,11 @@ class PubSubService(PubSubServicer):
 
     Args:
         org: the org.
-        accepts: whether an access token, instance URL and org id belong together.
+        accepts: returns whether an access token, instance URL and org id belong to one session.
         expire_sessions: ends all sessions.
-        faults: what goes wrong.
-        keepalive_seconds: how long a stream with credit stays silent before an empty response.
-        batch_size: the most events in one response.
+        faults: the faults that are switched on.
+        keepalive_seconds: a stream with credit sends an empty response after this silence.
+        batch_size: maximum number of events in one response.
     """
 
     def __init__(
@@ -58,12 +59,12 @@ class PubSubService(PubSubServicer):
         self._keepalive_seconds = keepalive_seconds
         self._batch_size = batch_size
         self._managed = ManagedSubscription(org)
-        self.delivered = 0  # of the org's allocation
+        self.delivered = 0  # deliveries used of the org's allocation
 
     # -- topics and schemas
 
     def GetTopic(self, request: wire.TopicRequest, context: grpc.ServicerContext) -> wire.TopicInfo:
-        """A topic of the org."""
+        """Return a topic of the org."""
         call = self._authorized(context)
         if self._faults.happens("topic_unavailable", request.topic_name):
             call.fail(
@@ -84,7 +85,7 @@ class PubSubService(PubSubServicer):
     def GetSchema(
         self, request: wire.SchemaRequest, context: grpc.ServicerContext
     ) -> wire.SchemaInfo:
-        """A schema by its id."""
+        """Return the schema with this id."""
         call = self._authorized(context)
         if not request.schema_id:
             call.fail(
@@ -106,7 +107,7 @@ class PubSubService(PubSubServicer):
     def Subscribe(
         self, request_iterator: Iterator[wire.FetchRequest], context: grpc.ServicerContext
     ) -> Iterator[wire.FetchResponse]:
-        """Events of one topic, as long as there is credit."""
+        """Send events of one topic while there is credit."""
         call = self._authorized(context)
         first = next(request_iterator, None)
         if first is None:
@@ -142,13 +143,16 @@ class PubSubService(PubSubServicer):
             call.fail(
                 INVALID,
                 "subscription.fetch.replayid.corrupted",
-                "The Replay ID validation failed. Ensure that the replay_id field value in FetchRequest is valid and refers to "
-                "an event that is within the retention window.",
+                "The Replay ID validation failed. Ensure that the replay_id field value in "
+                "FetchRequest is valid and refers to an event that is within the retention window.",
             )
         return position
 
     def _responses(self, stream: Stream) -> Iterator[list[OrgEvent]]:
-        """What to send and when: events as credit allows, or none for a keepalive; ``stream.told`` is the position to name."""
+        """Yield the events of each response when the response is due. A keepalive has none.
+
+        ``stream.told`` is then the position that the response names.
+        """
         faults, topic = self._faults, stream.topic
         keepalive = faults.number("keepalive", topic) or self._keepalive_seconds
         patience = faults.number("close_without_credit", topic) or 60
@@ -207,7 +211,7 @@ class PubSubService(PubSubServicer):
         return events
 
     def _break(self, stream: Stream) -> None:
-        """End the stream, or the session, if a fault says so by now."""
+        """End the stream or the sessions if a fault is due."""
         faults, topic, sent = self._faults, stream.topic, stream.sent
         if sent >= (faults.number("end_stream", topic) or NEVER):
             stream.close()
@@ -216,7 +220,7 @@ class PubSubService(PubSubServicer):
                 UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR"
             )
         if status := faults.value("status", topic):
-            stream.call.fail(grpc.StatusCode[status], "", "Something undocumented.")
+            stream.call.fail(grpc.StatusCode[status], "", "An undocumented error.")
         if self.delivered >= (faults.number("delivery_limit", topic) or NEVER):
             message = "You have exceeded the event delivery limit for your org."
             stream.call.fail(
@@ -244,7 +248,7 @@ class PubSubService(PubSubServicer):
         code, after, times = (error.split(":") + ["0", "always"][error.count(":") :])[:3]
         limit = NEVER if times == "always" else float(times)
         if stream.sent >= int(after) and self._faults.happens("error", stream.topic, times=limit):
-            stream.call.fail(STATUS_OF.get(code, INVALID), code, f"As asked for: {code}.")
+            stream.call.fail(STATUS_OF.get(code, INVALID), code, f"The fault requests {code}.")
 
     def _consumer_event(self, event: OrgEvent, stream: Stream) -> wire.ConsumerEvent:
         payload = event.payload
@@ -261,13 +265,16 @@ class PubSubService(PubSubServicer):
     def Publish(
         self, request: wire.PublishRequest, context: grpc.ServicerContext
     ) -> wire.PublishResponse:
-        """Put events on the bus."""
+        """Put the events of a request on the bus."""
         return self._published(self._authorized(context), request)
 
     def PublishStream(
         self, request_iterator: Iterator[wire.PublishRequest], context: grpc.ServicerContext
     ) -> Iterator[wire.PublishResponse]:
-        """Likewise, request by request, until the client has had nothing to publish for too long."""
+        """Answer each publish request of a stream.
+
+        The stream fails if the client sends no request for ``PUBLISH_IDLE_SECONDS``.
+        """
         call = self._authorized(context)
         requests: queue.SimpleQueue[wire.PublishRequest | None] = queue.SimpleQueue()
 
@@ -275,7 +282,7 @@ class PubSubService(PubSubServicer):
             try:
                 for request in request_iterator:
                     requests.put(request)
-            except Exception:  # noqa: BLE001, S110  (gRPC raises a bare Exception here when the client is gone)
+            except Exception:  # noqa: BLE001, S110  (gRPC raises it if the client has gone)
                 pass
             requests.put(None)
 
@@ -327,7 +334,7 @@ class PubSubService(PubSubServicer):
     def ManagedSubscribe(
         self, request_iterator: Iterator[wire.ManagedFetchRequest], context: grpc.ServicerContext
     ) -> Iterator[wire.ManagedFetchResponse]:
-        """Like Subscribe, with the cursor kept here; one client at a time."""
+        """Send events like Subscribe, for one client at a time. The mock keeps the cursor."""
         call = self._authorized(context)
         first = next(request_iterator, None)
         if first is None:
@@ -353,7 +360,7 @@ class PubSubService(PubSubServicer):
                     )
                 yield response
 
-    # -- at the door
+    # -- checks of a call
 
     def _authorized(self, context: grpc.ServicerContext) -> Call:
         call = Call(context)
@@ -367,7 +374,8 @@ class PubSubService(PubSubServicer):
             call.fail(
                 UNAUTHENTICATED,
                 "service.auth.error",
-                "An authentication exception occurred. Provide valid authentication via metadata headers.",
+                "An authentication exception occurred. "
+                "Provide valid authentication via metadata headers.",
             )
         return call
 
@@ -378,19 +386,20 @@ class PubSubService(PubSubServicer):
             call.fail(
                 NOT_FOUND,
                 "topic.not.found",
-                f"The topic information for org CORE/prod/{self._org.org_id} and topic {topic} not found. Ensure the topic name "
-                "is correct and that the topic exists.",
+                f"The topic information for org CORE/prod/{self._org.org_id} and topic {topic} not "
+                "found. Ensure the topic name is correct and that the topic exists.",
             )
 
 
 def _parts(event: OrgEvent) -> list[OrgEvent]:
-    """What is sent for an event: itself, or the events that it is split into."""
+    """Return the events that are sent for an event: itself, or its parts if it is split."""
     return [
         dataclasses.replace(event, event_id=one, payload=payload) for one, payload in event.parts
     ] or [event]
 
 
-# Statuses of codes that may be asked for by name; those that Salesforce does not document are assumed.
+# The fault ``error`` takes any code. These are the statuses of codes that are not INVALID_ARGUMENT.
+# Those that Salesforce does not document are assumed.
 STATUS_OF: dict[str, Any] = {
     "service.unavailable": UNAVAILABLE,
     "service.protection.triggered": grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -1,4 +1,7 @@
-"""The Avro schemas of the mock org, shaped as Salesforce shapes them (field names and nesting as documented and seen live)."""
+"""The Avro schemas of the mock org, in the form that Salesforce uses.
+
+Field names and nesting are as documented and as seen on live orgs.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,14 @@ import hashlib
 import json
 from typing import Any
 
-CHANGE_TYPES = "CREATE UPDATE DELETE UNDELETE GAP_CREATE GAP_UPDATE GAP_DELETE GAP_UNDELETE GAP_OVERFLOW SNAPSHOT"
+CHANGE_TYPES = (
+    "CREATE UPDATE DELETE UNDELETE "
+    "GAP_CREATE GAP_UPDATE GAP_DELETE GAP_UNDELETE GAP_OVERFLOW SNAPSHOT"
+)
 HEADER_FIELDS = (
-    "entityName:string recordIds:texts changeType:change changeOrigin:string transactionKey:string sequenceNumber:int "
-    "commitTimestamp:long commitNumber:long commitUser:string nulledFields:texts diffFields:texts changedFields:texts"
+    "entityName:string recordIds:texts changeType:change changeOrigin:string "
+    "transactionKey:string sequenceNumber:int commitTimestamp:long commitNumber:long "
+    "commitUser:string nulledFields:texts diffFields:texts changedFields:texts"
 )
 HEADER_TYPES: dict[str, Any] = {
     "texts": {"type": "array", "items": "string"},
@@ -25,8 +32,8 @@ HEADER = {
     ],
 }
 ADDRESS_FIELDS = (
-    "Street:string City:string State:string PostalCode:string Country:string Latitude:double Longitude:double Xyz:string "
-    "GeocodeAccuracy:string"
+    "Street:string City:string State:string PostalCode:string Country:string "
+    "Latitude:double Longitude:double Xyz:string GeocodeAccuracy:string"
 )
 ADDRESS = {
     "type": "record",
@@ -44,25 +51,31 @@ PERSON_NAME = {
         for name in ("Salutation", "FirstName", "LastName", "MiddleName", "InformalName", "Suffix")
     ],
 }
-# name:type; "address" and "name" are nested records, everything else an Avro type.
+# Each item is name:type. "address" and "name" are nested records. All other types are Avro types.
 ACCOUNT_FIELDS = """
-    Name:name Type:string ParentId:string BillingAddress:address ShippingAddress:address Phone:string Fax:string
-    AccountNumber:string Website:string Sic:string Industry:string AnnualRevenue:double NumberOfEmployees:int Ownership:string
-    TickerSymbol:string Description:string Rating:string Site:string OwnerId:string CreatedDate:long CreatedById:string
-    LastModifiedDate:long LastModifiedById:string Jigsaw:string JigsawCompanyId:string CleanStatus:string AccountSource:string
-    DunsNumber:string Tradestyle:string NaicsCode:string NaicsDesc:string YearStarted:string SicDesc:string DandbCompanyId:string
-    OperatingHoursId:string Tier:string Region__c:string Segment__c:string Territory__c:string Priority__c:string
-    Credit_Limit__c:double Credit_Rating__c:string Contract_Start__c:long Contract_End__c:long Renewal_Date__c:long
-    Support_Level__c:string Support_Expires__c:long Primary_Contact__c:string Secondary_Contact__c:string Tax_Number__c:string
-    Currency__c:string Language__c:string Time_Zone__c:string Invoice_Email__c:string Payment_Terms__c:string Discount__c:double
-    External_Id__c:string Legacy_Id__c:string Sync_Status__c:string Last_Synced__c:long Score__c:double Grade__c:string
-    Is_Partner__c:boolean Is_Key_Account__c:boolean Upsell__c:string Locations__c:double Active__c:string Notes__c:string
-    Source_System__c:string Batch__c:string Channel__c:string Campaign__c:string Consent__c:boolean Retention__c:string
+    Name:name Type:string ParentId:string BillingAddress:address ShippingAddress:address
+    Phone:string Fax:string AccountNumber:string Website:string Sic:string Industry:string
+    AnnualRevenue:double NumberOfEmployees:int Ownership:string TickerSymbol:string
+    Description:string Rating:string Site:string OwnerId:string CreatedDate:long
+    CreatedById:string LastModifiedDate:long LastModifiedById:string Jigsaw:string
+    JigsawCompanyId:string CleanStatus:string AccountSource:string DunsNumber:string
+    Tradestyle:string NaicsCode:string NaicsDesc:string YearStarted:string SicDesc:string
+    DandbCompanyId:string OperatingHoursId:string Tier:string Region__c:string Segment__c:string
+    Territory__c:string Priority__c:string Credit_Limit__c:double Credit_Rating__c:string
+    Contract_Start__c:long Contract_End__c:long Renewal_Date__c:long Support_Level__c:string
+    Support_Expires__c:long Primary_Contact__c:string Secondary_Contact__c:string
+    Tax_Number__c:string Currency__c:string Language__c:string Time_Zone__c:string
+    Invoice_Email__c:string Payment_Terms__c:string Discount__c:double External_Id__c:string
+    Legacy_Id__c:string Sync_Status__c:string Last_Synced__c:long Score__c:double
+    Grade__c:string Is_Partner__c:boolean Is_Key_Account__c:boolean Upsell__c:string
+    Locations__c:double Active__c:string Notes__c:string Source_System__c:string Batch__c:string
+    Channel__c:string Campaign__c:string Consent__c:boolean Retention__c:string
 """
 CONTACT_FIELDS = """
-    AccountId:string Name:name MailingAddress:address Phone:string MobilePhone:string Email:string Title:string Department:string
-    LeadSource:string Birthdate:long OwnerId:string CreatedDate:long CreatedById:string LastModifiedDate:long
-    LastModifiedById:string EmailBouncedReason:string Level__c:string Languages__c:string
+    AccountId:string Name:name MailingAddress:address Phone:string MobilePhone:string
+    Email:string Title:string Department:string LeadSource:string Birthdate:long OwnerId:string
+    CreatedDate:long CreatedById:string LastModifiedDate:long LastModifiedById:string
+    EmailBouncedReason:string Level__c:string Languages__c:string
 """
 
 
@@ -72,7 +85,7 @@ def _change_event(entity: str, fields: str) -> str:
     def kind(name: str) -> list[Any]:
         if name == "name":
             return ["null", "string", PERSON_NAME]
-        if name == "address":  # defined where it first stands, referred to by name afterwards
+        if name == "address":  # the first field defines it, later fields refer to its name
             first = "Address" not in defined
             defined.add("Address")
             return ["null", ADDRESS if first else "Address"]
@@ -108,7 +121,10 @@ def _platform_event(name: str, custom_fields: tuple[str, ...]) -> str:
 
 
 def schema_id(schema_json: str) -> str:
-    """22 characters of base64url that follow from the schema's text, as a real schema id follows from its schema."""
+    """Return a schema id: 22 characters of base64url, derived from the schema's text.
+
+    A real schema id also depends on its schema alone.
+    """
     return (
         base64.urlsafe_b64encode(hashlib.sha256(schema_json.encode()).digest()[:16])
         .decode()
@@ -140,6 +156,9 @@ BY_ID = {
 
 
 def of(entity: str, *, second: bool = False) -> str:
-    """The schema of an object's change events, or of the platform event; in its second version if so wanted."""
+    """Return the schema of an object's change events, or of the platform event.
+
+    With ``second`` it is the second version of that schema.
+    """
     schema = {"Account": ACCOUNT, "Contact": CONTACT}.get(entity, DELETE_EVENT)
     return SECOND_VERSIONS[schema] if second else schema

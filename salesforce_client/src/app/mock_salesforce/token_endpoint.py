@@ -1,4 +1,7 @@
-"""The mock's login host: the token endpoint of the JWT bearer flow, verified like Salesforce verifies it, and ``userinfo``."""
+"""The mock's login host: the token endpoint of the JWT bearer flow, and ``userinfo``.
+
+The token endpoint verifies a JWT as Salesforce does.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,19 @@ INSTANCE_URL = "https://delete-tracker-mock.my.salesforce.com"
 
 
 class RefusedError(Exception):
-    """``error`` and ``error_description`` of a 400 answer."""
+    """The request is refused. The arguments are ``error`` and ``error_description``."""
 
 
 class TokenEndpoint:
     """A context manager that serves on a free port of 127.0.0.1.
 
     Args:
-        org_id: 18 characters.
-        user_id: 18 characters, of the user that logs in.
-        client_id, username, audiences, public_key: what an assertion must say and be signed with.
-        faults: ``login_unavailable`` is this endpoint's.
-        tls: serve https with this context.
+        org_id: the id of the org, 18 characters.
+        user_id: the id of the user that logs in, 18 characters.
+        client_id, username, audiences: the values that an assertion must have.
+        public_key: the key that verifies the signature of an assertion.
+        faults: the endpoint applies ``login_unavailable``.
+        tls: the context with which it serves https. Without one it serves http.
     """
 
     def __init__(
@@ -55,13 +59,16 @@ class TokenEndpoint:
         self._audiences = audiences
         self._public_key = public_key
         self._tokens: set[str] = set()
-        self.issued: list[str] = []  # every access token ever
+        self.issued: list[str] = []  # all access tokens, also expired ones
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
-        self._audiences = (*self._audiences, self.url)  # as a My Domain's own address is accepted
+        self._audiences = (
+            *self._audiences,
+            self.url,
+        )  # Salesforce accepts a My Domain's own address
 
     def __enter__(self) -> TokenEndpoint:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -72,7 +79,7 @@ class TokenEndpoint:
         self._server.server_close()
 
     def accepts(self, access_token: str, instance_url: str, org_id: str) -> bool:
-        """Whether the three headers of a Pub/Sub call belong to a session of this org."""
+        """Return whether the three headers of a Pub/Sub call belong to a session of this org."""
         return (
             access_token in self._tokens
             and instance_url == INSTANCE_URL
@@ -80,18 +87,18 @@ class TokenEndpoint:
         )
 
     def expire_tokens(self) -> None:
-        """End every session."""
+        """End all sessions."""
         self._tokens.clear()
 
     def is_down(self) -> bool:
-        """Whether this request finds nobody at home."""
+        """Return whether the endpoint is unavailable for this request."""
         return self._faults.happens("login_unavailable")
 
     def answer(self, form: dict[str, list[str]]) -> dict[str, str]:
-        """The token response to a form.
+        """Return the token response to a form.
 
         Raises:
-            RefusedError: with what Salesforce would say.
+            RefusedError: the form is refused, with the error that Salesforce returns.
         """
         if form.get("grant_type") != [GRANT_TYPE]:
             raise RefusedError("unsupported_grant_type", "grant type not supported")
@@ -105,17 +112,19 @@ class TokenEndpoint:
         }
 
     def new_token(self) -> str:
-        """Begin a session."""
+        """Begin a session, and return its access token."""
         token = f"{self.org_id[:15]}!{secrets.token_urlsafe(48)}"
         self._tokens.add(token)
         self.issued.append(token)
         return token
 
     def user_info(self, authorization: str) -> dict[str, str]:
-        """Who is logged in, for clients that do not read the org from the token response.
+        """Return the user and org of a session.
+
+        Some clients need this because they do not read the org from the token response.
 
         Raises:
-            RefusedError: the token is none of ours.
+            RefusedError: the access token belongs to no session.
         """
         if authorization.partition("Bearer ")[2] not in self._tokens:
             raise RefusedError("invalid_token", "the access token is not valid")
@@ -149,7 +158,7 @@ class TokenEndpoint:
         if claims["sub"] != self._username:
             raise RefusedError("invalid_grant", "user hasn't approved this consumer")
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:  # noqa: C901  (its methods are counted in)
+    def _handler(self) -> type[BaseHTTPRequestHandler]:  # noqa: C901  (counts its methods)
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -192,6 +201,6 @@ class TokenEndpoint:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Stay silent: a request line is no news."""
+                """Do not log requests."""
 
         return Handler
