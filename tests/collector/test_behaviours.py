@@ -574,6 +574,7 @@ def test_a_run_reports_every_topic_with_its_figures(salesforce: Callable[..., Or
 def test_an_unknown_fault_is_told_with_all_that_there_are(blob_settings: Mapping[str, str]) -> None:
     """By the setting's name."""
     with pytest.raises(
-        SettingsError, match=r"MOCK_FAULTS has 'explode': the faults are drop_stream"
+        SettingsError,
+        match=r"MOCK_FAULTS has the unknown fault 'explode': the faults are drop_stream",
     ):
         run({**blob_settings, "MOCK_MODE": "true", "MOCK_FAULTS": "explode"})
