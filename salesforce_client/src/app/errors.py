@@ -1,9 +1,9 @@
-"""Everything that can go wrong, sorted by who has to act.
+"""All errors of the collector, sorted by who has to act.
 
 ::
 
     CollectorError
-    ├── TryAgainError                  nobody: the next run does the same again, nothing is lost
+    ├── TryAgainError                  nobody: the next run tries again, nothing is lost
     │   ├── SalesforceUnavailableError   outage, time-out, dropped connection
     │   ├── LimitExceededError           the org's delivery or client limit is used up for now
     │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
@@ -11,17 +11,17 @@
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
-    │   ├── TopicError                   a topic is missing, or may not be read
-    │   ├── RequestRefusedError          Salesforce calls a request of ours invalid; the cursor is kept
+    │   ├── TopicError                   a topic does not exist, or the user may not read it
+    │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
-    │   ├── AllUndecodableError          not one event of a topic could be read; their bytes are kept
-    │   └── GapError                     events are gone for good; the gap is on record
+    │   ├── AllUndecodableError          no event of a topic could be read; their bytes are kept
+    │   └── GapError                     events are lost for good; the gap is recorded
     ├── RunFailedError                 one or more topics failed; the others are safe
     └── (inside a run)
-        ├── SessionExpiredError          the access token is no longer accepted: renewed
-        ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: leads to a gap
-        ├── SchemaError                  Salesforce refuses an event's schema: leads to a rejected event
-        └── DecodeError                  one event cannot become a row: leads to a rejected event
+        ├── SessionExpiredError          the access token is no longer accepted: it is renewed
+        ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: causes a gap
+        ├── SchemaError                  Salesforce refuses a schema: causes a rejected event
+        └── DecodeError                  an event cannot become a row: causes a rejected event
 """
 
 from __future__ import annotations
@@ -30,41 +30,47 @@ from collections.abc import Sequence
 
 
 class CollectorError(Exception):
-    """Any failure that the collector knows and explains."""
+    """A failure that the collector knows and explains."""
 
 
 class TryAgainError(CollectorError):
-    """The next scheduled run tries again from the same cursor; nobody has to act unless it keeps coming back."""
+    """The next scheduled run tries again from the same cursor.
+
+    A person has to act only if the error keeps coming back.
+    """
 
 
 class SalesforceUnavailableError(TryAgainError):
-    """Salesforce did not answer, broke off, or asked for patience."""
+    """Salesforce did not answer, ended the connection, or asked the client to wait."""
 
 
 class LimitExceededError(TryAgainError):
-    """The org has used up its event deliveries of the last 24 hours, or its clients; a retry within the run would not help."""
+    """The org has used up its event deliveries of the last 24 hours, or its clients.
+
+    A retry within the same run would not help.
+    """
 
 
 class StorageUnavailableError(TryAgainError):
-    """Blob Storage did not answer or was busy, beyond the client's own retries."""
+    """Blob Storage did not answer or was busy. The client's own retries failed too."""
 
 
 class LocalStorageError(TryAgainError):
-    """The disk of this machine is full or fails; nothing is lost.
+    """The disk of this machine is full or fails. Nothing is lost.
 
-    If it stays: lower MAX_FILE_ROWS, or see the plan's disk size.
+    If the error stays, lower MAX_FILE_ROWS or look up the disk size of the hosting plan.
     """
 
 
 class ActionNeededError(CollectorError):
-    """Comes back in every run until a person changes something; the message says what."""
+    """Every run fails until a person changes something. The message says what."""
 
 
 class SettingsError(ActionNeededError):
     """Settings are missing or malformed.
 
     Attributes:
-        problems: one sentence each, beginning with the setting's name.
+        problems: one sentence for each problem. It begins with the setting's name.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -80,11 +86,11 @@ class AuthenticationError(ActionNeededError):
 
 
 class TopicError(ActionNeededError):
-    """A topic is missing, may not be subscribed by this user, or the request for it was refused."""
+    """A topic does not exist, or this user may not subscribe to it."""
 
 
 class RequestRefusedError(ActionNeededError):
-    """Salesforce calls a request invalid for a reason that no retry and no other position would mend."""
+    """Salesforce calls a request invalid. Neither a retry nor another position would help."""
 
 
 class StorageRefusedError(ActionNeededError):
@@ -92,34 +98,40 @@ class StorageRefusedError(ActionNeededError):
 
 
 class AllUndecodableError(ActionNeededError):
-    """Not one event of a topic could be read in a poll, which points at us and not at the events. Their bytes are kept."""
+    """A poll could read no event of a topic. Probably this app is at fault, not the events.
+
+    The events are kept as rejected events, with their bytes.
+    """
 
 
 class GapError(ActionNeededError):
-    """Events of a topic can no longer be retrieved. The gap is recorded and the collector goes on behind it."""
+    """Events of a topic can no longer be retrieved.
+
+    The gap is recorded, and the collector continues behind it.
+    """
 
 
 class SessionExpiredError(CollectorError):
-    """The access token is not accepted any more; the caller renews it and resumes."""
+    """Salesforce no longer accepts the access token. The caller renews it and resumes."""
 
 
 class ReplayIdRejectedError(CollectorError):
-    """Salesforce answered with the one documented code for a replay id that is invalid or no longer retained."""
+    """Salesforce answered with the documented code for an invalid or expired replay id."""
 
 
 class SchemaError(CollectorError):
-    """Salesforce has no schema under this id, or does not let us read it."""
+    """Salesforce has no schema with this id, or this user may not read it."""
 
 
 class DecodeError(CollectorError):
-    """One event cannot be read with its schema, or cannot be a row."""
+    """An event cannot be read with its schema, or cannot become a row."""
 
 
 class RunFailedError(CollectorError):
-    """At least one topic failed; what the others delivered is uploaded and their cursors have moved.
+    """At least one topic failed. The rows of the others are uploaded and their cursors have moved.
 
     Attributes:
-        failures: the errors by topic.
+        failures: the error of each failed topic, by topic.
     """
 
     def __init__(self, failures: dict[str, Exception]) -> None:

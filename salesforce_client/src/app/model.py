@@ -1,7 +1,8 @@
-"""The values that pass between the folders of this app; imports nothing of ours.
+"""The values that pass between the folders of this app. It imports no other module of the app.
 
-Times are UTC text with milliseconds, ``2026-01-31T23:59:59.123Z``, so that they compare as they are.
-A replay id is opaque bytes. It has three shapes: what an ``Event`` bears, a ``Position``, a ``Cursor``.
+Times are UTC text with milliseconds, ``2026-01-31T23:59:59.123Z``, so that the texts compare like
+the times. A replay id is opaque bytes. An ``Event`` has one, and so have a ``Position`` and the
+``Cursor`` that stores it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple, Optional, Union
 
 
 def timestamp(moment: datetime) -> str:
-    """A moment as this app writes times; it must have a time zone."""
+    """A moment as this app writes times. The moment must have a time zone."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -24,10 +25,10 @@ def now() -> str:
 
 
 def moment_of(text: str) -> datetime:
-    """The moment that a time stands for.
+    """Read a time that is written as text.
 
     Raises:
-        ValueError: the text is not a time with a zone.
+        ValueError: the text is not a time with a time zone.
     """
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     if moment.tzinfo is None:
@@ -38,7 +39,8 @@ def moment_of(text: str) -> datetime:
 def with_checksum(record_id: str) -> str:
     """The 18-character form of a 15-character Salesforce id.
 
-    Each further character stands for the case of five characters (Salesforce Help, "What is the 18-character ID").
+    Each of the three added characters encodes the upper and lower case of five characters
+    (Salesforce Help, "What is the 18-character ID").
     """
     suffix = ""
     for start in (0, 5, 10):
@@ -56,7 +58,7 @@ def with_checksum(record_id: str) -> str:
 
 @dataclass(frozen=True)
 class Session:
-    """What every call to Salesforce carries. ``org_id`` has 18 characters."""
+    """A login that every call to Salesforce needs. ``org_id`` has 18 characters."""
 
     access_token: str = field(repr=False)
     instance_url: str
@@ -64,7 +66,7 @@ class Session:
 
 
 class Event(NamedTuple):
-    """One event as delivered. ``replay_id`` is opaque; ``payload`` is bare Avro binary."""
+    """One event as delivered. ``replay_id`` is opaque. ``payload`` is plain Avro binary."""
 
     event_id: str
     schema_id: str
@@ -72,7 +74,7 @@ class Event(NamedTuple):
     replay_id: bytes
 
     def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
+        """A short text without the payload, because no log may contain it."""
         return f"Event(event_id={self.event_id!r}, schema_id={self.schema_id!r})"
 
 
@@ -81,9 +83,9 @@ class Position(NamedTuple):
 
     Attributes:
         replay_id: names the point in the topic.
-        at: when that point was: the event's publishing time, or when the empty response arrived.
-            None if no event so far told its time.
-        event_id: the event's, None for the position of an empty response.
+        at: the time of that point. It is the publishing time of the event, or the time at which the
+            empty response arrived. None if no event so far has a publishing time.
+        event_id: the id of the event. None for the position of an empty response.
     """
 
     replay_id: bytes
@@ -92,12 +94,15 @@ class Position(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What told the position: ``event`` or ``keepalive``."""
+        """Where the position comes from: an ``event`` or a ``keepalive``."""
         return "keepalive" if self.event_id is None else "event"
 
 
 class Preset(Enum):
-    """Where a subscription starts if there is no position: the oldest retained event, or the tip."""
+    """Where a subscription starts without a position.
+
+    EARLIEST is the oldest retained event. LATEST is behind the newest one.
+    """
 
     EARLIEST = "EARLIEST"
     LATEST = "LATEST"
@@ -107,14 +112,14 @@ Start = Union[Position, Preset]
 
 
 class Response(NamedTuple):
-    """What one FetchResponse brings: events, or only a position (an *empty response*)."""
+    """The content of one FetchResponse: events, or only a position (an *empty response*)."""
 
     events: Sequence[Event]
     position: Optional[Position]
     rpc_id: str
 
 
-# -- the rows of an event file; their fields are the columns of ``event_file.sql``
+# -- the rows of an event file, whose columns are in ``event_file.sql``
 
 
 class Delete(NamedTuple):
@@ -133,12 +138,15 @@ class Delete(NamedTuple):
     schema_id: str
 
     def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
-        return f"Delete(event_id={self.event_id!r}, topic={self.topic!r}, record_id={self.record_id!r})"
+        """A short text without the payload, because no log may contain it."""
+        return (
+            f"Delete(event_id={self.event_id!r}, topic={self.topic!r},"
+            f" record_id={self.record_id!r})"
+        )
 
 
 class RejectedEvent(NamedTuple):
-    """An event that could not become a row, kept byte for byte."""
+    """An event that could not become a row. Its bytes are kept unchanged."""
 
     reject_id: str
     topic: str
@@ -150,14 +158,14 @@ class RejectedEvent(NamedTuple):
     received_at: str
 
     def __repr__(self) -> str:
-        """Without the payload, which belongs in no log."""
+        """A short text without the payload, because no log may contain it."""
         return (
             f"RejectedEvent(event_id={self.event_id!r}, topic={self.topic!r}, error={self.error!r})"
         )
 
 
 class Schema(NamedTuple):
-    """The Avro schema of a rejected event, as Salesforce gave it out."""
+    """The Avro schema of a rejected event, as Salesforce delivered it."""
 
     schema_id: str
     schema_json: str
@@ -180,14 +188,14 @@ Row = Union[Delete, RejectedEvent, Schema, Gap]
 
 
 class Delivery(NamedTuple):
-    """What some events of a topic amount to.
+    """The rows and figures of some events of a topic.
 
     Attributes:
-        rows: of all kinds.
-        received: how many events they were.
-        skipped: how many of them tell of no delete.
-        rejects: how many of them could not become a row.
-        published_at: when the last of them that could be read was published, None if none could.
+        rows: rows of all kinds.
+        received: number of events.
+        skipped: number of events that report no delete.
+        rejects: the events that could not become a row.
+        published_at: publishing time of the last event that could be read. None if it is not known.
     """
 
     rows: Sequence[Row] = ()
@@ -197,14 +205,14 @@ class Delivery(NamedTuple):
     published_at: Optional[str] = None
 
 
-# -- what is kept beside the event files
+# -- the cursors
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """The stored position of a topic; one for each org and topic.
+    """The stored position of a topic. There is one for each org and topic.
 
-    ``position`` is None if the topic was begun from LATEST and came to no position since.
+    ``position`` is None if the topic was begun from LATEST and no position has come since.
     """
 
     org_id: str
@@ -214,9 +222,12 @@ class Cursor:
 
 @dataclass(frozen=True)
 class StoredCursor:
-    """What is found in a cursor's place: a cursor, nothing, or bytes that cannot be read as one.
+    """The result of loading a cursor.
 
-    ``etag`` names the version that was found, None if there is nothing.
+    Attributes:
+        cursor: the cursor. None if there is none or it cannot be read.
+        etag: the version of the blob. None if there is no blob.
+        unreadable: the bytes of the blob if they are not a cursor.
     """
 
     cursor: Optional[Cursor]

@@ -1,4 +1,4 @@
-"""What a poll did, for the log and for whoever is called when it fails."""
+"""Reports what a poll did: log lines, and the errors that make it fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .model import Delete, Delivery, Gap
 
 @dataclass
 class TopicReport:
-    """What became of one topic in this poll."""
+    """What the poll did with one topic."""
 
     topic: str
     received: int = 0
@@ -27,7 +27,7 @@ class TopicReport:
     error: Optional[Exception] = None
 
     def fail(self, error: Exception) -> None:
-        """Note a failure; of several the first counts."""
+        """Note a failure. The first one is kept."""
         self.error = self.error or error
 
     def count(self, delivery: Delivery, rpc_id: str) -> None:
@@ -41,7 +41,7 @@ class TopicReport:
         self.rpc_id = rpc_id or self.rpc_id
 
     def line(self) -> str:
-        """One log line."""
+        """The log line of this topic."""
         state = "failed" if self.error else "ok"
         line = (
             f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} "
@@ -57,9 +57,9 @@ class Report:
 
     Attributes:
         org_id: 18 characters.
-        topics: by name.
-        files: names of the event files that were uploaded.
-        error: what ended the poll as a whole, such as a failed upload.
+        topics: the report of each topic, by its name.
+        files: names of the uploaded event files.
+        error: the error that ended the whole poll, such as a failed upload.
     """
 
     org_id: str
@@ -68,25 +68,25 @@ class Report:
     error: Optional[Exception] = None
 
     def fail(self, error: Exception) -> None:
-        """Note what ended the poll as a whole; no topic is complete then."""
+        """Note the error that ended the whole poll. All topics count as failed."""
         self.error = error
         for topic in self.topics.values():
             topic.ended = "failed"
             topic.fail(error)
 
     def lines(self) -> Iterator[str]:
-        """One line for the poll and one for each topic."""
+        """The log lines: one for the poll and one for each topic."""
         line = f"org={self.org_id} files={','.join(self.files) or '-'} topics={len(self.topics)}"
         yield f"{line} error={type(self.error).__name__}" if self.error else line
         for topic in self.topics.values():
             yield topic.line()
 
     def raise_if_failed(self) -> None:
-        """Make the poll end as failed if it, or one of its topics, failed.
+        """Raise an error if the poll or one of its topics failed.
 
         Raises:
-            CollectorError: what ended the poll as a whole.
-            RunFailedError: with every topic's error.
+            CollectorError: the error that ended the whole poll.
+            RunFailedError: one or more topics failed. It has the error of each.
         """
         if self.error:
             raise self.error

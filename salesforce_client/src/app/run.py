@@ -1,4 +1,7 @@
-"""Composition root: settings in, report out. The only place that builds adapters and that knows of the mock."""
+"""Runs one poll from the settings.
+
+Only this module builds the adapters, and only this module knows the mock.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,10 @@ NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.iden
 
 
 def run(environ: Mapping[str, str]) -> Report:
-    """One poll, configured by ``environ``.
+    """Run one poll. ``environ`` holds the settings.
 
     Raises:
-        CollectorError: the poll could not begin. What it ran into afterwards is in the report.
+        CollectorError: the poll could not begin. Later errors are in the report.
     """
     began = time.monotonic()
     for name in NOISY_LOGGERS:
@@ -42,7 +45,8 @@ def run(environ: Mapping[str, str]) -> Report:
     ):
         if settings.mock is None:
             return _poll(settings, service, folder, began)
-        from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415  (never loaded in production)
+        # In production the mock is never loaded.
+        from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415
 
         refuse_real_places(environ, service.url, allowed=settings.mock.allowed_in_azure)
         invented = settings.mock

@@ -1,6 +1,6 @@
-"""The app's settings: read once from a mapping, checked as a whole, every problem reported at once by setting name.
+"""Reads and checks all settings of the app. It reports all problems at once, by setting name.
 
-The names and defaults are described in ``docs/settings.md``.
+``docs/settings.md`` describes the names and defaults.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEFAULT_EVENT_FIELDS = {
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A gRPC target ``host:port`` and whether it is spoken to over TLS."""
+    """A gRPC target ``host:port``, and whether connections to it use TLS."""
 
     target: str
     tls: bool
@@ -41,7 +41,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Salesforce:
-    """How to reach an org, and as whom."""
+    """How to reach an org, and the user to log in as."""
 
     login_url: str
     audience: str
@@ -53,7 +53,7 @@ class Salesforce:
 
 @dataclass(frozen=True)
 class Mock:
-    """The org to invent. ``now`` is None for the machine's own time."""
+    """The mock org. ``now`` is None if it uses the machine's own time."""
 
     interval_seconds: float
     now: Optional[datetime]
@@ -63,11 +63,11 @@ class Mock:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the collector can be told. Times are seconds.
+    """All settings of the collector. Times are seconds.
 
     Attributes:
-        salesforce: the org; None in MOCK_MODE.
-        mock: the org to invent; None outside of MOCK_MODE.
+        salesforce: the real org. None in MOCK_MODE.
+        mock: the mock org. None outside of MOCK_MODE.
     """
 
     storage: BlobAccount
@@ -84,10 +84,10 @@ class Settings:
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """Check every setting in ``environ``.
+    """Read and check every setting in ``environ``.
 
     Raises:
-        SettingsError: lists every problem, not just the first.
+        SettingsError: at least one setting has a problem. The error lists all problems.
     """
     values = _Reader(environ)
     mock = values.mock()
@@ -107,17 +107,17 @@ def read(environ: Mapping[str, str]) -> Settings:
     if settings.idle_seconds > settings.max_run_seconds / 3:
         values.problem(
             "IDLE_SECONDS",
-            "must be at most a third of MAX_RUN_SECONDS: a poll needs time for several silences",
+            "must be at most a third of MAX_RUN_SECONDS: a poll waits for silence several times",
             None,
         )
     if settings.events_container == settings.cursors_container:
-        values.problem("CURSORS_CONTAINER", "must be another container than EVENTS_CONTAINER", None)
+        values.problem("CURSORS_CONTAINER", "must not be the container of EVENTS_CONTAINER", None)
     values.raise_problems()
     return settings
 
 
 def _audience(login_url: str) -> str:
-    """Who a JWT is addressed to: sandboxes and production have one audience each, whatever the host of the My Domain."""
+    """The audience of a JWT. It depends only on whether the org is a sandbox."""
     host = login_url.partition("://")[2]
     return (
         SANDBOX_LOGIN
@@ -127,10 +127,10 @@ def _audience(login_url: str) -> str:
 
 
 class _Reader(SettingsReader):
-    """Reads what only the collector has."""
+    """Reads the settings that only the collector has."""
 
     def salesforce(self, *, required: bool) -> Optional[Salesforce]:
-        """The org; None if it is not required, or after a problem."""
+        """The real org. None if it is not required, or after a problem with the key."""
         login_url = self.url("SALESFORCE_LOGIN_URL", LOGIN)
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
@@ -144,7 +144,7 @@ class _Reader(SettingsReader):
         return Salesforce(login_url, audience, client_id, username, key, endpoint)
 
     def mock(self) -> Optional[Mock]:
-        """The org to invent, None outside of MOCK_MODE."""
+        """The mock org. None outside of MOCK_MODE."""
         mock = Mock(
             interval_seconds=self.number("MOCK_INTERVAL_SECONDS", 60, least=0.001),
             now=self.moment("MOCK_NOW"),
@@ -181,7 +181,7 @@ class _Reader(SettingsReader):
                 return value
         return self.problem(
             name,
-            f"must be https://<host>, not {value!r} (plain http is accepted for this machine only)",
+            f"must be https://<host>, not {value!r} (http:// is accepted for this machine only)",
             value,
         )
 
@@ -200,7 +200,7 @@ class _Reader(SettingsReader):
         if not tls and not _is_loopback(host):
             return self.problem(
                 name,
-                f"is plaintext for {host}: http:// is accepted for this machine only",
+                f"is plaintext for {host}: use https://, http:// is accepted for this machine only",
                 Endpoint(value, tls=tls),
             )
         return Endpoint(
@@ -214,12 +214,13 @@ class _Reader(SettingsReader):
             if topic.strip()
         ]
         if self.text(name) and not names:
-            self.problem(name, "names no topic", None)
+            self.problem(name, "names no topic: set at least one", None)
         for topic in names:
             if not TOPIC.fullmatch(topic):
                 self.problem(
                     name,
-                    f"has {topic!r}: a topic looks like /event/Delete_Event__e or /data/AccountChangeEvent",
+                    f"has {topic!r}: a topic looks like /event/Delete_Event__e"
+                    " or /data/AccountChangeEvent",
                     None,
                 )
         return tuple(dict.fromkeys(names))
@@ -248,12 +249,13 @@ class _Reader(SettingsReader):
             key = load_pem_private_key(pem, password=None)
         except TypeError:
             return self.problem(
-                given, "is encrypted: store it without a passphrase, in Key Vault", None
+                given, "is encrypted: store it in Key Vault without a passphrase", None
             )
         except (ValueError, UnsupportedAlgorithm):
             return self.problem(
                 given,
-                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or one of an unknown kind",
+                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or of an unknown kind:"
+                " store an RSA key",
                 None,
             )
         if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:

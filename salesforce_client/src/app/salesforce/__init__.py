@@ -1,1 +1,1 @@
-"""Salesforce: login, the Pub/Sub API, and its errors."""
+"""All access to Salesforce: the login, the Pub/Sub API and its errors."""

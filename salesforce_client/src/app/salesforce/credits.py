@@ -1,32 +1,38 @@
-"""How much a subscription may still be sent: the credit of a stream, kept in step with the server's own count. Pure.
+"""Counts the credit of a stream: how many events Salesforce may still send on it. Pure.
 
 Source: Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method" and "Pub/Sub API Allocations".
 """
 
 from __future__ import annotations
 
-MAX_CREDITS = 100  # outstanding events for each stream; Salesforce treats more as 100
-TOP_UP_AT = 50  # a request for each small response would trip Salesforce's limit of requests for each stream
+MAX_CREDITS = 100  # outstanding events of a stream; Salesforce treats a higher number as 100
+# Request more when only so many are outstanding. A request after each small response would exceed
+# Salesforce's limit of requests for each stream.
+TOP_UP_AT = 50
 
 
 class Credits:
-    """How many events Salesforce may still send on a stream, by its own word and by ours.
+    """The credit of one stream, in step with the server's own count.
 
-    A response tells what was pending when it was sent; requests that were still under way then are not in that number.
-    They are told apart so that never more than ``MAX_CREDITS`` are outstanding and a stream never runs dry unnoticed.
+    A response says how many events were pending when the server sent it. Requests that were still
+    under way then are not in that number, so they are counted separately. So there are never more
+    than ``MAX_CREDITS`` outstanding, and a stream never runs out of credit unnoticed.
     """
 
     def __init__(self) -> None:
-        self._acknowledged = 0
-        self._under_way: list[int] = []
+        self._acknowledged = 0  # credit that the server has confirmed
+        self._under_way: list[int] = []  # credit of requests that it has not confirmed yet
 
     @property
     def outstanding(self) -> int:
-        """Credit granted and not used up."""
+        """Credit that is granted and not used up."""
         return self._acknowledged + sum(self._under_way)
 
     def grant(self) -> int:
-        """How much to ask for now to be at the maximum again; counted as asked for. 0: there is enough left."""
+        """The number of events to request now, up to the maximum. It counts as requested.
+
+        Returns 0 if there is enough credit left.
+        """
         if self.outstanding > TOP_UP_AT:
             return 0
         more = MAX_CREDITS - self.outstanding
@@ -34,11 +40,11 @@ class Credits:
         return more
 
     def settle(self, received: int, pending: int) -> None:
-        """Account for a response with ``received`` events that says ``pending`` are left."""
+        """Count a response with ``received`` events that says ``pending`` events are left."""
         expected = self._acknowledged - received
         for count in range(len(self._under_way) + 1):
             if expected + sum(self._under_way[:count]) == pending:
                 self._acknowledged, self._under_way = pending, self._under_way[count:]
                 return
-        # The two accounts differ: the server's counts, as it is the server that stops sending.
+        # The two counts differ. The server's count wins, because the server stops sending.
         self._acknowledged, self._under_way = max(pending, 0), []

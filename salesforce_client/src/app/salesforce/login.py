@@ -1,4 +1,4 @@
-"""OAuth 2.0 JWT bearer flow: a signed assertion for an access token.
+"""Logs in with the OAuth 2.0 JWT bearer flow: it exchanges a signed assertion for an access token.
 
 Source: Salesforce Help, "OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration".
 """
@@ -18,22 +18,26 @@ from ..errors import AuthenticationError, SalesforceUnavailableError
 from ..model import Session, with_checksum
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFETIME_SECONDS = 170  # Salesforce's maximum is quoted as 3 and as 5 minutes; below both, with room for a slow clock
+# Salesforce's pages state 3 and 5 minutes as the maximum. This is below both, so that a clock may
+# be slightly wrong.
+LIFETIME_SECONDS = 170
 TIMEOUT_SECONDS = (10, 30)  # connect, read
 ATTEMPTS = 3
 
-# What to check for each pair of ``error`` and a part of ``error_description`` (Salesforce Help, "OAuth 2.0 Flow Errors").
+# What the operator checks. Each entry has an ``error``, a part of the ``error_description``, and
+# the advice (Salesforce Help, "OAuth 2.0 Flow Errors").
 ADVICE = (
     (
         "invalid_grant",
         "approved",
-        "pre-authorize the user: the app's policy 'Admin approved users are pre-authorized', and a permission set or profile for "
-        "SALESFORCE_USERNAME",
+        "pre-authorize the user: set the app's policy 'Admin approved users are pre-authorized' and"
+        " give SALESFORCE_USERNAME a permission set or profile of the app",
     ),
     (
         "invalid_grant",
         "audience",
-        "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox, else https://login.salesforce.com",
+        "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox,"
+        " else https://login.salesforce.com",
     ),
     (
         "invalid_grant",
@@ -58,18 +62,18 @@ ADVICE = (
 
 
 def claims(client_id: str, username: str, audience: str, now: float) -> dict[str, Any]:
-    """The assertion's claims; ``now`` and ``exp`` are seconds since 1970."""
+    """The claims of the assertion. ``now`` and ``exp`` are seconds since 1970."""
     return {"iss": client_id, "sub": username, "aud": audience, "exp": int(now) + LIFETIME_SECONDS}
 
 
 def authenticate(
     login_url: str, audience: str, client_id: str, username: str, private_key: RSAPrivateKey
 ) -> Session:
-    """Exchange a freshly signed assertion for a session.
+    """Sign a new assertion and exchange it for a session.
 
     Raises:
-        AuthenticationError: Salesforce refuses; the message has its own words and what to check.
-        SalesforceUnavailableError: no usable answer after ``ATTEMPTS`` tries.
+        AuthenticationError: Salesforce refuses. The message quotes it and says what to check.
+        SalesforceUnavailableError: Salesforce gave no usable answer in ``ATTEMPTS`` attempts.
     """
     failure = ""
     for attempt in range(ATTEMPTS):
@@ -89,7 +93,7 @@ def authenticate(
             failure = _reason(error)
             if "CERTIFICATE_VERIFY_FAILED" in failure:
                 raise AuthenticationError(
-                    f"TLS to {login_url} failed: {failure} (check SALESFORCE_LOGIN_URL)"
+                    f"TLS to {login_url} failed: {failure} – check SALESFORCE_LOGIN_URL"
                 ) from None
             continue
         if response.status_code == 429 or response.status_code >= 500:
@@ -102,10 +106,11 @@ def authenticate(
 
 
 def _reason(error: Exception) -> str:
-    """The root of a chain of wrapped connection errors, without the wrappers' object addresses."""
+    """The innermost of several wrapped connection errors, without addresses of Python objects."""
     while isinstance(error.args[0] if error.args else None, Exception):
         error = error.args[0]
-    return f"{type(error).__name__}: {re.sub(r'<[^>]* at 0x[0-9a-f]+>', '', str(getattr(error, 'reason', error)))}"
+    text = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "", str(getattr(error, "reason", error)))
+    return f"{type(error).__name__}: {text}"
 
 
 def _session(login_url: str, response: requests.Response) -> Session:
@@ -115,7 +120,8 @@ def _session(login_url: str, response: requests.Response) -> Session:
         answer = None
     if not isinstance(answer, dict):
         raise AuthenticationError(
-            f"{login_url} answered HTTP {response.status_code} without JSON: check that SALESFORCE_LOGIN_URL is the login host"
+            f"{login_url} answered HTTP {response.status_code} without JSON:"
+            " check that SALESFORCE_LOGIN_URL is the login host"
         )
     if response.status_code != 200:
         error, description = str(answer.get("error", "")), str(answer.get("error_description", ""))
@@ -125,7 +131,8 @@ def _session(login_url: str, response: requests.Response) -> Session:
     token, instance_url = answer.get("access_token"), answer.get("instance_url")
     if not token or not instance_url:
         raise AuthenticationError(
-            f"the token response of {login_url} lacks access_token or instance_url"
+            f"the token response of {login_url} lacks access_token or instance_url:"
+            " check that SALESFORCE_LOGIN_URL is the login host"
         )
     return Session(
         str(token), str(instance_url).rstrip("/"), _org_id(str(answer.get("id", "")), str(token))
@@ -140,11 +147,16 @@ def _advice(error: str, description: str) -> str:
 
 
 def _org_id(identity_url: str, token: str) -> str:
-    """The org's 18-character id: from the identity URL ``…/id/<org>/<user>``, else from the text before the token's ``!``."""
+    """The org's 18-character id.
+
+    The function takes it from the identity URL ``…/id/<org>/<user>``. If it is not there, it takes
+    the text before the token's ``!``.
+    """
     segments = urlsplit(identity_url).path.split("/")
     for candidate in (segments[-2] if len(segments) > 2 else "", token.partition("!")[0]):
         if re.fullmatch(r"00D[A-Za-z0-9]{12}([A-Z0-5]{3})?", candidate):
             return with_checksum(candidate[:15])
     raise AuthenticationError(
-        "the token response names no org: neither its id URL nor its access token has a 00D… id"
+        "the token response names no org: neither its id URL nor its access token has a 00D… id."
+        " Check that SALESFORCE_LOGIN_URL is the login host"
     )

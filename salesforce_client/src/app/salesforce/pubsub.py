@@ -1,7 +1,7 @@
-"""gRPC adapter for the Salesforce Pub/Sub API: topics, schemas, subscriptions.
+"""Calls the Salesforce Pub/Sub API over gRPC: topics, schemas and subscriptions.
 
-Sources: the published ``pubsub_api.proto``; Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method",
-"Pub/Sub API Allocations" and "Supported Authentication".
+Sources: the published ``pubsub_api.proto``, and the Salesforce "Pub/Sub API" guide, pages
+"Subscribe RPC Method", "Pub/Sub API Allocations" and "Supported Authentication".
 """
 
 from __future__ import annotations
@@ -28,26 +28,31 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 UNARY_TIMEOUT_SECONDS = 20
-AHEAD_BYTES = 500_000  # of a topic, received and not yet decoded: what waits when a run ends will be delivered again
+# Bytes of a topic that may wait to be decoded. Salesforce delivers the events that still wait at
+# the end of a run again.
+AHEAD_BYTES = 500_000
 CHANNEL_OPTIONS = (
-    (
-        "grpc.max_receive_message_length",
-        16 * 1024 * 1024,
-    ),  # a response has up to 3 MB; gRPC's own default is 4
+    # A response has up to 3 MB. gRPC's own default is 4 MB.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
-    # Below the 4 minutes after which Azure's outbound NAT forgets a silent connection, and seldom enough that a server with
-    # gRPC's default ping policy does not call it abuse while a quiet topic is waited for.
+    # Azure's outbound NAT forgets a silent connection after 4 minutes, so pings must come sooner.
+    # They are also rare enough for a server with gRPC's default ping policy. It would treat more
+    # frequent pings on a quiet topic as abuse.
     ("grpc.keepalive_time_ms", 100_000),
     ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.enable_retries", 0),  # retries are decided in backlog.py, which knows the position
+    ("grpc.enable_retries", 0),  # the drain retries, because it knows the position
 )
 
 
 def response_of(received: wire.FetchResponse, arrived_at: str) -> Response:
-    """What a response brings, out of its wire form. ``arrived_at`` is UTC text; it counts for an empty response.
+    """A received message as a response.
 
-    ``latest_replay_id`` is a position of its own only in an empty response (Salesforce "Pub/Sub API"
-    guide, "Subscribe RPC Method").
+    ``latest_replay_id`` is a position of its own only in an empty response
+    (Salesforce "Pub/Sub API" guide, "Subscribe RPC Method").
+
+    Args:
+        received: the message.
+        arrived_at: when it arrived, as UTC text. It is used for an empty response only.
     """
     events = [
         Event(event.id, event.schema_id, event.payload, delivered.replay_id)
@@ -61,12 +66,14 @@ def response_of(received: wire.FetchResponse, arrived_at: str) -> Response:
 
 
 class PubSub:
-    """One channel to the Pub/Sub API, shared by all topics; close it when the run ends.
+    """One channel to the Pub/Sub API. All topics share it. Close it when the run ends.
 
     Args:
         target: ``host:port``.
-        tls: over TLS (with the roots in ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` where set), else plaintext.
-        authenticate: makes a new session; called at the start and whenever a session is no longer accepted.
+        tls: use TLS, else plaintext. If ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` is set, gRPC takes the
+            root certificates from there.
+        authenticate: makes a new session. It is called at the start, and whenever Salesforce no
+            longer accepts a session.
     """
 
     def __init__(self, target: str, *, tls: bool, authenticate: Callable[[], Session]) -> None:
@@ -92,11 +99,11 @@ class PubSub:
 
     @property
     def session(self) -> Session:
-        """The session that calls are made with now."""
+        """The session that calls use now."""
         return self._session
 
     def renew(self, expired: Session) -> None:
-        """Replace ``expired``, unless another topic's thread has done so already.
+        """Replace the session ``expired``, unless another topic's thread already has.
 
         Raises:
             AuthenticationError, SalesforceUnavailableError: as ``login.authenticate``.
@@ -106,11 +113,11 @@ class PubSub:
                 self._session = self._authenticate()
 
     def check_topic(self, topic: str) -> None:
-        """Ask for the topic before subscribing, for the clearer answer.
+        """Check the topic before subscribing, because this call gives the clearer error.
 
         Raises:
-            TopicError: it does not exist, or this user may not subscribe to it.
-            CollectorError: any other failure of the call.
+            TopicError: the topic does not exist, or this user may not subscribe to it.
+            CollectorError: the call failed for another reason.
         """
         info = self._call(self._stub.GetTopic, wire.TopicRequest(topic_name=topic), topic)
         if not info.can_subscribe:
@@ -120,16 +127,19 @@ class PubSub:
                 else "View All on the object"
             )
             raise TopicError(
-                f"{topic} exists, but the user may not subscribe to it: grant '{right}' in the permission set of "
-                f"SALESFORCE_USERNAME (rpcId: {info.rpc_id})"
+                f"{topic} exists, but the user may not subscribe to it: grant '{right}'"
+                f" in the permission set of SALESFORCE_USERNAME (rpcId: {info.rpc_id})"
             )
 
     def schema(self, schema_id: str) -> str:
-        """The Avro schema under this id, as JSON text; fetched once, as an id never changes its meaning.
+        """The Avro schema with this id, as JSON text.
+
+        It is fetched once, because the schema of an id never changes.
 
         Raises:
-            SchemaError: there is none, or it may not be read; asking again will not help in this run.
-            CollectorError: any other failure of the call.
+            SchemaError: there is no such schema, or this user may not read it. A retry in this run
+                would not help.
+            CollectorError: the call failed for another reason.
         """
         with self._fetching_schema:
             known = self._schemas.get(schema_id)
@@ -153,14 +163,14 @@ class PubSub:
             return error
 
     def subscribe(self, topic: str, start: Start) -> Subscription:
-        """Open a stream; errors come out of ``Subscription.next``."""
+        """Open a stream. ``Subscription.next`` raises its errors."""
         session = self._session
         return Subscription(self._stub.Subscribe, topic, start, session)
 
     def _call(
         self, method: Any, request: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
     ) -> Any:
-        """A unary call with a deadline, repeated once with a new session where the old one is not accepted any more."""
+        """Make a unary call with a deadline. Repeat it once if the session has expired."""
         for last_try in (False, True):
             session = self._session
             try:
@@ -174,10 +184,11 @@ class PubSub:
 
 
 class Subscription:
-    """One Subscribe stream: a context manager that hands out responses and keeps Salesforce supplied with credit.
+    """One Subscribe stream, to use in a ``with`` block. It requests events as credit is used up.
 
-    A response is received, and its credit given back, while the ones before it are still being worked on: the next one is on its
-    way meanwhile. If ``ahead_bytes`` wait already, no more is asked for, so that whoever is slow holds the stream back.
+    A thread receives responses and requests more events while the caller still works on earlier
+    responses. If ``ahead_bytes`` are waiting, the thread requests no more, so that a slow caller
+    slows down the stream.
     """
 
     def __init__(
@@ -200,11 +211,10 @@ class Subscription:
         self._ahead_bytes = 0
         self._closed = False
         preset, replay_id = _preset(start)
-        self._ask(
-            replay_preset=preset, replay_id=replay_id
-        )  # what the later requests say of them is ignored
+        # Salesforce ignores these two in later requests.
+        self._ask(replay_preset=preset, replay_id=replay_id)
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
-        # gRPC's own iterator cannot wait with a time limit, and a silent server must not hang the run.
+        # gRPC's own iterator has no time limit, and a silent server must not block the run.
         threading.Thread(target=self._read, name=f"read {topic}", daemon=True).start()
 
     def __enter__(self) -> Subscription:
@@ -218,10 +228,10 @@ class Subscription:
         self._call.cancel()
 
     def next(self, timeout: float) -> Optional[Response]:
-        """The next response, or None when nothing came within ``timeout`` seconds.
+        """The next response. None if no response arrives within ``timeout`` seconds.
 
         Raises:
-            CollectorError: the stream failed or was closed by the server; it cannot be used any more.
+            CollectorError: the stream failed or the server closed it. It can no longer be used.
         """
         try:
             received = self._responses.get(timeout=max(timeout, 0))
@@ -236,7 +246,7 @@ class Subscription:
         return response_of(response, arrived_at)
 
     def _ask(self, **start: Any) -> None:
-        """Ask for more events, where enough may be outstanding again."""
+        """Request more events, if there is little credit left."""
         if more := self._credits.grant():
             self._requests.put(
                 wire.FetchRequest(topic_name=self._topic, num_requested=more, **start)
@@ -246,7 +256,7 @@ class Subscription:
         try:
             for response in self._call:
                 size = response.ByteSize()
-                # Only an empty response needs its time; to ask for it each time costs a stream of events 3 %.
+                # Only an empty response needs a time. Reading the clock each time costs 3 %.
                 arrived_at = "" if response.events else now()
                 with self._ahead:
                     self._ahead_bytes += size
@@ -263,7 +273,7 @@ class Subscription:
             )
         except grpc.RpcError as error:
             self._responses.put(translate(error, self._topic))
-        except Exception as error:  # noqa: BLE001  (whoever waits for the next response must learn of it)
+        except Exception as error:  # noqa: BLE001  (``next`` raises it in the caller's thread)
             self._responses.put(
                 SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}")
             )
@@ -284,9 +294,15 @@ def _metadata(session: Session) -> Sequence[tuple[str, str]]:
 
 
 def _final(error: CollectorError) -> CollectorError:
-    """A session that is refused right after it was renewed is not expired: someone has to look."""
+    """The error to raise. A session that is refused right after its renewal has not expired.
+
+    A person has to act then.
+    """
     return (
-        AuthenticationError(f"{error} – the access token is refused although it is new")
+        AuthenticationError(
+            f"{error} – the access token is refused although it is new:"
+            " see 'AuthenticationError' in docs/operations.md"
+        )
         if isinstance(error, SessionExpiredError)
         else error
     )

@@ -1,4 +1,4 @@
-"""Failed calls of the Pub/Sub API as our errors: by the documented trailer ``error-code``, else by status.
+"""Translates failed calls of the Pub/Sub API, by the trailer ``error-code``, else by the status.
 
 Source: Salesforce "Pub/Sub API" guide, page "Handle Errors".
 """
@@ -44,7 +44,8 @@ ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
     "schema.validation.failed": SchemaError,
     "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
 }
-# Where the code is absent or new. INVALID_ARGUMENT is on purpose not taken for a rejected replay id: a reset would lose events.
+# These count if the code is absent or unknown. INVALID_ARGUMENT is missing on purpose. If it
+# counted as a rejected replay id, the drain would start again from EARLIEST and could lose events.
 ErrorsByStatus = Mapping[grpc.StatusCode, type[CollectorError]]
 ERRORS_BY_STATUS: ErrorsByStatus = {
     grpc.StatusCode.UNAVAILABLE: SalesforceUnavailableError,
@@ -58,7 +59,8 @@ ERRORS_BY_STATUS: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: TopicError,
     grpc.StatusCode.NOT_FOUND: TopicError,
 }
-# GetSchema says by these that it has no such schema for us; any other failure is the service's and not the event's.
+# With these statuses GetSchema says that it has no such schema for this user. Any other failure is
+# a fault of the service, not of the event.
 ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     **ERRORS_BY_STATUS,
     grpc.StatusCode.NOT_FOUND: SchemaError,
@@ -70,7 +72,10 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
 def translate(
     error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
 ) -> CollectorError:
-    """Our error for a failed call: by the documented trailer ``error-code``, else by status."""
+    """The collector's error for a failed call: by the trailer ``error-code``, else by the status.
+
+    ``about`` names the topic or schema. The message begins with it.
+    """
     code = next(
         (str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), ""
     )
