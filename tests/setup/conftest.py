@@ -1,4 +1,4 @@
-"""The set-up files are checked on Python 3.10 and newer, like lint and types: the parsers need it."""
+"""Checks the set-up files on Python 3.10 and newer only, because the parsers need it."""
 
 import sys
 

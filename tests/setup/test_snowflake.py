@@ -1,4 +1,7 @@
-"""The set-up files for Snowflake: all parsed in its dialect, and run as far as fakesnow speaks it."""
+"""Tests the set-up files for Snowflake.
+
+All files are parsed in Snowflake's dialect. Statements that fakesnow supports are also run.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def statements(name: str) -> list[str]:
 
 
 def executable(name: str) -> list[str]:
-    """Without the choice of a role, which fakesnow does not have, and of the schema, which is the test's own."""
+    """The statements without ``USE``, as fakesnow has no roles and each test has its own schema."""
     return [one for one in statements(name) if not one.startswith("USE ")]
 
 
@@ -32,7 +35,7 @@ def run(connection: Any, name: str) -> list[list[Any]]:
 
 
 def test_the_tables_are_those_that_the_sync_would_make() -> None:
-    """A difference would be a table that the sync refuses, or quietly changes its meaning."""
+    """If a table differed, the sync would refuse it or load rows with another meaning."""
     snapshot = (REPOSITORY / "tests/sync/statements.sql").read_text()
     made = {
         re.sub(r'["\s]', "", one).upper()
@@ -47,12 +50,15 @@ def test_the_tables_are_those_that_the_sync_would_make() -> None:
 
 
 def test_the_grants_are_those_that_the_docs_name() -> None:
-    """Least rights: the loader can neither change nor remove a row of the table."""
+    """The loader has the least rights: it can neither change nor remove a row of the table."""
     grants = re.findall(
-        r"GRANT ([A-Z, ]+) ON (\w+) (\S+) TO ROLE delete_sync_loader",
+        r"GRANT ([A-Z, ]+) ON (\w+) (\S+)\s+TO ROLE delete_sync_loader",
         (SQL / "2_access.sql").read_text(),
     )
-    rights = {(kind, name.rpartition(".")[2]): set() for _, kind, name in grants}  # type: ignore[var-annotated]
+    rights = {
+        (kind, name.rpartition(".")[2]): set()  # type: ignore[var-annotated]
+        for _, kind, name in grants
+    }
     for privileges, kind, name in grants:
         rights[kind, name.rpartition(".")[2]] |= set(privileges.split(", "))
     assert rights == {
@@ -68,10 +74,10 @@ def test_the_grants_are_those_that_the_docs_name() -> None:
     }
 
 
-def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it(
+def test_a_sweep_loads_the_tables_of_the_set_up_and_the_views_show_its_rows(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """Tables, poll, sweep, views, monitoring."""
+    """After a poll and a sweep, the views and the monitoring queries show what was loaded."""
     for one in executable("1_tables.sql"):
         if "DATABASE" not in one and "SCHEMA" not in one:
             warehouse.query(connection, one)
@@ -110,18 +116,18 @@ def test_a_sweep_works_in_the_tables_as_they_are_set_up_and_the_views_tell_of_it
 
 @pytest.fixture
 def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
-    """A replica of Account with three rows, of which Salesforce has deleted two, one of them restored since."""
+    """A replica of Account with three rows: one is kept, one deleted, one deleted and restored."""
     for one in executable("1_tables.sql"):
         if "DATABASE" not in one and "SCHEMA" not in one:
             warehouse.query(connection, one)
     run(connection, "3_views.sql")
     warehouse.query(connection, "CREATE SCHEMA IF NOT EXISTS crm")
-    warehouse.query(
-        connection, f"USE SCHEMA {snowflake_settings['SNOWFLAKE_SCHEMA']}"
-    )  # creating one has changed to it
+    # Creating a schema also changes to it.
+    warehouse.query(connection, f"USE SCHEMA {snowflake_settings['SNOWFLAKE_SCHEMA']}")
     warehouse.query(
         connection,
-        "CREATE OR REPLACE TABLE crm.account (id VARCHAR, name VARCHAR, system_modstamp TIMESTAMP_NTZ, deleted_at TIMESTAMP_NTZ)",
+        "CREATE OR REPLACE TABLE crm.account "
+        "(id VARCHAR, name VARCHAR, system_modstamp TIMESTAMP_NTZ, deleted_at TIMESTAMP_NTZ)",
     )
     for row in (
         "('001A', 'kept', '2026-01-01', NULL)",
@@ -133,13 +139,14 @@ def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
         warehouse.query(
             connection,
             "INSERT INTO delete_tracker (id, event_id, object_name, record_id, deleted_date) "
-            f"SELECT {int(event[1])}, '{event}', 'Account', '{record}', '2026-02-0{event[1]}'::TIMESTAMP_NTZ",
+            f"SELECT {int(event[1])}, '{event}', 'Account', '{record}', "
+            f"'2026-02-0{event[1]}'::TIMESTAMP_NTZ",
         )
     return connection
 
 
-def test_deletes_can_be_applied_softly_and_hard_and_again(replicated: Any) -> None:
-    """The restored record stays in both ways."""
+def test_soft_and_hard_deletes_can_be_applied_twice(replicated: Any) -> None:
+    """Each recipe may run again, and the restored record stays."""
     soft, restored, hard = [
         one for one in executable("apply_deletes.sql") if not one.startswith("ALTER SESSION")
     ]
@@ -157,10 +164,10 @@ def test_deletes_can_be_applied_softly_and_hard_and_again(replicated: Any) -> No
     ] == ["001A", "001C"]
 
 
-def test_what_is_erased_stays_erased_though_its_event_file_is_read_again(
+def test_erased_values_stay_erased_when_the_event_file_is_read_again(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The key stays, and with it the fact of the delete."""
+    """The row keeps its key and its object, so the fact of the delete stays."""
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     assert apps.sweep(settings).succeeded
     ((record_id,),) = warehouse.query(
@@ -171,26 +178,31 @@ def test_what_is_erased_stays_erased_though_its_event_file_is_read_again(
     assert apps.sweep({**settings, "FULL_SWEEP": "true"}).succeeded
     left = warehouse.query(
         connection,
-        f"SELECT payload, owner_id, deleted_by, object_name IS NULL FROM delete_tracker WHERE record_id = '{record_id}'",
+        "SELECT payload, owner_id, deleted_by, object_name IS NULL FROM delete_tracker "
+        f"WHERE record_id = '{record_id}'",
     )[1]
     assert left
     assert set(left) == {(None, None, None, False)}
 
 
 def slips(text: str) -> list[str]:
-    """What sqlfluff's Snowflake dialect cannot parse, by line. It knows users, roles, grants and policies, unlike fakesnow."""
+    """What sqlfluff's Snowflake dialect cannot parse, by line.
+
+    Unlike fakesnow it knows users, roles, grants and policies.
+    """
     linter = Linter(config=FluffConfig(overrides={"dialect": "snowflake"}))
+    # The grammar does not know this statement yet.
     known = re.sub(
         r"^ALTER USER \w+ ADD PROGRAMMATIC ACCESS TOKEN [^;]*;", "", text, flags=re.MULTILINE
-    )  # newer than the grammar
+    )
     return [
         f"line {error.line_no}: {error.desc()}" for error in linter.parse_string(known).violations
     ]
 
 
 @pytest.mark.parametrize("path", sorted(SQL.glob("*.sql")), ids=lambda path: path.name)
-def test_every_statement_is_snowflakes(path: Path) -> None:
-    """Also those that cannot be run here."""
+def test_every_statement_is_valid_in_snowflakes_dialect(path: Path) -> None:
+    """Statements that fakesnow cannot run are parsed too."""
     assert slips(path.read_text()) == []
 
 
@@ -205,8 +217,8 @@ def test_every_statement_is_snowflakes(path: Path) -> None:
         ("1_tables.sql", "event_id VARCHAR(255) UNIQUE,", "event_id VARCHAR(255) UNIQUE"),
     ],
 )
-def test_a_slip_is_found(file: str, right: str, wrong: str) -> None:
-    """Otherwise the check above would say nothing."""
+def test_a_slip_in_sql_is_found(file: str, right: str, wrong: str) -> None:
+    """If the parser missed slips, the test above would prove nothing."""
     text = (SQL / file).read_text()
     assert right in text
     assert slips(text.replace(right, wrong, 1))

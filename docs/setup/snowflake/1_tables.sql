@@ -1,9 +1,11 @@
--- Database, schema and the tables of delete_sync, made by an administrator so that the loader needs no right to create any.
--- The names audit and salesforce are examples: SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA.
+-- Database, schema and tables of delete_sync.
+-- An administrator creates them, so that the loader needs no right to create any.
+-- The names audit and salesforce are examples of SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA.
 USE ROLE SYSADMIN;
 
 CREATE DATABASE IF NOT EXISTS audit COMMENT = 'Audit trails';
-CREATE SCHEMA IF NOT EXISTS audit.salesforce COMMENT = 'Deleted Salesforce records: delete_tracker and its books';
+CREATE SCHEMA IF NOT EXISTS audit.salesforce
+    COMMENT = 'Deleted Salesforce records: delete_tracker and its companion tables';
 USE SCHEMA audit.salesforce;
 
 CREATE TABLE IF NOT EXISTS delete_tracker (
@@ -19,7 +21,7 @@ CREATE TABLE IF NOT EXISTS delete_tracker (
     ingested_at TIMESTAMP_NTZ
 );
 
--- One row for each event file that was loaded or refused.
+-- One row for each event file that the sync loaded or refused.
 CREATE TABLE IF NOT EXISTS delete_tracker_loads (
     event_file VARCHAR(255),
     sha256 VARCHAR(64),
@@ -34,7 +36,7 @@ CREATE TABLE IF NOT EXISTS delete_tracker_loads (
     loaded_at TIMESTAMP_NTZ
 );
 
--- Stretches of a topic that can no longer be had.
+-- Stretches of a topic that can no longer be retrieved.
 CREATE TABLE IF NOT EXISTS delete_tracker_gaps (
     gap_id VARCHAR(64),
     event_file VARCHAR(255),
@@ -48,7 +50,7 @@ CREATE TABLE IF NOT EXISTS delete_tracker_gaps (
     loaded_at TIMESTAMP_NTZ
 );
 
--- Events that could not be decoded, and rows that could not be loaded, as they came.
+-- Events that could not be decoded and rows that could not be loaded, unchanged.
 CREATE TABLE IF NOT EXISTS delete_tracker_rejects (
     reject_id VARCHAR(128),
     refused_by VARCHAR(16),
@@ -63,7 +65,7 @@ CREATE TABLE IF NOT EXISTS delete_tracker_rejects (
     loaded_at TIMESTAMP_NTZ
 );
 
--- One row that keeps two sweeps apart.
+-- One row that a sweep locks, so that no second sweep writes at the same time.
 CREATE TABLE IF NOT EXISTS delete_tracker_lock (
     id INTEGER,
     sweep_id VARCHAR(64),

@@ -1,4 +1,4 @@
--- Warehouse, roles and the service user. Replace what stands in <angle brackets>.
+-- Warehouse, roles and the service user. Replace everything in <angle brackets>.
 USE ROLE SYSADMIN;
 
 CREATE WAREHOUSE IF NOT EXISTS delete_sync_wh
@@ -12,7 +12,8 @@ CREATE WAREHOUSE IF NOT EXISTS delete_sync_wh
 USE ROLE USERADMIN;
 
 CREATE ROLE IF NOT EXISTS delete_sync_loader COMMENT = 'delete_sync: loads delete_tracker';
-CREATE ROLE IF NOT EXISTS delete_tracker_reader COMMENT = 'Analysts: read delete_tracker and its books';
+CREATE ROLE IF NOT EXISTS delete_tracker_reader
+    COMMENT = 'Analysts: read delete_tracker and its companion tables';
 
 USE ROLE SECURITYADMIN;
 
@@ -25,13 +26,15 @@ GRANT USAGE ON SCHEMA audit.salesforce TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_sync_loader;
-GRANT SELECT, INSERT, DELETE ON TABLE audit.salesforce.delete_tracker_loads TO ROLE delete_sync_loader;
-GRANT SELECT, INSERT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock TO ROLE delete_sync_loader;
--- READ comes first: Snowflake gives WRITE on a stage only beside it.
+GRANT SELECT, INSERT, DELETE ON TABLE audit.salesforce.delete_tracker_loads
+    TO ROLE delete_sync_loader;
+GRANT SELECT, INSERT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock
+    TO ROLE delete_sync_loader;
+-- Grant READ first: Snowflake grants WRITE on a stage only to a role that has READ.
 GRANT READ ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 GRANT WRITE ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 
--- Analysts bring a warehouse of their own.
+-- Analysts use a warehouse of their own.
 GRANT USAGE ON DATABASE audit TO ROLE delete_tracker_reader;
 GRANT USAGE ON SCHEMA audit.salesforce TO ROLE delete_tracker_reader;
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker TO ROLE delete_tracker_reader;
@@ -40,7 +43,7 @@ GRANT SELECT ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_tracke
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_tracker_reader;
 GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_reader;
 
--- The service user. TYPE = SERVICE has no password and no MFA.
+-- The service user. A user of TYPE = SERVICE has no password and no MFA.
 USE ROLE USERADMIN;
 
 CREATE USER IF NOT EXISTS delete_sync_svc

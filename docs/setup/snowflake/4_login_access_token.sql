@@ -1,5 +1,7 @@
--- Way c: a programmatic access token, which is shown once and ends by itself. SNOWFLAKE_USER=delete_sync_svc and SNOWFLAKE_TOKEN.
--- Snowflake asks for a network policy first (5_network.sql), and so for outbound addresses that do not change.
+-- Way c: a programmatic access token. Snowflake shows it once, and it expires by itself.
+-- Settings: SNOWFLAKE_USER=delete_sync_svc and SNOWFLAKE_TOKEN.
+-- Snowflake requires a network policy first (5_network.sql).
+-- That policy needs outbound addresses that do not change.
 USE ROLE USERADMIN;
 
 ALTER USER delete_sync_svc ADD PROGRAMMATIC ACCESS TOKEN delete_sync_token

@@ -1,5 +1,6 @@
--- Way a, recommended: no secret at all. SNOWFLAKE_AUTHENTICATOR=WORKLOAD_IDENTITY; MANAGED_IDENTITY_CLIENT_ID names the identity.
--- Both values come from Azure: the tenant, and the output syncPrincipalId of the deployment.
+-- Way a, recommended: no secret at all.
+-- Settings: SNOWFLAKE_AUTHENTICATOR=WORKLOAD_IDENTITY and MANAGED_IDENTITY_CLIENT_ID.
+-- Both values below come from Azure: the tenant id, and the deployment's output syncPrincipalId.
 USE ROLE USERADMIN;
 
 ALTER USER delete_sync_svc SET WORKLOAD_IDENTITY = (

@@ -1,11 +1,14 @@
--- Erase what is known of a person, here of the record 003000000000001AAA, and keep that it was deleted. The row must stay: its key
--- keeps an event file that still holds the event from bringing the payload back (a row that is in the table is never changed by a sweep).
+-- Erase a person's data, here of the record 003000000000001AAA. The fact of the delete stays.
+-- Do not remove the row. A sweep never changes a row that is in the table. So the row's key keeps
+-- an event file from bringing the payload back.
 UPDATE delete_tracker
 SET payload = NULL, owner_id = NULL, deleted_by = NULL
 WHERE record_id = '003000000000001AAA';
 
--- Rejects hold raw bytes, so that a record id is not visible in them: remove those that are older than is needed for repair.
+-- Rejects hold raw bytes, so you cannot search them for a record id.
+-- Remove the rejects that you no longer need for a repair, here those older than 30 days.
 DELETE FROM delete_tracker_rejects WHERE loaded_at < DATEADD('day', -30, SYSDATE());
 
--- Which event files may hold it (their names are the UTC second in which they were begun, up to a run before ingested_at).
+-- Find the event files that may contain the record. The name of a file is the UTC second in which
+-- it was begun, at most one run before ingested_at.
 SELECT DISTINCT ingested_at FROM delete_tracker WHERE record_id = '003000000000001AAA';

@@ -15,9 +15,10 @@ GROUP BY DATE(ingested_at)
 ORDER BY date DESC;
 
 -- Is the sweep running? Hours since the last one that loaded something.
-SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load FROM delete_tracker_loads;
+SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load
+FROM delete_tracker_loads;
 
--- How long does a delete take to arrive? (seconds from the delete to the collector; the sweep comes after that)
+-- How long does a delete take to reach the collector, in seconds? The sweep comes after that.
 SELECT
     t.object_name,
     COUNT(*) AS deletes,
@@ -30,7 +31,9 @@ GROUP BY t.object_name;
 -- Is it complete?
 SELECT * FROM delete_tracker_gaps ORDER BY detected_at DESC;
 SELECT refused_by, error, COUNT(*) FROM delete_tracker_rejects GROUP BY refused_by, error;
-SELECT event_file, error, loaded_at FROM delete_tracker_loads WHERE error IS NOT NULL ORDER BY loaded_at DESC;
+SELECT event_file, error, loaded_at FROM delete_tracker_loads
+WHERE error IS NOT NULL
+ORDER BY loaded_at DESC;
 
--- Is a key there twice? Never, unless somebody else has written into the table.
+-- Does the table have a key twice? Only if somebody else has written to it.
 SELECT event_id, COUNT(*) FROM delete_tracker GROUP BY event_id HAVING COUNT(*) > 1;
