@@ -1,17 +1,21 @@
--- The event file: the contract between salesforce_client, which writes it, and delete_sync, which reads it.
--- One SQLite file in rollback-journal mode, named events_YYYYMMDDTHHMMSSZ.db after the UTC second in which it was begun.
--- Times are UTC text, ISO-8601 with milliseconds: 2026-01-31T23:59:59.123Z. No STRICT tables: they need SQLite 3.37.
+-- The event file is the contract between salesforce_client, which writes it, and delete_sync,
+-- which reads it. It is one SQLite file in rollback-journal mode. Its name is
+-- events_YYYYMMDDTHHMMSSZ.db, after the UTC second in which it was begun.
+-- Times are UTC text, ISO-8601 with milliseconds: 2026-01-31T23:59:59.123Z.
+-- There are no STRICT tables, because they need SQLite 3.37.
 --
--- A change that an older reader could misread raises user_version; readers refuse what is newer than they know.
+-- A change that an older reader could misread raises user_version.
+-- A reader refuses a file whose user_version is newer than it knows.
 
-PRAGMA page_size = 4096;  -- of a small file; the writer takes larger pages for one that will hold many rows
+PRAGMA page_size = 4096;  -- the writer may choose larger pages, for files with many rows
 PRAGMA application_id = 1396991060;  -- 0x53446454, the letters SDdT
 PRAGMA user_version = 2;
 
--- One row for each deleted record: the columns of delete_tracker, and where the row comes from.
+-- One row for each deleted record: the columns of delete_tracker, and the origin of the row.
 CREATE TABLE events (
     id           INTEGER PRIMARY KEY,         -- the row's place in this file
-    event_id     TEXT NOT NULL UNIQUE,        -- "<event id>:<record id>" of a change event, "<event id>:<digest>" of a platform event
+    -- "<event id>:<record id>" of a change event, "<event id>:<digest>" of a platform event
+    event_id     TEXT NOT NULL UNIQUE,
     topic        TEXT NOT NULL,
     object_name  TEXT,
     record_id    TEXT,
@@ -24,7 +28,7 @@ CREATE TABLE events (
     schema_id    TEXT NOT NULL
 );
 
--- Events that could not become a row, byte for byte, so that nothing is lost while the reason is mended.
+-- Events that could not become a row, byte for byte. They are not lost while the cause is fixed.
 CREATE TABLE rejected_events (
     reject_id   TEXT PRIMARY KEY,             -- SHA-256 of topic, event id and payload, in hex
     topic       TEXT NOT NULL,
@@ -36,7 +40,8 @@ CREATE TABLE rejected_events (
     received_at TEXT NOT NULL
 );
 
--- The Avro schemas of the rejected events, as far as Salesforce gave them out: the file can be decoded again by itself.
+-- The Avro schemas of the rejected events, unless Salesforce refused to deliver them.
+-- With them, the rejected events can be decoded again without Salesforce.
 CREATE TABLE schemas (
     schema_id   TEXT PRIMARY KEY,
     schema_json TEXT NOT NULL
@@ -44,9 +49,11 @@ CREATE TABLE schemas (
 
 -- Stretches of a topic that can no longer be retrieved.
 CREATE TABLE gaps (
-    gap_id         TEXT PRIMARY KEY,          -- SHA-256 of org, topic, old cursor or event id, and reason, in hex
+    -- SHA-256 of org, topic, old cursor or event id, and reason, in hex
+    gap_id         TEXT PRIMARY KEY,
     topic          TEXT NOT NULL,
-    reason         TEXT NOT NULL,             -- expired_cursor, unreadable_cursor, overflow or wildcard
+    -- expired_cursor, unreadable_cursor, overflow or wildcard
+    reason         TEXT NOT NULL,
     object_name    TEXT,
     from_replay_id BLOB,
     from_time      TEXT,

@@ -50,7 +50,7 @@ class PubSubServicer(object):
     """Missing associated documentation comment in .proto file."""
 
     def Subscribe(self, request_iterator, context):
-        """Events of one topic as long as the client grants credit.
+        """Delivers events of one topic while the client grants credit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,7 +81,7 @@ class PubSubServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ManagedSubscribe(self, request_iterator, context):
-        """Like Subscribe, with the cursor kept by Salesforce (beta).
+        """Like Subscribe, but Salesforce keeps the cursor (beta).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
