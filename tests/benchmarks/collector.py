@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""One run of the collector, measured from its first Subscribe to the moment when the last file's cursor is saved; prints JSON."""
+"""Measure one run of the collector, and print the figures as JSON.
+
+The measurement begins with the first Subscribe. It ends when the cursor of the last file is saved.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ moments: dict[str, list[tuple[float, float]]] = {"begin": [], "end": []}
 
 
 def noting(moment: str, method: Any, *, after: bool) -> Any:
-    """The method, with the time and the CPU time at which it is called or has returned."""
+    """Wrap a method so that it notes the time and the CPU time of each call.
+
+    With ``after`` it notes them when the method has returned, else when it is called.
+    """
 
     def call(*arguments: Any) -> Any:
         if not after:
@@ -38,9 +44,8 @@ PubSub.subscribe = noting("begin", PubSub.subscribe, after=False)  # type: ignor
 Store.save_cursor = noting("end", Store.save_cursor, after=True)  # type: ignore[method-assign]
 report = run(os.environ)
 report.raise_if_failed()
-files = int(
-    os.environ["BENCHMARK_FILES"]
-)  # the last file that counts; the rest of the run waits for more events
+# The measurement ends with this file. After it, the run only waits for more events.
+files = int(os.environ["BENCHMARK_FILES"])
 (begin, cpu_begin), (end, cpu_end) = (
     moments["begin"][0],
     moments["end"][files * len(report.topics) - 1],

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What grows with the number of rows and what does not: part of ``python3 tests/run.py bench``.
+"""Measure what grows with the number of rows: part of ``python3 tests/run.py bench``.
 
-Peak memory of both apps at a hundred thousand and at a million; ``--rows N`` adds a sweep of so many more.
+It measures the peak memory of both apps with a hundred thousand rows and with a million.
+``--rows N`` adds a sweep of N rows.
 """
 
 from __future__ import annotations
@@ -18,19 +19,17 @@ import page  # noqa: E402  (found through the lines above)
 import process  # noqa: E402
 
 COUNTS = (100_000, 1_000_000)
-ROUNDS = 3  # the allocator keeps a few megabytes more in one run than in the next
-ROWS_IN_A_FILE = 25_000  # in a sweep: so that four files are downloaded at once at either count
+ROUNDS = 3  # the memory that the allocator keeps differs by a few megabytes between runs
+ROWS_IN_A_FILE = 25_000  # of a sweep: with both counts it downloads four files at once
 
 
 def main() -> int:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(
-        description="What grows with the number of rows and what does not."
-    )
+    """Measure, print the table, and write it into the page."""
+    parser = argparse.ArgumentParser(description="Measure what grows with the number of rows.")
     parser.add_argument(
         "--rows",
         type=int,
-        help="another sweep, of so many rows; it needs 1 kB of disk and memory for each",
+        help="add a sweep of this many rows; it needs 1 kB of disk and of memory for each row",
     )
     more = parser.parse_args().rows
     process.begin()
@@ -58,7 +57,8 @@ def main() -> int:
             for key in ("seconds", "peak_mb", "batches")
         )
         lines.append(
-            f"| {title} | {count:,} | {count / seconds:,.0f} | {peak_mb:.0f} | {f'{merges:.0f}' if merges else ''} |"
+            f"| {title} | {count:,} | {count / seconds:,.0f} | {peak_mb:.0f} "
+            f"| {f'{merges:.0f}' if merges else ''} |"
         )
         print(lines[-1], flush=True)
 
@@ -71,7 +71,7 @@ def main() -> int:
     if more:
         row("delete_sync, once", swept, more, 1)
     page.write(
-        "flat", "\n".join([*lines, "", f"Medians of {ROUNDS} runs. Machine: {page.machine()}."])
+        "flat", "\n".join([*lines, "", f"Medians of {ROUNDS} runs.\nMachine: {page.machine()}."])
     )
     return 0
 

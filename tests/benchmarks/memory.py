@@ -1,4 +1,4 @@
-"""The memory of a process that is measured."""
+"""Reads the peak memory of a measured process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def peak_mb() -> float:
-    """The most memory that this process has had, in MB."""
+    """Return the peak memory of this process in MB."""
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    # On Linux getrusage begins with what the parent had when it started this process.
+    # On Linux, getrusage also counts the memory that the parent had when it started this process.
     return int(re.findall(r"VmHWM:\s+(\d+)", status.read_text())[0]) / 1024

@@ -1,4 +1,4 @@
-"""Puts what was measured into ``docs/performance.md``, between two marks of its name."""
+"""Writes the results of a benchmark into ``docs/performance.md``, between its two marks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = TESTS.parent / "docs/performance.md"
 
 
 def write(name: str, text: str) -> None:
-    """Replace the part of this name."""
+    """Replace the text between the two marks with this name."""
     mark = f"<!-- {name} -->"
     head, _, rest = PAGE.read_text().partition(mark)
     _, _, tail = rest.partition(mark)
@@ -19,7 +19,7 @@ def write(name: str, text: str) -> None:
 
 
 def machine() -> str:
-    """Where it was measured."""
+    """Describe this machine: cores, processor, Python version and system."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     model = next(

@@ -1,4 +1,7 @@
-"""What the benchmarks' scripts have in common: they begin in the development environment, and measure other processes."""
+"""What all benchmark scripts need.
+
+They run in the development environment, and they measure other processes.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,19 @@ from local import apps, environments
 
 
 def begin() -> None:
-    """Go on in the development environment, and end on SIGTERM as on an error, so that the servers end too."""
+    """Continue in the development environment, and handle SIGTERM.
+
+    SIGTERM ends the script like an error, so that its servers end too.
+    """
     environments.go_on_in_dev()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def told(command: Sequence[str], settings: Mapping[str, str], timeout: float | None = None) -> Any:
-    """What a script prints last, as JSON, under these settings.
+    """Run a command with these settings, and return its last line of output, read as JSON.
 
     Raises:
-        subprocess.SubprocessError: it failed, or took longer than ``timeout`` seconds.
+        subprocess.SubprocessError: the command failed, or took longer than ``timeout`` seconds.
     """
     inherited = {key: value for key, value in os.environ.items() if key not in apps.NOT_INHERITED}
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""The rows that a sweep and its peers bring into the warehouse."""
+"""The rows that a sweep and its alternatives load into the warehouse."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ COLUMNS = (
     "payload",
     "ingested_at",
 )
-TABLE = """CREATE TABLE t (event_id VARCHAR, topic VARCHAR, object_name VARCHAR, record_id VARCHAR, deleted_by VARCHAR,
-    deleted_date TIMESTAMP_NTZ, owner_id VARCHAR, payload VARCHAR, ingested_at TIMESTAMP_NTZ)"""
-INSERT_NEW = "INSERT INTO t SELECT s.* FROM s LEFT JOIN t ON t.event_id = s.event_id WHERE t.event_id IS NULL"
+TABLE = """CREATE TABLE t (event_id VARCHAR, topic VARCHAR, object_name VARCHAR,
+    record_id VARCHAR, deleted_by VARCHAR, deleted_date TIMESTAMP_NTZ, owner_id VARCHAR,
+    payload VARCHAR, ingested_at TIMESTAMP_NTZ)"""
+INSERT_NEW = (
+    "INSERT INTO t SELECT s.* FROM s LEFT JOIN t ON t.event_id = s.event_id "
+    "WHERE t.event_id IS NULL"
+)
 
 
 def plain(count: int, first: int = 0) -> Rows:
-    """Deletes as of platform events with a payload of 300 bytes, in the order of ``COLUMNS``."""
+    """Make rows in the order of ``COLUMNS``.
+
+    They look like deletes from platform events, with a payload of 300 bytes.
+    """
     made = []
     for number in range(first, first + count):
         key = str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))

@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
-"""A Salesforce that is faster than any client: responses are made beforehand, credit is all that holds it back.
+"""A mock Salesforce that is faster than any client.
 
-``server.py --events 40000 --latency-ms 0`` prints the settings under which it is found, and serves until it is ended. Topics:
-``/data/AccountChangeEvent`` (deletes of Account, the body all null), ``/event/Delete_Event__e`` (platform events with 8 fields),
-``/data/ChangeEvents`` (1 of 20 events is a delete, the others are updates); a number at the end of a name makes further ones.
+It makes its responses before the measurement. Only the client's credit limits it.
+``server.py --events 40000 --latency-ms 0`` prints the settings that a client needs, and serves
+until SIGTERM.
+
+Its topics, each also with a number at the end of the name:
+``/data/AccountChangeEvent`` has deletes of Account with a body of nulls.
+``/event/Delete_Event__e`` has platform events with 8 fields.
+``/data/ChangeEvents`` has 1 delete in 20 events. The others are updates.
 """
 
 from __future__ import annotations
@@ -30,41 +35,50 @@ from salesforce_client.src.app.mock_salesforce.org import EPOCH, encode, record_
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100
-DIFFERENT = 500  # payloads; ids are all different
-EMPTY_SECONDS = (
-    1.1  # after its last event a topic is silent for so long, then sends an empty response
-)
+DIFFERENT = 500  # number of different payloads; all ids are different
+EMPTY_SECONDS = 1.1  # a topic's silence between its last event and an empty response
 MILLISECONDS = int(EPOCH.timestamp() * 1000)
 
 
 def account(number: int, change: str) -> bytes:
-    """A change of Account: a full header, and a body that is null for a delete."""
+    """Return a change of Account: a full header and a body. The body of a delete is null."""
     header = {
-        "entityName": "Account", "recordIds": [record_id("Account", number)], "changeType": change,
+        "entityName": "Account",
+        "recordIds": [record_id("Account", number)],
+        "changeType": change,
         "changeOrigin": "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/",
         "transactionKey": f"00{number:06}-1d5e-4d1c-9c5a-6b1d9a1e2f30",
-        "sequenceNumber": 1, "commitTimestamp": MILLISECONDS + number, "commitNumber": 12_000_000_000_000 + number,
-        "commitUser": record_id("User", number % 20), "nulledFields": [], "diffFields": [],
+        "sequenceNumber": 1,
+        "commitTimestamp": MILLISECONDS + number,
+        "commitNumber": 12_000_000_000_000 + number,
+        "commitUser": record_id("User", number % 20),
+        "nulledFields": [],
+        "diffFields": [],
         "changedFields": ["0x400"] if change == "UPDATE" else [],
-    }  # fmt: skip
+    }
     body = {"Phone": "+49 30 123456", "Description": "x" * 200} if change == "UPDATE" else {}
     return encode(schemas.ACCOUNT, {"ChangeEventHeader": header, **body})
 
 
 def platform_event(number: int) -> bytes:
-    """A platform event as the trigger publishes it."""
+    """Return a platform event as the trigger publishes it."""
     user = record_id("User", number % 20)
     value = {
-        "CreatedDate": MILLISECONDS + number, "CreatedById": user, "Object_Name__c": "Opportunity",
-        "Record_Id__c": record_id("Opportunity", number), "Deleted_By__c": user, "Deleted_Date__c": MILLISECONDS + number,
-        "Owner_Id__c": record_id("User", number % 7), "Record_Name__c": f"Opportunity {number} " + "x" * 150,
-    }  # fmt: skip
+        "CreatedDate": MILLISECONDS + number,
+        "CreatedById": user,
+        "Object_Name__c": "Opportunity",
+        "Record_Id__c": record_id("Opportunity", number),
+        "Deleted_By__c": user,
+        "Deleted_Date__c": MILLISECONDS + number,
+        "Owner_Id__c": record_id("User", number % 7),
+        "Record_Name__c": f"Opportunity {number} " + "x" * 150,
+    }
     return encode(schemas.DELETE_EVENT, value)
 
 
 @functools.cache
 def payloads(topic: str) -> list[tuple[str, bytes]]:
-    """Schema id and payload of the events that a topic repeats."""
+    """Return the schema ids and payloads that a topic repeats."""
     kind = topic.rstrip("0123456789")
     if kind.startswith("/event/"):
         return [
@@ -80,7 +94,7 @@ def payloads(topic: str) -> list[tuple[str, bytes]]:
 
 
 def response(topic: str, place: int) -> bytes:
-    """The response with the events from this place on."""
+    """Return the response with the events from this place on."""
     repeated = payloads(topic)
     events = []
     for number in range(place, place + BATCH):
@@ -101,7 +115,7 @@ def response(topic: str, place: int) -> bytes:
 
 
 class Fast(MockSalesforce):
-    """The mock's login and TLS before a Pub/Sub API that only serves what is prepared."""
+    """The mock's login and TLS, with a Pub/Sub API that sends prepared responses."""
 
     def __init__(self, events: int, latency_seconds: float, prepared: list[str]) -> None:
         super().__init__(tls=True)
@@ -152,7 +166,10 @@ class Fast(MockSalesforce):
         }
 
     def _subscribe(self, requests: Iterator[Any], _: Any) -> Iterator[bytes]:
-        """A response for each hundred of credit, as late as the latency says after the request that gave it."""
+        """Send a response for each hundred events of credit.
+
+        The response follows the request that gave the credit after the configured latency.
+        """
         granted: queue.SimpleQueue[tuple[float, int] | None] = queue.SimpleQueue()
         first = next(requests)
 
@@ -160,7 +177,7 @@ class Fast(MockSalesforce):
             try:
                 for request in requests:
                     granted.put((time.monotonic(), request.num_requested))
-            except Exception:  # noqa: BLE001  (gRPC raises a bare Exception here when the client is gone)
+            except Exception:  # noqa: BLE001  (gRPC raises it if the client has gone)
                 pass
             granted.put(None)
 
@@ -191,7 +208,10 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser()
     parser.add_argument(
-        "--events", type=int, required=True, help="on each topic, a multiple of 100"
+        "--events",
+        type=int,
+        required=True,
+        help="number of events on each topic, a multiple of 100",
     )
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument(
@@ -199,7 +219,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="TOPIC",
-        help="make its responses beforehand",
+        help="make the responses of this topic at the start",
     )
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""How long each function takes from the start of Python to its first request: part of ``python3 tests/run.py bench``."""
+"""Measure the start of each function: part of ``python3 tests/run.py bench``.
+
+The time runs from the start of Python to the function's first request.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ import process  # noqa: E402
 from local import environments  # noqa: E402
 
 ROUNDS = 7
-# Ends the process when the app first connects to anything. Times are since the kernel started the process.
+# This program ends when the app first connects to anything.
+# Its times begin when the kernel started the process.
 UNTIL_FIRST_REQUEST = """
 import json, os, sys, time
-started = int(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
+ticks = int(open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19])
+started = ticks / os.sysconf("SC_CLK_TCK")
 moments = {}
 def note(event, _):
     if event in ("socket.getaddrinfo", "socket.connect"):
@@ -33,15 +38,21 @@ from azure.functions.timer import TimerRequest
 main(TimerRequest(past_due=False))
 """
 SETTINGS = {
-    "SALESFORCE_CLIENT_ID": "x", "SALESFORCE_USERNAME": "x", "SALESFORCE_TOPICS": "/data/ChangeEvents",
+    "SALESFORCE_CLIENT_ID": "x",
+    "SALESFORCE_USERNAME": "x",
+    "SALESFORCE_TOPICS": "/data/ChangeEvents",
     "EVENTS_STORAGE": "UseDevelopmentStorage=true",
-    "SNOWFLAKE_ACCOUNT": "x", "SNOWFLAKE_USER": "x", "SNOWFLAKE_PASSWORD": "x",
-    "SNOWFLAKE_WAREHOUSE": "x", "SNOWFLAKE_DATABASE": "x", "SNOWFLAKE_SCHEMA": "x",
-}  # fmt: skip
+    "SNOWFLAKE_ACCOUNT": "x",
+    "SNOWFLAKE_USER": "x",
+    "SNOWFLAKE_PASSWORD": "x",
+    "SNOWFLAKE_WAREHOUSE": "x",
+    "SNOWFLAKE_DATABASE": "x",
+    "SNOWFLAKE_SCHEMA": "x",
+}
 
 
 def main() -> int:
-    """Measure, print, write."""
+    """Measure, print the table, and write it into the page."""
     process.begin()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -69,7 +80,7 @@ def main() -> int:
         print(lines[-1], flush=True)
     page.write(
         "startup",
-        "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."]),
+        "\n".join([*lines, "", f"Medians of {ROUNDS} rounds.\nMachine: {page.machine()}."]),
     )
     return 0
 

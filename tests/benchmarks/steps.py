@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""What each step of the collector costs an event, one after the other in one thread: part of ``python3 tests/run.py bench``."""
+"""Measure the time that each step of the collector takes: part of ``python3 tests/run.py bench``.
+
+The steps run one after the other in one thread.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,13 @@ TOPICS = {"Account delete": "/data/AccountChangeEvent", "platform event": "/even
 
 
 def write(file: EventFile, deliveries: Iterable[Delivery]) -> None:
-    """As a drain's thread does."""
+    """Write the rows of the deliveries, as the thread of a drain does."""
     for delivery in deliveries:
         file.add(delivery.rows)
 
 
 def collector(topic: str) -> dict[str, float]:
-    """Seconds for each step."""
+    """Return the seconds that each step takes."""
     raw = [server.response(topic, place) for place in range(0, EVENTS, server.BATCH)]
     interpreter = Interpreter(schemas.BY_ID.__getitem__, "00D", DEFAULT_EVENT_FIELDS)
     seconds: dict[str, float] = {}
@@ -57,13 +60,11 @@ def collector(topic: str) -> dict[str, float]:
         began = time.perf_counter()
         result = work()
         seconds[name] = time.perf_counter() - began
-        gc.freeze()  # a drain keeps none of what is kept here, so that no step has to search it
+        gc.freeze()  # a drain does not keep these objects: the next step must not search them
         return result
 
     responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
-    received = step(
-        "events out of the responses", lambda: [response_of(one, "") for one in responses]
-    )
+    received = step("read events of responses", lambda: [response_of(one, "") for one in responses])
     deliveries = step(
         "decode, JSON, rows",
         lambda: [interpreter.read(topic, response.events) for response in received],
@@ -78,7 +79,10 @@ def collector(topic: str) -> dict[str, float]:
 
 
 def engines(topic: str) -> dict[str, float]:
-    """Seconds to decode with each engine alone, and to make JSON of it. A delete's header is all that is decoded as a rule."""
+    """Return the seconds to decode with each engine, and to make JSON of the values.
+
+    Of a delete, the collector normally decodes only the header.
+    """
     schema = json.loads(schemas.BY_ID[server.payloads(topic)[0][0]])
     payloads = [payload for _, payload in server.payloads(topic)]
     decoded = {**schema, "fields": schema["fields"][:1]} if topic.startswith("/data/") else schema
@@ -91,17 +95,17 @@ def engines(topic: str) -> dict[str, float]:
         return (time.perf_counter() - began) / count * EVENTS
 
     return {
-        "`avro`, everything": each(reference_reader(schema), payloads),
-        "`fastavro`, everything": each(fast_reader(schema), payloads),
-        "`fastavro`, what has to be decoded": each(fast_reader(decoded), payloads),
-        "made for the schema, what has to be decoded": each(reader(decoded), payloads),
-        "JSON of what is not null, standard library": each(ENCODER.encode, [plain] * len(payloads)),
-        "JSON of what is not null, `orjson`": each(as_json, [plain] * len(payloads)),
+        "`avro`, all fields": each(reference_reader(schema), payloads),
+        "`fastavro`, all fields": each(fast_reader(schema), payloads),
+        "`fastavro`, needed fields only": each(fast_reader(decoded), payloads),
+        "compiled for the schema, needed fields only": each(reader(decoded), payloads),
+        "JSON of non-null fields, standard library": each(ENCODER.encode, [plain] * len(payloads)),
+        "JSON of non-null fields, `orjson`": each(as_json, [plain] * len(payloads)),
     }
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print the table, and write it into the page."""
     columns = {}
     for title, topic in TOPICS.items():
         rounds = [{**collector(topic), **engines(topic)} for _ in range(ROUNDS)]
@@ -116,7 +120,7 @@ def main() -> None:
     ]
     print("\n".join(lines))
     page.write(
-        "steps", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."])
+        "steps", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds.\nMachine: {page.machine()}."])
     )
 
 

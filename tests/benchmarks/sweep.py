@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A sweep against the ways one would write first, on one fakesnow: part of ``python3 tests/run.py bench``.
+"""Compare a sweep with simpler ways to load the rows: part of ``python3 tests/run.py bench``.
 
-Each has the rows of the same event files and must end with each key once in the table. fakesnow runs statements in DuckDB, so the
-times show the client's share and the round trips, not Snowflake's own speed; statements and bytes are what Snowflake would get.
+All load the rows of the same event files into one fakesnow. At the end, each key must be in the
+table once. fakesnow runs the statements in DuckDB. So the times show the client's work and the
+round trips, but not Snowflake's own speed. Snowflake would get the same statements and bytes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
-    """The event files."""
+    """Upload the event files."""
     from salesforce_client.src.app.model import Delete
     from salesforce_client.src.app.storage.blobs import connect
     from salesforce_client.src.app.storage.store import Store
@@ -60,7 +61,7 @@ def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
 
 
 def row_by_row(cursor: Any, given: Rows) -> None:
-    """Is it there? If not, insert it."""
+    """Look for each row's key, and insert the row if the key is missing."""
     for row in given:
         cursor.execute("SELECT 1 FROM t WHERE event_id = %s", row[:1])
         if not cursor.fetchall():
@@ -68,7 +69,7 @@ def row_by_row(cursor: Any, given: Rows) -> None:
 
 
 def executemany(cursor: Any, given: Rows) -> None:
-    """Into a table beside, a thousand rows to a statement, then what is new from there."""
+    """Load the rows into a second table, a thousand to a statement, then insert the new ones."""
     cursor.execute(TABLE.replace("TABLE t", "TEMPORARY TABLE s"))
     for first in range(0, len(given), TOGETHER):
         cursor.executemany(INSERT.replace("INTO t", "INTO s"), given[first : first + TOGETHER])
@@ -76,7 +77,7 @@ def executemany(cursor: Any, given: Rows) -> None:
 
 
 def array_binding(cursor: Any, given: Rows) -> None:
-    """Likewise, with the values bound by the server."""
+    """Load the rows like ``executemany``, but the server binds the values."""
     cursor.execute(TABLE.replace("TABLE t", "TEMPORARY TABLE s"))
     bound = INSERT.replace("INTO t", "INTO s").replace("%s", "?")
     for first in range(0, len(given), TOGETHER):
@@ -86,7 +87,10 @@ def array_binding(cursor: Any, given: Rows) -> None:
 
 @contextlib.contextmanager
 def counted(port: int) -> Iterator[tuple[int, dict[str, float]]]:
-    """A proxy before fakesnow; statements and megabytes afterwards."""
+    """Run a proxy in front of fakesnow. Its figures are filled at the end.
+
+    They are the numbers of statements and of megabytes.
+    """
     from local.proxy import proxy
 
     figures: dict[str, float] = {}
@@ -100,7 +104,7 @@ def counted(port: int) -> Iterator[tuple[int, dict[str, float]]]:
 def alternative(
     work: Callable[[Any, Rows], None], count: int, fakesnow: Any, paramstyle: str
 ) -> dict[str, float]:
-    """Seconds, statements and bytes of one of the others."""
+    """Run one of the other ways, and return its seconds, statements and megabytes."""
     import snowflake.connector
     from local import warehouse
 
@@ -126,7 +130,7 @@ def alternative(
 def ours(
     count: int, azurite: Any, fakesnow: Any, rows_in_a_file: int = ROWS_IN_A_FILE
 ) -> dict[str, float]:
-    """A whole sweep: listing, download, verification, staging, merge, marks."""
+    """Run a whole sweep: listing, download, verification, staging, merge, marks."""
     name = uuid.uuid4().hex[:8]
     storage = {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}"}
     upload(count, storage, rows_in_a_file)
@@ -142,14 +146,14 @@ def ours(
 
 
 def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
-    """A library, in its own environment."""
+    """Run a library in its own environment."""
     from local import warehouse
 
     settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
     with (
         counted(fakesnow.port) as (port, figures),
         warehouse.connect(settings),
-    ):  # which makes the schema
+    ):  # creates the schema
         command = [str(environments.peers()), str(HERE / "sweep_peers.py"), name, str(count)]
         told = process.told(command, {**settings, "SNOWFLAKE_PORT": str(port)})
     if "error" in told:
@@ -158,8 +162,10 @@ def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="A sweep against the ways one would write first.")
+    """Measure, print the figures, and write the table into the page."""
+    parser = argparse.ArgumentParser(
+        description="Compare a sweep with simpler ways to load the rows."
+    )
     parser.add_argument("--rows", type=int, default=500_000)
     count = parser.parse_args().rows
     process.begin()
@@ -189,7 +195,7 @@ def main() -> int:
             for title, (_, work) in runs.items():
                 try:
                     measured[title].append(work())
-                except Exception as error:  # noqa: BLE001  (what does not run here is named with its error)
+                except Exception as error:  # noqa: BLE001  (the table shows the error)
                     errors[title] = " ".join(str(error).split())[:160]
                 print(title, errors.get(title) or measured[title][-1], flush=True)
     seconds = {
@@ -199,7 +205,8 @@ def main() -> int:
     }
     slowest = ROW_BY_ROW / seconds["row by row"]
     lines = [
-        f"| | rows | rows/s | against row by row | {count:,} rows take | statements | MB sent |",
+        f"| | rows | rows/s | speed against row by row | time for {count:,} rows "
+        "| statements | MB sent |",
         "|---|---|---|---|---|---|---|",
     ]
     for title, (number, _) in runs.items():
@@ -214,7 +221,7 @@ def main() -> int:
         cells += [f"{some['statements']:,.0f}", f"{some['megabytes']:,.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     page.write(
-        "sweep", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds. Machine: {page.machine()}."])
+        "sweep", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds.\nMachine: {page.machine()}."])
     )
     return 0
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The libraries that a sweep is held against, in an environment of their own: ``sweep_peers.py write_pandas|dlt ROWS``.
+"""Load rows with another library: ``sweep_peers.py write_pandas|dlt ROWS``.
 
-Settings come as the app's do. Prints the seconds as JSON, or the error; the rows are in table ``t`` then, each once.
+The script runs in an environment of its own, with the same settings as the app. It prints the
+seconds or the error as JSON. Afterwards, each row is in the table ``t`` once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ PARTS = (
 
 
 def write_pandas(given: Rows, named: dict[str, str]) -> None:
-    """Into a table beside, then what is new from there."""
+    """Load the rows into a second table with ``write_pandas``, then insert the new ones."""
     import pandas
     import snowflake.connector
     from snowflake.connector.pandas_tools import write_pandas as write
@@ -44,7 +45,7 @@ def write_pandas(given: Rows, named: dict[str, str]) -> None:
 
 
 def dlt(given: Rows, named: dict[str, str]) -> None:
-    """Merged by its key, as dlt does it; the table is its own."""
+    """Merge the rows by their key with dlt, into the table that dlt creates."""
     import dlt as library
 
     credentials = {
@@ -65,7 +66,7 @@ def dlt(given: Rows, named: dict[str, str]) -> None:
 
 
 def root(error: BaseException) -> BaseException:
-    """What lies beneath."""
+    """Return the first error in the chain of causes."""
     beneath = error.__cause__ or error.__context__
     return root(beneath) if beneath else error
 
@@ -80,6 +81,6 @@ if __name__ == "__main__":
     try:
         work[sys.argv[1]](rows, {part: os.environ[f"SNOWFLAKE_{part.upper()}"] for part in PARTS})
         told: dict[str, object] = {"seconds": time.monotonic() - began}
-    except Exception as error:  # noqa: BLE001  (what does not run is named with its error)
+    except Exception as error:  # noqa: BLE001  (the result shows the error)
         told = {"error": f"{type(root(error)).__name__}: {root(error)}"}
     print(json.dumps(told))

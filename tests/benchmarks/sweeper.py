@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""One sweep in a process of its own; prints seconds, peak memory, rows, batches and what was staged as JSON."""
+"""Run one sweep in a separate process, and print its figures as JSON.
+
+They are seconds, peak memory in MB, inserted rows, batches, and staged megabytes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ load = Loader.load
 
 
 def weigh(loader: Loader, batch: Batch) -> Loaded:
-    """Load the batch, and add up what it sends."""
+    """Load the batch, and note the size of its staged files."""
     parts = batch.parts.parent.glob(batch.parts.name) if batch.parts else ()
     staged.append(sum(path.stat().st_size for path in parts))
     return load(loader, batch)
