@@ -44,7 +44,7 @@ def regenerate(target: Path) -> None:
             check=True,
         )
         for generated in sorted(out.iterdir()):
-            # protoc writes an absolute import, which only works if the stubs' folder is on sys.path.
+            # protoc writes an absolute import, which needs the stubs' folder on sys.path.
             text = generated.read_text().replace(
                 "\nimport pubsub_api_pb2 as", "\nfrom . import pubsub_api_pb2 as"
             )
