@@ -1,1 +1,4 @@
-"""The real parts of the tests and the demo: environments, emulators and the two apps as the Functions worker loads them."""
+"""What the tests and the demo run for real: environments, emulators and the two apps.
+
+The apps are loaded as the Functions worker loads them.
+"""

@@ -1,4 +1,7 @@
-"""The two apps as the Functions worker runs them: the function folder imported as ``__app__.<Function>``, in its own process."""
+"""Runs the two apps as the Functions worker does.
+
+Each invocation is a process that imports the function folder as ``__app__.<Function>``.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,20 @@ from typing import Any
 
 from .environments import REPOSITORY
 
-# What a test machine may have set for its own network must not lead an app away from this machine's servers.
+# A proxy of the test machine must not redirect an app that talks to servers on loopback.
 NOT_INHERITED = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Who calls a function: which script in which interpreter (by app), with the apps' folders where, and in what environment."""
+    """How a function is called.
+
+    Attributes:
+        script: the file in ``tests/local`` that calls it.
+        python: the interpreter for an app.
+        folder: where the folders of the apps are.
+        environment: variables that the process gets besides the settings.
+    """
 
     script: str = "invoke.py"
     python: Callable[[str], Path] = lambda _: Path(sys.executable)
@@ -31,24 +41,24 @@ HERE = Worker()
 
 @dataclass(frozen=True)
 class Invocation:
-    """How an invocation ended. ``log`` is everything the process wrote."""
+    """How an invocation ended. ``log`` is everything that the process wrote."""
 
     returncode: int
     log: str
 
     @property
     def succeeded(self) -> bool:
-        """Whether ``main`` returned."""
+        """Whether ``main`` returned without an error."""
         return self.returncode == 0
 
 
 def poll(settings: Mapping[str, str], **options: Any) -> Invocation:
-    """One invocation of ``TimerPoller``."""
+    """Invoke ``TimerPoller`` once."""
     return finish(start("salesforce_client", "TimerPoller", settings, **options))
 
 
 def sweep(settings: Mapping[str, str], **options: Any) -> Invocation:
-    """One invocation of ``SnowflakePusher``."""
+    """Invoke ``SnowflakePusher`` once."""
     return finish(start("delete_sync", "SnowflakePusher", settings, **options))
 
 
@@ -60,7 +70,7 @@ def start(
     *,
     past_due: bool = False,
 ) -> subprocess.Popen[str]:
-    """Begin an invocation."""
+    """Start an invocation without waiting for its end."""
     script = str(Path(__file__).with_name(worker.script))
     command = [
         str(worker.python(app)),
@@ -81,7 +91,7 @@ def start(
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 300) -> Invocation:
-    """Wait for an invocation to end; it is killed when it does not."""
+    """Wait for the end of an invocation. Kill it after ``timeout`` seconds."""
     try:
         log, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:

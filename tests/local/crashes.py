@@ -1,4 +1,4 @@
-"""End an app at an exact moment: when a chosen request of its passes a proxy."""
+"""Ends an app at an exact moment: when one of its requests passes a proxy."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ SYNC = ("delete_sync", "SnowflakePusher")
 
 
 def upload(request: Request) -> bool:
-    """An event file on its way to Blob Storage."""
+    """Whether the request uploads an event file."""
     return request.method == "PUT" and "/events-" in request.path and ".db" in request.path
 
 
 def cursor(request: Request) -> bool:
-    """A cursor on its way to Blob Storage."""
+    """Whether the request writes a cursor."""
     return request.method == "PUT" and "/cursors-" in request.path and ".json" in request.path
 
 
 def statement(words: str) -> Match:
-    """A statement that contains these words, on its way to Snowflake."""
+    """Match a request that sends Snowflake a statement with these words."""
     return lambda request: "query-request" in request.path and words in request.text
 
 
 def through_storage(port: int) -> Mapping[str, str]:
-    """The setting that leads an app's Blob requests through a proxy."""
+    """Return the setting that sends an app's Blob requests through a proxy."""
     return {"EVENTS_STORAGE": emulators.connection_string(port)}
 
 
 def through_warehouse(port: int) -> Mapping[str, str]:
-    """The setting that leads an app's statements through a proxy."""
+    """Return the setting that sends an app's statements through a proxy."""
     return {"SNOWFLAKE_PORT": str(port)}
 
 
@@ -51,7 +51,10 @@ def run_until_ended(
     by: signal.Signals = signal.SIGKILL,
     worker: apps.Worker = apps.HERE,
 ) -> None:
-    """Run a function through a proxy that ends it when a request matches, before or after it has its effect."""
+    """Run a function behind a proxy that ends it when a request matches.
+
+    ``when`` is ``before`` or ``after``: whether the request has not or has taken effect by then.
+    """
     with proxy(server.port) as running_proxy:
         running: list[subprocess.Popen[str]] = []
 
@@ -59,7 +62,7 @@ def run_until_ended(
             if not match(request) or running[0].poll() is not None:
                 return None
             end(running[0].pid, by)
-            return 503, b""  # to nobody; before it was forwarded, it never is
+            return 503, b""  # the app is gone; an answer keeps the proxy from forwarding
 
         setattr(running_proxy, when, shoot)
         running.append(apps.start(*app, {**settings, **through(running_proxy.port)}, worker))
@@ -69,5 +72,5 @@ def run_until_ended(
 
 
 def break_lease(events: ContainerClient) -> None:
-    """End the lease that an ended sweep has left behind, as an operator who will not wait 15 seconds."""
+    """Break the lease of an ended sweep, instead of waiting 15 seconds until it expires."""
     BlobLeaseClient(events).break_lease(lease_break_period=0)

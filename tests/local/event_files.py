@@ -1,4 +1,4 @@
-"""Looking into the event files of a container."""
+"""Reads the event files of a container."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ Row = dict[str, Any]
 
 
 def rows(events: ContainerClient, folder: Path, table: str = "events") -> list[Row]:
-    """All rows of a table over all event files, in the files' order; ``folder`` is scratch space."""
+    """Return the rows of a table from all event files, in the order of the files.
+
+    The files are downloaded into ``folder``.
+    """
     found: list[Row] = []
     for blob in events.list_blobs():
         path = folder / blob.name

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Invoke a function as the Functions worker loads it: ``invoke.py <app folder> <Function> [--past-due]``.
+"""Invoke a function as the Functions worker does.
 
-The worker imports ``__app__.<Function>``, where ``__app__`` is a namespace package whose path is the app's root, and calls
-``main`` (azure-functions-python-worker, ``loader.py``). The app's root itself is not on ``sys.path``, so that an absolute import
-of the app's own code fails here as it would double the module there.
+Usage: ``invoke.py <app folder> <Function> [--past-due]``
+
+The worker imports ``__app__.<Function>`` and calls ``main``. ``__app__`` is a namespace package
+whose path is the app's root (azure-functions-python-worker, ``loader.py``). In the worker, an
+absolute import of the app's own code would load a module twice. Here it fails, because the app's
+root is not on ``sys.path``.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from azure.functions.timer import TimerRequest
 
 
 def load(app: Path, function: str) -> Callable[[TimerRequest], None]:
-    """The function's ``main``."""
+    """Import the function and return its ``main``."""
     package = types.ModuleType("__app__")
     package.__path__ = [str(app.resolve())]
     sys.modules["__app__"] = package

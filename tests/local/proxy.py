@@ -1,4 +1,7 @@
-"""A reverse proxy on loopback that acts when a chosen request passes: where a crash, an error or a delay is wanted, exactly."""
+"""A reverse proxy on loopback that acts when a chosen request passes.
+
+With it a test causes a crash, an error or a delay at an exact moment.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ PORTION_BYTES = 65_536
 
 @dataclass
 class Request:
-    """One request; ``text`` is its body, decompressed, as far as it is text."""
+    """One request that passes the proxy."""
 
     method: str
     path: str
@@ -31,18 +34,21 @@ class Request:
 
     @property
     def text(self) -> str:
-        """The body as text."""
+        """The body as text, decompressed. Bytes that are not UTF-8 are replaced."""
         body = gzip.decompress(self.body) if self.body[:2] == b"\x1f\x8b" else self.body
         return body.decode("utf-8", "replace")
 
 
-Answer = tuple[int, bytes]  # status and body, instead of the server's own
+Answer = tuple[int, bytes]  # status and body that replace those of the server
 Rule = Callable[[Request], "Answer | None"]
 
 
 @contextlib.contextmanager
 def slow_line(target_port: int, bytes_a_second: int) -> Iterator[int]:
-    """The port of a line to ``127.0.0.1:target_port`` on which sending takes its time."""
+    """Open a slow connection to ``127.0.0.1:target_port``; yield the port to use instead.
+
+    Only the sending side is slow.
+    """
 
     class Line(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -56,9 +62,8 @@ def slow_line(target_port: int, bytes_a_second: int) -> Iterator[int]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Line, bind_and_activate=False) as server:
         server.daemon_threads = True
         server.block_on_close = False
-        server.socket.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVBUF, PORTION_BYTES
-        )  # or the line would take megabytes at once
+        # With the default buffer, the system would accept megabytes at once.
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PORTION_BYTES)
         server.server_bind()
         server.server_activate()
         threading.Thread(
@@ -82,13 +87,20 @@ def _nothing(_: Request) -> None:
 
 
 def _headers(content: bytes) -> list[tuple[str, str]]:
-    """Of an answer that is the proxy's own: Blob Storage says what its errors are written in."""
+    """Return the headers of the proxy's own answer. Blob Storage declares its errors as XML."""
     return [("Content-Type", "application/xml")] if content.startswith(b"<?xml") else []
 
 
 @dataclass
 class Proxy:
-    """A running proxy. ``before`` sees a request before it is forwarded, ``after`` before its answer is handed back."""
+    """A running proxy.
+
+    Attributes:
+        port: where it listens on 127.0.0.1.
+        before: called with each request before the proxy forwards it.
+        after: called with each forwarded request before the proxy returns the answer.
+        seen: every request so far.
+    """
 
     port: int
     before: Rule = _nothing
@@ -98,14 +110,13 @@ class Proxy:
 
 @contextlib.contextmanager
 def proxy(target_port: int) -> Iterator[Proxy]:
-    """Forward to ``127.0.0.1:target_port``."""
+    """Run a proxy that forwards to ``127.0.0.1:target_port``."""
     running = Proxy(0)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = (
-            True  # or the body of an answer waits for 40 ms behind its headers
-        )
+        # With Nagle's algorithm, the body of an answer waits 40 ms after its headers.
+        disable_nagle_algorithm = True
 
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -147,17 +158,19 @@ def proxy(target_port: int) -> Iterator[Proxy]:
                 "Content-Length", given_length if self.command == "HEAD" else str(len(content))
             )
             self.end_headers()
-            with contextlib.suppress(ConnectionError):  # the client may be dead by now
+            with contextlib.suppress(ConnectionError):  # the client may be gone
                 self.wfile.write(b"" if self.command == "HEAD" else content)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815  (http.server prescribes the names)
+        # http.server prescribes the names.
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Stay silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a killed client is what this is for
+    # The tests kill clients on purpose, so a broken connection is not worth a traceback.
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     running.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -170,6 +183,6 @@ def proxy(target_port: int) -> Iterator[Proxy]:
 
 
 def end(pid: int, by: signal.Signals) -> None:
-    """Send the signal, and wait until the process can do nothing any more."""
+    """Send the signal, and give the process time to end."""
     os.kill(pid, by)
     time.sleep(0.05)

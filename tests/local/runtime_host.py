@@ -1,12 +1,21 @@
 #!/usr/bin/env python3
-"""Microsoft's own Functions runtime with the host's part played here: ``runtime_host.py <app folder> <Function> [--past-due]``.
+"""Runs a function in Microsoft's own Functions runtime and plays the part of the host.
 
-``azure-functions-runtime-v1`` is the code that loads and calls v1 functions in Azure from Python 3.13 on. The host sends it four
-messages: initialise the worker, list the functions (v1: the host reads ``function.json`` itself), load one, invoke it. Failures
-come back as answers. The last line printed is the answer to the invocation, or to the load where that failed, as JSON:
-``status`` (``Success`` or ``Failure``), ``message`` and ``stack_trace`` as the host gets them.
+Usage: ``runtime_host.py <app folder> <Function> [--past-due]``
 
-The app's root is not put on ``sys.path``, so that an absolute import of the app's own code fails the load.
+``azure-functions-runtime-v1`` loads and calls v1 functions in Azure from Python 3.13 on. The host
+sends it four messages:
+
+1. initialise the worker
+2. list the functions (v1: the host reads ``function.json`` itself)
+3. load one function
+4. invoke it
+
+Failures come back as answers. The last printed line is the answer to the invocation as JSON, or the
+answer to the load if that failed. It has ``status`` (``Success`` or ``Failure``), ``message`` and
+``stack_trace`` as the host gets them.
+
+The app's root is not on ``sys.path``, so an absolute import of the app's own code fails the load.
 """
 
 from __future__ import annotations
@@ -20,16 +29,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import azure_functions_runtime_v1 as runtime
-import tests.protos as messages  # the wheel brings the host's protocol under this name
+import tests.protos as messages  # the package installs the host's protocol under this name
 
 
 def wrap(message: Any = None, **properties: Any) -> SimpleNamespace:
-    """A request as the proxy worker hands it to the runtime."""
+    """Return a request in the form in which the proxy worker passes it to the runtime."""
     return SimpleNamespace(request=message or messages.StreamingMessage(), properties=properties)
 
 
 def function(folder: Path) -> tuple[str, Any]:
-    """The trigger's binding name, and what the host tells the worker after reading ``function.json``."""
+    """Return the name of the trigger's binding, and the function's metadata.
+
+    The host sends the worker the same metadata after it has read ``function.json``.
+    """
     spec = json.loads((folder / "function.json").read_text())
     (trigger,) = spec["bindings"]
     metadata = messages.RpcFunctionMetadata(
@@ -47,7 +59,10 @@ def function(folder: Path) -> tuple[str, Any]:
 
 
 async def fire(app: Path, name: str, *, past_due: bool) -> Any:
-    """Initialise, index, load, invoke: the result of the invocation, or of the load where that failed."""
+    """Initialise the worker, list, load and invoke.
+
+    Returns the result of the invocation, or of the load if that failed.
+    """
     trigger, metadata = function(app / name)
     init = messages.WorkerInitRequest(host_version="4.1049", function_app_directory=str(app))
     started = await runtime.worker_init_request(
@@ -72,7 +87,7 @@ async def fire(app: Path, name: str, *, past_due: bool) -> Any:
 
 
 def main() -> int:
-    """Fire once; the process's exit code says whether the function succeeded."""
+    """Invoke the function once. Return 0 if it succeeded, else 1."""
     app, name = Path(sys.argv[1]).resolve(), sys.argv[2]
     runtime.start_threadpool_executor()
     try:

