@@ -1,4 +1,4 @@
-"""Timer trigger of the sync: one sweep over the event files."""
+"""The timer trigger of the sync. It runs one sweep over the event files."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def main(timer: func.TimerRequest) -> None:
-    """Sweep once. An error escapes on purpose: a failed invocation is the alert."""
+    """Run one sweep. Errors are not caught, because a failed invocation is the alert."""
     report = run(os.environ)
     for line in report.lines():
         log.info("past_due=%s %s", timer.past_due, line)

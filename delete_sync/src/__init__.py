@@ -1,1 +1,1 @@
-"""The sync's code; the Azure Function stands in ``SnowflakePusher``. See ``run.py`` for how the parts fit together."""
+"""The code of the sync. The function is in ``SnowflakePusher``. Start reading in ``run.py``."""

@@ -1,24 +1,24 @@
-"""Everything that can go wrong, sorted by who has to act.
+"""All errors of the sync, sorted by who has to act.
 
 ::
 
     SyncError
-    ├── TryAgainError                  nobody: the next sweep does the same again, nothing is lost or doubled
-    │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
-    │   ├── WarehouseUnavailableError    Snowflake did not answer, or the session was lost
-    │   └── LocalStorageError            the disk of this machine is full or fails
-    ├── ActionNeededError              a person: the message says what to do
-    │   ├── SettingsError                one or more settings are missing or malformed
-    │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
-    │   ├── WarehouseRefusedError        Snowflake refuses the login, a right, or a statement
-    │   │   └── DataRefusedError           a value: leads to the refusal of the file it stands in
-    │   ├── TableError                   a table exists, but not as it must be
-    │   ├── BooksDifferError             the warehouse counted other rows than we sent; rolled back
-    │   ├── DuplicateRowsError           a key stands twice in the table
-    │   └── FilesRefusedError            event files were refused in this sweep; the others are synced
+    ├── TryAgainError                 nobody: the next sweep retries; no row is lost or doubled
+    │   ├── StorageUnavailableError     Blob Storage did not answer or was busy
+    │   ├── WarehouseUnavailableError   Snowflake did not answer, or the session was lost
+    │   └── LocalStorageError           the disk of this machine is full or fails
+    ├── ActionNeededError             a person: the message says what to do
+    │   ├── SettingsError               settings are missing or malformed
+    │   ├── StorageRefusedError         Blob Storage refuses the identity or the container
+    │   ├── WarehouseRefusedError       Snowflake refuses the login, a right or a statement
+    │   │   └── DataRefusedError          Snowflake refuses a value: its file is refused
+    │   ├── TableError                  a table exists, but its columns are wrong
+    │   ├── BooksDifferError            Snowflake counted other rows than we sent; rolled back
+    │   ├── DuplicateRowsError          a key is in the table more than once
+    │   └── FilesRefusedError           the sweep refused event files; the others are synced
     └── (inside a sweep)
-        ├── RefusedFileError           one file is not a readable event file
-        └── ChangedBlobError           a file was changed, moved or removed since it was listed: left to the next sweep
+        ├── RefusedFileError          one file is not a readable event file
+        └── ChangedBlobError          a file changed after it was listed: the next sweep reads it
 """
 
 from __future__ import annotations
@@ -27,37 +27,40 @@ from collections.abc import Sequence
 
 
 class SyncError(Exception):
-    """Any failure that the sync knows and explains."""
+    """An error that the sync knows and explains."""
 
 
 class TryAgainError(SyncError):
-    """The next scheduled sweep tries again; nobody has to act unless it keeps coming back."""
+    """The next scheduled sweep tries again. A person acts only if the error keeps coming back."""
 
 
 class StorageUnavailableError(TryAgainError):
-    """Blob Storage did not answer or was busy, beyond the client's own retries."""
+    """Blob Storage did not answer or was busy, also after the client's own retries."""
 
 
 class WarehouseUnavailableError(TryAgainError):
-    """Snowflake did not answer, or a session was lost in the middle of a merge, which is then rolled back."""
+    """Snowflake did not answer, or the session was lost.
+
+    If that happens during a merge, Snowflake rolls the merge back.
+    """
 
 
 class LocalStorageError(TryAgainError):
-    """The disk of this machine is full or fails; nothing is lost.
+    """The disk of this machine is full or fails. Nothing is lost.
 
-    If it stays: lower MAX_MERGE_ROWS, or see the plan's disk size.
+    If the error stays, lower MAX_MERGE_ROWS or check the disk size of the plan.
     """
 
 
 class ActionNeededError(SyncError):
-    """Comes back in every sweep until a person changes something; the message says what."""
+    """The error comes back in every sweep until a person acts. The message says what to do."""
 
 
 class SettingsError(ActionNeededError):
     """Settings are missing or malformed.
 
     Attributes:
-        problems: one sentence each, beginning with the setting's name.
+        problems: one sentence for each, which begins with the name of the setting.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -77,28 +80,40 @@ class WarehouseRefusedError(ActionNeededError):
 
 
 class DataRefusedError(WarehouseRefusedError):
-    """Snowflake refuses a value among the rows of a batch; the batch is rolled back and its files are tried one by one."""
+    """Snowflake refuses a value in the rows of a batch.
+
+    The batch is rolled back, and the sweep loads its files one by one.
+    """
 
 
 class TableError(ActionNeededError):
-    """A table lacks a column or has one of another type; the message has the statement to run."""
+    """A column of a table is missing or has another type. The message has the statement to run."""
 
 
 class DuplicateRowsError(ActionNeededError):
-    """An ``event_id`` stands twice in the table: two sweeps wrote at once in spite of lease and lock, or someone else did."""
+    """An ``event_id`` is in the table more than once.
+
+    Two sweeps wrote at once in spite of lease and lock, or another writer inserted the rows.
+    """
 
 
 class BooksDifferError(ActionNeededError):
-    """What the warehouse says it took is not what was sent; the merge is rolled back and its files stay unmarked."""
+    """Snowflake counted other rows than the sync sent.
+
+    The merge is rolled back, and its files stay unmarked.
+    """
 
 
 class FilesRefusedError(ActionNeededError):
-    """Event files could not be read; they stay where they are, marked, and every other file is synced."""
+    """Event files could not be read. They stay in the container and are marked as refused.
+
+    All other files are synced.
+    """
 
 
 class RefusedFileError(SyncError):
-    """One file is not an event file that this reader can trust; the message says why."""
+    """The reader cannot trust one event file. The message says why."""
 
 
 class ChangedBlobError(SyncError):
-    """An event file was changed, archived or removed since it was listed."""
+    """An event file was changed, archived or removed after it was listed."""

@@ -1,4 +1,4 @@
-"""The values that are passed between folders. Imports nothing of ours."""
+"""The values that pass between the folders. This module imports no other module of the app."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Union
 
-LONGEST_ERROR = 500  # characters of a refusal's reason, in its load record and in the log
+LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load record and in the log
 
 
 @dataclass(frozen=True)
 class EventBlob:
-    """An event file as listed. ``metadata`` may hold ``sha256``, ``synced`` and ``refused``."""
+    """An event file in the container's list.
+
+    ``metadata`` may hold ``sha256``, ``synced`` and ``refused``.
+    """
 
     name: str
     size: int
@@ -22,14 +25,14 @@ class EventBlob:
     last_modified: datetime
 
     def is_synced(self) -> bool:
-        """Whether an earlier sweep has marked this very content as synced."""
+        """Whether an earlier sweep marked this content as synced."""
         synced = self.metadata.get("synced")
         return synced is not None and synced == self.metadata.get("sha256")
 
     def is_refused_by(self, reader_version: int) -> bool:
-        """Whether this reader, or a newer one, has refused this very content before.
+        """Whether this reader or a newer one has refused this content before.
 
-        New content comes with new metadata.
+        An upload of new content also replaces the metadata.
         """
         _, _, version = self.metadata.get("refused", "").partition(";")
         return version.isdigit() and int(version) >= reader_version
@@ -37,9 +40,9 @@ class EventBlob:
 
 @dataclass(frozen=True)
 class LocalFile:
-    """An event file at ``path``, which whoever has read it removes.
+    """An event file on the local disk. Its reader removes ``path`` afterwards.
 
-    ``refusal`` says why it must be refused without being read; empty if nothing is wrong so far.
+    If ``refusal`` is not empty, the file is refused without being read, and ``refusal`` says why.
     """
 
     blob: EventBlob
@@ -50,7 +53,7 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class UnavailableFile:
-    """An event file that is not available in this sweep, and why; the next sweep tries again."""
+    """An event file that this sweep cannot download, and why. The next sweep tries again."""
 
     blob: EventBlob
     reason: str
@@ -61,9 +64,10 @@ Download = Union[LocalFile, UnavailableFile]
 
 @dataclass(frozen=True)
 class Figures:
-    """What an event file holds. Times are those of the deletes, UTC text without a zone, or None.
+    """The figures of one event file.
 
-    ``rejected`` counts rejected events and rows of ``events`` that Snowflake would refuse.
+    The times are those of its first and last delete: UTC text without a zone, or None if it has no
+    delete. ``rejected`` counts rejected events, and rows of ``events`` that Snowflake would refuse.
     """
 
     deletes: int
@@ -75,7 +79,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class StagedFile:
-    """An event file in a batch; a refused one has an ``error`` instead of ``figures``."""
+    """An event file of a batch. A refused file has an ``error`` instead of ``figures``."""
 
     name: str
     sha256: str
@@ -84,20 +88,20 @@ class StagedFile:
 
     @staticmethod
     def refused(name: str, sha256: str, error: str) -> StagedFile:
-        """One that cannot be read, so that the warehouse knows of it."""
+        """A file that is not read. It is in the batch so that the load record keeps its error."""
         return StagedFile(name, sha256, None, " ".join(error.split())[:LONGEST_ERROR])
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The rows of one merge, in compressed files that are ready to be uploaded.
+    """The rows of one merge, in compressed files that are ready for upload.
 
     Attributes:
-        files: the event files whose rows these are, and those that were refused.
+        files: the event files of these rows, and the refused files.
         parts: path with a wildcard that matches the compressed files; None if there are no rows.
-        lines: number of rows in the parts, of all kinds.
-        deletes: how many of them are deletes.
-        unwanted: names of files of which only a part could be read; it must not be loaded.
+        lines: number of rows of all kinds in the compressed files.
+        deletes: how many of these rows are deletes.
+        unwanted: names of files that could be read only in part; their rows must not be loaded.
     """
 
     files: tuple[StagedFile, ...]
@@ -109,7 +113,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a batch's transaction did; ``duplicates`` are keys of it that stand twice in the table."""
+    """What the transaction of a batch did.
+
+    ``duplicates`` holds keys of the batch that are in the table more than once.
+    """
 
     staged: int
     inserted: int

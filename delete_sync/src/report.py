@@ -1,4 +1,4 @@
-"""What a sweep did, told in one line and judged at the end."""
+"""What a sweep did: its figures, its log line, and whether it failed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .model import Loaded
 
 @dataclass
 class Report:
-    """What a sweep did. ``left`` counts event files that wait for the next sweep."""
+    """What a sweep did. ``left`` counts the event files that it leaves to the next sweep."""
 
     sweep_id: str
     files: int = 0
@@ -28,7 +28,7 @@ class Report:
     skipped: bool = False
 
     def count(self, loaded: Loaded) -> None:
-        """Add a batch's figures."""
+        """Add the figures of a batch."""
         self.batches += 1
         self.staged += loaded.staged
         self.inserted += loaded.inserted
@@ -37,32 +37,34 @@ class Report:
         self.duplicates += loaded.duplicates
 
     def lines(self) -> Iterator[str]:
-        """One line for the sweep."""
+        """The log line of the sweep."""
         if self.skipped:
             yield f"sweep={self.sweep_id} state=skipped reason=another sweep is running"
             return
         yield (
             f"sweep={self.sweep_id} files={self.files} synced={len(self.synced)} "
             f"refused={len(self.refused)} refused_before={self.refused_before} left={self.left} "
-            f"batches={self.batches} staged={self.staged} inserted={self.inserted} gaps={self.gaps} "
-            f"rejects={self.rejects} duplicates={len(self.duplicates)}"
+            f"batches={self.batches} staged={self.staged} inserted={self.inserted} "
+            f"gaps={self.gaps} rejects={self.rejects} duplicates={len(self.duplicates)}"
         )
 
     def raise_if_failed(self) -> None:
-        """Make the sweep end as failed if it refused files or found doubled rows.
+        """Fail if the sweep refused files or found duplicate rows.
 
         Raises:
-            DuplicateRowsError: names some keys.
-            FilesRefusedError: names the files.
+            DuplicateRowsError: the message names up to three keys.
+            FilesRefusedError: the message names the files.
         """
         if self.duplicates:
             raise DuplicateRowsError(
-                f"{len(self.duplicates)} or more event_id stand twice in the table, among them "
-                f"{', '.join(self.duplicates[:3])}; see 'DuplicateRowsError' in docs/operations.md"
+                f"the table holds at least {len(self.duplicates)} event_id values more than once, "
+                f"for example {', '.join(self.duplicates[:3])}; "
+                "see 'DuplicateRowsError' in docs/operations.md"
             )
         if self.refused:
             reasons = "".join(f"\n  - {name}: {reason}" for name, reason in self.refused.items())
             raise FilesRefusedError(
-                f"{len(self.refused)} event file(s) were refused and stay where they are, the others "
-                f"are synced; see 'FilesRefusedError' in docs/operations.md:{reasons}"
+                f"{len(self.refused)} event file(s) were refused and stay in the container; "
+                "the others are synced. "
+                f"See 'FilesRefusedError' in docs/operations.md:{reasons}"
             )

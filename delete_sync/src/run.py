@@ -1,4 +1,4 @@
-"""Composition root: settings in, report out. The only place that builds adapters."""
+"""Builds the adapters from the settings and runs one sweep. No other module builds adapters."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ NOISY_LOGGERS = (
 
 
 def run(environ: Mapping[str, str]) -> Report:
-    """One sweep, configured by ``environ``.
+    """Run one sweep with the settings in ``environ``.
+
+    A refused file raises nothing here: the report names it.
 
     Raises:
-        SyncError: the sweep could not be done; files that were refused are in the report instead.
+        SyncError: the sweep failed.
     """
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -50,7 +52,7 @@ def run(environ: Mapping[str, str]) -> Report:
 
 @contextlib.contextmanager
 def _target(settings: Settings, sweep_id: str) -> Iterator[Loader]:
-    """A session with the tables of the settings, and what loads into them."""
+    """Open a session and yield the loader for the tables that the settings name."""
     target = settings.snowflake
     names = names_beside(Identifier.parse(target.table))
     with Session(

@@ -1,6 +1,7 @@
-"""The app's settings: read once from a mapping, checked as a whole, every problem reported at once by setting name.
+"""The settings of the app. They are read once from a mapping and checked as a whole.
 
-The names and defaults are described in ``docs/settings.md``.
+All problems are reported at once, each with the name of its setting.
+``docs/settings.md`` describes the names and defaults.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ from cryptography.hazmat.primitives import serialization
 from .settings_reader import BlobAccount, SettingsReader
 
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,200}")
-QUOTED_IDENTIFIER = re.compile(
-    r'"([^"\x00%{}]|""){1,200}"'
-)  # %, { and } mean something to those who fill in statements
+# Without %, { and }: these have a meaning when the app fills in a statement.
+QUOTED_IDENTIFIER = re.compile(r'"([^"\x00%{}]|""){1,200}"')
 
 
 @dataclass(frozen=True)
 class Snowflake:
     """How to reach Snowflake. Database, schema and table are quoted identifiers.
 
-    ``login`` holds the connector's parameters of the one way to log in that was chosen.
+    ``login`` holds the connector's parameters for the login that the settings choose.
     """
 
     account: str
@@ -40,7 +40,7 @@ class Snowflake:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the sync can be told. Times are seconds."""
+    """All settings of the sync. The name of a time says its unit."""
 
     storage: BlobAccount
     events_container: str
@@ -52,7 +52,7 @@ class Settings:
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """Check every setting in ``environ``.
+    """Read and check every setting in ``environ``.
 
     Raises:
         SettingsError: lists every problem, not just the first.
@@ -81,30 +81,31 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 class _Reader(SettingsReader):
-    """Also reads what only this app is told: names in Snowflake, and how to log in."""
+    """Also reads the settings that only this app has: names in Snowflake, and the login."""
 
     def identifier(self, name: str, default: str = "") -> str:
-        """A quoted identifier that means what Snowflake understands by the text: without quotes, upper case."""
+        """The name as a quoted identifier. As in Snowflake, a name without quotes is upper case."""
         value = self.text(name, required=not default) or default
         if PLAIN_IDENTIFIER.fullmatch(value):
             return f'"{value.upper()}"'
         if value and not QUOTED_IDENTIFIER.fullmatch(value):
             self.problem(
                 name,
-                f"must be a name of letters, digits and underscores, or one in double quotes, not {value!r}",
+                "must be a name of letters, digits and underscores, or a name in double quotes, "
+                f"not {value!r}",
                 None,
             )
         return value
 
     def server(self) -> dict[str, Any]:
-        """Where to connect instead of the account's own address."""
+        """The connector's parameters for another address than the account's own."""
         protocol, host = self.text("SNOWFLAKE_PROTOCOL"), self.text("SNOWFLAKE_HOST")
         if protocol not in ("", "http", "https"):
             self.problem("SNOWFLAKE_PROTOCOL", f"must be http or https, not {protocol!r}", None)
         if protocol == "http" and host not in ("localhost", "127.0.0.1", "::1"):
             self.problem(
                 "SNOWFLAKE_PROTOCOL",
-                "is http: accepted for this machine only (SNOWFLAKE_HOST=localhost)",
+                "is http, which is allowed only for this machine (SNOWFLAKE_HOST=localhost)",
                 None,
             )
         port = self.number("SNOWFLAKE_PORT", 0, least=0)
@@ -112,7 +113,7 @@ class _Reader(SettingsReader):
         return {name: value for name, value in given.items() if value}
 
     def login(self) -> dict[str, Any]:
-        """The connector's parameters for exactly one way to log in."""
+        """The connector's parameters for the login. Exactly one way to log in must be set."""
         key, key_file = self.text("SNOWFLAKE_PRIVATE_KEY"), self.text("SNOWFLAKE_PRIVATE_KEY_FILE")
         token, password = self.text("SNOWFLAKE_TOKEN"), self.text("SNOWFLAKE_PASSWORD")
         authenticator = self.text("SNOWFLAKE_AUTHENTICATOR")
@@ -149,7 +150,7 @@ class _Reader(SettingsReader):
         return {**user, "password": password}
 
     def private_key(self, inline: str, path: str) -> bytes:
-        """The key as unencrypted PKCS8 in DER, the one form that every version of the connector takes."""
+        """The key as unencrypted PKCS8 in DER, which every version of the connector accepts."""
         name = "SNOWFLAKE_PRIVATE_KEY_FILE" if path else "SNOWFLAKE_PRIVATE_KEY"
         passphrase = self.text("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE").encode() or None
         pem = self.pem(name, inline, path)
@@ -160,7 +161,7 @@ class _Reader(SettingsReader):
         except TypeError:
             need = "needs no" if passphrase else "is encrypted: it needs"
             return self.problem(name, f"{need} SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", b"")
-        except ValueError:  # by chance, a wrong passphrase yields bytes that look decrypted
+        except ValueError:  # a wrong passphrase may by chance yield bytes that look decrypted
             wrong = (
                 "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
                 if passphrase
@@ -168,7 +169,7 @@ class _Reader(SettingsReader):
             )
             return self.problem(name, wrong, b"")
         except UnsupportedAlgorithm:
-            return self.problem(name, "is of a kind that is not supported: make an RSA key", b"")
+            return self.problem(name, "has a type that is not supported: create an RSA key", b"")
         return key.private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,

@@ -1,7 +1,8 @@
-"""The use case: verify and stage what is not synced yet, merge it batch by batch, and only then mark the event files.
+"""The sweep: it verifies and stages event files, merges them batch by batch, and then marks them.
 
-The order is the promise: file verified → staged → merged and recorded in one transaction → COMMIT → blob marked. A crash
-between any two steps repeats work; the key ``event_id`` keeps it from doubling a row.
+The order of the steps keeps the promise:
+file verified → staged → merged and recorded in one transaction → COMMIT → blob marked.
+A crash between two steps repeats work. The key ``event_id`` keeps that from doubling a row.
 """
 
 from __future__ import annotations
@@ -30,9 +31,8 @@ from .warehouse.staging import BatchWriter, batch_writer
 
 log = logging.getLogger(__name__)
 
-FILES_IN_A_BATCH = (
-    500  # what is done for each file after the merge must fit into the run's last minute
-)
+# After the merge, the sweep still has work for each file. It must fit into the run's last minute.
+FILES_IN_A_BATCH = 500
 MARKS_AT_ONCE = 8
 
 
@@ -40,33 +40,34 @@ class Store(Protocol):
     """Where event files are kept."""
 
     def event_files(self) -> list[EventBlob]:
-        """All of them, oldest first."""
+        """All event files, oldest first."""
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Write the content to ``path``; returns its SHA-256."""
+        """Write the content to ``path`` and return its SHA-256."""
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Say in the blob's metadata what became of it."""
+        """Mark the blob as synced or refused; False if it was changed after it was listed."""
 
     def sole_sweep(self) -> AbstractContextManager[bool]:
-        """Hold the one place that a sweep needs; False if another one has it."""
+        """Keep other sweeps out while the block runs; False if another sweep is running."""
 
 
 class Target(Protocol):
-    """Where rows go."""
+    """Where the rows are loaded."""
 
     def prepare(self) -> None:
-        """Tables and stage."""
+        """Create the tables and the stage if they are missing, and check the table."""
 
     def load(self, batch: Batch) -> Loaded:
-        """One batch, all or nothing."""
+        """Load one batch completely or not at all."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bounds of one sweep.
 
-    After ``run_seconds`` no further batch is begun; a batch is merged when it has ``merge_rows`` rows.
+    After ``run_seconds`` the sweep begins no further batch.
+    A batch is merged as soon as it has ``merge_rows`` rows.
     """
 
     run_seconds: float
@@ -81,17 +82,18 @@ def sweep(
     full: bool,
     limits: Limits,
 ) -> Report:
-    """One run over the event files that are not synced yet. Connects only if there is something to load.
+    """Load the event files that are not synced yet. Connects only if there is something to load.
 
     Args:
-        store: the event files.
+        store: where the event files are kept.
         connect: opens a session with the warehouse.
         sweep_id: names this sweep in logs, query tag and load records.
-        full: read every file again, synced, refused or not; new ones first, then those that were marked longest ago.
+        full: read every file again, also synced and refused files. New files come first, then
+            those that were marked longest ago.
         limits: bounds of the sweep.
 
     Raises:
-        SyncError: the sweep broke off; every batch that was committed before stands.
+        SyncError: the sweep failed. The batches that it committed before stay loaded.
     """
     deadline = time.monotonic() + limits.run_seconds
     report = Report(sweep_id)
@@ -101,9 +103,8 @@ def sweep(
         if not alone:
             report.skipped = True
             return report
-        pending = _pending(
-            store, report, full=full
-        )  # listed again: the sweep that was waited for has changed it
+        # List again: if this sweep had to wait for another one, that one has marked files.
+        pending = _pending(store, report, full=full)
         if pending:
             with scratch_folder("sweep") as scratch, connect() as target:
                 target.prepare()
@@ -115,7 +116,8 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
     blobs = store.event_files()
     report.files = len(blobs)
     if full:
-        # A mark is a modification: what one full sweep had no time for comes first in the next.
+        # A mark changes last_modified. So the next full sweep begins with the files that this one
+        # has no time for.
         return sorted(
             blobs,
             key=lambda blob: (
@@ -131,7 +133,7 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A batch that was given to the target: of which blobs, and why it was refused if it was."""
+    """A batch that the target has loaded, or has refused for the reason in ``refusal``."""
 
     batch: Batch
     blobs: Sequence[EventBlob]
@@ -139,7 +141,7 @@ class _Attempt:
 
 
 class _Sweep:
-    """A sweep that has found something to do and is alone."""
+    """A sweep that has files to load and keeps other sweeps out."""
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class _Sweep:
         self._scratch = scratch
 
     def run(self, pending: Sequence[EventBlob]) -> None:
-        """Fill and load one batch after the other, while time lasts."""
+        """Fill and load batches until no file or no time is left."""
         taken = 0
         with downloads(self._store, pending, self._scratch) as files:
             while taken < len(pending) and time.monotonic() < self._deadline:
@@ -169,7 +171,7 @@ class _Sweep:
         self._report.left += len(pending) - taken
 
     def _load(self, files: Iterator[Download]) -> _Attempt:
-        """Fill one batch and load it; mark its files unless Snowflake refuses one of its values."""
+        """Fill one batch and load it. Mark its files unless Snowflake refuses a value."""
         with batch_writer(self._scratch) as writer:
             blobs = self._fill(writer, files)
             batch = writer.finish()
@@ -181,7 +183,7 @@ class _Sweep:
         return _Attempt(batch, blobs)
 
     def _fill(self, writer: BatchWriter, files: Iterator[Download]) -> list[EventBlob]:
-        """Verify and stage files until the batch is full, the time is up or there are no more."""
+        """Verify and stage files until the batch is full, the time is up, or no file is left."""
         blobs: list[EventBlob] = []
         for file in files:
             blobs.append(file.blob)
@@ -196,7 +198,10 @@ class _Sweep:
         return blobs
 
     def _one_by_one(self, blobs: Sequence[EventBlob], error: DataRefusedError) -> None:
-        """Find the file with a value that no check of ours knows, and load the others."""
+        """Load each file of a refused batch alone. This finds the file with the refused value.
+
+        The reader's own checks did not find that value.
+        """
         log.warning("batch=refused files=%s reason=%s", len(blobs), error)
         for blob in blobs:
             with downloads(self._store, [blob], self._scratch) as files:
@@ -205,14 +210,14 @@ class _Sweep:
                 self._refuse(attempt.batch, attempt.refusal, blob)
 
     def _refuse(self, batch: Batch, error: DataRefusedError, blob: EventBlob) -> None:
-        """Record a file that was refused when it was alone in a batch."""
+        """Record a file that Snowflake refused when it was alone in a batch."""
         (file,) = batch.files
-        reason = f"Snowflake refuses a value in it: {error}"
+        reason = f"Snowflake refuses a value in this file: {error}"
         refused = Batch((StagedFile.refused(file.name, file.sha256, reason),))
         self._settle(self._target.load(refused), refused, [blob])
 
     def _settle(self, loaded: Loaded, batch: Batch, blobs: Iterable[EventBlob]) -> None:
-        """Count a batch that is committed, and mark its files."""
+        """Count a committed batch and mark its files."""
         self._report.count(loaded)
         by_name = {blob.name: blob for blob in blobs}
         for file in batch.files:
@@ -225,7 +230,10 @@ class _Sweep:
             list(pool.map(lambda file: self._mark(by_name[file.name], file), batch.files))
 
     def _mark(self, blob: EventBlob, file: StagedFile) -> None:
-        """A mark saves work and carries no promise: without it, a later sweep reads the file again and inserts nothing."""
+        """Mark one file. A failure is only logged.
+
+        Without the mark a later sweep reads the file again and inserts nothing.
+        """
         try:
             if not self._store.mark(
                 blob, file.sha256, synced=file.error is None, reader_version=FORMAT_VERSION
@@ -239,7 +247,7 @@ class _Sweep:
 
 
 def _add(writer: BatchWriter, file: LocalFile) -> None:
-    """Stage one file, or note why not."""
+    """Stage one file, or record why it is refused."""
     name = file.blob.name
     try:
         if file.refusal:

@@ -120,13 +120,13 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
         ("foreign_application_id", "not an event file"),
         ("wal_mode", "WAL mode"),
         ("three_bytes_short", "damaged or cut off"),
-        ("a_virtual_table", "its table events is not made as"),
-        ("column_missing", "its table events is not made as"),
+        ("a_virtual_table", "its table events differs from the event file format"),
+        ("column_missing", "its table events differs from the event file format"),
         ("table_missing", "its table gaps is missing"),
-        ("a_trigger", "no use for: trigger t"),
-        ("claims_to_be_1", "no use for: table schemas"),
+        ("a_trigger", "that no event file has: trigger t"),
+        ("claims_to_be_1", "that no event file has: table schemas"),
         ("v1_that_claims_to_be_2", "its table schemas is missing"),
-        ("v1_with_a_schemas_table", "no use for: table schemas"),
+        ("v1_with_a_schemas_table", "that no event file has: table schemas"),
     ],
 )
 def test_a_refusal_says_why(name: str, words: str) -> None:

@@ -5,12 +5,19 @@ ALTER SESSION SET AUTOCOMMIT = FALSE;
 ALTER SESSION SET AUTOCOMMIT = TRUE;
 
 -- columns
-SELECT table_name AS table_name, column_name AS column_name, data_type AS data_type, column_default AS column_default, is_identity AS is_identity
+SELECT
+    table_name AS table_name,
+    column_name AS column_name,
+    data_type AS data_type,
+    column_default AS column_default,
+    is_identity AS is_identity
 FROM information_schema.columns
 WHERE table_schema = CURRENT_SCHEMA() AND table_name IN (%s, %s, %s, %s, %s);
 
 -- copy
-COPY INTO "DELETE_TRACKER_STAGING" FROM @"DELETE_TRACKER_STAGE"/sweep/batch FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE;
+COPY INTO "DELETE_TRACKER_STAGING"
+FROM @"DELETE_TRACKER_STAGE"/sweep/batch
+FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE;
 
 -- count_new
 SELECT s.event_file AS event_file, COUNT(*) AS rows_new
@@ -108,7 +115,11 @@ DELETE FROM "DELETE_TRACKER_STAGING" WHERE v:event_file::VARCHAR IN (%s);
 -- duplicates
 SELECT t.event_id AS event_id
 FROM "DELETE_TRACKER" t
-JOIN (SELECT DISTINCT v:event_id::VARCHAR AS event_id FROM "DELETE_TRACKER_STAGING" WHERE v:kind::VARCHAR = 'delete') s
+JOIN (
+    SELECT DISTINCT v:event_id::VARCHAR AS event_id
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'delete'
+) s
 ON t.event_id = s.event_id
     AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
 GROUP BY t.event_id
@@ -127,8 +138,10 @@ SHOW STAGES;
 DELETE FROM "DELETE_TRACKER_LOADS" WHERE error IS NOT NULL AND (event_file, sha256) IN ((%s, %s));
 
 -- insert_gaps
-INSERT INTO "DELETE_TRACKER_GAPS"
-    (gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time, detected_at, loaded_at)
+INSERT INTO "DELETE_TRACKER_GAPS" (
+    gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time,
+    detected_at, loaded_at
+)
 SELECT
     s.gap_id AS gap_id,
     s.event_file AS event_file,
@@ -153,14 +166,19 @@ FROM (
         TO_TIMESTAMP_NTZ(v:detected_at::VARCHAR) AS detected_at
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'gap'
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY v:gap_id::VARCHAR ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR) = 1
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY v:gap_id::VARCHAR
+        ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR
+    ) = 1
 ) s
 LEFT JOIN "DELETE_TRACKER_GAPS" t ON t.gap_id = s.gap_id
 WHERE t.gap_id IS NULL;
 
 -- insert_loads
-INSERT INTO "DELETE_TRACKER_LOADS"
-    (event_file, sha256, sweep_id, rows_read, rows_inserted, rows_rejected, gaps, first_event_at, last_event_at, error, loaded_at)
+INSERT INTO "DELETE_TRACKER_LOADS" (
+    event_file, sha256, sweep_id, rows_read, rows_inserted, rows_rejected, gaps,
+    first_event_at, last_event_at, error, loaded_at
+)
 SELECT
     s.event_file AS event_file,
     s.sha256 AS sha256,
@@ -191,8 +209,10 @@ LEFT JOIN "DELETE_TRACKER_LOADS" l ON l.event_file = s.event_file AND l.sha256 =
 WHERE l.event_file IS NULL;
 
 -- insert_rejects
-INSERT INTO "DELETE_TRACKER_REJECTS"
-    (reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error, received_at, loaded_at)
+INSERT INTO "DELETE_TRACKER_REJECTS" (
+    reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error,
+    received_at, loaded_at
+)
 SELECT
     s.reject_id AS reject_id,
     s.refused_by AS refused_by,
@@ -219,7 +239,10 @@ FROM (
         v:received_at::VARCHAR AS received_at
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'reject'
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY v:reject_id::VARCHAR ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR) = 1
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY v:reject_id::VARCHAR
+        ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR
+    ) = 1
 ) s
 LEFT JOIN "DELETE_TRACKER_REJECTS" t ON t.reject_id = s.reject_id
 WHERE t.reject_id IS NULL;
@@ -249,16 +272,20 @@ USING (
 ) s
 ON t.event_id = s.event_id
     AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
-WHEN NOT MATCHED THEN INSERT
-    (event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
-    VALUES
-    (s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id, s.payload, s.ingested_at);
+WHEN NOT MATCHED THEN INSERT (
+    event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
+    ingested_at
+) VALUES (
+    s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id,
+    s.payload, s.ingested_at
+);
 
 -- merge_numbered
 MERGE INTO "DELETE_TRACKER" t
 USING (
     SELECT
-        41 + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, v:event_id::VARCHAR AS event_id,
+        41 + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id,
+        v:event_id::VARCHAR AS event_id,
         v:topic::VARCHAR AS topic,
         v:object_name::VARCHAR AS object_name,
         v:record_id::VARCHAR AS record_id,
@@ -276,13 +303,16 @@ USING (
 ) s
 ON t.event_id = s.event_id
     AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
-WHEN NOT MATCHED THEN INSERT
-    (id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
-    VALUES
-    (s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id, s.payload, s.ingested_at);
+WHEN NOT MATCHED THEN INSERT (
+    id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
+    ingested_at
+) VALUES (
+    s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id,
+    s.payload, s.ingested_at
+);
 
 -- put
-PUT file:///tmp/rows/rows_*.ndjson.gz @"DELETE_TRACKER_STAGE"/sweep/batch AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
+PUT file:///tmp/rows_*.gz @"DELETE_TRACKER_STAGE"/sweep/batch AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
 
 -- take_lock
 UPDATE "DELETE_TRACKER_LOCK" SET sweep_id = %s, taken_at = SYSDATE() WHERE id = 1;

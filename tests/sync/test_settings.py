@@ -122,7 +122,7 @@ def test_a_key_of_a_kind_that_nothing_supports_is_a_problem_like_others() -> Non
     pem = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der.replace(known, unknown)).decode()}\n-----END PRIVATE KEY-----"
     assert (
         problems(SNOWFLAKE_PRIVATE_KEY=pem)
-        == "SNOWFLAKE_PRIVATE_KEY is of a kind that is not supported: make an RSA key"
+        == "SNOWFLAKE_PRIVATE_KEY has a type that is not supported: create an RSA key"
     )
 
 

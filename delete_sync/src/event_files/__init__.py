@@ -1,1 +1,1 @@
-"""Event files: the container that holds them, their way to the local disk, and their contents."""
+"""Event files: the container that holds them, their download, and their content."""

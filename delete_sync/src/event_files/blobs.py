@@ -1,4 +1,4 @@
-"""Blob adapter: lists and downloads event files and marks, in a file's own metadata, what became of it."""
+"""Lists and downloads event files, and marks them as synced or refused in their metadata."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ from .blob_errors import brief, translated
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
-LEASE_SECONDS = 15  # the shortest there is: what a killed sweep leaves behind
+# The shortest lease of Blob Storage. The lease of a killed sweep blocks the next one for so long.
+LEASE_SECONDS = 15
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 60,
-    # So much of each file that is being downloaded is in memory; the default is 32 MiB.
+    # This much of each running download is in memory. The default is 32 MiB.
     "max_single_get_size": 1024 * 1024,
     "max_chunk_get_size": 1024 * 1024,
 }
@@ -44,12 +45,15 @@ CLIENT_OPTIONS: dict[str, Any] = {
 def connect(
     connection_string: str, service_uri: str, client_id: str
 ) -> Iterator[BlobServiceClient]:
-    """A client for the account, closed at the end: by connection string or, if that is empty, by managed identity.
+    """Open a client for the storage account, and close it at the end.
+
+    The client uses the managed identity if ``connection_string`` is empty.
 
     Raises:
-        StorageRefusedError: the connection string or the address is not one.
+        StorageRefusedError: the connection string or the address is malformed.
     """
-    # A policy belongs to one client: it leads on to that client's connections, which may be closed.
+    # Each client needs a policy of its own. A policy keeps the connections of its client, and that
+    # client may be closed.
     retries = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3)
     options = {**CLIENT_OPTIONS, "retry_policy": retries}
     with contextlib.ExitStack() as stack:
@@ -65,13 +69,13 @@ def connect(
 
 
 class EventContainer:
-    """The container of event files. The port ``Store`` of the sweep."""
+    """The container of the event files. It implements the port ``Store`` of the sweep."""
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)
 
     def event_files(self) -> list[EventBlob]:
-        """Every event file, oldest name first; none if the container does not exist yet.
+        """List all event files, oldest name first. A missing container counts as empty.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
@@ -95,12 +99,12 @@ class EventContainer:
         return sorted(found, key=lambda blob: blob.name)
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Write the content as it was listed to ``path``; returns its SHA-256 in hex.
+        """Write the listed content to ``path`` and return its SHA-256 in hex.
 
         Raises:
-            ChangedBlobError: it was changed, moved or removed since.
-            StorageUnavailableError, StorageRefusedError: it could not be downloaded.
-            LocalStorageError: it could not be written.
+            ChangedBlobError: the blob was changed, archived or removed after it was listed.
+            StorageUnavailableError, StorageRefusedError: the download failed.
+            LocalStorageError: the file could not be written.
         """
         about = f"event file {blob.name}"
         condition: dict[str, Any] = {
@@ -111,7 +115,7 @@ class EventContainer:
             try:
                 chunks = self._container.download_blob(blob.name, **condition).chunks()
                 return _save(chunks, path, about)
-            # The last one: it was archived.
+            # ResourceExistsError: the blob was archived.
             except (ResourceModifiedError, ResourceNotFoundError, ResourceExistsError) as error:
                 with local_storage(about):
                     path.unlink(missing_ok=True)
@@ -119,9 +123,10 @@ class EventContainer:
 
     @contextlib.contextmanager
     def sole_sweep(self) -> Iterator[bool]:
-        """Hold the lease on the container while the block runs; False if another sweep has it.
+        """Hold the lease on the container while the block runs; False if another sweep holds it.
 
-        A sweep that was killed leaves its lease behind for up to ``LEASE_SECONDS``, which are waited for.
+        A killed sweep leaves its lease behind for up to ``LEASE_SECONDS``. This method waits
+        long enough for that lease to end.
         """
         lease = self._acquire()
         if lease is None:
@@ -135,7 +140,7 @@ class EventContainer:
         finally:
             done.set()
             keeper.join()
-            with contextlib.suppress(AzureError):  # it ends by itself
+            with contextlib.suppress(AzureError):  # the lease also ends by itself
                 lease.release()
 
     def _acquire(self) -> BlobLeaseClient | None:
@@ -150,16 +155,17 @@ class EventContainer:
             time.sleep(0.5)
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Say in the metadata what became of this content; False if the blob was changed since it was listed.
+        """Mark the content as synced or refused; False if the blob was changed after it was listed.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: it could not be marked, which costs a later sweep some work.
+            StorageUnavailableError, StorageRefusedError: the mark was not written, so a later sweep
+                reads the file again.
         """
         mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
         kept = {
             key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")
         }
-        # What the content should be stays on record, also if it is something else.
+        # Keep the SHA-256 that was declared, also if the content has another one.
         declared = kept.pop("sha256", sha256)
         with translated(f"event file {blob.name}"):
             try:
@@ -174,7 +180,10 @@ class EventContainer:
 
 
 def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
-    """Write the chunks; returns their SHA-256 in hex. Only the disk's own errors are the disk's."""
+    """Write the chunks and return their SHA-256 in hex.
+
+    An error while reading a chunk is not reported as an error of the disk.
+    """
     digest = hashlib.sha256()
     with local_storage(about):
         file = path.open("wb")
@@ -190,7 +199,10 @@ def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
 
 
 def _keep(lease: BlobLeaseClient, done: threading.Event) -> None:
-    """Renew the lease until the sweep is done. If it is lost, the warehouse's lock row still keeps two sweeps apart."""
+    """Renew the lease until the sweep is done.
+
+    If the lease is lost, the lock row in Snowflake still keeps two sweeps apart.
+    """
     while not done.wait(LEASE_SECONDS / 3):
         try:
             lease.renew()

@@ -1,4 +1,7 @@
-"""Brings event files to the local disk, a few ahead of the reader, so that network and SQLite work side by side."""
+"""Downloads event files to the local disk, a few files ahead of the reader.
+
+So the network and SQLite work at the same time.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from ..model import Download, EventBlob, LocalFile, UnavailableFile
 from ..scratch import local_storage, scratch_folder
 
 AT_ONCE = 4
-# At once, including the file that is being read; a larger file has the disk to itself.
+# Bytes on the disk at once, including the file that is being read.
+# A larger file is alone on the disk.
 BYTES_ON_DISK = 256 * 1024 * 1024
 LARGEST_FILE = 2 * 1024 * 1024 * 1024
 
@@ -23,20 +27,21 @@ class Source(Protocol):
     """The place that event files are downloaded from."""
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Write the content to ``path``; returns its SHA-256."""
+        """Write the content to ``path`` and return its SHA-256."""
 
 
 @contextlib.contextmanager
 def downloads(
     source: Source, blobs: Sequence[EventBlob], scratch: Path, *, bytes_on_disk: int = BYTES_ON_DISK
 ) -> Iterator[Iterator[Download]]:
-    """All of ``blobs`` in their order, each downloaded not long before it is asked for.
+    """Yield all ``blobs`` in their order. Each is downloaded shortly before the reader needs it.
 
     Args:
-        source: where they are.
-        blobs: which ones.
-        scratch: the sweep's scratch folder; the files are in a folder below it, which is removed at the end.
-        bytes_on_disk: how much is on the disk at once.
+        source: where the event files are.
+        blobs: the event files to download.
+        scratch: the scratch folder of the sweep. The files are in a folder below it. That folder is
+            removed at the end.
+        bytes_on_disk: how many bytes may be on the disk at once.
 
     Raises:
         LocalStorageError: the disk is full or fails.
@@ -86,7 +91,7 @@ def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
         with local_storage(f"event file {blob.name}"):
             path.touch()
         return LocalFile(
-            blob, path, declared, f"it has {blob.size} bytes, more than any event file"
+            blob, path, declared, f"it has {blob.size} bytes, more than an event file can have"
         )
     try:
         sha256 = source.download(blob, path)
@@ -94,7 +99,7 @@ def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
         return UnavailableFile(blob, str(error))
     if declared not in ("", sha256):
         differs = (
-            "its content does not match the SHA-256 in its metadata: damaged, or changed since"
+            "its content does not match the SHA-256 in its metadata: it is damaged or was changed"
         )
         return LocalFile(blob, path, sha256, differs)
     return LocalFile(blob, path, sha256)

@@ -1,7 +1,7 @@
-"""Reads event files: verifies that one is what ``proto/event_file.sql`` describes, then turns it into lines of JSON.
+"""Reads event files: checks that a file matches ``proto/event_file.sql``, and makes lines of JSON.
 
-A file is input from outside, whoever wrote it: it is opened read-only, checked before any of its tables is touched, and
-SQLite itself builds the lines, so that no value is ever quoted by hand.
+The reader trusts no file. It opens a file read-only and checks it before it reads any table.
+SQLite itself builds the lines, so that no code quotes values by hand.
 """
 
 from __future__ import annotations
@@ -20,24 +20,20 @@ from ..model import Figures
 from ..scratch import local_storage
 from .statements import STATEMENTS
 
-# The DDL of every version that was released, and of the current one.
+# The DDL of every released version and of the current one.
 FORMATS = {
     version: Path(__file__).with_name(name).read_text(encoding="utf-8")
     for version, name in ((1, "event_file_v1.sql"), (2, "event_file.sql"))
 }
 FORMAT_VERSION = max(FORMATS)
 PORTION_BYTES = 1_000_000
-LONGEST_VALUE = 64_000_000  # bytes of one value, if this Python can tell SQLite
-LINES = (
-    "delete",
-    "refused_row",
-    "rejected_event",
-    "gap",
-)  # the statements that build lines, in this order
+LONGEST_VALUE = 64_000_000  # bytes of one value; SQLite enforces it from Python 3.11 on
+# The statements that build the lines, in this order.
+LINES = ("delete", "refused_row", "rejected_event", "gap")
 
 
 def _has_bad_escape(payload: str) -> bool:
-    # An escaped backslash before u0000 is no escape of it.
+    # After an escaped backslash, u0000 is plain text and no escape.
     without_backslashes = payload.replace("\\\\", "")
     letters = json.dumps(json.loads(payload), ensure_ascii=False)
     return "\\u0000" in without_backslashes or any(
@@ -46,15 +42,15 @@ def _has_bad_escape(payload: str) -> bool:
 
 
 class EventFile:
-    """One verified event file; close it after use.
+    """One verified event file. The caller closes it after use.
 
     Args:
-        path: where it is.
+        path: the file on the local disk.
         name: its name in the container.
-        sha256: of its content.
+        sha256: the SHA-256 of its content.
 
     Raises:
-        RefusedFileError: it is foreign, newer than this reader, damaged or incomplete.
+        RefusedFileError: the file is foreign, newer than this reader, damaged or incomplete.
         LocalStorageError: the disk fails.
     """
 
@@ -80,27 +76,29 @@ class EventFile:
         self._connection.close()
 
     def figures(self) -> Figures:
-        """Counts and the range of the deletes' times.
+        """Count the rows, and find the times of the first and last delete.
 
         Raises:
-            RefusedFileError: a page is unreadable, or a key is not one.
+            RefusedFileError: a page is unreadable, or a key is malformed.
             LocalStorageError: the disk fails.
         """
         with self._as_refusal():
             bad_key = self._connection.execute(STATEMENTS["bad_keys"]).fetchone()
             counts = self._connection.execute(STATEMENTS["counts"]).fetchone()
         if bad_key:
-            raise RefusedFileError(f"a key of it is not one: {bad_key[0]}")
+            raise RefusedFileError(f"it has a malformed key: {bad_key[0]}")
         rows, refused, first, last, rejected, gaps = counts
         return Figures(
             rows - refused, refused + rejected, gaps, first and first[:23], last and last[:23]
         )
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """All rows as lines of JSON, about a megabyte at a time with their number; ``kind`` says what a row is.
+        """Yield all rows as lines of JSON: about a megabyte at a time, with the number of lines.
+
+        Each line has a ``kind``: delete, reject or gap.
 
         Raises:
-            RefusedFileError: a page turned out to be unreadable.
+            RefusedFileError: a page is unreadable.
             LocalStorageError: the disk fails.
         """
         count, portion = 0, bytearray()
@@ -117,7 +115,7 @@ class EventFile:
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:
-        """What SQLite says about the file refuses it; what it says about the disk does not."""
+        """Turn SQLite's errors about the file into a refusal, but not its errors about the disk."""
         try:
             with local_storage(self._about):
                 yield
@@ -126,24 +124,24 @@ class EventFile:
 
 
 def _check_length(path: Path) -> None:
-    """SQLite's own checks overlook a cut-off tail: hold the length against what the header says."""
+    """Compare the length with the header, because SQLite's own checks overlook a cut-off tail."""
     size = path.stat().st_size
     with path.open("rb") as file:
         header = file.read(100)
     if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
         raise RefusedFileError("it is not a SQLite file")
     if header[18:20] != b"\x01\x01":
-        raise RefusedFileError("it is in WAL mode, so that rows may be missing")
+        raise RefusedFileError("it is in WAL mode, so rows may be missing")
     page_size = int.from_bytes(header[16:18], "big")
     expected = (65536 if page_size == 1 else page_size) * int.from_bytes(header[28:32], "big")
     if size != expected:
         raise RefusedFileError(
-            f"it has {size} bytes, but its header says {expected}: damaged or cut off"
+            f"it has {size} bytes, but its header says {expected}: it is damaged or cut off"
         )
 
 
 def _harden(connection: sqlite3.Connection) -> None:
-    """Nothing in the file may run (SQLite docs, "Defense Against The Dark Arts")."""
+    """Let nothing in the file run (SQLite docs, "Defense Against The Dark Arts")."""
     if hasattr(connection, "setlimit"):  # Python 3.11
         connection.setlimit(0, LONGEST_VALUE)  # SQLITE_LIMIT_LENGTH
         connection.setlimit(7, 0)  # SQLITE_LIMIT_ATTACHED
@@ -164,7 +162,8 @@ def _check_format(connection: sqlite3.Connection) -> None:
         raise RefusedFileError(f"it is not an event file (application_id {application_id})")
     if version > FORMAT_VERSION:
         raise RefusedFileError(
-            f"its format {version} is newer than this reader's {FORMAT_VERSION}: deploy the newer delete_sync"
+            f"its format {version} is newer than this reader's {FORMAT_VERSION}: "
+            "deploy the newer delete_sync"
         )
     if version not in FORMATS:
         raise RefusedFileError(f"its format {version} does not exist")
@@ -175,13 +174,13 @@ def _check_format(connection: sqlite3.Connection) -> None:
 
 
 def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
-    """Exactly the tables of the DDL, made by its very statements, and nothing beside them."""
+    """Accept exactly the tables of the DDL, created by the same statements, and nothing else."""
     differences = [what for what in {*expected, *found} if found.get(what) != expected.get(what)]
     for what in sorted(differences, key=lambda what: (what.startswith("index"), what)):
         if what not in expected:
-            raise RefusedFileError(f"it holds what an event file has no use for: {what}")
+            raise RefusedFileError(f"it holds something that no event file has: {what}")
         raise RefusedFileError(
-            f"its {what} is {'not made as an event file has it' if what in found else 'missing'}"
+            f"its {what} {'differs from the event file format' if what in found else 'is missing'}"
         )
 
 
@@ -193,14 +192,17 @@ class _Expected:
 
 @functools.cache
 def _expected(version: int) -> _Expected:
-    """What the DDL of this version says, read from a database made by it."""
+    """The application id and the schema of a database that the DDL of this version creates."""
     with contextlib.closing(sqlite3.connect(":memory:")) as model:
         model.executescript(FORMATS[version])
         return _Expected(model.execute("PRAGMA application_id").fetchone()[0], _schema(model))
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, str]:
-    """The statement behind each object, without comments and spacing; none behind the indexes that keys bring along."""
+    """The statement that created each object, without comments and spacing.
+
+    The text is empty for an index that SQLite creates for a key.
+    """
     objects = connection.execute(
         "SELECT type || ' ' || substr(name, 1, 80), substr(sql, 1, 10000) FROM sqlite_master"
     )

@@ -1,4 +1,4 @@
-"""The statements that read an event file: the texts in ``sql/``, filled with the parts that they share."""
+"""The statements that read an event file: the files in ``sql/``, filled with their shared parts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ FOLDER = Path(__file__).with_name("sql")
 
 
 def _text(name: str) -> str:
-    """A text without its comments, which would swallow the rest of a statement that it becomes a part of."""
+    """The text of a file without its comments.
+
+    Inside another statement, a comment would hide the rest of the line.
+    """
     text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     return re.sub(r"^--.*\n", "", text, flags=re.MULTILINE).strip()
 
 
 class _Part:
-    """What ``{part[column]}`` stands for in a statement: the part's text for this column."""
+    """Replaces ``{part[column]}`` in a statement with the text of the part for this column."""
 
     def __init__(self, name: str, *, longest: int = 0) -> None:
         self._text = _text(f"parts/{name}")

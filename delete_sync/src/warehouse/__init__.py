@@ -1,1 +1,1 @@
-"""Snowflake: the session, the tables, the files that are staged, and the load of a batch."""
+"""Snowflake: the session, the tables, the staged files, and the load of a batch."""

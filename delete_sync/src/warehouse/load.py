@@ -1,4 +1,4 @@
-"""Loads one batch: staged outside, then merged and recorded in one transaction.
+"""Loads one batch: stages its rows, then merges and records them in one transaction.
 
 Sources: Snowflake documentation, pages "Transactions", "MERGE", "COPY INTO <table>", "PUT".
 """
@@ -21,22 +21,25 @@ from .tables import Tables
 
 log = logging.getLogger(__name__)
 
-# The part of a join that says when the rows were deleted, so that Snowflake can leave out all other days.
+# A join condition on the deletion time, so that Snowflake can skip all other days.
 WINDOW = "\n    " + (FOLDER / "parts/window.sql").read_text(encoding="utf-8").strip()
 ATTEMPTS = 3
-LOADS_AT_ONCE = 500  # load records in one statement, to keep its text well under Snowflake's 1 MB
+LOADS_AT_ONCE = 500  # load records in one statement; its text stays well under Snowflake's 1 MB
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./*-]+")
 EARLIEST, LATEST = datetime(1582, 1, 1), datetime(9999, 12, 31)
 
 
 class Loader:
-    """Loads batches in one session, opened again if it is lost. The port ``Target`` of the sweep.
+    """Loads batches in one session, and reconnects if the session is lost.
+
+    It implements the port ``Target`` of the sweep.
 
     Args:
-        session: an open one.
+        session: an open session.
         tables: where the rows go.
         sweep_id: names this sweep in the stage and the load records.
-        window_days: match only rows of the table that were deleted within so many days of the batch's own; 0: all.
+        window_days: the merge compares a batch only with rows of the table that were deleted at
+            most so many days before or after its own. 0: with all rows.
     """
 
     def __init__(
@@ -49,23 +52,24 @@ class Loader:
         self._id_fills_itself = True
 
     def prepare(self) -> None:
-        """Create what is missing of tables and stage, and check what exists.
+        """Create the tables and the stage if they are missing, and check the table if it exists.
 
         Raises:
-            WarehouseRefusedError: a right is missing; the message has the statement that was refused.
-            TableError: a column is missing or of another type; the message has the statement to run.
+            WarehouseRefusedError: a right is missing. The message has the refused statement.
+            TableError: a column is missing or has another type. The message has the statement
+                to run.
         """
         self._id_fills_itself = self._tables.prepare()
 
     def load(self, batch: Batch) -> Loaded:
-        """Load one batch: stage, then deletes, gaps, rejects and load records in one transaction.
+        """Stage one batch, then write deletes, gaps, rejects and load records in one transaction.
 
-        What is transient is tried again in a new session from the beginning, as nothing of the batch
-        is in the tables.
+        After a transient error or a wrong row count, nothing of the batch is in the tables. The
+        loader then retries the whole batch in a new session.
 
         Raises:
-            DataRefusedError: a value was refused; nothing of the batch is in the tables.
-            SyncError: the same, for another reason.
+            DataRefusedError: Snowflake refused a value. Nothing of the batch is in the tables.
+            SyncError: the load failed for another reason. Nothing of the batch is in the tables.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -81,8 +85,8 @@ class Loader:
     def _load(self, batch: Batch) -> Loaded:
         staged = self._stage(batch)
         with self._session.transaction():
-            # Two insert-only merges at once may both insert a key: the second waits here, and its MERGE
-            # sees the first's rows.
+            # Without a lock, two merges at once may both insert the same key. So the second sweep
+            # waits here, and its MERGE then sees the rows of the first one.
             self._session.change("take_lock", [self._sweep_id])
             new_by_file, inserted, duplicates = self._merge(batch) if batch.deletes else ({}, 0, [])
             gaps = self._session.change("insert_gaps") if staged else 0
@@ -91,7 +95,7 @@ class Loader:
         return Loaded(staged, inserted, gaps, rejects, duplicates)
 
     def _stage(self, batch: Batch) -> int:
-        """Upload the batch and copy it into the session's staging table; returns the number of lines."""
+        """Upload the batch and copy it into the staging table. Returns the number of lines."""
         if batch.parts is None:
             return 0
         path = f"{self._sweep_id}/{uuid.uuid4().hex}"
@@ -100,7 +104,7 @@ class Loader:
         copied = sum(int(row[3]) for row in self._session.rows("copy", path=path) if len(row) > 3)
         if copied != batch.lines:
             raise BooksDifferError(
-                f"{batch.lines} lines were uploaded, {copied} were copied into the staging table"
+                f"{batch.lines} lines were uploaded, but {copied} were copied to the staging table"
             )
         if batch.unwanted:
             files = ", ".join(["%s"] * len(batch.unwanted))
@@ -108,7 +112,7 @@ class Loader:
         return copied
 
     def _merge(self, batch: Batch) -> tuple[dict[str, int], int, list[str]]:
-        """New rows by event file, their number, and keys that stand twice afterwards."""
+        """Merge the deletes. Returns new rows by event file, their sum, and duplicate keys."""
         bounds = window(batch, self._window_days) if self._window_days else None
         within = WINDOW if bounds else ""
         counted = self._session.rows("count_new", bounds, window=within)
@@ -122,15 +126,15 @@ class Loader:
             )
         if inserted != sum(new_by_file.values()):
             raise BooksDifferError(
-                f"the merge inserted {inserted} rows where {sum(new_by_file.values())} were new"
+                f"the merge inserted {inserted} rows, but {sum(new_by_file.values())} rows were new"
             )
         doubled = self._session.rows("duplicates", bounds, window=within)
         return new_by_file, inserted, [str(row[0]) for row in doubled]
 
     def _record_loads(self, batch: Batch, new_by_file: Mapping[str, int]) -> None:
-        """One record for each event file.
+        """Write one load record for each event file.
 
-        It replaces a refusal by an earlier reader; a record of the same content stays.
+        It replaces the record of an earlier refusal. Another record of the same content stays.
         """
         for start in range(0, len(batch.files), LOADS_AT_ONCE):
             files = batch.files[start : start + LOADS_AT_ONCE]
@@ -144,7 +148,7 @@ class Loader:
             )
 
     def _record(self, file: StagedFile, inserted: int) -> list[Any]:
-        """The values of ``insert_loads`` for one file, in its order."""
+        """The values for one file, in the order of ``insert_loads``."""
         one = file.figures
         if one is None:
             return [file.name, file.sha256, self._sweep_id, 0, 0, 0, 0, None, None, file.error]
@@ -154,9 +158,9 @@ class Loader:
 
 
 def window(batch: Batch, days: float) -> tuple[str, str]:
-    """When the deletes of a batch happened, with a margin of so many days on both sides.
+    """The time range of a batch's deletes, with a margin of ``days`` days on both sides.
 
-    The margin is for an event that comes again and may have been given another time.
+    The margin allows for an event that is delivered again with another time.
     """
     figures = [file.figures for file in batch.files if file.figures]
     times = [
@@ -169,7 +173,7 @@ def window(batch: Batch, days: float) -> tuple[str, str]:
 
 
 def _file_url(path: Path) -> str:
-    """For PUT: bare if possible, as fakesnow takes no quotes."""
+    """The URL for PUT, without quotes if possible, because fakesnow accepts no quotes."""
     text = path.as_posix()
     if PLAIN_PATH.fullmatch(text):
         return f"file://{text}"

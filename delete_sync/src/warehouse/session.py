@@ -1,6 +1,6 @@
-"""One session with Snowflake. Every statement that is sent is a text in ``sql/``.
+"""One session with Snowflake. Every statement that it executes is a file in ``sql/``.
 
-Written to what the connector's versions 4 and 5 have in common.
+The code uses only what versions 4 and 5 of the connector have in common.
 Sources: Snowflake documentation, page "Transactions"; Python connector API.
 """
 
@@ -21,7 +21,9 @@ from .snowflake_errors import translated
 FOLDER = Path(__file__).with_name("sql")
 SQL = {file.stem: file.read_text(encoding="utf-8").strip() for file in FOLDER.glob("*.sql")}
 LOGIN_SECONDS = 60
-LOCK_SECONDS = 330  # to wait for another sweep's transaction; Snowflake ends one whose client is gone after 300
+# Time to wait for the transaction of another sweep. If the client of a transaction is gone,
+# Snowflake ends the transaction after 300 seconds.
+LOCK_SECONDS = 330
 
 
 class Session:
@@ -29,13 +31,13 @@ class Session:
 
     Args:
         account, login, warehouse, role, server: as in ``settings.Snowflake``.
-        database, schema: quoted.
-        names: fill the placeholders of the statements.
+        database, schema: quoted identifiers.
+        names: the values of the placeholders in the statements.
         sweep_id: names this sweep in the query tag.
-        patience_seconds: how long a request, its repetitions and a statement may take.
+        patience_seconds: limit for one statement, and for one request with all its retries.
 
     Raises:
-        WarehouseUnavailableError, WarehouseRefusedError: there is no session.
+        WarehouseUnavailableError, WarehouseRefusedError: the session cannot be opened.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class Session:
             "schema": schema,
             "application": "SalesforceDeleteTracker",
             "login_timeout": min(LOGIN_SECONDS, patience),
-            # Also ends a statement that takes longer; without it, version 4 repeats an HTTP 500 for ever.
+            # Also ends a longer statement. Without it, version 4 retries an HTTP 500 for ever.
             "network_timeout": patience,
             "session_parameters": {
                 "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
@@ -84,19 +86,19 @@ class Session:
         self._disconnect()
 
     def reconnect(self) -> None:
-        """Go on in a new session. What belonged to the old one is gone: staging table, transaction."""
+        """Continue in a new session. The staging table and transaction of the old one are gone."""
         self._disconnect()
         self._connect()
 
     def rows(
         self, statement: str, values: Sequence[Any] | None = None, **parts: object
     ) -> list[tuple[Any, ...]]:
-        """Run the statement ``sql/<statement>.sql``; returns its rows.
+        """Run the statement ``sql/<statement>.sql`` and return its rows.
 
         Args:
-            statement: the name of the text.
+            statement: the name of the file.
             values: bound to its ``%s``.
-            parts: fill its placeholders, beside the names.
+            parts: values of the placeholders that ``names`` does not fill.
 
         Raises:
             WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: it failed.
@@ -105,16 +107,16 @@ class Session:
             return list(cursor.fetchall())
 
     def change(self, statement: str, values: Sequence[Any] | None = None, **parts: object) -> int:
-        """The same for a statement that changes rows; returns how many."""
+        """Run a statement as ``rows`` does, but return how many rows it changed."""
         with self._executed(statement, values, parts) as cursor:
             return int(cursor.rowcount or 0)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. DDL, which would commit, has no place inside.
+        """Commit the whole block, or roll it back. It must contain no DDL, because DDL commits.
 
-        Not by BEGIN, after which fakesnow takes no MERGE; nor by the connector's ``autocommit()``,
-        which hides its own failure.
+        This method sends no BEGIN, because fakesnow accepts no MERGE after it. It does not call the
+        connector's ``autocommit()``, because that method hides its own failure.
         """
         self.change("autocommit_off")
         try:
@@ -122,7 +124,7 @@ class Session:
             with translated("COMMIT"):
                 self._connection.commit()
         except BaseException:
-            with contextlib.suppress(snowflake_errors.Error):  # session and transaction may be gone
+            with contextlib.suppress(snowflake_errors.Error):  # the session may be gone
                 self._connection.rollback()
             raise
         finally:

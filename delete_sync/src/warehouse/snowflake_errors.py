@@ -1,6 +1,8 @@
-"""What Snowflake's connector raises, as our errors: by class, number and SQLSTATE, never by text.
+"""Translates the errors of Snowflake's connector into ours, by class, number and SQLSTATE.
 
-Sources: the connector's ``errors`` module, versions 4 and 5; Snowflake documentation, page "Error codes" of the drivers.
+The text of an error decides nothing.
+Sources: the connector's ``errors`` module, versions 4 and 5; Snowflake documentation, page
+"Error codes" of the drivers.
 """
 
 from __future__ import annotations
@@ -16,34 +18,48 @@ from ..errors import DataRefusedError, SyncError, WarehouseRefusedError, Warehou
 TRANSIENT = tuple(
     getattr(errors, name)
     for name in (
-        "OperationalError", "InternalServerError", "ServiceUnavailableError", "BadGatewayError", "GatewayTimeoutError",
-        "TooManyRequests", "RequestTimeoutError", "OtherHTTPRetryableError", "RequestExceedMaxRetryError", "RevocationCheckError",
+        "OperationalError",
+        "InternalServerError",
+        "ServiceUnavailableError",
+        "BadGatewayError",
+        "GatewayTimeoutError",
+        "TooManyRequests",
+        "RequestTimeoutError",
+        "OtherHTTPRetryableError",
+        "RequestExceedMaxRetryError",
+        "RevocationCheckError",
     )
     if hasattr(errors, name)
-)  # fmt: skip
-# 604: statement or lock time-out; 625: too many waiters for a lock; 3901xx: the session has ended.
+)
+# 604: a statement or lock timed out. 625: too many sessions wait for a lock.
+# 3901xx: the session has ended.
 TRANSIENT_NUMBERS = {604, 625, 390111, 390112, 390114, 390115, 390195}
 ADVICE = {
-    606: "name a warehouse in SNOWFLAKE_WAREHOUSE that exists, and GRANT USAGE ON WAREHOUSE … to the role",
-    2003: "check SNOWFLAKE_DATABASE, SNOWFLAKE_SCHEMA and SNOWFLAKE_TABLE, and that the role has USAGE on both and "
-    "SELECT and INSERT on the tables",
-    3001: "grant the role the right that the message names; docs/operations.md lists all that are needed",
+    606: "set SNOWFLAKE_WAREHOUSE to a warehouse that exists, "
+    "and GRANT USAGE ON WAREHOUSE … to the role",
+    2003: "check SNOWFLAKE_DATABASE, SNOWFLAKE_SCHEMA and SNOWFLAKE_TABLE, "
+    "and that the role has USAGE on both and SELECT and INSERT on the tables",
+    3001: "grant the role the right that the message names; "
+    "docs/operations.md lists all rights that it needs",
     2043: "check SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, and GRANT USAGE on both to the role",
-    90073: "resume the warehouse, or let it resume by itself: ALTER WAREHOUSE … SET AUTO_RESUME = TRUE",
+    90073: "resume the warehouse, or let it resume by itself: "
+    "ALTER WAREHOUSE … SET AUTO_RESUME = TRUE",
     390100: "check SNOWFLAKE_USER and the secret",
-    390144: "check that the public key of SNOWFLAKE_PRIVATE_KEY is set for SNOWFLAKE_USER: ALTER USER … SET RSA_PUBLIC_KEY = …",
+    390144: "check that SNOWFLAKE_USER has the public key of SNOWFLAKE_PRIVATE_KEY: "
+    "ALTER USER … SET RSA_PUBLIC_KEY = …",
     390186: "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …",
     390189: "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …",
-    390201: "check SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, and that the role may use them",
+    390201: "check SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, "
+    "and that the role may use them",
     390422: "add the app's outbound addresses to the user's network policy",
     540001: "check SNOWFLAKE_ACCOUNT",
-    250001: "check SNOWFLAKE_ACCOUNT and the network if this stays",
+    250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network",
 }
 
 
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """The connector's errors as ours; ``doing`` names the statement in ``sql/``."""
+    """Raise our error in place of the connector's. ``doing`` names the statement in ``sql/``."""
     try:
         yield
     except errors.Error as error:
@@ -51,10 +67,13 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def translate(error: Any, doing: str) -> SyncError:
-    """Our error for one of the connector's: by number and SQLSTATE, never by text."""
+    """Our error for an error of the connector, by class, number and SQLSTATE."""
     number, state = int(error.errno or 0), str(error.sqlstate or "")
     advice = f" – {ADVICE[number]}" if number in ADVICE else ""
-    message = f"{doing}: {' '.join(str(error.msg or error).split())[:1000]} (error {number}, SQLSTATE {state or '-'}){advice}"
+    message = (
+        f"{doing}: {' '.join(str(error.msg or error).split())[:1000]} "
+        f"(error {number}, SQLSTATE {state or '-'}){advice}"
+    )
     if number in TRANSIENT_NUMBERS or state == "57014":
         return WarehouseUnavailableError(message)
     if isinstance(error, TRANSIENT) and number not in (390422,):

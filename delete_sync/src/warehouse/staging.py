@@ -1,4 +1,7 @@
-"""Writes the rows of one batch into compressed files of bounded size, ready to be uploaded with one statement."""
+"""Writes the rows of one batch into compressed files of limited size.
+
+One statement can upload all of them.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ from ..errors import RefusedFileError
 from ..model import Batch, Figures, StagedFile
 from ..scratch import local_storage, scratch_folder
 
-# Compressed. The connector holds four of them in memory, and an X-Small warehouse loads eight at once.
+# Compressed size. The connector holds four files in memory, and an X-Small warehouse loads eight
+# files at once.
 FILE_BYTES = 1_000_000
-# Compressing is most of the client's work; higher levels save a fifth of the bytes for three times the time.
+# Compressing is most of the client's work. Higher levels save a fifth of the bytes, but take three
+# times as long.
 LEVEL = 1
 
 
@@ -22,18 +27,18 @@ class Rows(Protocol):
     """The rows of one event file."""
 
     def figures(self) -> Figures:
-        """How many there are, and of which days."""
+        """The numbers of rows, and the times of the first and last delete."""
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """All of them as lines of JSON, some at a time with their number."""
+        """Yield all rows as lines of JSON: some at a time, with the number of lines."""
 
 
 @contextlib.contextmanager
 def batch_writer(scratch: Path) -> Iterator[BatchWriter]:
-    """A new batch; its files are in a folder below ``scratch``, which is removed at the end.
+    """Begin a new batch. Its folder below ``scratch`` is removed at the end.
 
     Raises:
-        LocalStorageError: the folder cannot be made.
+        LocalStorageError: the folder cannot be created.
     """
     with scratch_folder("batch", within=scratch) as folder:
         writer = BatchWriter(folder)
@@ -47,10 +52,10 @@ class BatchWriter:
     """Collects the rows of one merge.
 
     Args:
-        folder: empty at the start; belongs to the batch.
+        folder: an empty folder for this batch alone.
 
     Attributes:
-        lines: how many rows there are so far, of all kinds.
+        lines: number of rows so far, of all kinds.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +72,7 @@ class BatchWriter:
         """Append all rows of an event file.
 
         Raises:
-            RefusedFileError: it turned out to be unreadable half-way; its rows so far are unwanted.
+            RefusedFileError: the file is unreadable half-way. The batch lists it as unwanted.
             LocalStorageError: the disk is full or fails.
         """
         figures = rows.figures()
@@ -86,11 +91,11 @@ class BatchWriter:
         self._files.append(StagedFile(name, sha256, figures))
 
     def refuse(self, name: str, sha256: str, error: str) -> None:
-        """Note a file that cannot be read, so that the warehouse knows of it."""
+        """Add a file that is not read, so that its load record keeps the error."""
         self._files.append(StagedFile.refused(name, sha256, error))
 
     def finish(self) -> Batch:
-        """The batch, which may be uploaded now.
+        """Close the last part, and return the batch for the upload.
 
         Raises:
             LocalStorageError: the disk is full or fails.
@@ -100,7 +105,7 @@ class BatchWriter:
         return Batch(tuple(self._files), parts, self.lines, self._deletes, tuple(self._unwanted))
 
     def abandon(self) -> None:
-        """Let go of the part that is being written, if there is one."""
+        """Close the part that is being written, if there is one."""
         with contextlib.suppress(OSError):
             if self._part:
                 self._part.close()
@@ -126,4 +131,4 @@ class BatchWriter:
 
 def _check_count(written: int, figures: Figures) -> None:
     if written != figures.deletes + figures.rejected + figures.gaps:
-        raise RefusedFileError("it yields another number of rows than it counts: damaged")
+        raise RefusedFileError("it is damaged: it has another number of rows than it counts")

@@ -1,4 +1,4 @@
-"""The tables and the stage: their names, what is created if it is missing, and what is checked if it exists."""
+"""The tables and the stage: their names, their creation if missing, and the check of the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from .session import SQL, Session
 
 TABLES = ("table", "loads", "gaps", "rejects", "lock")
 BESIDE = ("loads", "gaps", "rejects", "lock", "stage", "staging")
-COLUMNS = {  # of delete_tracker, with their types; further columns are welcome
+# The columns of delete_tracker with their types. The table may have further columns.
+COLUMNS = {
     "ID": "NUMBER",
     "EVENT_ID": "TEXT",
     "TOPIC": "TEXT",
@@ -22,41 +23,39 @@ COLUMNS = {  # of delete_tracker, with their types; further columns are welcome
     "PAYLOAD": "VARIANT",
     "INGESTED_AT": "TIMESTAMP_NTZ",
 }
-SPELLED = {
-    "TEXT": "VARCHAR(255)",
-    "NUMBER": "INTEGER",
-}  # a type of the catalogue, as a statement has it
+# The type to write in a statement for a type of Snowflake's catalogue.
+SPELLED = {"TEXT": "VARCHAR(255)", "NUMBER": "INTEGER"}
 
 
 @dataclass(frozen=True)
 class Identifier:
-    """A name in Snowflake. ``name`` is without quotes, as the catalogue has it; as text it is quoted."""
+    """A name in Snowflake. ``name`` has no quotes, as in the catalogue; ``str()`` adds them."""
 
     name: str
 
     @staticmethod
     def parse(quoted: str) -> Identifier:
-        """The identifier that is written in double quotes, a quote inside it doubled."""
+        """Parse a name in double quotes. A quote inside the name is doubled."""
         return Identifier(quoted[1:-1].replace('""', '"'))
 
     def __str__(self) -> str:
         return '"{}"'.format(self.name.replace('"', '""'))
 
     def beside(self, part: str) -> Identifier:
-        """The name of what belongs to this table."""
+        """The name of an object that belongs to this table: ``<table>_<PART>``."""
         return Identifier(f"{self.name}_{part.upper()}")
 
 
 @dataclass(frozen=True)
 class Column:
-    """What the catalogue says of a column; ``fills_itself`` if it has a default or numbers itself."""
+    """A column in Snowflake's catalogue. ``fills_itself``: it has a default or numbers itself."""
 
     kind: str
     fills_itself: bool
 
 
 def names_beside(table: Identifier) -> dict[str, Identifier]:
-    """The table and everything beside it, by the placeholder that stands for it in the statements."""
+    """The names of the table and all objects beside it, by their placeholder in statements."""
     return {"table": table, **{part: table.beside(part) for part in BESIDE}}
 
 
@@ -64,9 +63,9 @@ class Tables:
     """The tables and the stage of one target.
 
     Args:
-        session: an open one.
-        names: those of ``names_beside``.
-        database, schema: where they must be.
+        session: an open session.
+        names: the result of ``names_beside``.
+        database, schema: where the tables must be.
     """
 
     def __init__(
@@ -81,11 +80,14 @@ class Tables:
         self._place = (database, schema)
 
     def prepare(self) -> bool:
-        """Create what is missing of tables and stage, and check what exists; returns whether ``id`` fills itself.
+        """Create the tables and the stage if they are missing, and check the table if it exists.
+
+        Returns whether ``id`` fills itself.
 
         Raises:
-            WarehouseRefusedError: a right is missing; the message has the statement that was refused.
-            TableError: a column is missing or of another type; the message has the statement to run.
+            WarehouseRefusedError: a right is missing. The message has the refused statement.
+            TableError: a column is missing or has another type. The message has the statement
+                to run.
         """
         self._check_place()
         existing = self._columns()
@@ -101,19 +103,19 @@ class Tables:
         if columns is None:
             return True
         check(self._names["table"], columns)
-        return columns[
-            "ID"
-        ].fills_itself  # not if it was made from the plain DDL, where id has no default
+        # If the table was created from the plain DDL, id has no default.
+        return columns["ID"].fills_itself
 
     def _check_place(self) -> None:
-        """A session whose database or schema does not exist has none, and no error says so."""
+        """Check that the session has its database and schema. Snowflake raises no error if not."""
         database, schema = (
             Identifier(str(name)) for name in self._session.rows("current_schema")[0]
         )
         if (database, schema) != self._place:
             wanted = ".".join(str(name) for name in self._place)
             raise WarehouseRefusedError(
-                f"SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA are {wanted}, but the session is in {database}.{schema}: "
+                f"SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA are {wanted}, "
+                f"but the session is in {database}.{schema}: "
                 "they do not exist, or the role has no USAGE on them"
             )
 
@@ -123,11 +125,11 @@ class Tables:
         except WarehouseRefusedError as error:
             statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
             raise WarehouseRefusedError(
-                f"{error}; grant it, or have a role that may run: {statement}"
+                f"{error}; grant the right, or use a role that may run: {statement}"
             ) from None
 
     def _columns(self) -> dict[Identifier, dict[str, Column]]:
-        """The columns of every table of ours that exists."""
+        """The columns of each of our tables that exists."""
         tables = [self._names[part].name for part in TABLES]
         found: dict[Identifier, dict[str, Column]] = {}
         for table, column, kind, default, identity in self._session.rows("columns", tables):
@@ -139,20 +141,21 @@ class Tables:
 
 
 def check(table: Identifier, columns: Mapping[str, Column]) -> None:
-    """Compare a table that somebody else has made with what is written to it.
+    """Compare an existing table with the columns that the sync writes.
 
     Raises:
-        TableError: a column is missing or of another type; the message has the statement to run.
+        TableError: a column is missing or has another type. The message has the statement to run.
     """
     for column, kind in COLUMNS.items():
         spelled = SPELLED.get(kind, kind)
         if column not in columns:
             raise TableError(
-                f"{table} lacks a column: ALTER TABLE {table} ADD COLUMN {column} {spelled}"
+                f"{table} lacks a column; run: ALTER TABLE {table} ADD COLUMN {column} {spelled}"
             )
         found = columns[column].kind
         if found != kind:
             raise TableError(
-                f"{table}.{column} is {found}, not {kind}: rename the table and let the app create one, or "
-                f"ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {spelled}"
+                f"{table}.{column} is {found}, not {kind}: "
+                "rename the table and let the app create a new one, "
+                f"or run: ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {spelled}"
             )

@@ -1,5 +1,7 @@
-INSERT INTO {gaps}
-    (gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time, detected_at, loaded_at)
+INSERT INTO {gaps} (
+    gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time,
+    detected_at, loaded_at
+)
 SELECT
     s.gap_id AS gap_id,
     s.event_file AS event_file,
@@ -24,7 +26,10 @@ FROM (
         TO_TIMESTAMP_NTZ(v:detected_at::VARCHAR) AS detected_at
     FROM {staging}
     WHERE v:kind::VARCHAR = 'gap'
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY v:gap_id::VARCHAR ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR) = 1
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY v:gap_id::VARCHAR
+        ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR
+    ) = 1
 ) s
 LEFT JOIN {gaps} t ON t.gap_id = s.gap_id
 WHERE t.gap_id IS NULL

@@ -1,5 +1,7 @@
-INSERT INTO {loads}
-    (event_file, sha256, sweep_id, rows_read, rows_inserted, rows_rejected, gaps, first_event_at, last_event_at, error, loaded_at)
+INSERT INTO {loads} (
+    event_file, sha256, sweep_id, rows_read, rows_inserted, rows_rejected, gaps,
+    first_event_at, last_event_at, error, loaded_at
+)
 SELECT
     s.event_file AS event_file,
     s.sha256 AS sha256,

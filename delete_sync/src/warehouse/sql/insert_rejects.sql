@@ -1,5 +1,7 @@
-INSERT INTO {rejects}
-    (reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error, received_at, loaded_at)
+INSERT INTO {rejects} (
+    reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error,
+    received_at, loaded_at
+)
 SELECT
     s.reject_id AS reject_id,
     s.refused_by AS refused_by,
@@ -26,7 +28,10 @@ FROM (
         v:received_at::VARCHAR AS received_at
     FROM {staging}
     WHERE v:kind::VARCHAR = 'reject'
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY v:reject_id::VARCHAR ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR) = 1
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY v:reject_id::VARCHAR
+        ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR
+    ) = 1
 ) s
 LEFT JOIN {rejects} t ON t.reject_id = s.reject_id
 WHERE t.reject_id IS NULL

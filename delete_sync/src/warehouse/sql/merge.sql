@@ -18,7 +18,10 @@ USING (
     ) = 1
 ) s
 ON t.event_id = s.event_id{window}
-WHEN NOT MATCHED THEN INSERT
-    (event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
-    VALUES
-    (s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id, s.payload, s.ingested_at)
+WHEN NOT MATCHED THEN INSERT (
+    event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
+    ingested_at
+) VALUES (
+    s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id,
+    s.payload, s.ingested_at
+)

@@ -1,7 +1,8 @@
 MERGE INTO {table} t
 USING (
     SELECT
-        {last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id, v:event_id::VARCHAR AS event_id,
+        {last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id,
+        v:event_id::VARCHAR AS event_id,
         v:topic::VARCHAR AS topic,
         v:object_name::VARCHAR AS object_name,
         v:record_id::VARCHAR AS record_id,
@@ -18,7 +19,10 @@ USING (
     ) = 1
 ) s
 ON t.event_id = s.event_id{window}
-WHEN NOT MATCHED THEN INSERT
-    (id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at)
-    VALUES
-    (s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id, s.payload, s.ingested_at)
+WHEN NOT MATCHED THEN INSERT (
+    id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
+    ingested_at
+) VALUES (
+    s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id,
+    s.payload, s.ingested_at
+)

@@ -1,5 +1,6 @@
--- What keeps a row of events out of delete_tracker; NULL if nothing does.
--- has_bad_escape is a function of the reader's: escapes may stand for what Snowflake's text cannot hold. They are rare.
+-- Why a row of events cannot go into delete_tracker. NULL if it can.
+-- has_bad_escape is a Python function of the reader. It finds escapes of characters that text in
+-- Snowflake cannot hold. Escapes are rare.
 CASE
     WHEN event_id IS NULL OR event_id = '' THEN 'event_id is empty'
     {text_problem[event_id]}
@@ -14,5 +15,6 @@ CASE
     WHEN length(CAST(payload AS BLOB)) > 16000000 THEN 'payload is larger than a VARIANT'
     WHEN instr(payload, char(0)) OR NOT json_valid(payload) THEN 'payload is not JSON'
     WHEN json_type(payload) <> 'object' THEN 'payload is not a JSON object'
-    WHEN instr(payload, '\u') AND has_bad_escape(payload) THEN 'payload holds a NUL or half a character'
+    WHEN instr(payload, '\u') AND has_bad_escape(payload)
+        THEN 'payload holds a NUL or half a character'
 END

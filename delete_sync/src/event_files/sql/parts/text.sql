@@ -1,2 +1,2 @@
--- A text of bounded length, whatever the column holds.
+-- The value as a text of limited length, whatever its type is.
 replace(substr(CAST({column} AS TEXT), 1, {longest}), char(0), '')
