@@ -1,4 +1,8 @@
-"""The workers that call the apps in Azure: the published folder, its requirements, and what Microsoft's worker adds to them."""
+"""Builds the workers that call the apps in Azure.
+
+A worker has the published folder of an app, the app's requirements, and the packages that
+Microsoft's worker adds.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,12 @@ from .apps import Worker
 from .environments import REPOSITORY
 
 APPS = ("salesforce_client", "delete_sync")
-# azure-functions-core-tools, FileSystemHelpers.cs: left out whatever .funcignore says.
+# Never published, whatever .funcignore says (azure-functions-core-tools, FileSystemHelpers.cs).
 NEVER = [".git", ".vscode", ".funcignore", ".gitignore", "local.settings.json"]
 
 
 def publish(app: str, to: Path, *, source: Path = REPOSITORY) -> Path:
-    """Copy what ``func azure functionapp publish`` would pack into ``to / app``."""
+    """Copy into ``to / app`` the files that ``func azure functionapp publish`` would pack."""
     root = source / app
     ignored = pathspec.GitIgnoreSpec.from_lines(
         [*NEVER, *(root / ".funcignore").read_text().splitlines()]
@@ -30,10 +34,10 @@ def publish(app: str, to: Path, *, source: Path = REPOSITORY) -> Path:
 
 
 def microsoft_runtime(folder: Path) -> Worker:
-    """Microsoft's runtime on Python 3.13, with both apps published into ``folder``.
+    """Return Microsoft's runtime on Python 3.13, with both apps published into ``folder``.
 
     Raises:
-        MissingInterpreterError: Python 3.13 is not there.
+        MissingInterpreterError: Python 3.13 is not installed.
     """
     return _published(
         folder, Worker("runtime_host.py", lambda app: environments.worker(app, "3.13"), folder)
@@ -41,13 +45,14 @@ def microsoft_runtime(folder: Path) -> Worker:
 
 
 def older_worker(version: str, packages: str, folder: Path) -> Worker:
-    """The worker of this Python version, whose own gRPC and protobuf, of the lock ``packages``, hide the app's.
+    """Return the worker of this Python version. Its own gRPC and protobuf hide the app's.
 
-    That is ``func start`` without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``, the worst case (Microsoft documents the app's packages
-    as coming first in Azure). Since 2026 the worker's protobuf is the pure Python one.
+    The lock file ``packages`` names the versions of the two. This is the worst case: ``func start``
+    without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``. In Azure the app's packages come first, as
+    Microsoft documents. Since 2026 the worker's protobuf is the pure Python one.
 
     Raises:
-        MissingInterpreterError: this version is not there.
+        MissingInterpreterError: this version is not installed.
     """
     first = environments.worker_packages(
         environments.worker("salesforce_client", version), packages
