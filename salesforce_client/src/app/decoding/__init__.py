@@ -1,1 +1,1 @@
-"""Payload bytes to values to rows. Pure."""
+"""Turns payload bytes into values, and values into rows. Pure."""

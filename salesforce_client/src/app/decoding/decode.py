@@ -1,4 +1,4 @@
-"""Avro payload bytes and a schema into plain values. Pure."""
+"""Decodes Avro payload bytes with a schema into plain values. Pure."""
 
 from __future__ import annotations
 
@@ -19,33 +19,36 @@ from .values import as_json
 
 ANY_CHANGE_EVENT = Path(__file__).with_name("any_change_event.avsc")
 RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
-EARLIEST_COMMIT, LATEST_COMMIT = (
-    946_684_800_000,
-    4_102_444_800_000,
-)  # the years 2000 and 2100, in milliseconds
+# The beginnings of the years 2000 and 2100, in milliseconds since 1970.
+EARLIEST_COMMIT, LATEST_COMMIT = (946_684_800_000, 4_102_444_800_000)
 
 
 Fields = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-# A decoded event in two forms; a plain tuple, because a class would take a tenth of the time of decoding.
-# The value by name, with ``bytes`` for bytes and fixed, and ``int`` for int and long: fields of a change
-# event that are null may be left out, and one that does not tell of deletes has nothing but its header.
-# The payload, a JSON object of all its fields, nulls too; of the header alone if no more could be read.
-# None for a change event that does not tell of deletes.
+# A decoded event in two forms. It is a plain tuple, because making an object of a class would take
+# a tenth of the time of decoding.
+# 1. The fields by name, with ``bytes`` for bytes and fixed, and ``int`` for int and long. Null
+#    fields of a change event may be missing. A change event that reports no delete has only its
+#    header.
+# 2. The payload: a JSON object of all fields, also of null fields. If only the header could be
+#    read, it has the header alone. None for a change event that reports no delete.
 Decoded = tuple[Mapping[str, Any], Optional[str]]
 
 TELLS_OF_DELETES = frozenset(("DELETE", "GAP_DELETE", "GAP_OVERFLOW"))
 
 
 class Decoder:
-    """Decodes payloads of one schema; ``fields`` names its fields by position, each with those nested in it.
+    """Decodes payloads of one schema.
 
-    Change events are read header first, which says whether the body is worth it; and the body of a delete is as a rule all null,
-    which shows in its bytes: a zero for each field.
+    The header of a change event is read first. If it reports no delete, the body is not read. The
+    body of a delete is usually all null, which its bytes show: a zero for each field.
 
     Args:
-        schema_json: the schema as Salesforce hands it out.
+        schema_json: the schema as Salesforce delivers it.
+
+    Attributes:
+        fields: the names of the schema's fields by position, each with the names nested in it.
 
     Raises:
         DecodeError: the text is not an Avro schema.
@@ -53,7 +56,8 @@ class Decoder:
 
     def __init__(self, schema_json: str) -> None:
         try:
-            # Without logical types a value stays what is on the wire: milliseconds an integer, decimals bytes.
+            # Without logical types a value stays as it was sent: a time is an integer of
+            # milliseconds, a decimal is bytes.
             schema = _without_logical_types(json.loads(schema_json))
             self._read = reader(schema)
             self.fields = _fields(avro.schema.make_avsc_object(schema, avro.name.Names()))
@@ -61,14 +65,15 @@ class Decoder:
             self._header = _header_of(schema)
             self._doubles_in_header = _has_doubles(schema["fields"][:1])
             self._body = _Body(schema["fields"][1:]) if self._header else None
-        except Exception as error:  # noqa: BLE001  (the libraries raise their own, KeyError, TypeError … for bad schemas)
+        except Exception as error:  # noqa: BLE001  (the libraries raise many kinds for a bad schema)
             raise DecodeError(f"not an Avro schema: {type(error).__name__}: {error}") from None
 
     def decode(self, payload: bytes) -> Decoded:
-        """The event in ``payload``.
+        """Decode the event in ``payload``.
 
         Raises:
-            DecodeError: the bytes do not fit the schema, or are not used up by it, which is how a wrong schema shows.
+            DecodeError: the bytes do not fit the schema, or bytes are left over. Both happen with a
+                wrong schema.
         """
         try:
             if self._header and self._body:
@@ -81,7 +86,7 @@ class Decoder:
                     beginning = as_json(header, doubles=self._doubles_in_header)[:-1]
                     return {**header, **value} if value else header, beginning + rest
             value, used = self._read(payload)
-        except Exception as error:  # noqa: BLE001  (any exception here means that these bytes cannot be read)
+        except Exception as error:  # noqa: BLE001  (any error means that these bytes are unreadable)
             raise _does_not_fit(error) from None
         if used != len(payload):
             raise DecodeError("the payload does not fit its schema: bytes are left over")
@@ -89,7 +94,7 @@ class Decoder:
 
 
 class _Body:
-    """The fields of a change event after its header, most of which are null."""
+    """Reads the fields of a change event after its header. Most of them are null."""
 
     def __init__(self, fields: Sequence[Mapping[str, Any]]) -> None:
         self._names = [field["name"] for field in fields]
@@ -102,7 +107,10 @@ class _Body:
         self._all_null: tuple[dict[str, Any], str] = ({}, "".join([*self._nulls, "}"]))
 
     def read(self, payload: bytes, at: int) -> tuple[dict[str, Any], str] | None:
-        """The fields that are not null, and the rest of the JSON; None where the body is not so simple, or does not fit."""
+        """Read the fields that are not null, and the rest of the JSON.
+
+        Returns None if a field is not simple or the bytes do not fit.
+        """
         if not self._nullable:
             return None
         if len(payload) - at == len(self._zeros) and payload.endswith(self._zeros):
@@ -121,7 +129,7 @@ class _Body:
                 return None
             try:
                 value, used = read(rest)
-            except Exception:  # noqa: BLE001  (the whole is read again, which says what is wrong)
+            except Exception:  # noqa: BLE001  (the caller then reads all again and reports the error)
                 return None
             found[self._names[place]] = value
             texts[place] = f",{as_json(self._names[place])}:{as_json(value)}"
@@ -136,7 +144,10 @@ def _has_doubles(schema: Any) -> bool:
 
 
 def _reader_where_simple(kind: Any) -> Read | None:
-    """For a field that is null or of one primitive type; other types may be named where they first stand, and used later."""
+    """A reader for a field of primitive types. None for other types.
+
+    Other types may refer to a type that an earlier field defines.
+    """
     simple = isinstance(kind, list) and all(
         isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind
     )
@@ -149,7 +160,7 @@ def _reader_of(kinds: tuple[str, ...]) -> Read:
 
 
 def _header_of(schema: Any) -> Read | None:
-    """Reads the header of a change event alone; None for other schemas."""
+    """A reader for the header of a change event alone. None for other schemas."""
     for first in schema["fields"][:1]:
         inside = first["type"].get("fields", ()) if isinstance(first["type"], dict) else ()
         if first["name"] == "ChangeEventHeader" and "changeType" in [
@@ -165,22 +176,24 @@ def _header_alone() -> Read:
 
 
 def _does_not_fit(error: Exception) -> DecodeError:
-    # One text for a cause, so that rejects can be counted by it. The figures follow from the bytes, which are kept.
+    # The same text for the same cause, so that rejects can be counted by it. The details are left
+    # out. They follow from the bytes, which are kept.
     return DecodeError(f"the payload does not fit its schema: {type(error).__name__}")
 
 
 def decode_header(payload: bytes) -> Decoded:
-    """A change event without its body, which needs no schema: its first field is the same header for every object.
+    """Decode the header of a change event, without its own schema.
 
-    Source: Salesforce "Change Data Capture Developer Guide", page "Change Event Header Fields". Other bytes may happen
-    to decode, so the result is held against what a header can say.
+    That works because the first field is the same header for every object. Source: Salesforce
+    "Change Data Capture Developer Guide", page "Change Event Header Fields". Other bytes may decode
+    by chance, so the function checks that the values are plausible.
 
     Raises:
         DecodeError: the payload does not begin with a plausible header.
     """
     try:
         value, _ = _header_alone()(payload)
-    except Exception as error:  # noqa: BLE001  (whatever it is, these bytes cannot be read)
+    except Exception as error:  # noqa: BLE001  (any error means that these bytes are unreadable)
         raise _does_not_fit(error) from None
     header = value["ChangeEventHeader"]
     plausible = (
@@ -195,7 +208,7 @@ def decode_header(payload: bytes) -> Decoded:
 
 
 def _fields(schema: Any) -> Fields:
-    """The fields of a record schema by position, each with the fields of the record that it may hold."""
+    """The fields of a record schema by position, each with the fields of a record nested in it."""
     fields = []
     for field in getattr(schema, "fields", ()):
         kinds = getattr(field.type, "schemas", [field.type])

@@ -1,7 +1,7 @@
-"""What an event says about deleted records: decoded events into deletes and gaps. Pure.
+"""Turns decoded events into deletes and gaps. Pure.
 
-Sources: Salesforce "Change Data Capture Developer Guide", pages "Change Event Header Fields", "Gap Events" and "Overflow
-Events"; "Platform Events Developer Guide".
+Sources: Salesforce "Change Data Capture Developer Guide", pages "Change Event Header Fields",
+"Gap Events" and "Overflow Events", and "Platform Events Developer Guide".
 """
 
 from __future__ import annotations
@@ -36,22 +36,23 @@ def interpret(
     *,
     header_only: str | None = None,
 ) -> Sequence[Union[Delete, Gap]]:
-    """The deletes and gaps in one event; none for a change that is not a delete.
+    """The deletes and gaps in one event. Empty if the event reports no delete.
 
     Args:
-        decoded: what is in its payload.
+        decoded: the event's decoded payload.
         event: the event.
-        origin: where it comes from.
-        event_fields: for platform events, the field that fills each of ``object_name``, ``record_id``, ``deleted_by``,
-            ``deleted_date`` and ``owner_id``.
+        origin: where the event comes from.
+        event_fields: the platform event's field for each of ``object_name``, ``record_id``,
+            ``deleted_by``, ``deleted_date`` and ``owner_id``.
         schema_fields: the names that a change event's bitmaps refer to.
-        header_only: why a change event's header is all that could be decoded, if so.
+        header_only: if only the header could be decoded, the reason.
 
     Raises:
-        DecodeError: the event is readable but cannot be a row, as it has no id or no time.
+        DecodeError: the event can be read but cannot become a row. It has no id, no record id or
+            no time.
     """
     if not event.event_id:
-        raise DecodeError("the event has no id, so that it could not be told from its redelivery")
+        raise DecodeError("the event has no id, so its redelivery would be a duplicate row")
     value, payload = decoded
     header = value.get("ChangeEventHeader")
     if isinstance(header, dict) and header.get("changeType") not in TELLS_OF_DELETES:
@@ -76,7 +77,8 @@ def _from_platform_event(
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     return Delete(
-        # Publishers may choose the id, and count or repeat it: the bytes tell their deletes apart.
+        # Publishers choose the event id. Some count or repeat it, so the digest of the bytes keeps
+        # their deletes apart.
         f"{event.event_id}:{sha256(event.payload).digest()[:DIGEST_BYTES].hex()}",
         origin.topic,
         text(get(event_fields["object_name"])),
@@ -138,7 +140,7 @@ def _from_change_event(
 
 
 def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
-    """Those that a change event names, each once."""
+    """The record ids of a change event, each once."""
     named = header.get("recordIds")
     record_ids: Sequence[Any] = named if isinstance(named, list) else ()
     for record_id in record_ids:
@@ -153,7 +155,7 @@ def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _noted(payload: str, notes: Mapping[str, Any]) -> str:
-    """The event's JSON, with what the tracker has to add."""
+    """The event's JSON with the tracker's remarks, in the field ``_tracker``."""
     return f'{payload[:-1]},"_tracker":{as_json(notes)}}}'
 
 
@@ -166,9 +168,10 @@ BITMAP = re.compile(r"(?:(\d+)-)?0x([0-9A-Fa-f]+)")
 
 
 def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any]:
-    """The names behind the header's bitmaps, as far as they can be told; the raw ones stay in the payload.
+    """The field names that the header's bitmaps stand for, as far as they are known.
 
-    ``0x…`` is a set of top-level fields, least significant bit first; ``<position>-0x…`` one of the fields nested at a position
+    The payload keeps the bitmaps. ``0x…`` is a set of top-level fields, least significant bit
+    first. ``<position>-0x…`` is a set of the fields nested in the field at that position
     (Salesforce "Pub/Sub API" guide, "Event Deserialization Considerations").
     """
     if not (header.get("changedFields") or header.get("nulledFields") or header.get("diffFields")):
@@ -211,7 +214,7 @@ def _gap(reason: str, object_name: str | None, committed: str, event: Event, ori
 
 
 def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
-    """The record of an event that could not be decoded."""
+    """The rejected event for an event that could not become a row."""
     return RejectedEvent(
         reject_id=identity(origin.topic, event.event_id, event.payload),
         topic=origin.topic,
@@ -225,14 +228,17 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
 
 
 def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, version: str) -> Gap:
-    """The gap that an unusable cursor leaves: from where it stood until now. EARLIEST brings back what is still retained.
+    """The gap of an unusable cursor, from the cursor's position until now.
+
+    The drain reads again from EARLIEST what Salesforce still holds.
 
     Args:
         reason: ``expired_cursor`` or ``unreadable_cursor``.
-        origin: where and when that was noticed.
-        cursor: the replay id that cannot be used, or the bytes that could not be read.
-        since: the time of its position, if known.
-        version: of the stored cursor, so that a later loss of the same bytes is another gap.
+        origin: where and when the collector noticed it.
+        cursor: the replay id that Salesforce rejected, or the bytes that could not be read.
+        since: the time of the cursor's position, if it is known.
+        version: the ETag of the stored cursor. If the same bytes fail again later, this makes
+            another gap.
     """
     return Gap(
         gap_id=identity(origin.org_id, origin.topic, cursor, reason, version),
@@ -247,7 +253,10 @@ def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, ve
 
 
 def published_at(value: Mapping[str, Any]) -> str | None:
-    """When a decoded event was published: a change event's commit, or a platform event's creation. None if it does not tell."""
+    """When a decoded event was published. None if the event does not say.
+
+    That is the commit time of a change event, or the creation time of a platform event.
+    """
     header = value.get("ChangeEventHeader")
     return time_of(
         header.get("commitTimestamp") if isinstance(header, dict) else value.get("CreatedDate")

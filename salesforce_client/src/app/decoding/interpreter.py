@@ -1,4 +1,4 @@
-"""Makes rows of events, with one decoder for each schema."""
+"""Turns events into rows, with one decoder for each schema."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ Told = Sequence[Union[Delete, Gap]]
 
 
 class Interpreter:
-    """Makes rows of events; what cannot become a row becomes a rejected event.
+    """Turns events into rows. An event that cannot become a row becomes a rejected event.
 
     Args:
-        schema_of: the Avro schema under an id, as JSON text; raises ``SchemaError`` for one that
-            Salesforce refuses for good, another ``CollectorError`` for now.
-        org_id: 18 characters.
+        schema_of: returns the Avro schema with an id, as JSON text. It raises ``SchemaError`` if
+            Salesforce refuses the schema for good, and another ``CollectorError`` if a retry may
+            help.
+        org_id: the org's id, 18 characters.
         event_fields: as in ``deletes.interpret``.
     """
 
@@ -34,10 +35,10 @@ class Interpreter:
         self._decoders: dict[str, Decoder] = {}
 
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
-        """What the events of a topic amount to.
+        """The rows and figures of some events of a topic.
 
         Raises:
-            CollectorError: a schema could not be fetched for now. The events are to be read again.
+            CollectorError: a schema could not be fetched for now. The caller retries the events.
         """
         origin = self._origin(topic)
         rows: list[Row] = []
@@ -68,7 +69,7 @@ class Interpreter:
     def cursor_gap(
         self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
     ) -> Gap:
-        """The gap that an unusable cursor leaves; see ``deletes.cursor_gap``."""
+        """The gap of an unusable cursor. See ``deletes.cursor_gap``."""
         return cursor_gap(reason, self._origin(topic), cursor, since, version)
 
     def _origin(self, topic: str) -> Origin:
@@ -77,7 +78,11 @@ class Interpreter:
     def _by_header_alone(
         self, event: Event, origin: Origin, reason: Exception
     ) -> tuple[Decoded, Told]:
-        """What the header of a change event tells, if its schema is of no use; raises ``reason`` if that is nothing."""
+        """Read only the header of a change event, because its schema did not help.
+
+        Raises:
+            DecodeError, SchemaError: ``reason``, if the header cannot be read either.
+        """
         if not origin.topic.startswith("/data/"):
             raise reason
         try:
@@ -93,7 +98,10 @@ class Interpreter:
         return decoder
 
     def _schemas(self, schema_ids: set[str]) -> list[Schema]:
-        """Those of rejected events that Salesforce gives out, so that a file can be decoded again by itself."""
+        """The schemas of rejected events, so that the file has all that is needed to decode them.
+
+        A schema that Salesforce refuses is left out.
+        """
         found = []
         for schema_id in sorted(schema_ids):
             try:
@@ -104,7 +112,10 @@ class Interpreter:
 
 
 def _believed(published_at: str, received_at: str) -> Optional[str]:
-    """A publishing time, never later than now. Much later than now it is damage: clocks do not differ so much."""
+    """A publishing time that is not later than ``received_at``.
+
+    None if it is over five minutes later. Clocks do not differ so much, so the event is damaged.
+    """
     if moment_of(published_at) - moment_of(received_at) > CLOCKS_DIFFER_BY:
         return None
     return min(published_at, received_at)

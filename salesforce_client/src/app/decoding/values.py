@@ -1,4 +1,4 @@
-"""Values as the event file holds them: times, JSON, keys. Pure."""
+"""Writes values the way the event file holds them: times, JSON and keys. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
 
 
 def identity(*parts: str | bytes) -> str:
-    """A stable key, in hex, of parts that are kept apart whatever they contain."""
+    """A stable key made of ``parts``, in hex. Different parts never join to the same text."""
     raw = (part.encode() if isinstance(part, str) else part for part in parts)
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
 
 
 def from_milliseconds(since_1970: int) -> str:
-    """The same text for milliseconds since 1970.
+    """The UTC text for milliseconds since 1970.
 
     Raises:
-        ValueError, OverflowError: outside of the years 1 to 9999.
+        ValueError, OverflowError: the time is not in the years 1 to 9999.
     """
     seconds, milliseconds = divmod(since_1970, 1000)
     return _second(seconds) + MILLISECONDS[milliseconds]
@@ -40,15 +40,16 @@ def _second(since_1970: int) -> str:
 
 
 def as_json(value: Any, *, doubles: bool = True) -> str:
-    """Compact JSON: integers exact, bytes as base64, a double that JSON does not have as its name in a string.
+    """Compact JSON. Integers are exact and bytes are base64. NaN and infinities are strings.
 
     Args:
-        value: what comes out of Avro.
-        doubles: whether there may be doubles in it. To look for those that JSON does not have takes longer than all the rest.
+        value: a decoded Avro value.
+        doubles: whether the value may contain doubles. Looking for NaN and infinities takes longer
+            than everything else.
     """
     try:
         quick = orjson.dumps(value, default=_base64)
-        # A null may stand for a double that JSON does not have.
+        # orjson writes NaN and infinities as null, so every null must be checked.
         if not doubles or (
             b":null" not in quick
             and b",null" not in quick
@@ -81,12 +82,12 @@ def _without_nan(value: Any) -> Any:
 
 
 def text(value: Any) -> str | None:
-    """The value as text; None where there is none or only an empty one."""
+    """The value as text. None if it is missing or empty."""
     return None if value is None or value == "" else str(value)
 
 
 def time_of(value: Any) -> str | None:
-    """UTC text for milliseconds since 1970 or for ISO-8601 text; None where it is neither."""
+    """UTC text for milliseconds since 1970 or for ISO-8601 text. None if the value is neither."""
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return from_milliseconds(value)

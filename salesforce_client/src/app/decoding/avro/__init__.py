@@ -1,9 +1,10 @@
-"""Reads Avro binary: ``reader`` is the one door to three engines.
+"""Reads Avro binary. ``reader`` chooses between three engines.
 
-Code made for the schema reads what events have as a rule. It leaves the rest to ``fastavro``, if
-that is installed and suits the schema, else to the reference, the ``avro`` package. All give the
-same values. Of damaged bytes ``fastavro`` takes a few more for values (negative indexes of enums
-and unions, numbers of more than ten bytes). Avro has no checksum: no engine can know all damage.
+Compiled code for the schema reads what events usually contain. It leaves the rest to ``fastavro``
+if that is installed and suits the schema, else to the ``avro`` package, the reference. All engines
+give the same values. ``fastavro`` accepts a few damaged bytes that the others refuse: negative
+indexes of enums and unions, and numbers of more than ten bytes. Avro has no checksum, so no engine
+can notice all damage.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ Read = Callable[[bytes], tuple[Any, int]]
 
 
 def reader(schema: Any) -> Read:
-    """A function that reads a value at the beginning of some bytes, and says how many of them it takes up.
+    """Make a function that reads a value from the beginning of some bytes.
+
+    It returns the value and how many bytes it used. It raises an exception of any kind if the bytes
+    do not fit the schema.
 
     Args:
-        schema: parsed JSON, without logical types, so that a value stays what is on the wire.
+        schema: parsed JSON, without logical types, so that a value stays as it was sent.
 
     Raises:
-        Exception: of any kind, here for what is not a schema, and by the function for bytes that do not fit it.
+        Exception: of any kind, if ``schema`` is not an Avro schema.
     """
     complete = reference_reader(schema)
-    with contextlib.suppress(
-        Exception
-    ):  # it is not installed, or does not like a schema that the reference has taken
+    # fastavro may be missing, or refuse a schema that the reference accepts.
+    with contextlib.suppress(Exception):
         if suits(schema):
             complete = fast_reader(schema)
     try:

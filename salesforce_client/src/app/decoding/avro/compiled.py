@@ -1,8 +1,9 @@
-"""Reads Avro binary with Python that is written out for one schema, so that nothing asks at each field what it is: for the small
-records that events are, faster than ``fastavro`` (``docs/performance.md``).
+"""Reads Avro binary with Python code that is generated for one schema.
 
-It reads the types that events have, as encoders write them. What else there is (maps, types named where they first stand and used
-later, very long texts, damaged bytes) is left to an engine that knows all of Avro.
+The code need not look up the type of each field. For small records such as events it is faster
+than ``fastavro`` (``docs/performance.md``). It reads the types that events have, in the form that
+encoders write. It leaves everything else to an engine that knows all of Avro: maps, types that are
+defined once and referred to later, very long texts, and damaged bytes.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 Lines = Iterator[str]
 
-# What each type's code does: it takes a value from ``raw`` at ``at``, and moves ``at`` behind it. A number is twice its value on
-# the wire, less one where that is negative; a length of more than two bytes is irregular.
+# The code of each type takes a value from ``raw`` at ``at`` and moves ``at`` behind it. Avro sends
+# a number as twice its value, and a negative one as minus twice its value, minus one. A length of
+# more than two bytes is irregular.
 LENGTH = """\
 n = raw[at]; at += 1
 if n & 129:
@@ -47,21 +49,22 @@ PRIMITIVES = {
 }
 
 
-class Irregular(Exception):  # noqa: N818  (never seen by anybody)
-    """Bytes that are left to other engines."""
+class Irregular(Exception):  # noqa: N818  (it never leaves the generated code)
+    """The bytes are left to another engine."""
 
 
 def compiled(
     schema: Any, otherwise: Callable[[bytes], tuple[Any, int]]
 ) -> Callable[[bytes], tuple[Any, int]]:
-    """A function that reads a value at the beginning of some bytes, and says how many of them it takes up.
+    """Make a function that reads a value, as ``reader`` in this folder describes it.
 
     Args:
         schema: parsed JSON, without logical types.
-        otherwise: reads what the compiled code does not.
+        otherwise: reads the bytes that the compiled code does not.
 
     Raises:
-        Exception: of any kind, for a schema that no code can be made for: a type that is left to others, or too much nesting.
+        Exception: of any kind, if no code can be made for the schema. It has a type that is left to
+            another engine, or too much nesting.
     """
     code = _Code()
     body = [*code.value(schema, "value"), "if at > len(raw): raise Irregular", "return value, at"]
@@ -80,21 +83,21 @@ def compiled(
         "float_at": struct.Struct("<f").unpack_from,
         "double_at": struct.Struct("<d").unpack_from,
     }
-    # Of the schema, nothing gets into the code but the fields' names, as string literals.
+    # Only the names of fields get from the schema into the code, and only as string literals.
     exec("\n".join(lines), names)  # noqa: S102
     read: Callable[[bytes], tuple[Any, int]] = names["read"]
     return read
 
 
 class _Code:
-    """Lines of Python for values of each kind. ``constants``: what they refer to."""
+    """Generates lines of Python that read values. The lines use the names in ``constants``."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Mapping[int, str]] = {}
         self._number = itertools.count()
 
     def value(self, kind: Any, into: str) -> Lines:
-        """Read a value of this type into a variable."""
+        """Lines that read a value of the type ``kind`` into the variable ``into``."""
         if isinstance(kind, list):
             yield from self._union(kind, into)
         elif isinstance(kind, dict) and kind["type"] in ("record", "array", "enum"):
@@ -133,9 +136,8 @@ class _Code:
     def _union(self, kinds: Sequence[Any], into: str) -> Lines:
         yield "n = raw[at]; at += 1"
         word = "if"
-        for place, kind in reversed(
-            [*enumerate(kinds[:64])]
-        ):  # null comes first as a rule, and is the exception
+        # Null is usually the first type and the rarer value, so it is checked last.
+        for place, kind in reversed([*enumerate(kinds[:64])]):
             yield f"{word} n == {2 * place}:"
             yield from _indented(self.value(kind, into))
             word = "elif"

@@ -1,4 +1,4 @@
-"""Reads Avro binary with ``fastavro``, which need not be installed."""
+"""Reads Avro binary with ``fastavro``. That package is optional."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 
 def suits(schema: Any, inside: frozenset[str] = frozenset()) -> bool:
-    """Whether ``fastavro`` reads this schema as the reference does.
+    """Whether ``fastavro`` reads this schema like the reference does.
 
-    Not if it refers to itself: nested data could end the process, as C code has no limit of recursion.
-    Not if it has a boolean: bytes that are none would count as true.
+    It does not if the schema refers to itself. Deeply nested data could then end the process,
+    because C code has no recursion limit. It does not if the schema has a boolean, because bytes
+    other than 0 and 1 would count as true.
 
     Args:
         schema: parsed JSON.
-        inside: the names of the types that it is a part of, without namespaces.
+        inside: the names of the types around this part of the schema, without namespaces.
     """
     if isinstance(schema, str):
         return schema != "boolean" and schema.rpartition(".")[2] not in inside
@@ -29,10 +30,10 @@ def suits(schema: Any, inside: frozenset[str] = frozenset()) -> bool:
 
 
 def fast_reader(schema: Any) -> Callable[[bytes], tuple[Any, int]]:
-    """A function that reads a value, as ``reader`` in this folder describes it.
+    """Make a function that reads a value, as ``reader`` in this folder describes it.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: ``fastavro`` is not installed.
     """
     from fastavro import parse_schema, schemaless_reader  # noqa: PLC0415  (may be absent)
 

@@ -1,4 +1,4 @@
-"""Reads Avro binary with the reference implementation, the ``avro`` package: slow, and it knows all of Avro."""
+"""Reads Avro binary with the ``avro`` package. It is slow, but it knows all of Avro."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ import avro.schema
 
 
 class _Decoder(avro.io.BinaryDecoder):
-    """The reference takes any byte but 1 for False; Avro's specification knows 0 and 1 alone."""
+    """Refuses booleans other than 0 and 1, as Avro's specification demands.
+
+    The package reads any byte but 1 as False.
+    """
 
     def read_boolean(self) -> bool:
-        """One byte."""
+        """Read one byte, 0 or 1."""
         return (b"\0", b"\1").index(self.read(1)) == 1
 
 
 def reference_reader(schema: Any) -> Callable[[bytes], tuple[Any, int]]:
-    """A function that reads a value, as ``reader`` in this folder describes it."""
+    """Make a function that reads a value, as ``reader`` in this folder describes it."""
     datum_reader = avro.io.DatumReader(avro.schema.make_avsc_object(schema, avro.name.Names()))
 
     def read(payload: bytes) -> tuple[Any, int]:
