@@ -1,4 +1,4 @@
-"""The RPCs of the mock that the collector does not use: any Pub/Sub client may be pointed at it."""
+"""The RPCs of the mock that other Pub/Sub clients use and the collector does not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVENT = wire.ProducerEvent(id="mine", schema_id=SCHEMA_ID, payload=PAYLOAD)
 
 
 class Client:
-    """A stub with a session."""
+    """A gRPC stub that has logged in."""
 
     def __init__(self, mock: MockSalesforce, channel: grpc.Channel) -> None:
         self.stub = PubSubStub(channel)
@@ -37,7 +37,10 @@ class Client:
         )
 
     def stream(self, method: Any, *requests: Any) -> tuple[Any, queue.SimpleQueue[Any]]:
-        """An open stream, and where to put further requests; None ends it."""
+        """Open a stream. Return it and the queue of its further requests.
+
+        A None in the queue ends the stream.
+        """
         waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for request in requests:
             waiting.put(request)
@@ -57,8 +60,8 @@ def code(error: Any) -> str:
     return str(found).removeprefix("sfdc.platform.eventbus.grpc.")
 
 
-def test_what_is_published_is_delivered(client: Client) -> None:
-    """Under its own id, to who listens from LATEST."""
+def test_a_published_event_is_delivered(client: Client) -> None:
+    """A subscriber from LATEST receives it with the publisher's event id."""
     first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
     stream, waiting = client.stream(client.stub.Subscribe, first)
     assert list(next(stream).events) == []
@@ -74,8 +77,8 @@ def test_what_is_published_is_delivered(client: Client) -> None:
     stream.cancel()
 
 
-def test_a_publish_stream_answers_request_by_request(client: Client) -> None:
-    """An event of a wrong schema has an error of its own."""
+def test_a_publish_stream_answers_each_request(client: Client) -> None:
+    """An event with a wrong schema gets its own error; the others are published."""
     wrong = wire.ProducerEvent(id="other", schema_id="x", payload=b"")
     stream, waiting = client.stream(
         client.stub.PublishStream, wire.PublishRequest(topic_name=TOPIC, events=[EVENT, wrong])
@@ -97,7 +100,7 @@ def managed(**fields: Any) -> wire.ManagedFetchRequest:
 
 
 def test_a_managed_subscription_keeps_its_cursor_on_the_server(client: Client) -> None:
-    """What was committed is not delivered again."""
+    """The next client receives the events after the committed one."""
     stream, waiting = client.stream(client.stub.ManagedSubscribe, managed(num_requested=5))
     events = next(stream).events
     assert len(events) == 5
@@ -118,7 +121,10 @@ def test_a_managed_subscription_keeps_its_cursor_on_the_server(client: Client) -
 
 
 def first_managed_event(client: Client) -> Any:
-    """From a new stream, as soon as the server has noticed that the slot's last holder is gone."""
+    """Return the first event of a new stream.
+
+    The server may need a moment to notice that the previous client has gone.
+    """
     for _ in range(50):
         stream, waiting = client.stream(client.stub.ManagedSubscribe, managed(num_requested=1))
         try:
@@ -128,11 +134,11 @@ def first_managed_event(client: Client) -> Any:
         finally:
             waiting.put(None)
             stream.cancel()
-    raise AssertionError("the slot is still taken")
+    raise AssertionError("the subscription is still in use by the previous client")
 
 
 def test_a_managed_subscription_serves_one_client_at_a_time(client: Client) -> None:
-    """The second is told so."""
+    """A second client gets the documented error."""
     stream, waiting = client.stream(client.stub.ManagedSubscribe, managed(num_requested=1))
     next(stream)
     with pytest.raises(grpc.RpcError) as raised:
@@ -157,10 +163,10 @@ def test_a_managed_subscription_serves_one_client_at_a_time(client: Client) -> N
         ),
     ],
 )
-def test_a_managed_subscription_is_strict_about_its_first_request(
+def test_a_managed_subscription_refuses_an_invalid_first_request(
     client: Client, request_: Any, suffix: str
 ) -> None:
-    """With the documented codes."""
+    """Each mistake has its documented code."""
     with pytest.raises(grpc.RpcError) as raised:
         next(client.stream(client.stub.ManagedSubscribe, request_)[0])
     assert code(raised.value) == f"managed.subscription.{suffix}"
@@ -173,8 +179,8 @@ def test_a_managed_subscription_is_strict_about_its_first_request(
         (wire.FetchRequest(topic_name="/data/ChangeEvents", num_requested=1), "topic.mismatch"),
     ],
 )
-def test_a_stream_is_strict_about_later_requests(client: Client, second: Any, suffix: str) -> None:
-    """No credit, another topic."""
+def test_a_stream_refuses_invalid_later_requests(client: Client, second: Any, suffix: str) -> None:
+    """A later request without credit or with another topic ends the stream with an error."""
     first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.EARLIEST, num_requested=1)
     stream, _ = client.stream(client.stub.Subscribe, first, second)
     with pytest.raises(grpc.RpcError) as raised:
@@ -183,7 +189,7 @@ def test_a_stream_is_strict_about_later_requests(client: Client, second: Any, su
 
 
 def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforce) -> None:
-    """Whatever is asked for; a start in a later request is ignored."""
+    """Two requests for 90 events give credit for 100. The start in the second is ignored."""
     first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=90)
     stream, waiting = client.stream(client.stub.Subscribe, first)
     waiting.put(wire.FetchRequest(replay_preset=wire.EARLIEST, num_requested=90))
@@ -193,8 +199,8 @@ def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforc
     stream.cancel()
 
 
-def test_every_fault_has_a_default_that_it_understands() -> None:
-    """So that its bare name is enough."""
+def test_every_fault_works_without_a_value() -> None:
+    """The name alone switches a fault on, with its default. A topic limits it."""
     numbers = {
         name
         for name, (value, _) in FAULTS.items()

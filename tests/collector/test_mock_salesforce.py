@@ -1,4 +1,7 @@
-"""The mock as a product: deterministic in time, strict at its door, and usable by any client."""
+"""The mock as a product.
+
+Its history depends on time alone, it checks every call, and any client can use it.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ def org(now: datetime = NOW) -> Org:
     return Org(3600, lambda: now)
 
 
-def test_two_mocks_tell_the_same_history() -> None:
-    """Cursors stay valid over restarts and machines without any stored state."""
+def test_two_mocks_have_the_same_history() -> None:
+    """Cursors stay valid after a restart and on another machine, without stored state."""
     assert org().events("/data/ChangeEvents", org().earliest(), 1000) == org().events(
         "/data/ChangeEvents", org().earliest(), 1000
     )
@@ -38,8 +41,8 @@ def test_two_mocks_tell_the_same_history() -> None:
     assert later.events("/data/ChangeEvents", past[-2].position, 1000)[0] == past[-1]
 
 
-def test_a_change_bears_the_same_id_on_every_channel_that_carries_it() -> None:
-    """So that it is one row downstream."""
+def test_a_change_has_the_same_id_on_every_channel() -> None:
+    """A change that arrives on two channels becomes one row."""
     on_account = {
         event.event_id for event in org().events("/data/AccountChangeEvent", org().earliest(), 1000)
     }
@@ -51,7 +54,7 @@ def test_a_change_bears_the_same_id_on_every_channel_that_carries_it() -> None:
 
 
 def test_record_ids_are_realistic() -> None:
-    """18 characters, the object's key prefix, a correct checksum."""
+    """A record id has 18 characters, the object's key prefix and a correct checksum."""
     prefixes = {"Account": "001", "Contact": "003", "Opportunity": "006", "Case": "500"}
     deletes = org().deletes(EVERY_TOPIC, NOW - RETENTION, NOW)
     for deleted in deletes:
@@ -61,16 +64,16 @@ def test_record_ids_are_realistic() -> None:
     assert len({deleted.record_id for deleted in deletes}) == len(deletes)
 
 
-def test_the_history_holds_more_than_single_deletes() -> None:
-    """Creates and updates among the deletes, and events that name several records."""
+def test_the_history_contains_more_than_single_deletes() -> None:
+    """It also has creates, updates, and events that name several records."""
     mock = org()
     events = mock.events("/data/ChangeEvents", mock.earliest(), 1000)
     assert any(not event.deleted for event in events)
     assert any(len(event.deleted) > 5 for event in events)
 
 
-def test_replay_ids_are_ten_bytes_with_holes_and_a_keepalive_names_none_of_them() -> None:
-    """As on live orgs."""
+def test_replay_ids_have_ten_bytes_and_a_keepalive_names_an_unused_one() -> None:
+    """As on live orgs, replay ids rise, and a keepalive names a position after every event."""
     mock = org()
     ids = [
         mock.replay_id(event.position)
@@ -87,7 +90,7 @@ def test_replay_ids_are_ten_bytes_with_holes_and_a_keepalive_names_none_of_them(
 def test_a_call_without_one_of_the_three_headers_is_refused(
     mock: MockSalesforce, missing: str
 ) -> None:
-    """With the documented code and the rpc id in the message."""
+    """The error has the documented code, and its message has the rpc id."""
     headers = {"accesstoken": "x", "instanceurl": "https://x", "tenantid": "00D"}
     headers.pop(missing)
     target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
@@ -104,8 +107,8 @@ def test_a_call_without_one_of_the_three_headers_is_refused(
     }
 
 
-def test_started_by_itself_it_prints_what_a_client_needs_on_its_first_line() -> None:
-    """Under the names of the settings; and it ends on SIGTERM."""
+def test_the_command_prints_the_settings_of_a_client_on_its_first_line() -> None:
+    """The names are those of the settings. SIGTERM ends the command and removes its key."""
     command = [
         sys.executable,
         "-m",
