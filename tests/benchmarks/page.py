@@ -1,4 +1,4 @@
-"""Writes the results of a benchmark into ``docs/performance.md``, between its two marks."""
+"""Writes the results of a benchmark between its two marks in ``docs/performance.md``."""
 
 from __future__ import annotations
 

@@ -5,10 +5,13 @@ It makes its responses before the measurement. Only the client's credit limits i
 ``server.py --events 40000 --latency-ms 0`` prints the settings that a client needs, and serves
 until SIGTERM.
 
-Its topics, each also with a number at the end of the name:
-``/data/AccountChangeEvent`` has deletes of Account with a body of nulls.
-``/event/Delete_Event__e`` has platform events with 8 fields.
-``/data/ChangeEvents`` has 1 delete in 20 events. The others are updates.
+Its topics:
+
+- ``/data/AccountChangeEvent`` has deletes of Account with a body of nulls.
+- ``/event/Delete_Event__e`` has platform events with 8 fields.
+- ``/data/ChangeEvents`` has 1 delete in 20 events. The others are updates.
+
+A number at the end of such a name makes another topic with the same events.
 """
 
 from __future__ import annotations
@@ -168,7 +171,7 @@ class Fast(MockSalesforce):
     def _subscribe(self, requests: Iterator[Any], _: Any) -> Iterator[bytes]:
         """Send a response for each hundred events of credit.
 
-        The response follows the request that gave the credit after the configured latency.
+        The time between the request that gave the credit and the response is the latency.
         """
         granted: queue.SimpleQueue[tuple[float, int] | None] = queue.SimpleQueue()
         first = next(requests)

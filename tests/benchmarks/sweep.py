@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compare a sweep with simpler ways to load the rows: part of ``python3 tests/run.py bench``.
 
-All load the rows of the same event files into one fakesnow. At the end, each key must be in the
-table once. fakesnow runs the statements in DuckDB. So the times show the client's work and the
-round trips, but not Snowflake's own speed. Snowflake would get the same statements and bytes.
+All load the same rows into one fakesnow. At the end, each key must be in the table once. fakesnow
+runs the statements in DuckDB. So the times show the client's work and the round trips, but not
+Snowflake's own speed. Snowflake would get the same statements and bytes.
 """
 
 from __future__ import annotations
@@ -87,9 +87,9 @@ def array_binding(cursor: Any, given: Rows) -> None:
 
 @contextlib.contextmanager
 def counted(port: int) -> Iterator[tuple[int, dict[str, float]]]:
-    """Run a proxy in front of fakesnow. Its figures are filled at the end.
+    """Run a proxy in front of fakesnow, and return its port and its figures.
 
-    They are the numbers of statements and of megabytes.
+    At the end, the figures are the number of statements and of megabytes.
     """
     from local.proxy import proxy
 

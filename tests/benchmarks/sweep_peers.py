@@ -66,7 +66,7 @@ def dlt(given: Rows, named: dict[str, str]) -> None:
 
 
 def root(error: BaseException) -> BaseException:
-    """Return the first error in the chain of causes."""
+    """Return the root cause of an error."""
     beneath = error.__cause__ or error.__context__
     return root(beneath) if beneath else error
 

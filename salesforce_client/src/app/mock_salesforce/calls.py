@@ -50,8 +50,8 @@ class Stream:
         told: the position that the next response names.
         sent: how many events the stream has sent.
         empty_responses_due: how many empty responses the stream sends before anything else.
-        unsent: the next events to send. They come after ``position``. Only the rest of a split
-            event is at ``position``, because its parts have one replay id.
+        unsent: the next events to send, all after ``position``. The rest of a split event is an
+            exception: it is at ``position``, because its parts have one replay id.
     """
 
     def __init__(self, call: Call, topic: str, position: int) -> None:
@@ -96,7 +96,7 @@ class Stream:
             self._changed.notify_all()
 
     def is_open(self) -> bool:
-        """Whether the stream is open and the client still listens."""
+        """Return whether the stream is open and the client is still connected."""
         return not self._closed and bool(self.call.context.is_active())
 
     def close(self) -> None:

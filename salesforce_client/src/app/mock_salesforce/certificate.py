@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificate:
-    """Three texts in PEM. ``authority`` signed ``chain``, and ``key`` is the key of ``chain``."""
+    """Three texts in PEM. ``authority`` signed ``chain``, and ``key`` belongs to ``chain``."""
 
     authority: bytes
     chain: bytes

@@ -31,11 +31,11 @@ FAULTS = {
     ),
     "expire_session": (
         "events, 10",
-        "all access tokens expire once, after this many events; the stream fails",
+        "after this many events, all access tokens expire and the stream fails; happens once",
     ),
     "revoke_session": (
         "events, 10",
-        "all access tokens expire once, after this many events; open streams continue",
+        "after this many events, all access tokens expire, but open streams continue; happens once",
     ),
     "refuse_session": ("", "no access token is accepted"),
     "silent": ("", "a stream is accepted, but no response is ever sent"),
@@ -60,7 +60,7 @@ FAULTS = {
     "split": (
         "shared or own, shared",
         "a delete of several records arrives as one event for each record, all with one replay id; "
-        "shared: they also have one event id, own: each has its own",
+        "with shared they also have one event id, with own each has its own",
     ),
     "large": ("kilobytes, 50", "platform events carry this much extra text"),
     "schema_change": ("", "events alternate between two versions of their schema"),

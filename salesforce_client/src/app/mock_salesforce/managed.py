@@ -40,7 +40,10 @@ class ManagedSubscription:
         return self._org.earliest() if self._committed is None else self._committed
 
     def check_first(self, call: Call, request: wire.ManagedFetchRequest) -> None:
-        """Fail the call if its first request names another subscription or commits a position."""
+        """Fail the call if its first request is invalid.
+
+        The request must name this subscription, and must not commit a position.
+        """
         prefix = "managed.subscription."
         if bool(request.subscription_id) == bool(request.developer_name):
             call.fail(

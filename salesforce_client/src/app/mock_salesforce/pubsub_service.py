@@ -39,7 +39,8 @@ class PubSubService(PubSubServicer):
         accepts: returns whether an access token, instance URL and org id belong to one session.
         expire_sessions: ends all sessions.
         faults: the faults that are switched on.
-        keepalive_seconds: a stream with credit sends an empty response after this silence.
+        keepalive_seconds: after this many seconds of silence, a stream with credit sends an empty
+            response.
         batch_size: maximum number of events in one response.
     """
 

@@ -65,10 +65,8 @@ class TokenEndpoint:
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
-        self._audiences = (
-            *self._audiences,
-            self.url,
-        )  # Salesforce accepts a My Domain's own address
+        # Salesforce also accepts the address of a My Domain.
+        self._audiences = (*self._audiences, self.url)
 
     def __enter__(self) -> TokenEndpoint:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
