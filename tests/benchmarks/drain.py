@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The collector against the npm client, on one server, in turn: ``python3 tests/run.py bench``.
+"""Compare the collector with the npm client on one server: ``python3 tests/run.py bench``.
 
-The collector stores everything (files closed, uploaded, cursors saved); the client decodes each event, makes JSON of it and
-stores nothing. Each figure is the median of several rounds.
+The two take turns. The collector stores everything: it closes and uploads its files, and saves its
+cursors. The npm client decodes each event and turns it into JSON, but stores nothing. Each figure
+is the median of several rounds.
 """
 
 from __future__ import annotations
@@ -28,15 +29,13 @@ from local import environments  # noqa: E402
 HERE = Path(__file__).resolve().parent
 BATCH = 100
 ROWS_IN_A_FILE = 20_000
-ON_ONE_THREAD = (
-    "--single-threaded-gc",
-    "--no-incremental-marking",
-)  # of the emulator: the cores are for what is measured
+# The emulator collects its garbage on its one thread, so that the cores are free for the clients.
+ON_ONE_THREAD = ("--single-threaded-gc", "--no-incremental-marking")
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is drained. ``one_in``: how many events go to one delete."""
+    """What a client reads. One event in ``one_in`` is a delete."""
 
     title: str
     topics: tuple[str, ...]
@@ -49,7 +48,7 @@ EIGHT_TOPICS = tuple(f"/data/AccountChangeEvent{number or ''}" for number in ran
 CASES = (
     Case("deletes of Account", ("/data/AccountChangeEvent",), 200_000),
     Case("platform events", ("/event/Delete_Event__e",), 200_000),
-    Case("mixed channel, 1 of 20 a delete", ("/data/ChangeEvents",), 200_000, one_in=20),
+    Case("mixed channel, 1 delete in 20 events", ("/data/ChangeEvents",), 200_000, one_in=20),
     Case(
         "100 ms latency: deletes of Account", ("/data/AccountChangeEvent",), 8_000, latency_ms=100
     ),
@@ -63,7 +62,11 @@ CASES = (
 
 @contextlib.contextmanager
 def salesforce(case: Case) -> Iterator[dict[str, str]]:
-    """The server; it has a little more than is measured, so that the measured part does not end with a wait."""
+    """Run the server.
+
+    It has slightly more events than are measured, so that no client waits at the end of the
+    measurement.
+    """
     more = case.events + 2 * BATCH * case.one_in
     command = [
         sys.executable,
@@ -85,12 +88,11 @@ def salesforce(case: Case) -> Iterator[dict[str, str]]:
 def collector(
     case: Case, server: Mapping[str, str], storage: Mapping[str, str]
 ) -> dict[str, float]:
-    """One run of ours."""
+    """Run the collector once, and return its figures."""
     name = uuid.uuid4().hex[:12]
     rows = case.events * len(case.topics) // case.one_in
-    files = math.ceil(
-        rows / ROWS_IN_A_FILE
-    )  # full ones: what is measured ends when the last one's cursors are saved
+    # All files are full. The measurement ends when the cursors of the last one are saved.
+    files = math.ceil(rows / ROWS_IN_A_FILE)
     settings = {
         **{
             setting: value for setting, value in server.items() if setting.startswith("SALESFORCE_")
@@ -110,7 +112,7 @@ def collector(
 
 
 def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
-    """One run of the peer."""
+    """Run the npm client once, and return its figures."""
     package = environments.node_modules() / "salesforce-pubsub-api-client"
     what = {
         "endpoint": server["SALESFORCE_PUBSUB_ENDPOINT"],
@@ -125,7 +127,11 @@ def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
 
 
 def measure(case: Case, rounds: int) -> dict[str, dict[str, float]]:
-    """Medians of each, by name; they take turns. Azurite is a new one each time, as it gets slower with all that it holds."""
+    """Return the medians of both clients, by name.
+
+    The clients take turns. Each run of the collector has a new Azurite, because Azurite gets slower
+    the more it holds.
+    """
     from local import emulators
 
     runs: dict[str, list[dict[str, float]]] = {"ours": [], "npm": []}
@@ -150,9 +156,10 @@ def _medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Markdown."""
+    """Return the figures as a table in Markdown."""
     lines = [
-        "| | events/s: ours | npm client | ratio | CPU s per 100,000: ours | npm client | peak MB: ours | npm client |",
+        "| | events/s: ours | npm client | ratio | CPU s per 100,000: ours | npm client "
+        "| peak MB: ours | npm client |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for title, by in measured.items():
@@ -171,8 +178,8 @@ def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 
 
 def main() -> int:
-    """Measure, print, write."""
-    parser = argparse.ArgumentParser(description="The collector against the npm client.")
+    """Measure, print the table, and write it into the page."""
+    parser = argparse.ArgumentParser(description="Compare the collector with the npm client.")
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     process.begin()
@@ -181,7 +188,7 @@ def main() -> int:
         measured[case.title] = measure(case, rounds)
         print(table({case.title: measured[case.title]}).splitlines()[-1], flush=True)
     page.write(
-        "drain", f"{table(measured)}\n\nMedians of {rounds} rounds. Machine: {page.machine()}."
+        "drain", f"{table(measured)}\n\nMedians of {rounds} rounds.\nMachine: {page.machine()}."
     )
     return 0
 

@@ -1,4 +1,7 @@
-"""A Pub/Sub client that is not ours, unmodified, against the mock over TLS: what it understands, any client should."""
+"""An unmodified Pub/Sub client of another author reads from the mock over TLS.
+
+What this client understands, any other client should understand.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def salesforce() -> Iterator[MockSalesforce]:
 
 
 def told(mock: MockSalesforce, changes: dict[str, Any], **what: Any) -> list[dict[str, Any]]:
-    """What the client says when it runs with this configuration."""
+    """Run the client with this configuration, and return the lines that it prints."""
     endpoint = {
         "pubSubEndpoint": mock.settings["SALESFORCE_PUBSUB_ENDPOINT"],
         "rejectUnauthorizedSsl": False,
@@ -58,10 +61,10 @@ def by_jwt(mock: MockSalesforce) -> dict[str, Any]:
     return {"authType": "oauth-jwt-bearer", "privateKey": key, **login}
 
 
-def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(
+def test_the_client_logs_in_and_receives_all_events_and_keepalives(
     salesforce: MockSalesforce,
 ) -> None:
-    """More events than one credit holds."""
+    """The topic has more events than one request gives credit for."""
     lines = told(salesforce, by_jwt(salesforce))
     events = [line for line in lines if line["kind"] == "event"]
     published = salesforce.org.deletes((TOPIC,), NOW - RETENTION, NOW)
@@ -72,8 +75,10 @@ def test_it_logs_in_and_decodes_every_event_of_a_topic_and_hears_keepalives(
     assert lines[-1] == {"kind": "grpcKeepAlive"}
 
 
-def test_it_is_told_that_a_token_is_bad(salesforce: MockSalesforce) -> None:
-    """With the documented code."""
+def test_the_client_gets_the_documented_error_for_a_bad_token(
+    salesforce: MockSalesforce,
+) -> None:
+    """The error has the documented code, and its details have the rpc id."""
     bad = {
         "authType": "user-supplied",
         "accessToken": "00D!wrong",
@@ -86,8 +91,10 @@ def test_it_is_told_that_a_token_is_bad(salesforce: MockSalesforce) -> None:
     assert "rpcId: " in error["details"]
 
 
-def test_it_is_told_that_a_replay_id_is_bad(salesforce: MockSalesforce) -> None:
-    """Eight bytes where the org has ten."""
+def test_the_client_gets_the_documented_error_for_a_bad_replay_id(
+    salesforce: MockSalesforce,
+) -> None:
+    """The client sends a replay id of eight bytes, and the org's have ten."""
     (error,) = [
         line for line in told(salesforce, by_jwt(salesforce), replayId=5) if line["kind"] == "error"
     ]
