@@ -1,4 +1,7 @@
-"""Both functions as the worker loads them, in processes of their own, from Salesforce to the warehouse."""
+"""Both functions run as the worker loads them, each in its own process.
+
+The tests follow deletes from Salesforce to the warehouse.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ LATER = NOW + timedelta(hours=12)
 def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The second poll resumes, the second sweep takes only the new file."""
+    """The second poll continues at the cursor. The second sweep reads only the new file."""
     for moment, files in ((NOW, 1), (LATER, 2)):
         polled = apps.poll({**settings, "MOCK_NOW": moment.isoformat()})
         assert polled.succeeded, polled.log
@@ -38,10 +41,10 @@ def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
 
 
-def test_three_collectors_with_topics_of_their_own_share_an_account(
+def test_three_collectors_with_different_topics_share_the_same_containers(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """All at once, into the same containers: as several Function apps would, where one is not enough."""
+    """Several Function apps can run at once, each with a part of the topics."""
     running = [
         apps.start(
             "salesforce_client",
@@ -60,7 +63,7 @@ def test_three_collectors_with_topics_of_their_own_share_an_account(
 
 @contextlib.contextmanager
 def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
-    """A Salesforce in a process of its own, known only by the settings that it prints."""
+    """Run a mock Salesforce in its own process; yield the settings that it prints."""
     command = [sys.executable, "-m", "salesforce_client.src.app.mock_salesforce", *arguments]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -70,10 +73,10 @@ def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
             process.send_signal(signal.SIGTERM)
 
 
-def test_the_collector_knows_a_salesforce_by_its_settings_alone(
+def test_the_collector_reaches_another_salesforce_by_its_settings_alone(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """Over TLS, with the authority from the two variables that gRPC and requests read; small batches, slow keepalives."""
+    """The connection uses TLS. gRPC and requests each read the authority from a variable."""
     with salesforce(
         "--tls",
         "--interval",
@@ -101,8 +104,8 @@ def test_the_collector_knows_a_salesforce_by_its_settings_alone(
 
 
 @pytest.mark.parametrize("function", ["poll", "sweep"])
-def test_missing_settings_are_one_error_that_names_each(function: str) -> None:
-    """What an operator sees first."""
+def test_all_missing_settings_are_reported_in_one_error(function: str) -> None:
+    """An operator who starts an unconfigured app sees this error first."""
     failed = getattr(apps, function)({"SNOWFLAKE_ACCOUNT": "", "MOCK_MODE": ""})
     assert not failed.succeeded
     assert (
@@ -111,10 +114,10 @@ def test_missing_settings_are_one_error_that_names_each(function: str) -> None:
     )
 
 
-def test_a_wrong_key_is_told_in_salesforces_own_words(
+def test_a_wrong_key_is_reported_in_salesforces_own_words(
     settings: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """And with what to check; the key itself is not shown."""
+    """The message also says what to check. It does not show the key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -136,10 +139,10 @@ def test_a_wrong_key_is_told_in_salesforces_own_words(
     assert pem.splitlines()[1] not in failed.log
 
 
-def test_an_event_file_is_named_by_the_second_and_found_under_its_org(
+def test_event_files_are_named_by_time_and_cursors_by_org_and_topic(
     settings: Mapping[str, str], events: ContainerClient, cursors: ContainerClient
 ) -> None:
-    """The layout that the docs describe."""
+    """Blobs have the names that the docs describe."""
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     (blob,) = events.list_blobs()
     assert datetime.strptime(blob.name, "events_%Y%m%dT%H%M%SZ.db")

@@ -1,4 +1,7 @@
-"""Blob Storage by managed identity: azure-identity asks Azure's identity endpoint for a token, Azurite checks it over TLS."""
+"""Both apps use Blob Storage by managed identity.
+
+azure-identity requests a token from the identity endpoint. Azurite checks the token over TLS.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,11 @@ CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 
 
 class IdentityEndpoint:
-    """What Azure puts beside an app: hands a token to whoever knows the header (App Service, "How to use managed identities")."""
+    """The endpoint that Azure runs beside an app.
+
+    It gives a token to every caller that sends the right header (App Service, "How to use managed
+    identities").
+    """
 
     def __init__(self, *, audience: str = "https://storage.azure.com") -> None:
         self.asked: list[dict[str, str]] = []
@@ -81,7 +88,10 @@ class IdentityEndpoint:
 
 @pytest.fixture(scope="module")
 def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """An account that takes tokens over TLS; its authority is trusted by requests' own variable."""
+    """Settings for a storage account that accepts tokens over TLS.
+
+    ``REQUESTS_CA_BUNDLE`` makes the app trust its certificate.
+    """
     folder = tmp_path_factory.mktemp("tls")
     made = certificate.make()
     files = {"ca.pem": made.authority, "chain.pem": made.chain, "key.pem": made.key}
@@ -95,10 +105,10 @@ def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         }
 
 
-def test_both_apps_work_without_any_key_to_the_storage_account(
+def test_both_apps_work_without_a_key_of_the_storage_account(
     keyless: Mapping[str, str], snowflake_settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The identity that is named is the one that is asked for; its token stands in no log."""
+    """The apps request a token for the configured identity, and no log shows the token."""
     mock = {
         "MOCK_MODE": "true",
         "MOCK_INTERVAL_SECONDS": "3600",
@@ -122,10 +132,10 @@ def test_both_apps_work_without_any_key_to_the_storage_account(
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
 
 
-def test_a_token_that_storage_refuses_is_told_with_what_to_check(
+def test_a_refused_storage_token_is_reported_with_what_to_check(
     keyless: Mapping[str, str],
 ) -> None:
-    """As where the identity has no role on the account."""
+    """The message mentions the role that the identity needs. No log shows the token."""
     mock = {
         "MOCK_MODE": "true",
         "MOCK_INTERVAL_SECONDS": "3600",

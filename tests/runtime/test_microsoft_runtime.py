@@ -1,4 +1,4 @@
-"""Both apps, as published, in the runtime that Azure runs: Microsoft's own, on Python 3.13."""
+"""Both published apps run in Microsoft's own runtime on Python 3.13, as in Azure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LATER = NOW + timedelta(hours=12)
 
 @pytest.fixture
 def microsoft(tmp_path: Path) -> apps.Worker:
-    """Microsoft's runtime with both published apps."""
+    """Publish both apps and run them in Microsoft's runtime."""
     try:
         return workers.microsoft_runtime(tmp_path)
     except environments.MissingInterpreterError as error:
@@ -31,15 +31,15 @@ def microsoft(tmp_path: Path) -> apps.Worker:
 
 
 def answer(invocation: apps.Invocation) -> dict[str, str]:
-    """What the host was told."""
+    """Return the answer that the host gets."""
     told: dict[str, str] = json.loads(invocation.log.splitlines()[-1])
     return told
 
 
-def test_polls_and_sweeps_past_due_and_not_bring_every_delete_into_the_table(
+def test_polls_and_sweeps_load_every_delete_whether_past_due_or_not(
     settings: Mapping[str, str], connection: Any, microsoft: apps.Worker
 ) -> None:
-    """Initialise, list, load, invoke: in a process for each app."""
+    """``delete_tracker`` holds what the org published, and the logs say ``past_due``."""
     for moment, past_due in ((NOW, False), (LATER, True)):
         polled = apps.poll(
             {**settings, "MOCK_NOW": moment.isoformat()}, worker=microsoft, past_due=past_due
@@ -52,10 +52,10 @@ def test_polls_and_sweeps_past_due_and_not_bring_every_delete_into_the_table(
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
 
 
-def test_a_failing_poll_tells_the_host_which_topic_and_why(
+def test_a_failed_poll_reports_the_topic_and_the_reason_to_the_host(
     settings: Mapping[str, str], microsoft: apps.Worker
 ) -> None:
-    """In words, without the token that the mock gave out."""
+    """The message names the topic. The log does not show an access token."""
     failed = apps.poll(
         {
             **settings,
@@ -92,14 +92,14 @@ def test_a_failing_poll_tells_the_host_which_topic_and_why(
     ],
     ids=["no storage", "no warehouse", "no key"],
 )
-def test_a_failure_names_what_is_at_fault_and_no_secret(
+def test_a_failure_names_its_cause_and_no_secret(
     app: str,
     wrong: Mapping[str, str],
     named: str,
     settings: Mapping[str, str],
     microsoft: apps.Worker,
 ) -> None:
-    """The text reaches Application Insights as it is."""
+    """Application Insights gets this text unchanged."""
     first = {**settings, "MOCK_NOW": NOW.isoformat(), "MAX_RUN_SECONDS": "10"}
     if app == "sweep":
         assert apps.poll(first).succeeded
@@ -121,7 +121,10 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
     events: ContainerClient,
     microsoft: apps.Worker,
 ) -> None:
-    """The worker ends at once, without ``finally``: here between upload and cursor, and between MERGE and COMMIT."""
+    """The worker ends at once and runs no ``finally``.
+
+    The poll ends between upload and cursor, the sweep between MERGE and COMMIT.
+    """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
     how: dict[str, Any] = {"by": signal.SIGTERM, "worker": microsoft}

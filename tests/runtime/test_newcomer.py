@@ -1,4 +1,7 @@
-"""From a clean clone to a poll and a sweep by the steps of the README alone, with the launcher in place of ``func``."""
+"""The steps of the README alone take a newcomer from a clean clone to a poll and a sweep.
+
+The tests use ``tests/launch.py`` instead of ``func``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ FUNC = re.compile(r"func start(?: --port \d+)?")
 
 
 def quick_start(app: str) -> list[str]:
-    """The README's commands for an app, without comments; the last one is ``func start``."""
+    """Return the README's commands for an app, without comments. The last is ``func start``."""
     section = (
         (REPOSITORY / "README.md").read_text().partition("## Quick start")[2].partition("\n## ")[0]
     )
@@ -27,7 +30,7 @@ def quick_start(app: str) -> list[str]:
 
 
 def clone(to: Path) -> Path:
-    """What git has, and what is about to be committed."""
+    """Copy the files that git tracks, and new files that it does not ignore."""
     listed = [
         "git",
         "-C",
@@ -47,10 +50,10 @@ def clone(to: Path) -> Path:
     return to
 
 
-def test_the_readmes_steps_lead_to_a_poll_and_a_sweep(
+def test_the_steps_of_the_readme_end_in_a_poll_and_a_sweep(
     settings: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """Settings as in the example, but for the ports of this test's emulators and a shorter wait."""
+    """The settings are the example's, apart from this test's own names and ports, and the wait."""
     home = clone(tmp_path)
     for app in workers.APPS:
         *steps, last = quick_start(app)
@@ -82,7 +85,7 @@ def test_the_readmes_steps_lead_to_a_poll_and_a_sweep(
 
 
 def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
-    """Environment, settings, or the app itself."""
+    """The app's folder, its environment or its settings may be missing."""
     home = clone(tmp_path)
     launch = [sys.executable, str(home / "tests/launch.py")]
     app = home / "delete_sync"
@@ -105,10 +108,10 @@ def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
     ("version", "told"),
     [("3.8", "Python 3.8 is not supported"), ("3.14", "Python 3.14 is not supported")],
 )
-def test_setup_venv_refuses_a_python_that_the_app_does_not_run_on(
+def test_setup_venv_refuses_a_python_version_that_the_app_does_not_support(
     version: str, told: str, tmp_path: Path
 ) -> None:
-    """And says which do; nothing is created."""
+    """The script names the problem and creates nothing."""
     home = clone(tmp_path)
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\necho {version}\n")
@@ -134,8 +137,8 @@ def test_setup_venv_refuses_a_python_that_the_app_does_not_run_on(
     assert not (home / "delete_sync/.venv").exists()
 
 
-def test_the_examples_point_at_the_emulators_that_the_demo_leaves_up() -> None:
-    """``python3 tests/demo.py --keep``."""
+def test_the_example_settings_use_the_ports_of_demo_keep() -> None:
+    """``func start`` finds the emulators that ``python3 tests/demo.py --keep`` leaves running."""
     demo = (REPOSITORY / "tests/demo.py").read_text()
     ports = re.search(r"BLOB_PORT, SNOWFLAKE_PORT = (\d+), (\d+)", demo)
     assert ports

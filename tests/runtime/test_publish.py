@@ -1,4 +1,7 @@
-"""What is published, and that it runs with the packages that Microsoft's older workers put before the app's own."""
+"""The published folder holds only what runs.
+
+It also runs with the packages that Microsoft's older workers load before the app's own.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
 
 def test_only_what_runs_is_published(tmp_path: Path) -> None:
-    """No settings, no environment, no scripts; the SQL and the generated code are there."""
+    """Settings, environments and scripts are not published, but the SQL is."""
     for app in ("salesforce_client", "delete_sync"):
         source = tmp_path / "source" / app
         source.mkdir(parents=True)
@@ -58,15 +61,14 @@ def test_only_what_runs_is_published(tmp_path: Path) -> None:
 def test_the_published_apps_run_with_the_workers_own_grpc_and_protobuf(
     version: str, packages: str, settings: Mapping[str, str], connection: Any, tmp_path: Path
 ) -> None:
-    """Loaded as ``__app__`` from their folders, with nothing installed but their requirements."""
+    """The apps are loaded as ``__app__`` from their folders, with only their requirements."""
     try:
         worker = workers.older_worker(version, packages, tmp_path)
     except environments.MissingInterpreterError as error:
         environments.not_run(f"the worker of Python {version}: {error}")
     polled = apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}, worker=worker)
     assert polled.succeeded, polled.log
-    swept = apps.sweep(
-        settings, worker=worker
-    )  # for the interpreter's sake: it uses neither package
+    # The sync uses neither package. Its sweep tests the Python version.
+    swept = apps.sweep(settings, worker=worker)
     assert swept.succeeded, swept.log
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
