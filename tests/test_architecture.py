@@ -1,4 +1,4 @@
-"""The rules of ``docs/architecture.md`` that a machine can hold."""
+"""Checks the rules of ``docs/architecture.md`` that a program can check."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ MODULES = sorted(
     for folder in (REPOSITORY / app / function, REPOSITORY / app / source)
     for path in folder.rglob("*.py")
 )
-OWN_CODE = [path for path in MODULES if "wire" not in path.parts]  # the rest is generated
-# Which modules of the app each of its modules may import, by path below the app's source folder.
-# ``*`` stands for anything, of several entries that match the longest counts, and a module without one fails.
+OWN_CODE = [
+    path for path in MODULES if "wire" not in path.parts
+]  # the stubs in wire/ are generated
+# For each module of an app, the modules of the same app that it may import. The names are paths
+# below the app's source folder, and ``*`` matches anything. If several entries match a module, the
+# longest one counts. A module without an entry fails the test.
 RULES: dict[str, dict[str, set[str]]] = {
     "salesforce_client": {
         "__init__": set(),
@@ -73,7 +76,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "SnowflakePusher/__init__": {"run"},
     },
 }
-TWINS = {  # in salesforce_client and in delete_sync
+TWINS = {  # path in salesforce_client: path in delete_sync
     "src/app/settings_reader.py": "src/settings_reader.py",
     "src/app/scratch.py": "src/scratch.py",
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
@@ -102,14 +105,17 @@ CORE = [
 
 
 def name_of(app: str, path: Path) -> str:
-    """A module's name in the rules: its path below the source folder, or below the app for the function."""
+    """Return a module's name in the rules.
+
+    It is the path below the source folder. For a function folder it is the path below the app.
+    """
     source = REPOSITORY / app / APPS[app][1]
     home = source if source in path.parents else REPOSITORY / app
     return path.relative_to(home).with_suffix("").as_posix()
 
 
 def imported_by(app: str, path: Path) -> set[str]:
-    """The names of the app's own modules that a module imports."""
+    """Return the names of the app's own modules that a module imports."""
     found = set()
     for node in imports(path):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -129,16 +135,16 @@ def imported_by(app: str, path: Path) -> set[str]:
 
 
 def rule_for(app: str, module: str, rules: dict[str, set[str]]) -> set[str]:
-    """What the module may import.
+    """Return what the module may import.
 
     Raises:
-        LookupError: no entry matches it; the message says where to add one.
+        LookupError: no entry matches. The message says where to add one.
     """
     matching = [entry for entry in rules if fnmatch.fnmatchcase(module, entry)]
     if not matching:
         raise LookupError(
-            f"{app} has a module {module!r} without a rule: add an entry for it to RULES[{app!r}] in "
-            "tests/test_architecture.py, with the modules that it may import"
+            f"{app} has a module {module!r} without a rule: add an entry for it to "
+            f"RULES[{app!r}] in tests/test_architecture.py, with the modules that it may import"
         )
     return rules[max(matching, key=len)]
 
@@ -153,7 +159,7 @@ def imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
 
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_all_imports_of_own_code_are_relative(path: Path) -> None:
-    """An absolute one would load a module twice in the Functions worker, or fail there."""
+    """An absolute import would fail in the Functions worker, or load a module twice."""
     own = {"salesforce_client", "delete_sync", "src", "app", "__app__"}
     for node in imports(path):
         names = (
@@ -166,26 +172,27 @@ def test_all_imports_of_own_code_are_relative(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_the_environment_is_read_in_function_folders_and_main_modules_alone(path: Path) -> None:
-    """Everything else is given what it needs."""
+def test_only_function_folders_and_main_modules_read_the_environment(path: Path) -> None:
+    """Every other module gets its values as arguments."""
     allowed = path.name == "__main__.py" or path.parent.name in ("TimerPoller", "SnowflakePusher")
     assert allowed or not re.search(r"os\.(environ|getenv)", path.read_text())
 
 
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_a_module_imports_what_its_rule_allows(path: Path) -> None:
-    """Who may import whom is a table, above."""
+    """The table ``RULES`` lists the allowed imports."""
     app = path.relative_to(REPOSITORY).parts[0]
     module = name_of(app, path)
     allowed = rule_for(app, module, RULES[app])
     for imported in sorted(imported_by(app, path)):
         assert any(fnmatch.fnmatchcase(imported, entry) for entry in allowed), (
-            f"{module} of {app} imports {imported}: remove that, or allow it in RULES[{app!r}] of {Path(__file__).name}"
+            f"{module} of {app} imports {imported}: remove the import, or allow it in "
+            f"RULES[{app!r}] of {Path(__file__).name}"
         )
 
 
-def test_a_module_without_a_rule_is_told_where_to_add_one() -> None:
-    """And of several entries the longest counts."""
+def test_a_module_without_a_rule_fails_with_a_hint_where_to_add_one() -> None:
+    """If several entries match, the longest one counts."""
     rules = {"model": set[str](), "storage/*": {"model"}, "storage/sql": set[str]()}
     assert rule_for("x", "storage/blobs", rules) == {"model"}
     assert rule_for("x", "storage/sql", rules) == set()
@@ -194,8 +201,8 @@ def test_a_module_without_a_rule_is_told_where_to_add_one() -> None:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_no_rule_outlives_its_module(app: str) -> None:
-    """Nor an entry in what a module may import."""
+def test_every_rule_matches_a_module(app: str) -> None:
+    """A removed module leaves no entry behind, also not among the allowed imports."""
     modules = [
         name_of(app, path) for path in MODULES if path.relative_to(REPOSITORY).parts[0] == app
     ]
@@ -208,7 +215,7 @@ def test_no_rule_outlives_its_module(app: str) -> None:
 
 @pytest.mark.parametrize("module", CORE)
 def test_a_core_module_loads_no_client_of_a_foreign_system(module: str) -> None:
-    """Imported alone, in a process of its own."""
+    """The test imports each core module alone, in a new process."""
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False
@@ -221,7 +228,7 @@ def test_a_core_module_loads_no_client_of_a_foreign_system(module: str) -> None:
 
 @pytest.mark.parametrize(("collector", "sync"), TWINS.items())
 def test_twin_files_are_equal(collector: str, sync: str) -> None:
-    """Each app is deployed alone: what both need stands in both, byte for byte."""
+    """Each app is deployed alone, so code that both need is in both, byte for byte."""
     assert (REPOSITORY / "salesforce_client" / collector).read_bytes() == (
         REPOSITORY / "delete_sync" / sync
     ).read_bytes()
@@ -229,7 +236,7 @@ def test_twin_files_are_equal(collector: str, sync: str) -> None:
 
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_nothing_but_definitions_runs_at_import_time(path: Path) -> None:
-    """No client, no socket and no file but packaged text is opened by importing a module."""
+    """Importing a module opens no client and no socket, and reads no file but packaged text."""
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Expr):
             assert isinstance(node.value, ast.Constant), ast.unparse(node)
@@ -238,8 +245,8 @@ def test_nothing_but_definitions_runs_at_import_time(path: Path) -> None:
 
 
 @pytest.mark.parametrize("errors", [collector_errors, sync_errors], ids=APPS)
-def test_no_error_of_ours_is_taken_for_a_librarys(errors: ModuleType) -> None:
-    """What translates errors of storage and disk catches ValueError and OSError, and lets ours pass."""
+def test_our_errors_are_not_caught_as_errors_of_a_library(errors: ModuleType) -> None:
+    """The adapters catch ValueError and OSError of storage and disk. Our errors must pass."""
     ours = [
         kind
         for kind in vars(errors).values()
@@ -250,7 +257,7 @@ def test_no_error_of_ours_is_taken_for_a_librarys(errors: ModuleType) -> None:
 
 
 def test_both_apps_have_the_same_host_configuration() -> None:
-    """They run on the same kind of plan."""
+    """Both apps run on the same kind of plan."""
     for name in ("host.json", ".funcignore", "scripts/setup_venv.sh"):
         assert (REPOSITORY / "salesforce_client" / name).read_text() == (
             REPOSITORY / "delete_sync" / name
@@ -259,7 +266,7 @@ def test_both_apps_have_the_same_host_configuration() -> None:
 
 @pytest.mark.parametrize("app", APPS)
 def test_a_function_has_one_timer_whose_schedule_is_a_setting_of_six_fields(app: str) -> None:
-    """The host reads the schedule; the worker hands the timer to ``main`` by the binding's name."""
+    """The host reads the schedule. The worker passes the timer by the name of the binding."""
     function, _ = APPS[app]
     (binding,) = json.loads((REPOSITORY / app / function / "function.json").read_text())["bindings"]
     example = json.loads((REPOSITORY / app / "local.settings.example.json").read_text())["Values"]
@@ -281,7 +288,7 @@ GROUND = {
     "scratch",
     "settings_reader",
     "report",
-}  # what nearly everything stands on
+}  # nearly every module imports these
 ADAPTERS = {
     "salesforce_client": {"salesforce", "decoding", "storage"},
     "delete_sync": {"event_files", "warehouse"},
@@ -289,7 +296,7 @@ ADAPTERS = {
 
 
 def rooms(app: str) -> dict[str, set[str]]:
-    """Which folders and top-level modules of the app import which others."""
+    """Return the imports between the folders and top-level modules of an app."""
     found: dict[str, set[str]] = {}
     for path in OWN_CODE:
         if path.relative_to(REPOSITORY).parts[0] == app and name_of(app, path) != "__init__":
@@ -303,8 +310,8 @@ def rooms(app: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_the_drawing_of_the_arrows_is_right(app: str) -> None:
-    """In the architecture page; without the arrows to what nearly everything imports."""
+def test_the_diagrams_of_imports_match_the_code(app: str) -> None:
+    """The diagrams of the architecture page leave out what nearly every module imports."""
     page = (REPOSITORY / "docs/architecture.md").read_text().partition(f"### Modules of {app}\n")[2]
     drawn = set(
         re.findall(
@@ -322,8 +329,8 @@ def test_the_drawing_of_the_arrows_is_right(app: str) -> None:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_no_adapter_imports_another_and_the_house_is_low(app: str) -> None:
-    """At most six floors by folder; the values are on the ground, and import nothing of ours."""
+def test_no_adapter_imports_another_and_imports_are_at_most_six_levels_deep(app: str) -> None:
+    """Levels are counted by folder. ``model`` is the lowest and imports no other module."""
     arrows = rooms(app)
 
     def floor(room: str) -> int:

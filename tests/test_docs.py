@@ -1,4 +1,7 @@
-"""The docs say what the code says: settings and errors, both ways."""
+"""The docs and the code agree.
+
+The tests compare settings, errors, commands, links, faults of the mock and the tables of modules.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ READERS = {"salesforce_client": read_collector, "delete_sync": read_sync}
 
 
 class Recording(Mapping[str, str]):
-    """A mapping without entries that remembers which names were asked for."""
+    """A mapping without entries that records the requested names."""
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
@@ -75,24 +78,24 @@ def in_example(app: str) -> set[str]:
 
 @pytest.mark.parametrize("app", READERS)
 def test_settings_are_the_same_in_code_docs_and_example(app: str) -> None:
-    """None is forgotten in any of the three."""
-    # The passphrase is asked for only where there is a key.
+    """A setting that is missing in one of the three fails this test."""
+    # The app reads the passphrase only if there is a private key.
     code = in_code(app) | ({"SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"} if app == "delete_sync" else set())
     assert in_docs(app) == code
     assert in_example(app) == code
 
 
 @pytest.mark.parametrize("app", READERS)
-def test_the_example_is_complete_as_it_stands(app: str) -> None:
-    """``func start`` works with an unedited copy."""
+def test_the_example_settings_work_unedited(app: str) -> None:
+    """``func start`` works with an unedited copy of the example."""
     READERS[app](
         json.loads((REPOSITORY / app / "local.settings.example.json").read_text())["Values"]
     )
 
 
 @pytest.mark.parametrize("module", [collector_errors, sync_errors], ids=["collector", "sync"])
-def test_every_error_stands_in_the_tree_and_in_the_operators_docs(module: Any) -> None:
-    """Under its own name."""
+def test_every_error_is_listed_in_its_module_and_in_the_operations_page(module: Any) -> None:
+    """An operator who searches the name of an error finds it."""
     operations = (DOCS / "operations.md").read_text()
     for name, value in inspect.getmembers(module, inspect.isclass):
         if issubclass(value, Exception):
@@ -104,8 +107,8 @@ def test_every_error_stands_in_the_tree_and_in_the_operators_docs(module: Any) -
             ), name
 
 
-def test_every_error_in_the_operators_docs_exists() -> None:
-    """No section outlives its error."""
+def test_every_error_in_the_operations_page_exists() -> None:
+    """A removed error leaves no section behind."""
     known = {
         name
         for module in (collector_errors, sync_errors)
@@ -116,7 +119,7 @@ def test_every_error_in_the_operators_docs_exists() -> None:
 
 
 def test_every_section_of_an_error_says_what_it_means_what_is_lost_and_what_to_do() -> None:
-    """Who is called at night reads no further."""
+    """An operator who is called at night needs only this section."""
     page = (DOCS / "operations.md").read_text()
     sections = re.findall(r"^### (\w+Error)\n(.*?)(?=^#|\Z)", page, re.DOTALL | re.MULTILINE)
     assert len(sections) > 15
@@ -126,8 +129,8 @@ def test_every_section_of_an_error_says_what_it_means_what_is_lost_and_what_to_d
         )
 
 
-def test_settings_named_anywhere_exist() -> None:
-    """In the docs, the set-up pages and the READMEs."""
+def test_settings_named_in_any_page_exist() -> None:
+    """The pages are the docs, the set-up pages and the READMEs."""
     known = {
         *in_code("salesforce_client"),
         *in_code("delete_sync"),
@@ -143,7 +146,7 @@ def test_settings_named_anywhere_exist() -> None:
 
 
 def commands() -> Iterator[tuple[Path, list[str]]]:
-    """Every command in a block of shell, with the page that it stands in."""
+    """Yield the page and the words of every command in a block of shell."""
     for page in PAGES:
         for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL):
             for line in re.sub(r"\\\n\s*", " ", block).splitlines():
@@ -152,7 +155,7 @@ def commands() -> Iterator[tuple[Path, list[str]]]:
 
 
 def test_commands_in_the_docs_exist() -> None:
-    """Ours with each of their options; of others' the tool is one that the pages say where to get."""
+    """Our own scripts exist with all options. Other tools are in ``OTHERS_TOOLS``."""
     ours = 0
     for page, (tool, *words) in commands():
         if tool in OTHERS_TOOLS:
@@ -173,7 +176,7 @@ def test_commands_in_the_docs_exist() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_and_named_files_exist(page: Path) -> None:
-    """In every page, down to the heading."""
+    """A link also points to an existing heading."""
     text = page.read_text()
     for link, anchor in re.findall(r"\]\((\.[^)#]*)?(?:#([^)]*))?\)", text):
         target = page.parent / link if link else page
@@ -190,20 +193,18 @@ def test_links_and_named_files_exist(page: Path) -> None:
         assert (REPOSITORY / path).exists(), path
 
 
-def test_tests_named_in_the_docs_exist() -> None:
-    """A behaviour without its test is only a claim."""
-    tests = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
-    named = {
-        name
-        for page in DOCS.rglob("*.md")
-        for name in re.findall(r"`(test_\w+)`", page.read_text())
-    }
-    assert len(named) > 30
-    assert {name for name in named if f"def {name}(" not in tests} == set()
+def test_every_file_of_behaviours_has_a_section_in_the_docs() -> None:
+    """A file that the page's generator does not know fails here."""
+    page = (DOCS / "collector-behaviours.md").read_text()
+    named = re.findall(r"^Tests: \[`(.*?)`\]", page, re.MULTILINE)
+    folder = REPOSITORY / "tests/collector/behaviours"
+    files = {path.relative_to(REPOSITORY).as_posix() for path in folder.glob("test_*.py")}
+    assert len(files) > 5
+    assert files <= set(named)
 
 
 def test_the_mocks_faults_are_the_same_in_code_and_docs() -> None:
-    """Names, values and what happens."""
+    """The test compares names, values and descriptions."""
     page = (DOCS / "mock-salesforce.md").read_text()
     told = {
         name: (value, what)
@@ -215,7 +216,7 @@ def test_the_mocks_faults_are_the_same_in_code_and_docs() -> None:
 
 
 def test_modules_named_in_the_apps_readmes_exist() -> None:
-    """The code map leads to files that are there."""
+    """The files of the code map exist."""
     for app in READERS:
         for path in re.findall(
             r"`((?:src|TimerPoller|SnowflakePusher)/[\w./]*)`",
@@ -229,7 +230,7 @@ def test_modules_named_in_the_apps_readmes_exist() -> None:
     ("app", "source"), [("salesforce_client", "src/app"), ("delete_sync", "src")]
 )
 def test_the_table_of_modules_is_complete(app: str, source: str) -> None:
-    """Each module has a row in the architecture page, and each row a module; a row may stand for a folder."""
+    """Each module has a row in the architecture page, and each row names a module or folder."""
     section = (
         (DOCS / "architecture.md")
         .read_text()
@@ -252,6 +253,7 @@ def test_the_table_of_modules_is_complete(app: str, source: str) -> None:
     }
     unknown = with_code - {"__init__.py"} - told
     assert not unknown, (
-        f"add a line to 'Modules of {app}' in docs/architecture.md that says what each of these does: {unknown}"
+        f"add a line for each of these to 'Modules of {app}' in docs/architecture.md, "
+        f"saying what it does: {unknown}"
     )
     assert [row for row in rows if not (home / row).exists()] == []
