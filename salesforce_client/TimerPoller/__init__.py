@@ -1,4 +1,4 @@
-"""Timer trigger of the collector: one poll of Salesforce."""
+"""The timer trigger of the collector. It runs one poll of Salesforce."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def main(timer: func.TimerRequest) -> None:
-    """Poll once. An error escapes on purpose: a failed invocation is the alert."""
+    """Run one poll. Errors are not caught, because a failed invocation is the alert."""
     report = run(os.environ)
     for line in report.lines():
         log.info("past_due=%s %s", timer.past_due, line)

@@ -1,1 +1,1 @@
-"""The collector's code; the Azure Function stands in ``TimerPoller``."""
+"""The code of the collector. The function is in ``TimerPoller``. Start in ``app/run.py``."""

@@ -1,1 +1,1 @@
-"""Salesforce deletes into event files: see ``run.py`` for how the parts fit together."""
+"""Writes deletes in Salesforce into event files. ``run.py`` puts the parts together."""

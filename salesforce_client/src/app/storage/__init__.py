@@ -1,1 +1,1 @@
-"""Event files on this machine, and Blob Storage."""
+"""Writes event files on this machine, uploads them to Blob Storage and stores cursors there."""

@@ -1,4 +1,4 @@
-"""Uploads event files to Blob Storage, never over an existing one."""
+"""Uploads event files to Blob Storage. It never overwrites a blob."""
 
 from __future__ import annotations
 
@@ -24,30 +24,32 @@ from ..scratch import local_storage
 from .blob_errors import brief, translated
 
 THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
-# For one attempt to send a file. Four attempts with a full file of 50 MB end before the host ends the run.
+# The time limit of one attempt to send a file: so many seconds, and one more for so many bytes.
+# Four attempts with a full file of 50 MB end before the host ends the run.
 SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
-NAMES_TO_TRY = (
-    3600  # seconds after the file's own whose names may be taken; more than that is no coincidence
-)
+# A file is named after a second. So many later seconds are tried. If all of them are taken, that is
+# no coincidence.
+NAMES_TO_TRY = 3600
 
 
 @contextlib.contextmanager
 def connect(
     connection_string: str, service_uri: str, client_id: str, connection_seconds: int = 10
 ) -> Iterator[BlobServiceClient]:
-    """A client for the account, closed at the end: by connection string or, if that is empty, by managed identity.
+    """A client for the storage account, closed at the end.
+
+    It uses the connection string or, if that is empty, the managed identity.
 
     Raises:
-        StorageRefusedError: the connection string or the address is not one.
+        StorageRefusedError: the connection string or the address is malformed.
     """
     client_options: dict[str, Any] = {
         "connection_timeout": connection_seconds,
         "read_timeout": 30,
-        # One for each client: it keeps the connections of the client that was made last.
+        # Each client needs its own: the policy keeps the connections of the client made last.
         "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
-        "max_single_put_size": 256
-        * 1024
-        * 1024,  # far more than a file has: each goes up in one request
+        # Far more than the size of a file, so that each file is uploaded in one request.
+        "max_single_put_size": 256 * 1024 * 1024,
     }
     with contextlib.ExitStack() as stack:
         with translated("the storage account"):
@@ -64,10 +66,10 @@ def connect(
 
 
 def container(service: BlobServiceClient, name: str) -> ContainerClient:
-    """A container, created if it is absent.
+    """A container. It is created if it does not exist.
 
     Raises:
-        StorageUnavailableError, StorageRefusedError: it is not known to be there.
+        StorageUnavailableError, StorageRefusedError: it is not certain that the container exists.
     """
     client = service.get_container_client(name)
     with translated(f"container {name}"):
@@ -76,14 +78,14 @@ def container(service: BlobServiceClient, name: str) -> ContainerClient:
         except ResourceExistsError:
             pass
         except HttpResponseError as error:
-            # An identity whose role covers no more than this container may not create it.
+            # An identity whose role covers only this container may not create containers.
             if error.status_code != 403 or not client.exists():
                 raise
     return client
 
 
 def blob_name(begun_at: datetime, attempt: int = 0) -> str:
-    """``events_YYYYMMDDTHHMMSSZ.db`` for the second in which the file was begun, or a later one if that is taken."""
+    """``events_YYYYMMDDTHHMMSSZ.db`` for the second ``attempt`` seconds after ``begun_at``."""
     return f"events_{begun_at + timedelta(seconds=attempt):%Y%m%dT%H%M%SZ}.db"
 
 
@@ -92,7 +94,8 @@ class EventFiles:
 
     Args:
         events: the container.
-        this_machine: hosts to which plain http needs no check of the bytes.
+        this_machine: names of this machine. The service need not check bytes that it receives from
+            this machine over plain http.
     """
 
     def __init__(
@@ -100,61 +103,67 @@ class EventFiles:
     ) -> None:
         self._events = events
         url = urlsplit(events.url)
-        self._plain = (
-            url.scheme == "http" and url.hostname not in this_machine
-        )  # an emulator in another container
+        # True for an emulator in another container.
+        self._plain = url.scheme == "http" and url.hostname not in this_machine
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
 
     def upload(self, path: Path, begun_at: datetime) -> str:
-        """Upload a file under the first free name at or after the second in which it was begun; returns the name.
+        """Upload a file under the first free name, beginning with the second of ``begun_at``.
+
+        Returns the name.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: it is not uploaded.
-            LocalStorageError: it could not be read.
+            StorageUnavailableError, StorageRefusedError: the file is not uploaded.
+            LocalStorageError: the file cannot be read.
         """
-        # This run's own files take the seconds one after the other, also if several fill within one.
+        # Each file of this run takes a later second, even if several files fill within one second.
         first = max(begun_at, self._taken_until)
         for attempt in range(NAMES_TO_TRY):
             name = blob_name(first, attempt)
             blob = self._events.get_blob_client(name)
             with translated(f"event file {name}"):
-                # Only spares a needless upload, as small files fill within the second that names them: the upload itself decides.
+                # The check avoids useless uploads, because several small files may fill within one
+                # second. The upload itself decides whether the name is free.
                 if not blob.exists() and _put(blob, path, with_digest=self._plain):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
         raise StorageUnavailableError(
-            f"no free name for an event file within {NAMES_TO_TRY} seconds after {first}"
+            f"no free name for an event file within {NAMES_TO_TRY} seconds after {first};"
+            " the next poll tries again. If this stays, see what else writes to EVENTS_CONTAINER"
         )
 
 
 def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
-    """Upload under this name in one request, which stores the file whole or not at all; False if another file has it.
+    """Upload the file under the name of ``blob``. False if another file has this name.
 
-    TLS keeps the bytes as they are on their way; ``with_digest`` has the service check them if there is none.
+    One request stores the file as a whole or not at all. TLS protects the bytes on their way. If
+    there is no TLS, ``with_digest`` makes the service check them.
     """
-    # Read here and not before: the client's errors, such as a 404 for a free name, hold on to their callers' values.
+    # The file is read here and not earlier, because the client's errors keep their callers' local
+    # values in memory. One such error is the 404 for a free name.
     with local_storage(f"event file {path.name}"):
         content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     seconds = SENDING_SECONDS + len(content) // BYTES_A_SECOND
     try:
-        # The connection's time limit is that for sending, too.
+        # The time limit of the connection also limits sending.
         blob.upload_blob(
             content,
             metadata={"sha256": sha256},
             validate_content=with_digest,
             connection_timeout=seconds,
         )
-    except (ServiceRequestError, ServiceResponseError) as error:  # not sent, or not answered
-        slow = f"if the line is too slow for {len(content):,} bytes in {seconds} s, lower MAX_FILE_ROWS"
+    except (ServiceRequestError, ServiceResponseError) as error:
+        # The request was not sent, or the service did not answer.
+        slow = f"if the line cannot send {len(content):,} bytes in {seconds} s, lower MAX_FILE_ROWS"
         raise StorageUnavailableError(
             f"event file {blob.blob_name}: {brief(error)}; {slow}"
         ) from None
     except ResourceExistsError as error:
-        if (
-            getattr(error, "error_code", None) != "BlobAlreadyExists"
-        ):  # a conflict that another name would not avoid
+        if getattr(error, "error_code", None) != "BlobAlreadyExists":
+            # Another name would not avoid this conflict.
             raise
-        # Taken by another file, or by this very one: the client repeats a request whose answer got lost.
+        # The name is taken by another file or by this file. If an answer got lost, the client has
+        # repeated the request, and the first request stored this file.
         return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
     return True

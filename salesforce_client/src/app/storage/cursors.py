@@ -1,4 +1,4 @@
-"""Keeps the cursors in Blob Storage, never behind another run's."""
+"""Stores the cursors in Blob Storage. It never overwrites the newer cursor of another run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class Cursors:
         self._container = container
 
     def load(self, org_id: str, topic: str) -> StoredCursor:
-        """The topic's cursor, with the version that ``save`` must still find.
+        """Load the topic's cursor and its version. Pass the version to ``save``.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: it could not be read; whether there is one is not known.
+            StorageUnavailableError, StorageRefusedError: the blob could not be read. It is not
+                known whether the topic has a cursor.
         """
         with translated(f"cursor {_name(org_id, topic)}"):
             try:
@@ -41,7 +42,13 @@ class Cursors:
             return StoredCursor(None, download.properties.etag, unreadable=raw)
 
     def save(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
-        """Replace the version ``etag`` (None: there was none); returns the new version, or None if another run was ahead."""
+        """Replace the version ``etag``. It is None if the topic had no cursor.
+
+        Returns the new version, or None if another run has moved the cursor.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the cursor is not known to be saved.
+        """
         blob = self._container.get_blob_client(_name(cursor.org_id, cursor.topic))
         condition: dict[str, Any] = {"overwrite": False}
         if etag:
@@ -55,12 +62,13 @@ class Cursors:
                 return str(blob.upload_blob(to_json(cursor).encode(), **condition)["etag"])
             except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError):
                 stored = self.load(cursor.org_id, cursor.topic)
-                # Ours after all: the client repeated a request whose answer got lost.
+                # If an answer got lost, the client has repeated the request, and the stored cursor
+                # is the one of this run.
                 return stored.etag if stored.cursor == cursor else None
 
 
 def to_json(cursor: Cursor) -> str:
-    """A cursor as it is stored."""
+    """The stored form of a cursor."""
     fields = {"org_id": cursor.org_id, "topic": cursor.topic, "replay_id": None}
     if position := cursor.position:
         fields["replay_id"] = base64.b64encode(position.replay_id).decode("ascii")
@@ -71,10 +79,10 @@ def to_json(cursor: Cursor) -> str:
 
 
 def from_json(raw: bytes, org_id: str, topic: str) -> Cursor:
-    """Read back a stored cursor.
+    """Read a stored cursor.
 
     Raises:
-        ValueError: it is not a cursor, or one of another org or topic.
+        ValueError: the bytes are not a cursor, or it belongs to another org or topic.
     """
     try:
         fields = json.loads(raw)

@@ -1,4 +1,4 @@
-"""Writes event files: ``event_file.sql`` beside this module says what one looks like."""
+"""Writes event files. ``event_file.sql`` in this folder defines their format."""
 
 from __future__ import annotations
 
@@ -16,13 +16,22 @@ from ..scratch import local_storage
 DDL = Path(__file__).with_name("event_file.sql")
 
 
-FILL_BYTES = 50_000_000  # a file is in memory while it is uploaded
-PAGE_BYTES = 32_768  # a row of some 2 kB leaves half a page of 4 kB empty, and a tenth of one of 16
-# A response has as many events. A row of the widest table has 11 values, of which SQLite before 3.32 takes no more than 999.
+FILL_BYTES = 50_000_000  # maximum size of a file, because it is in memory while it is uploaded
+# Large pages waste little space. Rows of about 2 kB leave half of a 4 kB page empty, and a tenth of
+# a 16 kB page.
+PAGE_BYTES = 32_768
+# Rows of one INSERT. A response has up to 100 events. SQLite before 3.32 takes at most 999 values,
+# and a row of the widest table has 11.
 ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 90
-STATEMENTS_KEPT = 4  # prepared, with the values they had last: each size of response has its own
-# Of two rows with one key the earliest counts, by time and then by topic, whichever thread was faster.
-EARLIEST_WINS = "ON CONFLICT (event_id) DO UPDATE SET {} WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)".format(
+# Number of prepared statements to keep, because each also keeps the values it had last. Each number
+# of rows has a statement of its own.
+STATEMENTS_KEPT = 4
+# Of two rows with the same key the earliest counts, first by time and then by topic. It does not
+# matter which thread was faster.
+EARLIEST_WINS = (
+    "ON CONFLICT (event_id) DO UPDATE SET {} "
+    "WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)"
+).format(
     ", ".join(f"{column} = excluded.{column}" for column in Delete._fields if column != "event_id")
 )
 TABLES = {
@@ -35,7 +44,10 @@ TABLES = {
 
 @functools.cache
 def _insert(row: type[Row], rows: int) -> str:
-    """One statement for so many rows: it lets go of Python's lock once for them all, and the other threads go on meanwhile."""
+    """The statement that inserts so many rows at once.
+
+    SQLite releases Python's lock once for all of them, and the other threads run meanwhile.
+    """
     table, on_conflict = TABLES[row]
     columns: tuple[str, ...] = row._fields
     values = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
@@ -43,16 +55,19 @@ def _insert(row: type[Row], rows: int) -> str:
 
 
 class EventFile:
-    """One event file while it is written: a single transaction, committed and flushed to disk by ``close``.
+    """One event file while it is written.
+
+    It is a single transaction. ``close`` commits it and flushes the file to disk.
 
     Args:
-        path: where to write; must not exist yet.
-        begun_at: UTC; names the file.
-        fill_bytes: how large a full file is.
-        page_bytes: of the database; larger pages hold large rows with less waste, and make a small file large.
+        path: the file to write. It must not exist yet.
+        begun_at: when the file was begun, in UTC. Its name is made from this time.
+        fill_bytes: maximum size of the file.
+        page_bytes: page size of the database. Larger pages waste less space with large rows, but
+            make a small file larger.
 
     Raises:
-        LocalStorageError: here and in each method, if this machine's disk is full or fails.
+        LocalStorageError: this machine's disk is full or fails. Each method raises it too.
     """
 
     def __init__(
@@ -73,20 +88,22 @@ class EventFile:
                 check_same_thread=False,
                 cached_statements=STATEMENTS_KEPT,
             )
-            self._connection.execute("PRAGMA synchronous = OFF")  # until there is something in it
+            self._connection.execute("PRAGMA synchronous = OFF")  # the file has no rows yet
             self._connection.execute(f"PRAGMA page_size = {page_bytes}")
-            self._connection.execute(
-                "PRAGMA user_version = 0"
-            )  # writes the header, and with it the size of a page
+            # This statement writes the header, which fixes the page size.
+            self._connection.execute("PRAGMA user_version = 0")
             self._connection.executescript(DDL.read_text(encoding="utf-8"))
-            # No journal: a file whose writing fails or is cut off is thrown away, and read by nobody.
+            # No journal is needed: if writing fails or is interrupted, nobody reads the file.
             for pragma in ("synchronous = FULL", "journal_mode = OFF", "cache_size = -16384"):
                 self._connection.execute(f"PRAGMA {pragma}")
             (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
             self._connection.execute("BEGIN")
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Add rows of any table, each under its own key once. If that fails, the file is good for nothing."""
+        """Add rows of any table. Two rows with the same key become one.
+
+        If this fails, the file is closed and cannot be used.
+        """
         try:
             with self._writing():
                 for kind, of_kind in itertools.groupby(rows, key=type):
@@ -95,17 +112,18 @@ class EventFile:
                             _insert(kind, len(some)), list(itertools.chain.from_iterable(some))
                         )
         except BaseException:
-            self.abandon()  # without a journal, half a statement cannot be undone: nobody shall commit it
+            # Without a journal, half a statement cannot be undone, so nobody may commit it.
+            self.abandon()
             raise
         self._rows += len(rows)
 
     def is_full(self, most_rows: int) -> bool:
-        """Whether it has so many rows, or is as large as a file shall be."""
+        """Whether the file has at least ``most_rows`` rows or its maximum size."""
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         return self._rows >= most_rows or pages * self._page_bytes >= self._fill_bytes
 
     def close(self) -> None:
-        """Commit; afterwards the file is complete by itself, without a journal beside it."""
+        """Commit and close the file. It is then complete, without a journal file."""
         try:
             with self._writing():
                 self._connection.execute("COMMIT")
@@ -113,7 +131,7 @@ class EventFile:
             self._connection.close()
 
     def abandon(self) -> None:
-        """Close it as it is; it must not be read."""
+        """Close the file unfinished. Nobody may read it."""
         self._connection.close()
 
     def _writing(self) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""Where a poll keeps things: event files first on this machine, then in Blob Storage, and the cursors beside them."""
+"""Stores what a poll produces: event files, on this machine and in Blob Storage, and cursors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ from .event_file import EventFile
 
 
 class Store:
-    """The two containers of one storage account, created if they are absent, and a folder on this machine.
+    """Two containers of one storage account, and a folder on this machine.
+
+    The containers are created if they do not exist.
 
     Args:
-        service: the account.
-        events_container, cursors_container: their names.
-        folder: for event files until they are uploaded.
+        service: the storage account.
+        events_container, cursors_container: the names of the containers.
+        folder: holds event files until they are uploaded.
+
+    Raises:
+        StorageUnavailableError, StorageRefusedError: a container is not known to exist.
     """
 
     def __init__(
@@ -36,7 +41,7 @@ class Store:
         self._folder = folder
 
     def new_file(self, begun_at: datetime) -> EventFile:
-        """An empty event file on this machine.
+        """Make an empty event file on this machine.
 
         Raises:
             LocalStorageError: this machine's disk is full or fails.
@@ -44,11 +49,13 @@ class Store:
         return EventFile(self._folder / f"{begun_at:%Y%m%dT%H%M%S%f}.db", begun_at)
 
     def upload(self, path: Path, begun_at: datetime) -> str:
-        """Upload an event file under a free name, which is returned, and remove it from this machine.
+        """Upload an event file under a free name and remove it from this machine.
+
+        Returns the name.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: it is not uploaded.
-            LocalStorageError: it could not be read or removed.
+            StorageUnavailableError, StorageRefusedError: the file is not uploaded.
+            LocalStorageError: the file could not be read or removed.
         """
         name = self._events.upload(path, begun_at)
         with local_storage(f"event file {path.name}"):
@@ -56,9 +63,9 @@ class Store:
         return name
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
-        """The topic's cursor; see ``Cursors.load``."""
+        """Load the topic's cursor. See ``Cursors.load``."""
         return self._cursors.load(org_id, topic)
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
-        """Replace that version of the topic's cursor; see ``Cursors.save``."""
+        """Replace the version ``etag`` of the topic's cursor. See ``Cursors.save``."""
         return self._cursors.save(cursor, etag)
