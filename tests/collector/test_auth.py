@@ -1,4 +1,4 @@
-"""The JWT bearer flow, against the mock's token endpoint and against servers that misbehave."""
+"""The JWT bearer flow, tested with the mock's token endpoint and with servers that misbehave."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def log_in(mock: MockSalesforce, **changes: object) -> Session:
         "client_id": CLIENT_ID,
         "username": USERNAME,
     }
-    return authenticate(**{**arguments, "private_key": salesforce.private_key, **changes})  # type: ignore[arg-type]
+    return authenticate(
+        **{**arguments, "private_key": salesforce.private_key, **changes}  # type: ignore[arg-type]
+    )
 
 
 @contextlib.contextmanager
 def answering(*answers: tuple[int, object]) -> Iterator[str]:
-    """A login host that gives these answers in turn, the last one for ever."""
+    """A login host that gives these answers in turn, and repeats the last one."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -68,14 +70,14 @@ def at(url: str) -> Session:
 
 
 def test_a_signed_assertion_is_exchanged_for_a_session(mock: MockSalesforce) -> None:
-    """With the org's 18-character id from the identity URL."""
+    """The session has the org's 18-character id, from the identity URL."""
     session = log_in(mock)
     assert session.org_id == mock.org.org_id
     assert mock.tokens.accepts(session.access_token, session.instance_url, session.org_id)
 
 
 def test_the_assertion_expires_within_three_minutes_in_whole_seconds() -> None:
-    """The strictest of the published limits; milliseconds would look like the far future."""
+    """Three minutes is the strictest published limit. Milliseconds would mean a date far ahead."""
     said = claims("id", "user", "https://login.salesforce.com", 1_700_000_000.9)
     assert said == {
         "iss": "id",
@@ -98,29 +100,29 @@ def test_the_assertion_expires_within_three_minutes_in_whole_seconds() -> None:
         ({"private_key": OTHER_KEY}, "invalid assertion", "SALESFORCE_PRIVATE_KEY"),
     ],
 )
-def test_a_refusal_says_salesforces_words_and_what_to_check(
+def test_a_refused_login_shows_salesforces_words_and_the_setting_to_check(
     mock: MockSalesforce, changes: dict[str, object], words: str, advice: str
 ) -> None:
-    """Wrong audience, user, app and key."""
+    """The audience, the user, the app or the key is wrong."""
     with pytest.raises(AuthenticationError) as raised:
         log_in(mock, **changes)
     assert words in str(raised.value)
     assert advice in str(raised.value)
 
 
-def test_an_expired_assertion_points_at_the_clock(
+def test_an_expired_assertion_points_to_the_clock(
     mock: MockSalesforce, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one case where this machine is at fault."""
+    """Only this refusal has its cause on this machine."""
     monkeypatch.setattr(login, "LIFETIME_SECONDS", -60)
     with pytest.raises(AuthenticationError, match="clock"):
         log_in(mock)
 
 
-def test_outages_are_retried_with_a_new_assertion_each_time(
+def test_a_login_is_retried_during_an_outage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And end as "try again" when they last."""
+    """If the outage lasts, the error says that Salesforce is unavailable."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     token = {
         "access_token": "00D000000000001!x",
@@ -149,16 +151,16 @@ def test_outages_are_retried_with_a_new_assertion_each_time(
         ),
     ],
 )
-def test_an_answer_that_is_no_session_is_never_taken_for_one(
+def test_an_answer_without_a_complete_session_is_an_authentication_error(
     status: int, body: object, words: str
 ) -> None:
-    """A half token would fail later and far from its cause."""
+    """An incomplete session would fail later, far from its cause."""
     with answering((status, body)) as url, pytest.raises(AuthenticationError, match=words):
         at(url)
 
 
-def test_neither_token_nor_assertion_shows_in_a_session_or_an_error(mock: MockSalesforce) -> None:
-    """Both would let their reader in."""
+def test_a_printed_session_or_error_shows_no_token_and_no_assertion(mock: MockSalesforce) -> None:
+    """Whoever reads one of them can log in with it."""
     session = log_in(mock)
     assert session.access_token not in repr(session)
     with pytest.raises(AuthenticationError) as raised:
@@ -174,6 +176,6 @@ def test_neither_token_nor_assertion_shows_in_a_session_or_an_error(mock: MockSa
         ("005A0000001vZ9y", "005A0000001vZ9yIAE"),
     ],
 )
-def test_the_checksum_of_an_id_tells_the_case_of_its_letters(short: str, long: str) -> None:
-    """Three more characters, five letters each."""
+def test_the_checksum_of_an_id_encodes_the_case_of_its_letters(short: str, long: str) -> None:
+    """It has three characters, one for each five characters of the id."""
     assert with_checksum(short) == long

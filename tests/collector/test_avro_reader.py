@@ -1,4 +1,7 @@
-"""The fast engines and the short cuts of decoding, held against the reference decoder over generated schemas and values."""
+"""The Avro engines and the short cuts of decoding, compared with the reference decoder.
+
+The tests generate schemas and values.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ from salesforce_client.src.app.model import Delete, Event
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-SYMBOLS = [f"S{number}" for number in range(70)]  # the code made for a schema knows 64 of them
+SYMBOLS = [f"S{number}" for number in range(70)]  # the compiled engine knows the first 64 of them
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "int": st.integers(-(2**31), 2**31 - 1),
@@ -44,7 +47,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def fields(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any]]:
-    """A field's type, and the strategy of its values."""
+    """A field's type, and the strategy for its values."""
     kind = draw(
         st.sampled_from(
             [
@@ -80,7 +83,7 @@ def fields(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any]
 
 @st.composite
 def records(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any]]:
-    """A record's schema, and the strategy of its values."""
+    """A record's schema, and the strategy for its values."""
     drawn = [draw(fields(depth=depth)) for _ in range(draw(st.integers(1, 5)))]
     listed = [{"name": f"f{place}", "type": kind} for place, (kind, _) in enumerate(drawn)]
     values = st.fixed_dictionaries({f"f{place}": value for place, (_, value) in enumerate(drawn)})
@@ -88,7 +91,7 @@ def records(draw: st.DrawFn, depth: int = 2) -> tuple[Any, st.SearchStrategy[Any
 
 
 def written(schema: Any, value: Any) -> bytes:
-    """As the reference encodes it."""
+    """The value as the reference encodes it."""
     out = io.BytesIO()
     parsed = avro.schema.make_avsc_object(schema, avro.name.Names())
     avro.io.DatumWriter(parsed).write(value, avro.io.BinaryEncoder(out))
@@ -96,16 +99,16 @@ def written(schema: Any, value: Any) -> bytes:
 
 
 def alike(value: Any) -> str:
-    """Equal for equal values of equal types, NaN included."""
+    """A text that is equal if values and types are equal, NaN included."""
     return repr(value)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), records(), st.binary(max_size=4))
-def test_all_engines_read_the_same(
+def test_all_engines_read_the_same_value(
     data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]], behind: bytes
 ) -> None:
-    """The same value of the same types, and the same number of bytes."""
+    """The types and the number of bytes read are the same too."""
     schema, values = record
     payload = written(schema, data.draw(values)) + behind
     reference = reference_reader(schema)(payload)
@@ -120,14 +123,17 @@ def nothing_else(_: bytes) -> tuple[Any, int]:
 
 @settings(max_examples=300, deadline=None)
 @given(st.data(), records(), st.binary(max_size=4))
-def test_what_the_compiled_engine_reads_by_itself_is_what_the_reference_reads(
+def test_the_compiled_engine_reads_the_same_value_as_the_reference_or_none(
     data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]], behind: bytes
 ) -> None:
-    """As an encoder writes it, and with bytes changed or missing: those it may leave to others, not take for something else."""
+    """Bytes may be changed or missing.
+
+    The engine may leave such bytes to another engine, but must not misread them.
+    """
     schema, values = record
     try:
         read = compiled(schema, nothing_else)
-    except (KeyError, SyntaxError):  # a type that is left to others, or too much nesting
+    except (KeyError, SyntaxError):  # a type that the engine does not read, or too much nesting
         return
     payload = bytearray(written(schema, data.draw(values)) + behind)
     changes = st.dictionaries(
@@ -145,16 +151,21 @@ def test_what_the_compiled_engine_reads_by_itself_is_what_the_reference_reads(
 
 @pytest.mark.parametrize("length", [b"\1", b"\x7f", b"\x81\1", b"\xff\x7f", b"\x80\x80\1"])
 @pytest.mark.parametrize("kind", ["string", "bytes", {"type": "array", "items": "int"}], ids=str)
-def test_a_length_that_no_encoder_writes_so_is_left_to_others(kind: Any, length: bytes) -> None:
-    """One below zero, and one of more than two bytes; enough follows to take it for another."""
+def test_the_compiled_engine_leaves_unusual_lengths_to_another_engine(
+    kind: Any, length: bytes
+) -> None:
+    """Unusual is a negative length, or one of more than two bytes.
+
+    Enough bytes follow to misread it.
+    """
     with pytest.raises(LookupError):
         compiled(
             {"type": "record", "name": "R", "fields": [{"name": "f", "type": kind}]}, nothing_else
         )(length + bytes(20_000))
 
 
-def test_a_number_without_end_is_given_up_at_once() -> None:
-    """A wrong schema may take a long text for one."""
+def test_the_compiled_engine_gives_up_an_endless_number_at_once() -> None:
+    """With a wrong schema a long text may look like such a number."""
     left_over = compiled(
         {"type": "record", "name": "R", "fields": [{"name": "f", "type": "long"}]},
         lambda _: ("left", 0),
@@ -165,10 +176,10 @@ def test_a_number_without_end_is_given_up_at_once() -> None:
 
 
 @pytest.mark.parametrize("schema_json", schemas.BY_ID.values())
-def test_the_events_that_there_are_as_a_rule_are_read_by_the_compiled_engine(
+def test_the_compiled_engine_reads_usual_events_by_itself(
     schema_json: str,
 ) -> None:
-    """Platform events, and the header of change events: nothing of them is left to others."""
+    """It leaves no part of a platform event or of a change event's header to another engine."""
     schema = json.loads(schema_json)
     first = schema["fields"][0]
     value: dict[str, Any] = {"CreatedDate": 1767225600123, "CreatedById": "005AA000000ExmpAAA"}
@@ -186,8 +197,8 @@ def test_the_events_that_there_are_as_a_rule_are_read_by_the_compiled_engine(
 
 
 @pytest.mark.parametrize("depth", [25, 250])
-def test_a_schema_that_no_code_can_be_made_for_is_read_all_the_same(depth: int) -> None:
-    """Python takes no more than twenty loops in one another, nor a thousand calls."""
+def test_a_schema_that_cannot_be_compiled_is_read_by_another_engine(depth: int) -> None:
+    """Python allows no more than twenty nested loops, and no more than a thousand nested calls."""
     kind: Any = "int"
     value: Any = 7
     for _ in range(depth):
@@ -201,24 +212,24 @@ def test_a_schema_that_no_code_can_be_made_for_is_read_all_the_same(depth: int) 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), records())
-def test_all_engines_refuse_what_is_cut_off(
+def test_all_engines_refuse_a_payload_that_is_cut_off(
     data: st.DataObject, record: tuple[Any, st.SearchStrategy[Any]]
 ) -> None:
-    """Never a shorter value."""
+    """No engine returns a shorter value."""
     schema, values = record
     payload = written(schema, data.draw(values))
     if not payload:
         return
     cut = payload[: data.draw(st.integers(0, len(payload) - 1))]
     for read in (reference_reader(schema), fast_reader(schema), reader(schema)):
-        with pytest.raises(Exception):  # noqa: B017, PT011  (each engine has its own)
+        with pytest.raises(Exception):  # noqa: B017, PT011  (each engine has its own errors)
             read(cut)
 
 
-def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_absent(
+def test_fastavro_is_used_if_it_is_installed_else_the_reference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """``requirements.txt`` installs it; nothing depends on it."""
+    """``requirements.txt`` installs ``fastavro``, but nothing depends on it."""
     schema = {
         "type": "record",
         "name": "R",
@@ -230,7 +241,7 @@ def test_the_fast_engine_is_the_one_that_is_used_and_the_reference_where_it_is_a
 
 
 def linked(depth: int) -> bytes:
-    """A chain of so many records."""
+    """A chain of ``depth`` records."""
     return b"\2" * depth + b"\0"
 
 
@@ -242,8 +253,8 @@ LINKED = {
 }
 
 
-def test_a_schema_that_refers_to_itself_is_left_to_the_reference() -> None:
-    """In C, data that is nested deeply enough ends the process; in Python it is an error of the event."""
+def test_a_schema_that_refers_to_itself_is_read_by_the_reference() -> None:
+    """In C, deeply nested data would end the process. In Python it is an error of the event."""
     assert not suits(LINKED)
     assert reader(LINKED)(linked(2)) == ({"next": {"next": {"next": None}}}, 3)
     with pytest.raises(RecursionError):
@@ -262,8 +273,11 @@ def test_a_schema_that_refers_to_itself_is_left_to_the_reference() -> None:
     ],
     ids=str,
 )
-def test_a_reference_to_itself_is_found_wherever_it_is(kind: Any) -> None:
-    """In unions, arrays, maps and further records, with a namespace or without one. One to another type is none."""
+def test_a_type_that_refers_to_itself_is_recognized(kind: Any) -> None:
+    """The reference may be in a union, array, map or record, with or without a namespace.
+
+    A reference to another type does not count.
+    """
     assert suits({"type": "record", "name": "x.Self", "fields": [{"name": "f", "type": kind}]})
     assert not suits({"type": "record", "name": "x.Other", "fields": [{"name": "f", "type": kind}]})
 
@@ -275,8 +289,8 @@ def test_a_reference_to_itself_is_found_wherever_it_is(kind: Any) -> None:
     ids=["alone", "map"],
 )
 @pytest.mark.parametrize("kind", ["boolean", ["null", "boolean"]], ids=str)
-def test_a_boolean_has_two_bytes_and_no_more(byte: int, also: list[Any], kind: Any) -> None:
-    """Other bytes are damage, for each engine alike."""
+def test_a_boolean_is_the_byte_0_or_1(byte: int, also: list[Any], kind: Any) -> None:
+    """Each engine refuses any other byte as damage."""
     schema = {"type": "record", "name": "R", "fields": [*also, {"name": "f", "type": kind}]}
     before = (b"\0" if also else b"") + (b"\2" if isinstance(kind, list) else b"")
     for value in (0, 1):
@@ -289,10 +303,18 @@ def test_a_boolean_has_two_bytes_and_no_more(byte: int, also: list[Any], kind: A
 EVENT = Event("e1", "s", b"", b"\1")
 ORIGIN = Origin("00D", "/data/AccountChangeEvent", "2026-02-01T00:00:00.000Z")
 HEADER = {
-    "entityName": "Account", "recordIds": ["001AA000001ExmpAAA"], "changeOrigin": 'a "quoted" origin\n', "transactionKey": "t",
-    "sequenceNumber": 1, "commitTimestamp": 1767225600123, "commitNumber": 2**62, "commitUser": "005AA000000ExmpAAA",
-    "nulledFields": [], "diffFields": [], "changedFields": [],
-}  # fmt: skip
+    "entityName": "Account",
+    "recordIds": ["001AA000001ExmpAAA"],
+    "changeOrigin": 'a "quoted" origin\n',
+    "transactionKey": "t",
+    "sequenceNumber": 1,
+    "commitTimestamp": 1767225600123,
+    "commitNumber": 2**62,
+    "commitUser": "005AA000000ExmpAAA",
+    "nulledFields": [],
+    "diffFields": [],
+    "changedFields": [],
+}
 BODY = st.dictionaries(
     st.sampled_from(["OwnerId", "Phone", "Description", "Type", "Industry"]),
     TEXT | st.just("null"),
@@ -312,10 +334,10 @@ BODY = st.dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(BODY, st.sampled_from(sorted(TELLS_OF_DELETES - {"GAP_OVERFLOW"})))
-def test_a_deletes_row_is_that_of_the_reference_decoder(
+def test_the_row_of_a_delete_is_the_same_as_with_the_reference_decoder(
     body: dict[str, Any], change_type: str
 ) -> None:
-    """Whether the body is all null, nearly all null or not at all, and whatever stands in it."""
+    """The body is all null, nearly all null, or full of any values."""
     row_is_that_of_the_reference(body, change_type)
 
 
@@ -341,8 +363,8 @@ def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None
 ADDRESS = [field.partition(":")[0] for field in schemas.ADDRESS_FIELDS.split()]
 
 
-def test_a_change_that_is_no_delete_is_read_no_further_than_its_header() -> None:
-    """Which would be thrown away: here the body is not even there."""
+def test_only_the_header_of_a_change_that_is_no_delete_is_read() -> None:
+    """Nobody needs its body. Here a part of the body is missing, and nothing fails."""
     payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": "UPDATE"}})
     value, _ = Decoder(schemas.ACCOUNT).decode(payload[:-20])
     assert list(value) == ["ChangeEventHeader"]
@@ -351,8 +373,8 @@ def test_a_change_that_is_no_delete_is_read_no_further_than_its_header() -> None
 @pytest.mark.parametrize(
     "wrong", [lambda raw: raw[:-1], lambda raw: raw + b"\0", lambda raw: raw[:-1] + b"\7"]
 )
-def test_a_deletes_body_that_does_not_fit_is_an_error_all_the_same(wrong: Any) -> None:
-    """A null too few, one too many, one that is none."""
+def test_a_delete_whose_body_does_not_fit_its_schema_is_an_error(wrong: Any) -> None:
+    """The body has one null too few, one null too many, or a wrong byte in place of a null."""
     payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": "DELETE"}})
     with pytest.raises(DecodeError, match="does not fit its schema"):
         Decoder(schemas.ACCOUNT).decode(wrong(payload))
@@ -367,8 +389,8 @@ JSON = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(JSON)
-def test_json_means_the_same_as_the_standard_librarys(value: Any) -> None:
-    """With NaN and the infinities as their names."""
+def test_json_has_the_same_meaning_as_that_of_the_standard_library(value: Any) -> None:
+    """NaN and the infinities are written as their names."""
 
     def named(it: Any) -> Any:
         if isinstance(it, float) and not math.isfinite(it):

@@ -1,4 +1,4 @@
-"""The rules of a drain, each with scripted inputs: no server, no waiting, no clock."""
+"""The rules of a drain, tested with scripted inputs: no server, no waiting, no clock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EMPTY = Position(b"empty", "2026-02-01T12:01:00.000Z", None)
 
 
 def events(*replay_ids: str) -> list[Event]:
-    """An event for each of these replay ids, with ids of their own."""
+    """One event for each of these replay ids. Each event has an id of its own."""
     return [
         Event(f"{replay_id}-{place}", "s", b"", replay_id.encode())
         for place, replay_id in enumerate(replay_ids)
@@ -53,17 +53,17 @@ EMPTY_RESPONSE = Response([], EMPTY, "rpc")
 def told(
     count: int, published_at: str | None = BEFORE, rejected: int = 0, reject: str = "poison"
 ) -> Delivery:
-    """What the decoding of so many events gave."""
+    """The result of decoding ``count`` events."""
     event = RejectedEvent("r", TOPIC, reject, b"p", "schema-1", b"", "it does not fit", BEFORE)
     return Delivery((), count, 0, [event] * rejected, published_at)
 
 
 class Script:
-    """Plays a drain against ``Backlog`` as ``drain.py`` does, with what happens given by a test.
+    """Drives a ``Backlog`` as ``drain.py`` does. A test says what happens.
 
     Attributes:
-        delivered: replay ids of the events that were delivered, in their order.
-        positions: those that were moved to.
+        delivered: the replay ids of the delivered events, in order.
+        positions: the positions that the drain moved to, in order.
     """
 
     def __init__(self, start: Start = OLD, *, hold: bool = False, bounds: Bounds = BOUNDS) -> None:
@@ -81,7 +81,7 @@ class Script:
         rejected: int = 0,
         until: float | None = None,
     ) -> Script:
-        """A response with these events, and how its decoding ended at the time ``until``."""
+        """Receive these events at ``now``. Decoding and delivering them ends at ``until``."""
         whole = self.backlog.received(response(*replay_ids), now)
         if whole:
             self._deliver(whole)
@@ -93,16 +93,16 @@ class Script:
         return self._look(now if until is None else until, silent=False)
 
     def hear_nothing_but_a_position(self, now: float) -> Script:
-        """An empty response."""
+        """Receive an empty response."""
         assert not self.backlog.received(EMPTY_RESPONSE, now)
         return self._look(now, silent=False)
 
     def wait(self, now: float) -> Script:
-        """Nothing is received until now."""
+        """Receive nothing until ``now``."""
         return self._look(now, silent=True)
 
     def finish(self, published_at: str | None = BEFORE, rejected: int = 0) -> str:
-        """The end's rest is delivered; returns why it is the end."""
+        """Deliver the remaining events, and return why the drain ended."""
         assert self.end
         self._deliver(self.end.rest)
         if self.end.position:
@@ -124,8 +124,8 @@ class Script:
 # -- whole groups
 
 
-def test_events_are_delivered_once_an_event_with_another_replay_id_follows() -> None:
-    """The last group of a response may go on in the next one."""
+def test_a_group_is_delivered_when_an_event_with_another_replay_id_follows() -> None:
+    """The last group of a response may continue in the next response."""
     script = Script().hear(1, "a", "b", "b")
     assert script.delivered == ["a"]
     script.hear(2, "b", "c")
@@ -133,33 +133,34 @@ def test_events_are_delivered_once_an_event_with_another_replay_id_follows() -> 
     assert [position.replay_id for position in script.positions] == [b"a", b"b"]
 
 
-def test_a_position_is_that_of_the_last_whole_group_with_its_time_and_event() -> None:
-    """They stand in the cursor."""
+def test_the_position_is_that_of_the_last_whole_group() -> None:
+    """It has the publishing time and the id of the group's last event. The cursor stores both."""
     script = Script().hear(1, "a", "b", "c")
     assert script.positions == [Position(b"b", BEFORE, "b-1")]
     assert script.backlog.resume == script.positions[-1]
 
 
-def test_the_time_of_a_position_is_the_last_known_one_if_its_event_does_not_tell() -> None:
-    """A gap then begins too early, never too late. Of the first event, the cursor's."""
+def test_a_position_without_a_time_of_its_own_takes_the_last_known_time() -> None:
+    """At first that is the time of the cursor. So a gap may begin too early, but never too late."""
     script = Script().hear(1, "a", "b", published_at=None)
     assert script.positions[-1].at == OLD.at
     script.hear(2, "c", published_at=BEFORE).hear(3, "d", published_at=None)
     assert [position.at for position in script.positions[1:]] == [BEFORE, BEFORE]
 
 
-def test_an_event_without_a_replay_id_is_delivered_and_moves_nothing() -> None:
-    """No position can be made of it."""
+def test_an_event_without_a_replay_id_is_delivered_but_moves_no_position() -> None:
+    """A position needs a replay id."""
     script = Script().hear(1, "", "a")
     assert script.delivered == [""]
     assert script.positions == []
 
 
 @pytest.mark.parametrize(("at", "why"), [(420, DEADLINE), (32, IDLE)], ids=["deadline", "idle"])
-def test_at_the_end_everything_is_delivered_and_the_position_stays_before_the_last_group(
-    at: float, why: str
-) -> None:
-    """Its rest may still come: a cursor inside a group would lose it."""
+def test_the_last_group_is_delivered_but_the_position_stays_before_it(at: float, why: str) -> None:
+    """The rule holds at the deadline and when the topic is idle.
+
+    More events of that group may follow, and a position behind the group would lose them.
+    """
     script = Script().hear(1, "a", "b", "b").wait(at)
     assert script.finish() == why
     assert script.delivered == ["a", "b", "b"]
@@ -168,15 +169,15 @@ def test_at_the_end_everything_is_delivered_and_the_position_stays_before_the_la
 
 
 def test_an_empty_response_at_the_end_makes_the_last_group_whole() -> None:
-    """The cursor moves to its position, which is behind all events."""
+    """The cursor moves to the position of the empty response, which is behind all events."""
     script = Script().hear(1, "a", "b", "b").hear_nothing_but_a_position(61).wait(61)
     assert script.finish() == CAUGHT_UP
     assert script.delivered == ["a", "b", "b"]
     assert script.positions[-1] == EMPTY
 
 
-def test_a_broken_stream_drops_the_last_group_and_resumes_behind_whole_ones() -> None:
-    """It comes again, whole."""
+def test_after_a_broken_stream_the_last_group_is_read_again() -> None:
+    """The drain drops what it has of the group, and the next stream brings the whole group."""
     script = Script().hear(1, "a", "b")
     script.backlog.broken()
     assert script.backlog.resume == script.positions[-1] == Position(b"a", BEFORE, "a-0")
@@ -189,7 +190,7 @@ def test_a_broken_stream_drops_the_last_group_and_resumes_behind_whole_ones() ->
 
 
 def test_an_early_empty_response_proves_nothing() -> None:
-    """It may precede the backlog: neither an end nor a position."""
+    """It may come before the backlog. It does not end the drain, and its position is not used."""
     script = Script().hear_nothing_but_a_position(29.9).wait(30.1)
     assert script.end is None
     script.hear(31, "a", "b").wait(61.1)
@@ -197,26 +198,24 @@ def test_an_early_empty_response_proves_nothing() -> None:
     assert EMPTY not in script.positions
 
 
-def test_a_late_empty_response_is_the_end_and_gives_the_position() -> None:
-    """With nothing received behind it."""
+def test_a_late_empty_response_with_nothing_behind_it_ends_the_drain() -> None:
+    """The cursor moves to its position."""
     script = Script().hear_nothing_but_a_position(30)
     assert script.end is None
-    assert script.backlog.patience(30) == 0, (
-        "what was received behind it is looked at without waiting"
-    )
+    assert script.backlog.patience(30) == 0, "whether anything follows is checked without waiting"
     assert script.wait(30).finish() == CAUGHT_UP
     assert script.positions == [EMPTY]
 
 
-def test_events_behind_a_late_empty_response_cancel_it() -> None:
-    """Its position stands before them; the drain goes on."""
+def test_events_after_a_late_empty_response_cancel_it() -> None:
+    """Its position is before these events, so the drain continues."""
     script = Script().hear_nothing_but_a_position(40).hear(40, "a", "b").wait(41)
     assert script.end is None
     assert script.backlog.patience(41) == 29
 
 
-def test_whether_an_empty_response_is_early_counts_from_its_own_stream() -> None:
-    """Each stream may begin with one."""
+def test_an_empty_response_is_early_or_late_by_the_age_of_its_own_stream() -> None:
+    """Each stream may begin with an early empty response."""
     script = Script()
     script.backlog.broken()
     script.backlog.opened(51)
@@ -225,23 +224,23 @@ def test_whether_an_empty_response_is_early_counts_from_its_own_stream() -> None
 
 
 def test_silence_for_idle_seconds_ends_a_topic_that_is_not_held() -> None:
-    """Each response begins it anew."""
+    """Each response starts the count again."""
     script = Script().hear(10, "a")
     assert script.backlog.patience(10) == 30
     assert script.wait(39.9).end is None
     assert script.wait(40).finish() == IDLE
 
 
-def test_the_time_spent_on_delivering_is_no_silence() -> None:
-    """An upload may hold the drain back, and events arrive meanwhile."""
+def test_the_time_that_a_delivery_takes_is_not_silence() -> None:
+    """A delivery may wait for an upload, and events may arrive meanwhile."""
     script = Script().hear(10, "a", "b", until=100)
     assert script.end is None
     assert script.wait(129).end is None
     assert script.wait(130).finish() == IDLE
 
 
-def test_a_process_that_stood_still_looks_once_more_before_it_concludes_silence() -> None:
-    """What was sent meanwhile waits in the socket."""
+def test_after_a_suspension_the_drain_waits_again_before_the_topic_is_idle() -> None:
+    """Events that were sent meanwhile wait in the socket. The deadline does not move."""
     script = Script().hear(10, "a")
     script.backlog.suspended(1000)
     assert script.backlog.look(1020, silent=True) == End(DEADLINE, events("a"), None)
@@ -251,23 +250,26 @@ def test_a_process_that_stood_still_looks_once_more_before_it_concludes_silence(
     assert script.wait(1040).finish() == IDLE
 
 
-def test_an_empty_response_read_after_a_long_delivery_is_no_later_for_that() -> None:
-    """It may have been sent before the backlog: the time of the delivery is no time of waiting."""
+def test_a_long_delivery_does_not_make_an_empty_response_late() -> None:
+    """Salesforce may have sent it before the backlog.
+
+    The time of a delivery does not count for the age of the stream.
+    """
     script = Script().hear(0.1, "a", "b", until=45).hear_nothing_but_a_position(45).wait(45)
     assert script.end is None
     assert script.hear_nothing_but_a_position(74.8).wait(74.8).end is None
     assert script.hear_nothing_but_a_position(74.9).wait(74.9).finish() == CAUGHT_UP
 
 
-def test_an_empty_response_read_after_the_process_stood_still_is_no_later_for_that() -> None:
-    """It may be the stream's first."""
+def test_a_suspension_does_not_make_an_empty_response_late() -> None:
+    """It may be the first response of the stream."""
     script = Script()
     script.backlog.suspended(100)
     assert script.hear_nothing_but_a_position(101).wait(101).end is None
 
 
-def test_the_deadline_ends_a_stream_that_never_rests() -> None:
-    """Between two responses as well as in silence."""
+def test_the_deadline_ends_the_drain() -> None:
+    """It does so right after a response and in silence."""
     script = Script().hear(419, "a")
     assert script.backlog.patience(419) == 1
     script.hear(420, "b")
@@ -278,7 +280,7 @@ def test_the_deadline_ends_a_stream_that_never_rests() -> None:
 # -- holding
 
 
-def test_a_held_topic_waits_until_an_empty_response_comes() -> None:
+def test_a_held_topic_waits_for_an_empty_response() -> None:
     """Salesforce sends one after 60 to 270 seconds of silence."""
     script = Script(hold=True).hear(10, "a", "b")
     assert script.backlog.patience(10) == 285
@@ -286,22 +288,25 @@ def test_a_held_topic_waits_until_an_empty_response_comes() -> None:
     assert script.hear_nothing_but_a_position(280).wait(280).finish() == CAUGHT_UP
 
 
-def test_holding_is_never_shorter_than_idling() -> None:
-    """Whatever somebody sets."""
+def test_a_held_topic_waits_at_least_idle_seconds() -> None:
+    """Here ``idle_seconds`` is longer than ``hold_seconds``."""
     script = Script(hold=True, bounds=Bounds(BEGAN_AT, 1000, idle_seconds=300)).hear(10, "a")
     assert script.backlog.patience(10) == 300
 
 
 def test_a_held_topic_is_idle_after_hold_seconds_of_silence() -> None:
-    """Longer than Salesforce is ever silent, though it gave a position before."""
+    """Salesforce is never silent for so long.
+
+    The topic does not fail, as it has reached a position.
+    """
     script = Script(hold=True).hear(10, "a", "b")
     assert script.wait(294.9).end is None
     assert script.wait(295).finish() == IDLE
 
 
 @pytest.mark.parametrize("at", [285, 420])
-def test_a_held_topic_without_any_position_is_a_failure(at: float) -> None:
-    """The next poll may begin later and miss what lies between: no success."""
+def test_a_held_topic_that_reaches_no_position_fails(at: float) -> None:
+    """The next poll may start at a later point and miss the events in between."""
     script = Script(Preset.LATEST, hold=True).wait(at)
     with pytest.raises(
         SalesforceUnavailableError, match=f"{TOPIC}: .*no position.*MAX_RUN_SECONDS"
@@ -309,8 +314,11 @@ def test_a_held_topic_without_any_position_is_a_failure(at: float) -> None:
         script.finish()
 
 
-def test_a_held_topic_that_shows_an_event_from_after_the_polls_beginning_is_caught_up() -> None:
-    """A busy topic never rests. All is delivered; the position is that of the last whole group."""
+def test_a_held_topic_is_caught_up_at_an_event_published_after_the_poll_began() -> None:
+    """A busy topic is never silent.
+
+    All events are delivered, and the position is that of the last whole group.
+    """
     script = Script(hold=True).hear(1, "a", "b", published_at=BEGAN_AT)
     assert script.end is None
     script.hear(2, "c", "d", published_at=AFTER)
@@ -319,23 +327,23 @@ def test_a_held_topic_that_shows_an_event_from_after_the_polls_beginning_is_caug
     assert script.positions[-1].replay_id == b"c"
 
 
-def test_a_topic_that_is_not_held_goes_on_behind_such_an_event() -> None:
-    """There is nothing to prove, and time to read more."""
+def test_a_topic_that_is_not_held_continues_after_an_event_published_after_the_poll_began() -> None:
+    """The drain has nothing to prove, and has time to read more."""
     assert Script().hear(1, "a", "b", published_at=AFTER).end is None
 
 
-# -- what could not be read
+# -- events that cannot be read
 
 
-def test_events_that_cannot_be_read_move_the_cursor_like_others() -> None:
-    """Their bytes are safe."""
+def test_rejected_events_move_the_cursor_like_other_events() -> None:
+    """The event file keeps their bytes."""
     script = Script().hear(1, "a", "b", "c", rejected=2).hear(2, "d").wait(40)
     assert script.finish() == IDLE
     assert [position.replay_id for position in script.positions] == [b"b", b"c"]
 
 
-def test_a_topic_of_which_nothing_could_be_read_fails_although_its_cursor_moves() -> None:
-    """That is hardly the events' fault; the error shows the first one."""
+def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves() -> None:
+    """The cause is hardly the events themselves. The error names the first event."""
     script = (
         Script()
         .hear(1, "a", "b", rejected=1, published_at=None)
@@ -350,20 +358,20 @@ def test_a_topic_of_which_nothing_could_be_read_fails_although_its_cursor_moves(
     assert script.positions[-1] == EMPTY
 
 
-def test_one_event_that_could_be_read_is_enough() -> None:
-    """At the end too."""
+def test_a_topic_does_not_fail_if_one_event_can_be_read() -> None:
+    """Here that event is delivered at the end."""
     script = Script().hear(1, "a", "b", rejected=1).wait(400)
     assert script.finish(rejected=0) == IDLE
 
 
-def test_while_nothing_could_be_read_the_end_is_waited_for() -> None:
-    """So that the cursor moves behind it, and the topic fails once and not in each poll."""
+def test_a_topic_is_held_while_none_of_its_events_can_be_read() -> None:
+    """So the cursor moves behind all of them, and the topic fails once and not in each poll."""
     script = Script().hear(1, "a", "b", rejected=1)
     assert script.wait(100).end is None
     assert script.hear(101, "c").wait(131).finish() == IDLE
 
 
-def test_a_topic_without_events_is_no_failure() -> None:
+def test_a_topic_without_events_does_not_fail() -> None:
     """There was nothing to read."""
     assert Script().wait(30).finish() == IDLE
 
@@ -371,36 +379,39 @@ def test_a_topic_without_events_is_no_failure() -> None:
 # -- broken streams
 
 
-def test_latest_that_was_open_once_is_never_asked_for_again() -> None:
-    """A second LATEST is a later one: what was published between the two would be lost."""
+def test_latest_is_not_requested_again_after_its_stream_was_open() -> None:
+    """A second LATEST starts later. Events published between the two would be lost."""
     script = Script(Preset.LATEST, hold=True)
     script.backlog.broken()
     assert script.backlog.resume is Preset.EARLIEST
 
 
 def test_latest_stays_latest_until_its_stream_is_open() -> None:
-    """The question whether the topic is there comes before."""
+    """The drain checks the topic before that, and the check may fail."""
     backlog = Backlog(Preset.LATEST, BOUNDS, hold=True)
     backlog.broken()
     assert backlog.resume is Preset.LATEST
 
 
-def test_latest_that_broke_behind_a_position_goes_on_there() -> None:
-    """Nothing is missing."""
+def test_latest_that_breaks_after_a_position_resumes_from_that_position() -> None:
+    """No event is missing."""
     script = Script(Preset.LATEST, hold=True).hear(1, "a", "b")
     script.backlog.broken()
     assert script.backlog.resume == script.positions[-1]
 
 
-def test_latest_whose_events_could_not_be_decoded_for_now_goes_on_from_earliest() -> None:
-    """A schema that cannot be fetched moves nothing, and the events were received already."""
+def test_latest_continues_from_earliest_if_its_events_cannot_be_decoded_yet() -> None:
+    """The schema cannot be fetched for now.
+
+    Without it the position does not move, although the events were received.
+    """
     script = Script(Preset.LATEST, hold=True)
     assert script.backlog.received(response("a", "b"), 1)
     script.backlog.broken()
     assert script.backlog.resume is Preset.EARLIEST
 
 
-def test_events_that_could_not_be_decoded_for_now_come_again() -> None:
+def test_events_that_cannot_be_decoded_yet_are_read_again() -> None:
     """The next stream starts before them."""
     script = Script().hear(1, "a", "b")
     assert script.backlog.received(response("c", "d"), 2)
@@ -408,8 +419,8 @@ def test_events_that_could_not_be_decoded_for_now_come_again() -> None:
     assert script.backlog.resume == script.positions[-1] == Position(b"a", BEFORE, "a-0")
 
 
-def test_the_rest_that_could_not_be_decoded_for_now_comes_again() -> None:
-    """Although the empty response behind it gave a position."""
+def test_the_last_group_is_read_again_if_it_cannot_be_decoded_yet() -> None:
+    """The position of the empty response behind it is not used."""
     script = Script().hear(1, "a", "b").hear_nothing_but_a_position(60).wait(60)
     assert script.end
     script.backlog.broken()
@@ -419,8 +430,8 @@ def test_the_rest_that_could_not_be_decoded_for_now_comes_again() -> None:
 # -- rejected replay ids
 
 
-def test_a_rejected_replay_id_leads_to_earliest_and_a_held_topic() -> None:
-    """As if there were no cursor."""
+def test_after_a_rejected_replay_id_the_topic_starts_from_earliest_and_is_held() -> None:
+    """The drain treats it as a topic without a cursor."""
     script = Script()
     script.backlog.rejected()
     assert script.backlog.resume is Preset.EARLIEST
@@ -428,23 +439,23 @@ def test_a_rejected_replay_id_leads_to_earliest_and_a_held_topic() -> None:
     assert script.backlog.patience(2) == 285
 
 
-def test_after_a_reset_neither_times_nor_events_from_before_count() -> None:
-    """The oldest retained event may be older than what was read."""
+def test_after_a_reset_earlier_times_and_events_do_not_count() -> None:
+    """The oldest retained event may be older than the events that were read before."""
     script = Script().hear(1, "a", "b", published_at=AFTER)
     script.backlog.rejected()
     script.backlog.opened(3)
     assert script.hear_nothing_but_a_position(3).end is None, (
-        "held, and not caught up by an event of before"
+        "held, and not caught up by an event from before the reset"
     )
     script.hear(4, "x", "y", published_at=None)
     assert script.positions[-1] == Position(b"x", None, "x-0")
 
 
-# -- all of them together
+# -- all rules together
 
 
 class Published(NamedTuple):
-    """An event of a random topic; up to four are published at once, under one replay id."""
+    """An event of a random topic. Up to four are published at once, under one replay id."""
 
     at: float
     replay_id: str
@@ -465,7 +476,10 @@ def history(chance: random.Random) -> list[Published]:
 def served(
     topic: Sequence[Published], start: Start, now: float, chance: random.Random
 ) -> Iterator[tuple[float, Response | None]]:
-    """What a server sends and when; None is the end of the stream. It may stall, break, and be silent for 270 seconds."""
+    """Yield what a server sends and when.
+
+    None ends the stream. The server may stall, break, or be silent for 270 seconds.
+    """
     behind = start.replay_id.decode() if isinstance(start, Position) else ""
     waiting = [event for event in topic if event.replay_id > behind]
 
@@ -511,7 +525,7 @@ def poll(
     hold: bool,
     rows: set[str],
 ) -> Start:
-    """One drain; returns where the next one starts."""
+    """Run one drain, and return where the next one starts."""
     moments = {event.key: event.at for event in topic}
     backlog = Backlog(start, Bounds(f"{now:09.1f}", now + 420, 30, 285), hold=hold)
 
@@ -528,7 +542,7 @@ def poll(
             if at > now + backlog.patience(now):
                 now += backlog.patience(now)
                 end = backlog.look(now, silent=True)
-                assert end, "there is nothing to wait for"
+                assert end, "no more waiting, so this is the end"
             else:
                 now = at
                 if received is None:
@@ -543,8 +557,11 @@ def poll(
         now += 1
 
 
-def test_over_many_polls_of_a_random_topic_nothing_is_lost() -> None:
-    """Groups, stalls, breaks, early and late empty responses, and runs that are killed before or after their upload."""
+def test_many_polls_of_a_random_topic_lose_no_event() -> None:
+    """There are groups, stalls, broken streams, and early and late empty responses.
+
+    Some runs are killed before or after their upload.
+    """
     for seed in range(500):
         chance = random.Random(seed)
         topic, now, rows = history(chance), 1800.0, set[str]()

@@ -1,4 +1,4 @@
-"""Payloads into values with the reference decoder."""
+"""How payload bytes and a schema become values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVENT = {
 PAYLOAD = encode(schemas.DELETE_EVENT, EVENT)
 
 
-def test_a_payload_becomes_its_fields_in_the_schemas_order() -> None:
+def test_a_decoded_payload_has_its_fields_in_the_order_of_the_schema() -> None:
     """Fields that were not set are null, not absent."""
     decoded, _ = Decoder(schemas.DELETE_EVENT).decode(PAYLOAD)
     assert list(decoded) == [field["name"] for field in json.loads(schemas.DELETE_EVENT)["fields"]]
@@ -27,28 +27,40 @@ def test_a_payload_becomes_its_fields_in_the_schemas_order() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, len(PAYLOAD)))
-def test_a_payload_cut_off_anywhere_is_an_error(cut: int) -> None:
-    """Never a shorter event."""
+def test_a_payload_that_is_cut_off_anywhere_is_an_error(cut: int) -> None:
+    """It never becomes a shorter event."""
     with pytest.raises(DecodeError, match="does not fit its schema"):
         Decoder(schemas.DELETE_EVENT).decode(PAYLOAD[:cut])
 
 
-def test_bytes_left_over_are_an_error() -> None:
-    """A wrong schema can decode without complaint and yield wrong values: what is left over gives it away."""
+def test_bytes_that_are_left_over_are_an_error() -> None:
+    """A wrong schema can decode without an error and give wrong values.
+
+    The bytes that are left over reveal it.
+    """
     with pytest.raises(
         DecodeError, match=r"^the payload does not fit its schema: bytes are left over$"
     ):
         Decoder(schemas.DELETE_EVENT).decode(PAYLOAD + b"\0")
 
 
-def test_an_account_schema_with_types_that_are_named_once_and_used_twice_is_understood() -> None:
-    """``Address`` is defined where it first stands."""
+def test_a_schema_may_define_a_type_once_and_use_it_twice() -> None:
+    """The Account schema defines ``Address`` at its first use."""
     value = {"BillingAddress": {"City": "Köln"}, "ShippingAddress": {"City": "Bonn"}, "Name": "A"}
     header = {
-        "entityName": "Account", "recordIds": ["1"], "changeType": "DELETE", "changeOrigin": "", "transactionKey": "",
-        "sequenceNumber": 1, "commitTimestamp": 2**62, "commitNumber": 2**63 - 1, "commitUser": "", "nulledFields": [],
-        "diffFields": [], "changedFields": [],
-    }  # fmt: skip
+        "entityName": "Account",
+        "recordIds": ["1"],
+        "changeType": "DELETE",
+        "changeOrigin": "",
+        "transactionKey": "",
+        "sequenceNumber": 1,
+        "commitTimestamp": 2**62,
+        "commitNumber": 2**63 - 1,
+        "commitUser": "",
+        "nulledFields": [],
+        "diffFields": [],
+        "changedFields": [],
+    }
     decoded, _ = Decoder(schemas.ACCOUNT).decode(
         encode(schemas.ACCOUNT, {"ChangeEventHeader": header, **value})
     )
@@ -56,9 +68,12 @@ def test_an_account_schema_with_types_that_are_named_once_and_used_twice_is_unde
     assert decoded["ChangeEventHeader"] == header
 
 
-def test_a_logical_type_does_not_change_what_is_on_the_wire() -> None:
-    """Milliseconds stay an integer."""
-    schema = '{"type":"record","name":"E","fields":[{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}}]}'
+def test_a_logical_type_does_not_change_the_decoded_value() -> None:
+    """A timestamp in milliseconds stays an integer."""
+    schema = (
+        '{"type":"record","name":"E","fields":'
+        '[{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}}]}'
+    )
     assert Decoder(schema).decode(b"\x02")[0] == {"at": 1}
 
 
@@ -70,8 +85,8 @@ def test_a_logical_type_does_not_change_what_is_on_the_wire() -> None:
         '{"type":"record","name":"H","fields":[{"name":"x","type":"string"}]}',
     ],
 )
-def test_a_header_that_is_none_is_a_field_like_any_other(kind: str) -> None:
-    """Whoever names a field so."""
+def test_a_field_that_only_has_the_name_of_the_header_is_decoded_like_any_other(kind: str) -> None:
+    """Anybody may give a field this name."""
     schema = json.loads(
         f'{{"type":"record","name":"E","fields":[{{"name":"ChangeEventHeader","type":{kind}}}]}}'
     )
@@ -91,6 +106,6 @@ def test_a_header_that_is_none_is_a_field_like_any_other(kind: str) -> None:
     ],
 )
 def test_a_text_that_is_no_record_schema_is_an_error(schema: str) -> None:
-    """Of the event, not of the run."""
+    """It is an error of the event, not of the run."""
     with pytest.raises(DecodeError):
         Decoder(schema).decode(b"")

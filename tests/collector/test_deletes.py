@@ -1,4 +1,4 @@
-"""Decoded events into deletes and gaps."""
+"""How decoded events become deletes and gaps."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def gaps(value: dict[str, Any]) -> list[Gap]:
 
 
 def test_a_delete_of_one_record_is_a_row_keyed_by_event_and_record() -> None:
-    """With the header's facts and the event unchanged as payload. The key does not depend on how many records there are."""
+    """The row has the facts of the header, and the unchanged event as its payload.
+
+    The key does not depend on the number of records.
+    """
     decoded = change("DELETE", A, OwnerId=None)
     (row,) = deletes(decoded)
     assert (row.event_id, row.object_name, row.record_id) == (f"e1:{A}", "Account", A)
@@ -78,14 +81,14 @@ def test_a_delete_of_one_record_is_a_row_keyed_by_event_and_record() -> None:
     assert json.loads(row.payload) == decoded
 
 
-def test_a_delete_of_several_records_is_a_row_for_each() -> None:
-    """Keyed by event and record; an id named twice counts once."""
+def test_a_delete_of_several_records_is_one_row_for_each_record() -> None:
+    """Each key is the event id and the record id. A record id that is named twice counts once."""
     rows = deletes(change("DELETE", A, B, A))
     assert [(row.event_id, row.record_id) for row in rows] == [(f"e1:{A}", A), (f"e1:{B}", B)]
 
 
-def test_an_enriched_owner_is_used() -> None:
-    """From a custom channel."""
+def test_the_owner_of_an_enriched_event_is_used() -> None:
+    """Events of a custom channel may be enriched with the owner."""
     assert (
         deletes(change("DELETE", A, OwnerId="005AA000000OwnrAAA"))[0].owner_id
         == "005AA000000OwnrAAA"
@@ -106,18 +109,18 @@ def test_an_enriched_owner_is_used() -> None:
     ],
 )
 def test_other_changes_are_skipped(kind: str) -> None:
-    """Known ones and ones that do not exist yet."""
+    """Kinds of changes that do not exist yet are skipped too."""
     assert interpret(event(change(kind, A)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS) == ()
 
 
-def test_a_gap_delete_is_a_row_that_says_so() -> None:
-    """Salesforce could not build the full event; the record is deleted all the same."""
+def test_a_gap_delete_is_a_row_that_is_marked_as_such() -> None:
+    """Salesforce could not build the full event, but the record is deleted."""
     (row,) = deletes(change("GAP_DELETE", A))
     assert json.loads(row.payload)["_tracker"] == {"gap": True}
 
 
 def test_an_overflow_is_a_gap_without_rows() -> None:
-    """It names no records."""
+    """The event names no records."""
     assert not deletes(change("GAP_OVERFLOW"))
     (gap,) = gaps(change("GAP_OVERFLOW"))
     assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == (
@@ -127,8 +130,8 @@ def test_an_overflow_is_a_gap_without_rows() -> None:
     )
 
 
-def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
-    """Which records it stands for is not known."""
+def test_a_wildcard_is_both_a_row_with_its_pattern_and_a_gap() -> None:
+    """It is unknown which records the pattern means."""
     (row,) = deletes(change("DELETE", "001*"))
     assert row.record_id == "001*"
     assert json.loads(row.payload)["_tracker"] == {"wildcard": True}
@@ -151,16 +154,16 @@ def test_a_wildcard_is_a_row_with_its_pattern_and_a_gap() -> None:
         ({"CreatedDate": None}, "CreatedDate is a time"),
     ],
 )
-def test_an_event_that_cannot_be_a_row_is_an_error_of_its_own(
+def test_an_event_that_cannot_become_a_row_raises_an_error(
     decoded: dict[str, Any], words: str
 ) -> None:
-    """It is kept as a rejected event."""
+    """The collector keeps it as a rejected event."""
     with pytest.raises(DecodeError, match=words):
         deletes(decoded)
 
 
-def test_an_event_without_an_id_cannot_be_told_from_its_redelivery() -> None:
-    """So it is no row."""
+def test_an_event_without_an_id_raises_an_error() -> None:
+    """Nobody could distinguish it from its redelivery, so it does not become a row."""
     with pytest.raises(DecodeError, match="no id"):
         interpret(
             event(change("DELETE", A)), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS
@@ -185,10 +188,13 @@ FIELDS = (
         (["9-0x1", "nonsense", "0x"], None),
     ],
 )
-def test_bitmaps_are_expanded_to_names_and_kept(
+def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
     bitmaps: list[str], names: list[str] | None
 ) -> None:
-    """Top-level and nested, either alone; what cannot be told is left out and never fails the row."""
+    """They mean top-level fields, nested fields, or both.
+
+    An unknown bit or a damaged bitmap adds no name and never fails the row.
+    """
     decoded = change("DELETE", A)
     decoded["ChangeEventHeader"]["changedFields"] = bitmaps
     (row,) = deletes(decoded, schema_fields=FIELDS)
@@ -198,13 +204,18 @@ def test_bitmaps_are_expanded_to_names_and_kept(
 
 
 PLATFORM = {
-    "CreatedDate": COMMITTED, "CreatedById": "005AA000000CrtrAAA", "Object_Name__c": "Case", "Record_Id__c": "500AA000001ExmpAAA",
-    "Deleted_By__c": "005AA000000DltrAAA", "Deleted_Date__c": COMMITTED - 5000, "Owner_Id__c": "005AA000000OwnrAAA",
-}  # fmt: skip
+    "CreatedDate": COMMITTED,
+    "CreatedById": "005AA000000CrtrAAA",
+    "Object_Name__c": "Case",
+    "Record_Id__c": "500AA000001ExmpAAA",
+    "Deleted_By__c": "005AA000000DltrAAA",
+    "Deleted_Date__c": COMMITTED - 5000,
+    "Owner_Id__c": "005AA000000OwnrAAA",
+}
 
 
 def test_a_platform_event_fills_its_row_from_its_fields() -> None:
-    """Under their default names."""
+    """Here the fields have their default names."""
     (row,) = deletes(PLATFORM)
     assert (row.object_name, row.record_id, row.owner_id) == (
         "Case",
@@ -215,7 +226,10 @@ def test_a_platform_event_fills_its_row_from_its_fields() -> None:
 
 
 def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
-    """Publishers may count or repeat an id; what comes again has the same bytes."""
+    """Publishers may count ids or repeat one.
+
+    An event that is delivered again has the same bytes.
+    """
     one, again, other = (
         interpret(
             event(PLATFORM),
@@ -242,15 +256,18 @@ def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
         ({}, None),
     ],
 )
-def test_when_an_event_was_published_is_what_salesforce_says(
+def test_the_publishing_time_of_an_event_comes_from_salesforce(
     value: dict[str, Any], published: str | None
 ) -> None:
-    """Its commit or its creation, not a field that a publisher fills."""
+    """It is the time of the commit or of the creation, not a field that a publisher fills."""
     assert published_at(value) == published
 
 
-def test_a_rejected_event_has_the_same_key_whenever_it_comes() -> None:
-    """A redelivery has another replay id and another time."""
+def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
+    """A redelivery has another replay id and another time.
+
+    Another topic, event id or payload gives another key.
+    """
     again = ORIGIN._replace(received_at="2026-01-02T00:00:00.000Z")
     first = rejected(EVENT, ORIGIN, DecodeError("x"))
     assert (
@@ -266,7 +283,7 @@ def test_a_rejected_event_has_the_same_key_whenever_it_comes() -> None:
 
 
 def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
-    """By the event that tells of it, on each topic."""
+    """The key of the gap depends on the event, the topic and the reason."""
 
     def key(value: dict[str, Any], event_id: str = "e1", topic: str = ORIGIN.topic) -> str:
         rows = interpret(
@@ -293,8 +310,8 @@ def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
     )
 
 
-def test_fields_may_have_other_names() -> None:
-    """As ``SALESFORCE_EVENT_FIELDS`` says."""
+def test_the_fields_of_a_platform_event_may_have_other_names() -> None:
+    """``SALESFORCE_EVENT_FIELDS`` sets their names."""
     (row,) = deletes({**PLATFORM, "Id__c": A}, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"})
     assert row.record_id == A
 
@@ -313,20 +330,23 @@ def test_fields_may_have_other_names() -> None:
     ],
 )
 def test_the_deletion_time_is_never_missing(value: Any, deleted_date: str) -> None:
-    """What is no time falls back to when the event was created; the payload keeps the value as it came."""
+    """If the field is not a time, the row takes the time at which the event was created.
+
+    The payload keeps the field unchanged.
+    """
     (row,) = deletes({**PLATFORM, "Deleted_Date__c": value})
     assert row.deleted_date == deleted_date
     assert json.loads(row.payload)["Deleted_Date__c"] == value
 
 
-def test_who_published_stands_in_for_an_unknown_deleter() -> None:
-    """Null and empty alike."""
+def test_if_the_deleter_is_unknown_the_row_names_the_publisher() -> None:
+    """The field is null or empty."""
     for nobody in (None, ""):
         assert deletes({**PLATFORM, "Deleted_By__c": nobody})[0].deleted_by == "005AA000000CrtrAAA"
 
 
-def test_json_keeps_integers_exact_bytes_as_base64_and_knows_no_nan() -> None:
-    """What a reader of JSON could not take back is written as text."""
+def test_json_keeps_integers_exact_and_writes_bytes_as_base64() -> None:
+    """NaN and the infinities are written as text, because JSON has no such numbers."""
     value = {
         "long": 2**63 - 1,
         "bytes": b"\0\xff",
@@ -335,7 +355,8 @@ def test_json_keeps_integers_exact_bytes_as_base64_and_knows_no_nan() -> None:
         "text": 'it\'s "x"\n\\ 🦊 $$ %s',
     }
     assert as_json(value) == (
-        '{"long":9223372036854775807,"bytes":"AP8=","nan":"nan","inf":["inf"],"text":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s"}'
+        '{"long":9223372036854775807,"bytes":"AP8=","nan":"nan","inf":["inf"],'
+        '"text":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s"}'
     )
 
 
@@ -352,11 +373,11 @@ JSON_VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON_VALUES))
 def test_json_round_trips(value: dict[str, Any]) -> None:
-    """Any event that has no bytes in it comes back as it was."""
+    """An event without bytes comes back unchanged."""
     assert json.loads(as_json(value)) == value
 
 
 @given(st.lists(st.binary(), min_size=2, max_size=2), st.lists(st.binary(), min_size=2, max_size=2))
-def test_identities_differ_where_any_part_does(one: list[bytes], other: list[bytes]) -> None:
-    """Also where the parts together are the same bytes."""
+def test_identities_differ_if_any_part_differs(one: list[bytes], other: list[bytes]) -> None:
+    """They differ even if the joined parts are the same bytes."""
     assert (identity(*one) == identity(*other)) == (one == other)

@@ -1,4 +1,4 @@
-"""A drain on streams whose every response is at hand, with a clock that the test moves: no server, no waiting."""
+"""A drain on scripted streams, with a clock that the test moves: no server, no waiting."""
 
 from __future__ import annotations
 
@@ -42,25 +42,26 @@ Item = Union[Response, Exception, float]
 
 
 class Clock:
-    """Seconds, moved by whoever waits."""
+    """A clock in seconds, which the scripts move."""
 
     def __init__(self) -> None:
         self.now = 1000.0
 
     def __call__(self) -> float:
-        """The time."""
+        """The current time."""
         return self.now
 
 
 class Streams:
-    """A Pub/Sub API of scripted streams. A number in a stream is a wait that takes so long, whatever was asked for.
+    """A Pub/Sub API of scripted streams.
 
-    Behind its last item a stream is silent.
+    A number in a stream is a wait of that many seconds, whatever timeout the drain passes.
+    After its last item a stream is silent.
 
     Attributes:
-        starts: where each stream was asked to start.
-        sessions: the session of each of them; a new one after each login.
-        asked_for: how often the topic was asked for.
+        starts: where each stream was requested to start.
+        sessions: the session of each stream. A login makes a new session.
+        asked_for: how often the topic was checked.
     """
 
     def __init__(
@@ -76,18 +77,18 @@ class Streams:
         self.asked_for = 0
 
     def check_topic(self, _: str) -> None:
-        """Fails as scripted."""
+        """Raise the next scripted error, if there is one."""
         self.asked_for += 1
         if self._topic_errors:
             raise self._topic_errors.popleft()
 
     def renew(self, expired: Session) -> None:
-        """A new session in the place of that one."""
+        """Replace that session with a new one."""
         assert expired is self.session
         self.session = Session(f"token {len(self.starts)}", expired.instance_url, expired.org_id)
 
     def subscribe(self, _: str, start: Start) -> Streams:
-        """The next stream."""
+        """Open the next stream."""
         self.starts.append(start)
         self.sessions.append(self.session)
         self._items = self._streams.popleft() if self._streams else deque()
@@ -100,27 +101,26 @@ class Streams:
         pass
 
     def next(self, timeout: float) -> Optional[Response]:
-        """What the script says."""
+        """Return or raise the next item of the stream, or wait."""
         item = self._items.popleft() if self._items else timeout
         if isinstance(item, Exception):
             raise item
         if isinstance(item, Response):
             return item
-        self._clock.now = round(
-            self._clock.now + item + 5e-7, 6
-        )  # time goes on, however little was asked for
+        # Time moves on, however short the timeout is.
+        self._clock.now = round(self._clock.now + item + 5e-7, 6)
         return None
 
 
 class Decoding:
-    """Rows of events: none, but figures. What is in ``errors`` is raised first."""
+    """Counts events instead of making rows. First it raises its errors, one at each call."""
 
     def __init__(self, *errors: Exception, unreadable: bool = False) -> None:
         self.errors = deque(errors)
         self._unreadable = unreadable
 
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
-        """As many deletes, or rejected events, as events."""
+        """Count the events as deletes, or as rejected events if they are unreadable."""
         if self.errors:
             raise self.errors.popleft()
         if self._unreadable:
@@ -134,29 +134,29 @@ class Decoding:
     def cursor_gap(
         self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
     ) -> Gap:
-        """One with all that it is given."""
+        """A gap that shows the arguments."""
         return Gap(f"gap {version}", topic, reason, None, cursor, since, None, BEGAN_AT)
 
 
 class Stop(threading.Event):
-    """Waiting for it takes no time but the clock's."""
+    """A stop signal. Waiting for it takes no real time, but moves the clock."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
 
     def wait(self, timeout: Optional[float] = None) -> bool:
-        """Not at all."""
+        """Move the clock, and return at once."""
         self._clock.now += timeout or 0
         return self.is_set()
 
 
 class Run:
-    """A drain and what became of it.
+    """A drain and its result.
 
     Attributes:
-        taken: what was delivered: how many events, gaps, and the position's replay id.
-        begun: how many streams had been opened when the topic was begun from LATEST.
+        taken: for each delivery, the number of events, the gaps, and the position's replay id.
+        begun: for each beginning from LATEST, how many streams had been opened before it.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ def response(*replay_ids: str) -> Response:
 
 
 def quiet(seconds: int) -> list[float]:
-    """So much silence, in the waits that a drain asks for."""
+    """Silence of this length, in the half-second waits of a drain."""
     return [0.5] * (2 * seconds)
 
 
@@ -216,7 +216,7 @@ def clock() -> Clock:
 
 
 def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -> None:
-    """The stream starts behind the cursor."""
+    """The stream starts from the cursor."""
     streams = Streams(
         clock, [response("1", "2", "2"), response("2", "3"), *quiet(60), EMPTY_RESPONSE]
     )
@@ -227,18 +227,18 @@ def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -
     assert run.rpc_id == "rpc 2"
 
 
-def test_what_came_in_while_a_delivery_had_to_wait_is_read_before_silence_is_concluded(
+def test_events_that_arrive_during_a_slow_delivery_are_read_before_the_topic_is_idle(
     clock: Clock,
 ) -> None:
-    """Here the rest of a group under one replay id."""
+    """Here they are the rest of a group under one replay id."""
     streams = Streams(clock, [response("1", "2"), 0.5, response("2", "3"), 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
     assert run.taken == [(1, [], b"1"), (2, [], b"2"), (2, [], b"3"), (1, [], None)]
     assert run.outcome == Outcome("idle")
 
 
-def test_a_process_that_stood_still_reads_on_before_it_concludes_silence(clock: Clock) -> None:
-    """A suspended one finds that its wait of half a second took ten minutes."""
+def test_after_a_suspension_the_drain_reads_on_before_the_topic_is_idle(clock: Clock) -> None:
+    """The drain notices a suspension because a wait of half a second took ten minutes."""
     streams = Streams(clock, [response("1", "2"), 600.0, 0.5, response("3")])
     run = Run(streams, clock, deadline=3000)
     assert run.taken == [(1, [], b"1"), (1, [], b"2"), (1, [], None)]
@@ -246,15 +246,15 @@ def test_a_process_that_stood_still_reads_on_before_it_concludes_silence(clock: 
 
 
 def test_silence_begins_after_a_delivery(clock: Clock) -> None:
-    """However short it was."""
+    """The time of a delivery is not silence, even if it is short."""
     Run(Streams(clock, [response("1", "2")]), clock, deliver_seconds=1.9)
     assert clock.now >= 1000 + 1.9 + 30 + 1.9
 
 
-def test_an_empty_response_that_came_while_a_delivery_had_to_wait_is_no_later_for_that(
+def test_a_slow_delivery_does_not_make_an_empty_response_late(
     clock: Clock,
 ) -> None:
-    """It may have been sent before the backlog, which its position leaves out."""
+    """Salesforce may have sent it before the backlog. Its position would skip those events."""
     streams = Streams(clock, [response("1", "2"), EMPTY_RESPONSE, 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
     assert run.outcome == Outcome("idle")
@@ -262,17 +262,17 @@ def test_an_empty_response_that_came_while_a_delivery_had_to_wait_is_no_later_fo
     assert sum(count for count, _, _ in run.taken) == 4
 
 
-def test_a_wait_that_is_a_little_late_is_no_suspension(clock: Clock) -> None:
-    """Else a busy machine would never come to an end."""
+def test_a_wait_that_takes_slightly_too_long_is_no_suspension(clock: Clock) -> None:
+    """Otherwise a drain on a busy machine would never end."""
     streams = Streams(clock, [1.5] * 20)
     Run(streams, clock)
     assert clock.now < 1000 + 32
 
 
-def test_a_broken_stream_is_resumed_behind_whole_groups(
+def test_after_a_broken_stream_the_drain_resumes_behind_the_last_whole_group(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The last group comes again. The session is as good as before."""
+    """The next stream brings the last group again. The session stays the same."""
     streams = Streams(clock, [response("1", "2"), UNAVAILABLE], [response("2", "2", "3")])
     run = Run(streams, clock)
     assert [start.replay_id for start in streams.starts if isinstance(start, Position)] == [
@@ -285,21 +285,24 @@ def test_a_broken_stream_is_resumed_behind_whole_groups(
     assert "start=EARLIEST" not in caplog.text
 
 
-def test_a_failure_that_stays_ends_the_drain_and_keeps_what_was_delivered(clock: Clock) -> None:
-    """After five tries at one position, further and further apart. The topic is asked for once."""
+def test_a_lasting_failure_ends_the_drain_but_delivered_events_stay_delivered(clock: Clock) -> None:
+    """The drain makes five attempts at one position, with longer and longer pauses.
+
+    It checks the topic only once.
+    """
     streams = Streams(clock, [response("1", "2"), UNAVAILABLE], *[[UNAVAILABLE]] * 10)
     run = Run(streams, clock)
     assert run.outcome == Outcome("failed", UNAVAILABLE)
     assert run.taken == [(1, [], b"1")]
-    assert len(streams.starts) == 5, "four tries behind the first stream, whose position had moved"
+    assert len(streams.starts) == 5, "the first stream, whose position moved, and four retries"
     assert streams.asked_for == 1
     assert 1000 + (1 + 2 + 4 + 8) / 2 <= clock.now <= 1000 + 1 + 2 + 4 + 8 + 1
 
 
-def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(
+def test_the_check_of_a_topic_is_retried_if_unavailable_but_not_if_forbidden(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before any stream is opened, so that LATEST stays LATEST."""
+    """The check comes before any stream is opened, so LATEST stays LATEST."""
     streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE], topic_errors=[UNAVAILABLE, UNAVAILABLE])
     assert Run(streams, clock, Beginning(Preset.LATEST, hold=True)).outcome == Outcome("caught_up")
     assert streams.starts == [Preset.LATEST]
@@ -310,10 +313,10 @@ def test_an_unavailable_topic_is_asked_for_again_and_a_forbidden_one_is_not(
     assert streams.starts == []
 
 
-def test_latest_that_breaks_goes_on_from_earliest_and_says_so(
+def test_latest_that_breaks_continues_from_earliest_and_logs_it_once(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Once, in the log."""
+    """Also, the topic is begun from LATEST only once."""
     caplog.set_level(logging.WARNING)
     streams = Streams(
         clock, [UNAVAILABLE], [UNAVAILABLE], [response("1"), *quiet(60), EMPTY_RESPONSE]
@@ -326,10 +329,10 @@ def test_latest_that_breaks_goes_on_from_earliest_and_says_so(
 
 
 @pytest.mark.parametrize("error", [UNAVAILABLE, SessionExpiredError("expired")])
-def test_events_whose_schema_cannot_be_fetched_for_now_move_nothing_and_come_again(
+def test_events_whose_schema_cannot_be_fetched_yet_move_no_cursor_and_are_read_again(
     clock: Clock, error: Exception
 ) -> None:
-    """At the end of a stream as in its midst."""
+    """The rule holds within a stream and at its end."""
     streams = Streams(clock, [response("1", "2")], [response("1", "2")])
     run = Run(streams, clock, decoding=Decoding(error))
     assert streams.starts == [CURSOR, CURSOR]
@@ -345,8 +348,8 @@ def test_events_whose_schema_cannot_be_fetched_for_now_move_nothing_and_come_aga
     assert run.taken == [(1, [], b"empty")]
 
 
-def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clock) -> None:
-    """Each stream is opened with the newest one."""
+def test_an_expired_session_is_renewed_as_long_as_there_is_progress(clock: Clock) -> None:
+    """Each stream is opened with the newest session. Without progress the drain fails."""
     expired = SessionExpiredError("expired")
     streams = Streams(
         clock, [response("1", "2"), expired], [response("2", "3"), expired], [expired], [expired]
@@ -361,8 +364,11 @@ def test_a_session_that_ends_is_renewed_as_often_as_there_is_progress(clock: Clo
     assert run.taken == [(1, [], b"1"), (1, [], b"2")]
 
 
-def test_events_that_lead_to_no_position_are_no_progress(clock: Clock) -> None:
-    """They have no replay id. A session that ends behind them again and again would be renewed without end."""
+def test_events_without_a_replay_id_are_no_progress(clock: Clock) -> None:
+    """They move no position.
+
+    If a session expired behind them each time, it would be renewed without end.
+    """
     expired = SessionExpiredError("expired")
     ending: list[Item] = [response("", "1"), expired]
     run = Run(Streams(clock, [expired], *[ending] * 5), clock)
@@ -370,8 +376,8 @@ def test_events_that_lead_to_no_position_are_no_progress(clock: Clock) -> None:
     assert run.taken == [(1, [], None)]
 
 
-def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(clock: Clock) -> None:
-    """It is an error although the rest went well: somebody has to know."""
+def test_a_rejected_replay_id_leaves_a_gap_and_retained_events_are_read_again(clock: Clock) -> None:
+    """The outcome is an error although the rest succeeds, as a person must know of the gap."""
     streams = Streams(
         clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE]
     )
@@ -385,8 +391,8 @@ def test_a_rejected_replay_id_leaves_a_gap_and_what_is_retained_is_read_again(cl
     assert "after that" not in str(run.outcome.error)
 
 
-def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_told(clock: Clock) -> None:
-    """No third start from EARLIEST."""
+def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_reported(clock: Clock) -> None:
+    """The drain does not start from EARLIEST again."""
     rejected = ReplayIdRejectedError("corrupted")
     streams = Streams(clock, [rejected], [response("1", "2"), UNAVAILABLE], [rejected])
     run = Run(streams, clock)
@@ -396,8 +402,11 @@ def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_told(clock: Clo
     assert [(bool(gaps), position) for _, gaps, position in run.taken] == [(True, b"1")]
 
 
-def test_a_gap_is_left_with_the_first_position_behind_it(clock: Clock) -> None:
-    """Until then it grows: recorded by a poll that came to nothing, it would end too early. Of several positions, the first."""
+def test_a_gap_is_recorded_once_with_the_first_position_behind_it(clock: Clock) -> None:
+    """Until then the gap grows.
+
+    A poll that reaches no position does not record it, as it would end too early.
+    """
     rejected = ReplayIdRejectedError("corrupted")
     streams = Streams(clock, [rejected], [LimitExceededError("used up")])
     run = Run(streams, clock)
@@ -415,7 +424,7 @@ def test_a_gap_is_left_with_the_first_position_behind_it(clock: Clock) -> None:
 
 
 def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
-    """What was in it is not known, nor since when."""
+    """Nobody knows its replay id, nor when the gap began."""
     streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE])
     run = Run(streams, clock, Beginning(Preset.EARLIEST, hold=True, unreadable=b"{"))
     ((_, [gap], position),) = run.taken
@@ -425,8 +434,8 @@ def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
     assert "an unknown time" in str(run.outcome.error)
 
 
-def test_a_topic_of_which_nothing_could_be_read_fails_and_its_cursor_moves(clock: Clock) -> None:
-    """Only once: the drain waits for the end, so that the next one finds nothing."""
+def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves(clock: Clock) -> None:
+    """It fails only once. The drain waits for the end, so the next drain finds no such events."""
     streams = Streams(clock, [response("1", "2"), *quiet(200), EMPTY_RESPONSE])
     run = Run(streams, clock, decoding=Decoding(unreadable=True))
     assert run.taken == [(1, [], b"1"), (1, [], b"empty")]
@@ -434,8 +443,8 @@ def test_a_topic_of_which_nothing_could_be_read_fails_and_its_cursor_moves(clock
     assert isinstance(run.outcome.error, AllUndecodableError)
 
 
-def test_a_held_topic_without_a_position_is_not_asked_again(clock: Clock) -> None:
-    """It has waited long enough."""
+def test_a_held_topic_without_a_position_is_not_retried(clock: Clock) -> None:
+    """The drain has already waited for 285 seconds."""
     streams = Streams(clock)
     run = Run(streams, clock, Beginning(Preset.LATEST, hold=True))
     assert isinstance(run.outcome.error, SalesforceUnavailableError)
@@ -443,14 +452,14 @@ def test_a_held_topic_without_a_position_is_not_asked_again(clock: Clock) -> Non
     assert 1285 <= clock.now < 1290
 
 
-def test_a_drain_that_is_stopped_while_it_waits_opens_no_other_stream(clock: Clock) -> None:
+def test_a_drain_that_is_stopped_before_a_retry_opens_no_other_stream(clock: Clock) -> None:
     """The poll is over."""
 
     class StoppedMeanwhile(Stop):
-        """It is set by the time that somebody has waited."""
+        """A stop signal that is set during the first wait."""
 
         def wait(self, timeout: Optional[float] = None) -> bool:
-            """As said."""
+            """Set the signal, then wait."""
             self.set()
             return super().wait(timeout)
 
@@ -467,8 +476,8 @@ def test_a_drain_that_is_stopped_while_it_waits_opens_no_other_stream(clock: Clo
     assert len(streams.starts) == 1
 
 
-def test_a_drain_that_is_stopped_ends_without_a_claim(clock: Clock) -> None:
-    """Whoever stopped it says why."""
+def test_a_stopped_drain_fails_without_an_error_of_its_own(clock: Clock) -> None:
+    """The code that stopped the drain reports the reason."""
     streams = Streams(clock, [response("1", "2"), response("3", "4")])
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Writing event files: what it costs, and what a full disk does."""
+"""How event files are written: memory, full files, duplicate keys, and a full disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from salesforce_client.src.app.model import Delete
 from salesforce_client.src.app.storage.event_file import EventFile
 
 def rows(response, count):
-    return [Delete(f"{response}:{row}", "t", "o", "r", "u", "d", None, "x" * 1800, "i", b"", "s") for row in range(count)]
+    return [
+        Delete(f"{response}:{row}", "t", "o", "r", "u", "d", None, "x" * 1800, "i", b"", "s")
+        for row in range(count)
+    ]
 
 file = EventFile(Path(sys.argv[1]), datetime.now(timezone.utc))
 for response in range(100):
@@ -37,11 +40,14 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 """
 
 
-def test_memory_does_not_grow_with_the_sizes_of_responses(tmp_path: Path) -> None:
-    """A change of many records fills a response with any number of rows, which are no reason to keep those of all before it."""
+def test_memory_does_not_grow_with_responses_of_different_sizes(tmp_path: Path) -> None:
+    """A response may have any number of rows, as a change may name many records.
+
+    The rows of earlier responses must not stay in memory.
+    """
     command = [sys.executable, "-c", WRITE, str(tmp_path / "x.db")]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 48  # MiB; the page cache of SQLite has 16 of them
+    assert int(done.stdout) < 48  # MiB; SQLite's page cache takes 16 of them
 
 
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -52,7 +58,7 @@ def delete(number: int) -> Delete:
 
 
 def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
-    """Whichever comes first: a file is in memory while it is uploaded."""
+    """The limit that is reached first counts. A file is in memory while it is uploaded."""
     by_rows, by_bytes = (
         EventFile(tmp_path / "1.db", BEGUN_AT),
         EventFile(tmp_path / "2.db", BEGUN_AT, fill_bytes=300_000),
@@ -68,17 +74,17 @@ def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
         file.close()
 
 
-def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(
+def test_closing_a_file_flushes_it_to_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A crash of the machine right after the upload must not matter."""
+    """A crash of the machine right after the upload must do no harm."""
     said: list[str] = []
 
     class Connection(sqlite3.Connection):
-        """Remembers what it is told."""
+        """A connection that records its statements."""
 
         def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
-            """Both."""
+            """Record the statement, then execute it."""
             said.append(statement)
             return super().execute(statement, *values)
 
@@ -97,8 +103,8 @@ def test_a_file_is_flushed_to_the_disk_before_it_counts_as_closed(
     assert flushing == ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN", "COMMIT"]
 
 
-def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
-    """By time, then by topic, whichever comes first."""
+def test_of_rows_with_the_same_key_the_earliest_stays(tmp_path: Path) -> None:
+    """The time decides, then the topic. The order in which the rows are added does not matter."""
     early, late = (
         delete(1)._replace(ingested_at="2026-01", topic="/b"),
         delete(1)._replace(ingested_at="2026-02", topic="/a"),
@@ -118,7 +124,7 @@ def test_of_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page_bytes", [4096, 32768])
 def test_the_writer_chooses_the_size_of_a_page(tmp_path: Path, page_bytes: int) -> None:
-    """The DDL has one for small files."""
+    """The size in the DDL suits small files."""
     file = EventFile(tmp_path / "x.db", BEGUN_AT, page_bytes=page_bytes)
     file.add([delete(1)])
     file.close()
@@ -130,7 +136,7 @@ def test_the_writer_chooses_the_size_of_a_page(tmp_path: Path, page_bytes: int) 
 
 
 def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
-    """Each response with rejected events brings it along."""
+    """Each response with rejected events adds its schema again."""
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     for number in range(2):
         file.add(
@@ -147,7 +153,7 @@ def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
-    """When the file is begun, while rows are added and at its end."""
+    """It shows when a file is created, when rows are added, or when the file is closed."""
     with pytest.raises(LocalStorageError, match="unable to open"):
         EventFile(tmp_path / "absent/x.db", BEGUN_AT)
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
@@ -161,7 +167,7 @@ def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
         ):
             file.add(some)
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-            file.close()  # nobody can make a file of half the rows
+            file.close()  # nobody can finish a file with half of its rows
         short = EventFile(tmp_path / "y.db", BEGUN_AT)
         short.add([delete(number) for number in range(1000)])
         with pytest.raises(LocalStorageError, match=r"event file y\.db"):

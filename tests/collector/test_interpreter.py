@@ -1,4 +1,4 @@
-"""Events into rows, each with its own schema; what cannot be read is kept."""
+"""How events become rows. Each event is read with its own schema. Unreadable events are kept."""
 
 from __future__ import annotations
 
@@ -22,10 +22,19 @@ ACCOUNT, DELETE_EVENT = schemas.schema_id(schemas.ACCOUNT), schemas.schema_id(sc
 
 def change(number: int, kind: str = "DELETE", committed: int = COMMITTED) -> Event:
     header = {
-        "entityName": "Account", "recordIds": [record_id("Account", number)], "changeType": kind, "changeOrigin": "",
-        "transactionKey": "t", "sequenceNumber": 1, "commitTimestamp": committed, "commitNumber": 1,
-        "commitUser": record_id("User", 1), "nulledFields": [], "diffFields": [], "changedFields": [],
-    }  # fmt: skip
+        "entityName": "Account",
+        "recordIds": [record_id("Account", number)],
+        "changeType": kind,
+        "changeOrigin": "",
+        "transactionKey": "t",
+        "sequenceNumber": 1,
+        "commitTimestamp": committed,
+        "commitNumber": 1,
+        "commitUser": record_id("User", 1),
+        "nulledFields": [],
+        "diffFields": [],
+        "changedFields": [],
+    }
     return Event(
         f"e{number}",
         ACCOUNT,
@@ -45,14 +54,14 @@ def platform(number: int, **fields: Any) -> Event:
 
 
 class Schemas:
-    """Those of the mock, unless something is in the way."""
+    """Returns the schemas of the mock, or raises an error."""
 
     def __init__(self, error: CollectorError | None = None) -> None:
         self.error = error
         self.asked: list[str] = []
 
     def __call__(self, schema_id: str) -> str:
-        """By its id."""
+        """The schema with this id."""
         self.asked.append(schema_id)
         if self.error:
             raise self.error
@@ -63,8 +72,8 @@ def interpreter(error: CollectorError | None = None) -> Interpreter:
     return Interpreter(Schemas(error), "00D", DEFAULT_EVENT_FIELDS)
 
 
-def test_events_become_rows_in_their_order_with_figures() -> None:
-    """Deletes, what is skipped, and when the last one was published."""
+def test_events_become_rows_in_their_order() -> None:
+    """The result also counts skipped events, and has the publishing time of the last event."""
     told = interpreter().read(
         ACCOUNTS, [change(1), change(2, "UPDATE"), change(3, committed=COMMITTED + 1000)]
     )
@@ -75,7 +84,7 @@ def test_events_become_rows_in_their_order_with_figures() -> None:
     assert told.published_at == "2026-01-01T00:00:01.123Z"
 
 
-def test_an_event_that_is_skipped_tells_its_time_too() -> None:
+def test_a_skipped_event_counts_for_the_publishing_time() -> None:
     """A channel may have no delete for hours."""
     assert (
         interpreter().read(ACCOUNTS, [change(1, "UPDATE")]).published_at
@@ -86,8 +95,11 @@ def test_an_event_that_is_skipped_tells_its_time_too() -> None:
 @pytest.mark.parametrize(
     ("minutes", "believed"), [(-1, True), (4, True), (6, False), (500_000, False)]
 )
-def test_no_time_is_later_than_now(minutes: int, believed: bool) -> None:
-    """Clocks differ by minutes. A time far ahead is damage, which must not make a topic look caught up."""
+def test_a_publishing_time_is_never_later_than_now(minutes: int, believed: bool) -> None:
+    """Clocks differ by minutes.
+
+    A time far ahead is damage. It must not make a topic look caught up.
+    """
     committed = int((datetime.now(timezone.utc) + timedelta(minutes=minutes)).timestamp() * 1000)
     told = interpreter().read(ACCOUNTS, [change(1, committed=committed)])
     (row,) = told.rows
@@ -95,8 +107,8 @@ def test_no_time_is_later_than_now(minutes: int, believed: bool) -> None:
     assert told.published_at == (min(row.deleted_date, row.ingested_at) if believed else None)
 
 
-def test_a_row_does_not_depend_on_what_it_was_delivered_with() -> None:
-    """Neither on others under the same event id nor on rejected ones beside it."""
+def test_a_row_does_not_depend_on_the_events_delivered_with_it() -> None:
+    """Neither events with the same event id nor rejected events change it."""
     events = [
         change(1),
         change(2)._replace(event_id="e1"),
@@ -110,19 +122,21 @@ def test_a_row_does_not_depend_on_what_it_was_delivered_with() -> None:
     assert len({row.event_id for row in together if isinstance(row, Delete)}) == 2
 
 
-def test_an_event_that_cannot_be_read_is_kept_with_its_bytes_and_its_schema() -> None:
-    """So that the event file can be decoded again by itself. Each schema stands there once."""
+def test_an_unreadable_event_is_kept_with_its_bytes_and_its_schema() -> None:
+    """So the event can be decoded later from the event file alone. Each schema is kept once."""
     broken = [platform(n)._replace(payload=b"\xff" * n) for n in (1, 2)]
     told = interpreter().read(PLATFORM, [platform(3), *broken])
     assert [type(row) for row in told.rows] == [Delete, RejectedEvent, RejectedEvent, Schema]
     assert [reject.payload for reject in told.rejects] == [b"\xff", b"\xff\xff"]
-    assert len({reject.error for reject in told.rejects}) == 1, "one text for a cause, to count by"
+    assert len({reject.error for reject in told.rejects}) == 1, (
+        "one text for each cause, to count rejects by"
+    )
     assert told.rows[-1] == Schema(DELETE_EVENT, schemas.DELETE_EVENT)
     assert (told.received, told.skipped) == (3, 0)
 
 
-def test_events_without_trouble_bring_no_schema() -> None:
-    """It would be in every file."""
+def test_no_schema_is_kept_if_no_event_is_rejected() -> None:
+    """Otherwise every file would hold schemas."""
     assert not [
         row for row in interpreter().read(PLATFORM, [platform(1)]).rows if isinstance(row, Schema)
     ]
@@ -135,26 +149,24 @@ def test_events_without_trouble_bring_no_schema() -> None:
         (platform(1, CreatedDate=2**62), "neither Deleted_Date__c nor CreatedDate is a time"),
     ],
 )
-def test_an_event_that_can_be_read_but_is_not_a_row_is_rejected_likewise(
-    event: Event, words: str
-) -> None:
-    """With its bytes."""
+def test_a_readable_event_that_cannot_become_a_row_is_rejected(event: Event, words: str) -> None:
+    """Its bytes are kept."""
     told = interpreter().read(PLATFORM, [event])
     (reject,) = told.rejects
     assert words in reject.error
     assert reject.payload == event.payload
 
 
-def test_a_schema_that_salesforce_refuses_for_good_leaves_rejects_without_it() -> None:
-    """They may be decoded later, when it gives it out."""
+def test_if_salesforce_refuses_a_schema_for_good_its_events_are_rejected_without_it() -> None:
+    """They may be decoded later, if Salesforce returns the schema then."""
     told = interpreter(SchemaError("no such schema")).read(PLATFORM, [platform(1)])
     assert [type(row) for row in told.rows] == [RejectedEvent]
     assert told.rejects[0].error == "no such schema"
     assert told.published_at is None
 
 
-def test_a_change_event_whose_schema_is_refused_is_read_by_its_header() -> None:
-    """It is a row all the same, under the same key."""
+def test_a_change_event_whose_schema_is_refused_is_read_from_its_header() -> None:
+    """It still becomes a row, with the same key."""
     told = interpreter(SchemaError("no such schema")).read(ACCOUNTS, [change(1)])
     (row,) = told.rows
     (whole,) = interpreter().read(ACCOUNTS, [change(1)]).rows
@@ -165,20 +177,20 @@ def test_a_change_event_whose_schema_is_refused_is_read_by_its_header() -> None:
     assert told.published_at == "2026-01-01T00:00:00.123Z"
 
 
-def test_a_platform_event_is_never_read_by_the_header_of_a_change() -> None:
-    """Even if its bytes look like one."""
+def test_a_platform_event_is_never_read_as_the_header_of_a_change() -> None:
+    """Its bytes may look like one."""
     told = interpreter(SchemaError("no")).read(PLATFORM, [change(1)])
     assert len(told.rejects) == 1
 
 
-def test_a_schema_that_cannot_be_fetched_for_now_is_no_fault_of_the_events() -> None:
-    """Nothing is told of them, so that they come again."""
+def test_events_are_not_rejected_if_their_schema_cannot_be_fetched_for_now() -> None:
+    """The call fails and returns nothing, so the drain reads the events again."""
     with pytest.raises(SalesforceUnavailableError):
         interpreter(SalesforceUnavailableError("busy")).read(ACCOUNTS, [change(1)])
 
 
-def test_a_schema_is_asked_for_once() -> None:
-    """Whatever comes with it."""
+def test_a_schema_is_fetched_once() -> None:
+    """Later events and later calls use the same schema."""
     known = Schemas()
     several = Interpreter(known, "00D", DEFAULT_EVENT_FIELDS)
     for _ in range(2):
@@ -186,8 +198,8 @@ def test_a_schema_is_asked_for_once() -> None:
     assert known.asked == [DELETE_EVENT]
 
 
-def test_a_cursor_gap_says_what_is_lost_since_when() -> None:
-    """Until now."""
+def test_a_cursor_gap_lasts_from_the_time_of_the_cursor_until_now() -> None:
+    """It also has the reason and the replay id of the cursor."""
     gap = interpreter().cursor_gap(
         PLATFORM, "expired_cursor", b"old", since="2026-01-01T00:00:00.000Z", version="1"
     )
@@ -200,8 +212,11 @@ def test_a_cursor_gap_says_what_is_lost_since_when() -> None:
     assert gap.to_time == gap.detected_at > "2026-02"
 
 
-def test_the_same_loss_has_the_same_key_and_another_one_another() -> None:
-    """By org, topic, reason, what was stored and its version: a cursor may be emptied twice."""
+def test_the_same_cursor_gap_has_the_same_key_and_another_gap_has_another_key() -> None:
+    """The key depends on the org, the topic, the reason, the stored bytes and their version.
+
+    The version counts because a cursor may be emptied twice.
+    """
 
     def key(
         org_id: str = "00D",

@@ -1,4 +1,7 @@
-"""The order of steps on which the promise rests: every step of a store is written down, and may fail."""
+"""The order of the publisher's steps, which the promise needs.
+
+A store in memory records each step. A test can let any step fail.
+"""
 
 from __future__ import annotations
 
@@ -35,31 +38,32 @@ class File:
         self._rows = 0
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Count them."""
+        """Count the rows."""
         self._store.step("add", self.path.name, str(len(rows)))
         self._rows += len(rows)
 
     def is_full(self, most_rows: int) -> bool:
-        """By rows alone."""
+        """Whether it has this many rows. Bytes do not count."""
         return self._rows >= most_rows
 
     def close(self) -> None:
-        """Finished."""
+        """Finish the file."""
         self._store.step("close", self.path.name)
 
     def abandon(self) -> None:
-        """Let go."""
+        """Discard the file."""
         self._store.step("abandon", self.path.name)
 
 
 class Store:
-    """Remembers every step.
+    """Records every step.
 
     Attributes:
-        steps: what was done, in order.
-        failures: by the words of a step, what it raises.
-        versions: of the cursors.
-        slow: an upload waits for it, if it is there.
+        steps: all steps, in order.
+        failures: what a step raises, by the first words of the step.
+        versions: the version of each cursor.
+        slow: if it is set, an upload waits for this event.
+        uploading: is set when the first upload begins.
     """
 
     def __init__(self) -> None:
@@ -71,20 +75,20 @@ class Store:
         self._files = 0
 
     def step(self, *words: str) -> None:
-        """Do it, or fail."""
+        """Record the step, then raise the failure that is set for it."""
         self.steps.append(" ".join(words))
         for beginning, error in self.failures.items():
             if self.steps[-1].startswith(beginning):
                 raise error
 
     def new_file(self, begun_at: datetime) -> File:
-        """Named by its number."""
+        """A file that is named by its number."""
         self._files += 1
         self.step("new", f"file{self._files}")
         return File(self, f"file{self._files}", begun_at)
 
     def upload(self, path: Path, begun_at: datetime) -> str:
-        """As slowly as a test wants."""
+        """Upload the file, as slowly as the test wants."""
         self.uploading.set()
         if self.slow:
             assert self.slow.wait(10)
@@ -92,11 +96,11 @@ class Store:
         return f"{path.name}.db"
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
-        """With its version."""
+        """No position, only the cursor's version."""
         return StoredCursor(None, self.versions[topic] or None)
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
-        """If the version is still that one."""
+        """Save the cursor if its version has not changed."""
         self.step(
             "save", cursor.topic, cursor.position.replay_id.decode() if cursor.position else "begun"
         )
@@ -117,7 +121,7 @@ def at(replay_id: str) -> Position:
 
 
 class Poll:
-    """A publisher with its store, report and stop."""
+    """A publisher with its store, its report and its stop signal."""
 
     def __init__(self, file_rows: int = 100) -> None:
         self.store = Store()
@@ -128,11 +132,11 @@ class Poll:
             self.publisher.cursor(topic)
 
     def take(self, topic: str, count: int, replay_id: str = "") -> None:
-        """So many rows, and a position behind them."""
+        """Deliver this many rows, and a position behind them."""
         self.publisher.take(topic, rows(count), at(replay_id) if replay_id else None, "rpc")
 
     def finish(self) -> list[str]:
-        """To the end; returns all steps."""
+        """Finish and close the publisher, and return all steps."""
         try:
             self.publisher.finish()
         finally:
@@ -141,7 +145,7 @@ class Poll:
 
 
 def test_a_file_is_closed_then_uploaded_and_only_then_the_cursors_are_saved() -> None:
-    """Each with the last position that was delivered with or before its rows."""
+    """Each cursor gets the last position that was delivered with the rows of the file."""
     poll = Poll()
     poll.take(ONE, 2, "1")
     poll.take(TWO, 1, "a")
@@ -155,7 +159,10 @@ def test_a_file_is_closed_then_uploaded_and_only_then_the_cursors_are_saved() ->
 
 
 def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
-    """With the positions that belong to it, and the versions that the cursors have by then."""
+    """Each file saves the positions of its own rows.
+
+    Each save replaces the version that the save before it made.
+    """
     poll = Poll(file_rows=2)
     for replay_id in ("1", "2", "3"):
         poll.take(ONE, 2, replay_id)
@@ -166,8 +173,11 @@ def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
     assert poll.store.versions[ONE] == "one-0+++"
 
 
-def test_no_more_than_two_files_are_there_at_once() -> None:
-    """One that is filled and one that is uploaded: whoever fills the next one has to wait."""
+def test_no_more_than_two_files_exist_at_once() -> None:
+    """One is filled while one is uploaded.
+
+    The thread that has filled the second file waits for the upload of the first.
+    """
     poll = Poll(file_rows=1)
     poll.store.slow = threading.Event()
     poll.take(ONE, 1, "1")
@@ -186,14 +196,14 @@ def test_no_more_than_two_files_are_there_at_once() -> None:
 
 
 def test_a_position_without_rows_needs_no_file() -> None:
-    """A quiet topic's cursor moves all the same."""
+    """So the cursor of a quiet topic moves too."""
     poll = Poll()
     poll.take(TWO, 0, "a")
     assert poll.finish() == [f"save {TWO} a"]
 
 
 def test_rows_without_a_position_move_no_cursor() -> None:
-    """They come again."""
+    """The next poll reads these events again."""
     poll = Poll()
     poll.take(ONE, 1)
     assert poll.finish() == ["new file1", "add file1 1", "close file1", "upload file1"]
@@ -201,8 +211,11 @@ def test_rows_without_a_position_move_no_cursor() -> None:
 
 
 @pytest.mark.parametrize("step", ["close file1", "upload file1"])
-def test_behind_a_file_that_is_not_uploaded_no_cursor_moves_and_no_file_goes_up(step: str) -> None:
-    """Its rows would be missing."""
+def test_after_a_failed_upload_no_cursor_moves_and_no_later_file_is_uploaded(step: str) -> None:
+    """The same holds for a file that cannot be closed.
+
+    If a cursor moved, the rows of that file would be missing.
+    """
     poll = Poll(file_rows=1)
     poll.store.failures[step] = UNAVAILABLE
     for replay_id in ("1", "2", "3"):
@@ -220,7 +233,7 @@ def test_behind_a_file_that_is_not_uploaded_no_cursor_moves_and_no_file_goes_up(
 
 
 def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
-    """There is no use in going on."""
+    """It would be useless to read on."""
     poll = Poll(file_rows=10)
     poll.store.failures["upload file1"] = UNAVAILABLE
     poll.take(ONE, 10, "1")
@@ -234,8 +247,8 @@ def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
     assert not [step for step in poll.store.steps if step.startswith("save")]
 
 
-def test_the_last_upload_is_waited_for() -> None:
-    """Its failure is the poll's."""
+def test_the_poll_waits_for_the_last_upload() -> None:
+    """If that upload fails, the poll fails."""
     poll = Poll()
     poll.store.failures["upload file1"] = UNAVAILABLE
     poll.take(ONE, 1, "1")
@@ -245,8 +258,8 @@ def test_the_last_upload_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("step", ["new file1", "add file1"])
-def test_behind_rows_that_could_not_be_written_no_cursor_moves(step: str) -> None:
-    """Nor that of another topic, whose rows are in the same file."""
+def test_after_rows_that_cannot_be_written_no_cursor_moves(step: str) -> None:
+    """The cursor of another topic stays too, as its rows are in the same file."""
     poll = Poll()
     poll.store.failures[step] = LocalStorageError("the disk is full")
     poll.take(ONE, 1, "1")
@@ -254,11 +267,11 @@ def test_behind_rows_that_could_not_be_written_no_cursor_moves(step: str) -> Non
     with pytest.raises(LocalStorageError):
         poll.finish()
     assert not [step for step in poll.store.steps if step.startswith(("close", "upload", "save"))]
-    assert poll.report.topics[ONE].gaps == 0, "only what was written counts"
+    assert poll.report.topics[ONE].gaps == 0, "only written rows count"
 
 
-def test_what_comes_after_the_end_is_not_taken() -> None:
-    """A late topic may wait for an upload while the poll ends, and that upload may fail."""
+def test_rows_that_are_delivered_after_the_end_are_not_written() -> None:
+    """A late topic may deliver while the poll waits for an upload, and that upload may fail."""
     poll = Poll(file_rows=1)
     poll.store.slow = threading.Event()
     poll.store.failures["upload file1"] = UNAVAILABLE
@@ -285,16 +298,16 @@ def test_what_comes_after_the_end_is_not_taken() -> None:
     assert poll.report.topics[TWO].gaps == 0
 
 
-def test_what_is_not_published_is_let_go_of() -> None:
-    """The file can be removed."""
+def test_a_file_that_is_not_published_is_abandoned() -> None:
+    """It can then be removed."""
     poll = Poll()
     poll.take(ONE, 1, "1")
     poll.publisher.close()
     assert poll.store.steps[-1] == "abandon file1"
 
 
-def test_a_cursor_that_another_run_has_moved_is_left_alone_and_tried_no_more() -> None:
-    """The other run is ahead; the other topics go on."""
+def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again() -> None:
+    """The other run is ahead. The other topics continue."""
     poll = Poll(file_rows=1)
     poll.store.versions[ONE] = "another's"
     for replay_id in ("1", "2"):
@@ -310,8 +323,8 @@ def test_a_cursor_that_another_run_has_moved_is_left_alone_and_tried_no_more() -
     assert poll.store.versions[ONE] == "another's"
 
 
-def test_a_cursor_that_could_not_be_saved_once_is_saved_with_the_next_file() -> None:
-    """Its version has not changed."""
+def test_a_cursor_that_could_not_be_saved_is_saved_with_the_next_file() -> None:
+    """Its stored version has not changed."""
     poll = Poll(file_rows=1)
     poll.store.failures[f"save {ONE} 1"] = UNAVAILABLE
     for replay_id in ("1", "2"):
@@ -321,7 +334,7 @@ def test_a_cursor_that_could_not_be_saved_once_is_saved_with_the_next_file() -> 
     assert poll.report.topics[ONE].error is UNAVAILABLE
 
 
-def test_of_several_failures_of_a_topic_the_first_is_told() -> None:
+def test_of_several_failures_of_a_topic_the_first_is_reported() -> None:
     """The others follow from it."""
     poll = Poll(file_rows=1)
     refused = StorageRefusedError("no")
@@ -332,8 +345,8 @@ def test_of_several_failures_of_a_topic_the_first_is_told() -> None:
     assert poll.report.topics[ONE].error is UNAVAILABLE
 
 
-def test_while_somebody_writes_or_waits_for_an_upload_it_is_not_quiet() -> None:
-    """Who waits for the topics must not give up on one that is held up by the store."""
+def test_the_publisher_is_not_quiet_while_a_topic_writes_or_waits_for_an_upload() -> None:
+    """The poll must not give up on a topic that waits for the store."""
     poll = Poll(file_rows=1)
     time.sleep(0.3)
     assert poll.publisher.quiet_seconds() >= 0.3
@@ -344,13 +357,13 @@ def test_while_somebody_writes_or_waits_for_an_upload_it_is_not_quiet() -> None:
     threading.Timer(0.5, poll.store.slow.set).start()
     began = time.monotonic()
     assert poll.publisher.quiet_seconds() < 0.2
-    assert time.monotonic() - began > 0.3, "it waits for whoever is writing"
+    assert time.monotonic() - began > 0.3, "it waits for the thread that writes"
     waiting.join(5)
     poll.finish()
 
 
-def test_the_end_waits_for_an_upload_that_is_under_way() -> None:
-    """Its file is removed afterwards."""
+def test_closing_waits_for_an_upload_that_is_under_way() -> None:
+    """The file is removed afterwards."""
     poll = Poll(file_rows=1)
     poll.store.slow = threading.Event()
     poll.take(ONE, 1, "1")
@@ -359,8 +372,8 @@ def test_the_end_waits_for_an_upload_that_is_under_way() -> None:
     assert "upload file1" in poll.store.steps
 
 
-def test_a_cursor_that_cannot_be_saved_fails_its_topic_alone() -> None:
-    """The rows are safe, and come once more."""
+def test_a_cursor_that_cannot_be_saved_fails_only_its_own_topic() -> None:
+    """The rows are safe, and the next poll reads them again."""
     poll = Poll()
     refused = StorageRefusedError("no")
     poll.store.failures[f"save {ONE}"] = refused
@@ -373,7 +386,7 @@ def test_a_cursor_that_cannot_be_saved_fails_its_topic_alone() -> None:
 
 
 def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> None:
-    """It is replaced by the first one that has a position."""
+    """The first cursor that has a position replaces it."""
     poll = Poll()
     poll.publisher.begin_from_latest(TWO)
     poll.take(TWO, 1, "a")
@@ -384,24 +397,24 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
     assert poll.report.topics[TWO].cursor == "moved"
 
 
-def test_a_topic_that_another_run_has_just_begun_is_left_to_it() -> None:
-    """The next poll starts where that one ends."""
+def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
+    """The next poll starts where that run ends."""
     poll = Poll()
     poll.store.versions[TWO] = "another's"
     with pytest.raises(StorageUnavailableError, match=f"cursor of {TWO}: another run"):
         poll.publisher.begin_from_latest(TWO)
 
 
-def test_a_topic_whose_cursor_was_never_read_has_none_saved() -> None:
-    """There is no version that may be replaced."""
+def test_a_cursor_that_was_never_read_is_not_saved() -> None:
+    """The run knows no version that it may replace."""
     poll = Poll()
     poll.report.topics["/event/Three__e"] = TopicReport("/event/Three__e")
     poll.take("/event/Three__e", 1, "1")
     assert not [step for step in poll.finish() if step.startswith("save")]
 
 
-def test_the_report_counts_what_was_written() -> None:
-    """By topic, with the last rpc id."""
+def test_the_report_counts_the_deliveries_of_each_topic() -> None:
+    """It also has the last rpc id."""
     poll = Poll()
     poll.publisher.take(ONE, rows(2)._replace(received=5, skipped=3), at("1"), "rpc 1")
     poll.publisher.take(ONE, Delivery(), None, "")

@@ -1,4 +1,4 @@
-"""The Pub/Sub adapter over real sockets, and the two pure parts of it: credits and the table of errors."""
+"""The Pub/Sub adapter over real sockets, and its pure parts: credits and the table of errors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def source(mock: MockSalesforce) -> Iterator[PubSub]:
 
 
 def drained(source: PubSub, topic: str, start: Start) -> tuple[list[Event], bytes]:
-    """Everything up to the first empty response, and that response's replay id."""
+    """All events before the first empty response, and the replay id of that response."""
     events: list[Event] = []
     with source.subscribe(topic, start) as stream:
         while True:
@@ -69,17 +69,17 @@ def drained(source: PubSub, topic: str, start: Start) -> tuple[list[Event], byte
 
 
 def test_a_topic_that_does_not_exist_is_named(source: PubSub) -> None:
-    """With the id that Salesforce's support asks for."""
+    """The error also has the rpc id, which Salesforce's support asks for."""
     with pytest.raises(
         TopicError, match=r"/event/Missing__e.*not found.*rpcId: .*topic\.not\.found"
     ):
         source.check_topic("/event/Missing__e")
 
 
-def test_a_schema_is_had_by_its_id_and_an_unknown_id_is_an_error_of_its_own(
+def test_a_schema_is_fetched_by_its_id_and_an_unknown_id_is_a_schema_error(
     source: PubSub, mock: MockSalesforce
 ) -> None:
-    """So that one event can be set aside without failing its topic."""
+    """So the collector can reject one event without failing its topic."""
     events, _ = drained(source, TOPIC, EARLIEST)
     assert '"AccountChangeEvent"' in source.schema(events[0].schema_id)
     for unknown in ("", "AAAAAAAAAAAAAAAAAAAAAA"):
@@ -87,10 +87,8 @@ def test_a_schema_is_had_by_its_id_and_an_unknown_id_is_an_error_of_its_own(
             source.schema(unknown)
 
 
-def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(
-    source: PubSub, mock: MockSalesforce
-) -> None:
-    """Clients that do not top up stop after 100 events."""
+def test_a_backlog_arrives_whole_and_in_order(source: PubSub, mock: MockSalesforce) -> None:
+    """A second stream from one of its replay ids brings all events behind that id."""
     events, _ = drained(source, "/data/ChangeEvents", EARLIEST)
     assert len(events) == 54
     assert len({event.event_id for event in events}) == 54
@@ -98,22 +96,25 @@ def test_a_backlog_larger_than_the_credit_arrives_whole_and_in_order(
     assert again == events[10:]
 
 
-def test_a_position_told_by_a_keepalive_is_a_start_like_any_other(
+def test_a_stream_can_start_from_the_position_of_an_empty_response(
     source: PubSub, mock: MockSalesforce
 ) -> None:
-    """It is ahead of every event, and no event bears it."""
+    """The position is ahead of every event, and no event has it as its replay id."""
     events, position = drained(source, TOPIC, EARLIEST)
     assert position not in {event.replay_id for event in events}
     assert drained(source, TOPIC, after(position))[0] == []
 
 
-def test_no_more_is_asked_for_while_too_much_waits() -> None:
-    """Bytes count, not responses: one may have a few kB or 3 MB. Who is held back is let go when the stream is closed."""
+def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
+    """Bytes count, not responses, as a response may have a few kB or 3 MB.
+
+    The waiting reader thread ends when the stream is closed.
+    """
     events = [wire.ConsumerEvent(event=wire.ProducerEvent(payload=bytes(1000)))] * 100
     asked: list[int] = []
 
     class Call:
-        """Answers each request with all that it asks for, but no more than twenty."""
+        """Answers each of the first twenty requests with a hundred events."""
 
         def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
             self._requests = itertools.islice(requests, 20)
@@ -124,10 +125,10 @@ def test_no_more_is_asked_for_while_too_much_waits() -> None:
                 yield wire.FetchResponse(events=events, latest_replay_id=b"1")
 
         def cancel(self) -> None:
-            """Ends with its requests."""
+            """Nothing to do: the call ends with its requests."""
 
     def asked_in_the_end(number: int) -> bool:
-        """Whether it comes to so many requests, and stays there."""
+        """Whether the number of requests reaches ``number`` and stays there."""
         deadline = time.monotonic() + 10
         while len(asked) < number and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -146,10 +147,8 @@ def test_no_more_is_asked_for_while_too_much_waits() -> None:
 
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])
-def test_a_replay_id_that_salesforce_does_not_know_is_told_apart_by_its_code(
-    source: PubSub, bad: bytes
-) -> None:
-    """The one error that may reset a cursor."""
+def test_an_unknown_replay_id_is_recognized_by_its_error_code(source: PubSub, bad: bytes) -> None:
+    """Only this error may reset a cursor."""
     with (
         source.subscribe(TOPIC, after(bad)) as stream,
         pytest.raises(ReplayIdRejectedError, match="within the retention window"),
@@ -157,8 +156,10 @@ def test_a_replay_id_that_salesforce_does_not_know_is_told_apart_by_its_code(
         stream.next(5)
 
 
-def test_another_invalid_argument_is_never_taken_for_a_bad_replay_id(source: PubSub) -> None:
-    """A cursor reset on it would lose events."""
+def test_another_invalid_argument_is_never_mistaken_for_an_unknown_replay_id(
+    source: PubSub,
+) -> None:
+    """If it reset the cursor, events would be lost."""
     with (
         source.subscribe(TOPIC, after(b"")) as stream,
         pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"),
@@ -169,19 +170,19 @@ def test_another_invalid_argument_is_never_taken_for_a_bad_replay_id(source: Pub
 def test_an_expired_session_is_renewed_once_for_a_unary_call(
     source: PubSub, mock: MockSalesforce
 ) -> None:
-    """And tells a subscription's owner to do the same."""
+    """A stream raises an error instead, and its caller renews the session."""
     before = source.session
     mock.tokens.expire_tokens()
     with source.subscribe(TOPIC, EARLIEST) as stream, pytest.raises(SessionExpiredError):
         stream.next(5)
     source.check_topic(TOPIC)
     assert source.session is not before
-    source.renew(before)  # another thread, late: the new session stays
+    source.renew(before)  # as another thread may do late: the new session stays
     source.check_topic(TOPIC)
 
 
-def test_a_session_that_is_refused_although_new_is_for_a_person(mock: MockSalesforce) -> None:
-    """No endless renewing."""
+def test_a_new_session_that_is_refused_needs_a_person(mock: MockSalesforce) -> None:
+    """The session is not renewed without end."""
     useless = Session("x", "https://elsewhere.my.salesforce.com", mock.org.org_id)
     target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
     with (
@@ -191,8 +192,8 @@ def test_a_session_that_is_refused_although_new_is_for_a_person(mock: MockSalesf
         source.check_topic(TOPIC)
 
 
-def test_silence_ends_after_the_time_given(source: PubSub) -> None:
-    """GRPC's own iterator would wait for ever."""
+def test_waiting_for_a_response_ends_after_the_timeout(source: PubSub) -> None:
+    """The iterator of gRPC would wait for ever."""
     with source.subscribe(TOPIC, Preset.LATEST) as stream:
         assert stream.next(0.01) is None
         response = stream.next(5)
@@ -211,8 +212,8 @@ def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:
 
 
 @pytest.mark.parametrize("suffix", rpc_errors.ERRORS_BY_CODE)
-def test_every_documented_code_decides_by_itself(suffix: str) -> None:
-    """Whatever status it comes with: the statuses of several are undocumented."""
+def test_a_documented_error_code_decides_whatever_its_status(suffix: str) -> None:
+    """For several codes the status is undocumented."""
     for status in grpc.StatusCode:
         error = rpc_errors.translate(
             failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e"
@@ -222,8 +223,8 @@ def test_every_documented_code_decides_by_itself(suffix: str) -> None:
 
 
 @pytest.mark.parametrize("status", list(grpc.StatusCode))
-def test_a_status_without_a_known_code_is_never_a_reason_to_reset(status: grpc.StatusCode) -> None:
-    """Neither without a code nor with one that is new."""
+def test_a_status_without_a_known_error_code_never_resets_a_cursor(status: grpc.StatusCode) -> None:
+    """The code is missing, new, or not one of Salesforce's."""
     for code in ("", rpc_errors.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
         error = rpc_errors.translate(failure(status, code), "/event/X__e")
         assert type(error) is rpc_errors.ERRORS_BY_STATUS.get(status, RequestRefusedError)
@@ -231,7 +232,7 @@ def test_a_status_without_a_known_code_is_never_a_reason_to_reset(status: grpc.S
 
 @given(st.data())
 def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) -> None:
-    """Against a server that answers in parts of any size, with requests still under way."""
+    """The server answers in parts of any size, and requests may still be under way."""
     account, on_the_wire, server = Credits(), [], 0
     on_the_wire.append(account.grant())
     for _ in range(data.draw(st.integers(1, 60))):
@@ -248,8 +249,8 @@ def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) ->
         assert TOP_UP_AT < server + sum(on_the_wire) <= MAX_CREDITS
 
 
-def test_where_the_accounts_differ_the_server_is_believed() -> None:
-    """It is the one that stops sending."""
+def test_if_the_counts_of_credit_differ_that_of_the_server_counts() -> None:
+    """The server is the one that stops sending."""
     account = Credits()
     assert account.grant() == 100
     account.settle(10, 25)

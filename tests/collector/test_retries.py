@@ -1,4 +1,4 @@
-"""Whether a broken stream is worth another one: scripted errors, no waiting."""
+"""Whether a broken stream is worth another one, tested with scripted errors: no waiting."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ EXPIRED = SessionExpiredError("the access token is not valid")
 REJECTED = ReplayIdRejectedError("corrupted")
 
 
-def test_tries_at_one_position_are_bounded_and_further_and_further_apart() -> None:
-    """And begin anew once it has moved."""
+def test_retries_at_one_position_are_limited_and_their_pauses_grow() -> None:
+    """When the position moves, the count starts again."""
     retries = Retries(10_000)
     for _ in range(2):
         pauses = [
@@ -40,38 +40,38 @@ def test_tries_at_one_position_are_bounded_and_further_and_further_apart() -> No
         retries.after(UNAVAILABLE, HERE, 0)
 
 
-def test_there_is_no_try_for_which_there_is_no_time() -> None:
-    """The pause would reach the deadline."""
+def test_there_is_no_retry_if_its_pause_would_reach_the_deadline() -> None:
+    """The error is raised instead."""
     assert Retries(420).after(UNAVAILABLE, HERE, 418.9) == Retry(pause=1)
     with pytest.raises(SalesforceUnavailableError):
         Retries(420).after(UNAVAILABLE, HERE, 419)
 
 
 @pytest.mark.parametrize("kind", [SalesforceUnavailableError, StorageUnavailableError])
-def test_what_may_be_better_in_a_moment_is_tried_again(kind: Any) -> None:
-    """Whoever is unavailable."""
+def test_an_unavailable_service_is_retried(kind: Any) -> None:
+    """The service is Salesforce or the storage."""
     assert Retries(420).after(kind("not now"), Preset.EARLIEST, 0) == Retry(pause=1)
 
 
 @pytest.mark.parametrize(
     "kind", [LimitExceededError, TopicError, RequestRefusedError, AuthenticationError]
 )
-def test_what_no_retry_would_mend_ends_the_drain(kind: Any) -> None:
-    """At once."""
+def test_an_error_that_a_retry_cannot_mend_ends_the_drain(kind: Any) -> None:
+    """It is raised at once."""
     with pytest.raises(kind, match="no"):
         Retries(420).after(kind("no"), HERE, 1)
 
 
 def test_a_session_may_be_renewed_again_after_progress() -> None:
-    """Some orgs end one every fifteen minutes."""
+    """In some orgs a session ends every fifteen minutes."""
     retries = Retries(420)
     for _ in range(3):
         assert retries.after(EXPIRED, HERE, 1) == Retry(renew=True)
         retries.moved()
 
 
-def test_a_session_that_is_refused_after_a_renewal_without_progress_is_for_a_person() -> None:
-    """Another renewal would not help. What else breaks in between is no progress."""
+def test_a_session_that_is_refused_again_without_progress_needs_a_person() -> None:
+    """Another renewal would not help. Other errors in between are no progress."""
     retries = Retries(420)
     retries.after(EXPIRED, HERE, 1)
     retries.after(UNAVAILABLE, HERE, 2)
@@ -81,15 +81,18 @@ def test_a_session_that_is_refused_after_a_renewal_without_progress_is_for_a_per
         retries.after(EXPIRED, HERE, 4)
 
 
-def test_a_renewal_is_no_try() -> None:
-    """It costs none of those that a position has."""
+def test_a_renewal_does_not_count_as_an_attempt() -> None:
+    """A position keeps all its attempts."""
     retries = Retries(420)
     retries.after(EXPIRED, HERE, 1)
     assert retries.after(UNAVAILABLE, HERE, 1).pause == 1
 
 
-def test_one_rejected_replay_id_is_lost_and_a_second_one_ends_the_drain() -> None:
-    """Even if it is another one, and there was progress: the first reset has not helped."""
+def test_one_rejected_replay_id_starts_over_and_a_second_one_ends_the_drain() -> None:
+    """The second id may be another one, and there may be progress in between.
+
+    The first reset has not helped.
+    """
     retries = Retries(420)
     assert retries.after(REJECTED, HERE, 1) == Retry(lost=HERE)
     retries.moved()
@@ -99,6 +102,6 @@ def test_one_rejected_replay_id_is_lost_and_a_second_one_ends_the_drain() -> Non
 
 @pytest.mark.parametrize("start", Preset)
 def test_a_rejection_without_a_replay_id_ends_the_drain(start: Preset) -> None:
-    """There is nothing to reset."""
+    """There is no position to reset."""
     with pytest.raises(ReplayIdRejectedError):
         Retries(420).after(REJECTED, start, 1)

@@ -1,4 +1,4 @@
-"""Settings of the collector: what is accepted, and how problems are told."""
+"""Settings of the collector: which values are accepted, and how problems are reported."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def problems(**changes: str) -> str:
     return "\n".join(raised.value.problems)
 
 
-def test_the_least_that_must_be_set_is_enough() -> None:
-    """Everything else has a default."""
+def test_the_required_settings_are_enough() -> None:
+    """All other settings have a default."""
     settings = read(COMPLETE)
     assert settings.topics == ("/event/Delete_Event__e", "/data/AccountChangeEvent")
     assert settings.mock is None
@@ -60,7 +60,7 @@ def test_the_least_that_must_be_set_is_enough() -> None:
 
 
 def test_every_problem_is_reported_at_once_by_setting_name() -> None:
-    """An operator mends them in one go."""
+    """An operator can correct all of them in one go."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_RUN_SECONDS": "soon", "MOCK_MODE": "perhaps"})
     text = str(raised.value)
@@ -76,7 +76,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
 
 
 def test_mock_mode_needs_no_salesforce_settings() -> None:
-    """The mock hands them over."""
+    """The mock supplies them."""
     settings = read({"MOCK_MODE": "true", "EVENTS_STORAGE": "UseDevelopmentStorage=true"})
     assert settings.mock == Mock(60, None, "", allowed_in_azure=False)
     assert settings.salesforce is None
@@ -103,8 +103,8 @@ def test_a_private_key_is_accepted_however_it_was_pasted(key: str) -> None:
     )
 
 
-def test_a_private_key_may_lie_in_a_file(tmp_path: Path) -> None:
-    """As ``SALESFORCE_PRIVATE_KEY_FILE``."""
+def test_a_private_key_may_be_in_a_file(tmp_path: Path) -> None:
+    """``SALESFORCE_PRIVATE_KEY_FILE`` names the file."""
     (tmp_path / "key.pem").write_text(PEM)
     from_file = salesforce(
         SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "key.pem")
@@ -122,11 +122,14 @@ def elliptic_with_another_curve() -> str:
     other = der.replace(prime256v1, prime192v2)
     with pytest.raises(UnsupportedAlgorithm):
         serialization.load_der_private_key(other, None)
-    return f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(other).decode()}\n-----END PRIVATE KEY-----\n"
+    return (
+        f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(other).decode()}\n"
+        "-----END PRIVATE KEY-----\n"
+    )
 
 
-def test_an_unusable_private_key_is_named_with_the_reason(tmp_path: Path) -> None:
-    """Whether it is garbage, encrypted, of another kind, too short or absent."""
+def test_an_unusable_private_key_is_reported_with_the_reason(tmp_path: Path) -> None:
+    """The key is garbage, encrypted, of another kind or missing, or both settings are set."""
     encrypted = KEY.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -158,12 +161,12 @@ def test_an_unusable_private_key_is_named_with_the_reason(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "name", ["SALESFORCE_PRIVATE_KEY", "EVENTS_STORAGE", "SALESFORCE_CLIENT_ID"]
 )
-def test_an_unresolved_key_vault_reference_is_named_as_such(name: str) -> None:
-    """It arrives as its own text where the identity has no right to the secret."""
+def test_an_unresolved_key_vault_reference_is_reported_as_such(name: str) -> None:
+    """If the identity has no right to the secret, the app receives the text of the reference."""
     reference = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/)"
     assert problems(**{name: reference}) == (
-        f"{name} is a Key Vault reference that was not resolved: check that the "
-        "secret exists and that the app's identity may read it (func start never resolves references)"
+        f"{name} is a Key Vault reference that was not resolved: check that the secret exists "
+        "and that the app's identity may read it (func start never resolves references)"
     )
 
 
@@ -177,12 +180,12 @@ def test_an_unresolved_key_vault_reference_is_named_as_such(name: str) -> None:
     ],
 )
 def test_the_audience_follows_from_the_login_host(login_url: str, audience: str) -> None:
-    """Sandboxes have one of their own."""
+    """Sandboxes have an audience of their own."""
     assert salesforce(SALESFORCE_LOGIN_URL=login_url).audience == audience
 
 
-def test_a_given_audience_is_taken_as_it_is() -> None:
-    """For Experience Cloud sites."""
+def test_a_given_audience_is_used_unchanged() -> None:
+    """Experience Cloud sites need one."""
     assert (
         salesforce(SALESFORCE_AUDIENCE="https://site.example.com").audience
         == "https://site.example.com"
@@ -202,15 +205,15 @@ def test_a_given_audience_is_taken_as_it_is() -> None:
         ("http://[::1]:5000", Endpoint("[::1]:5000", tls=False)),
     ],
 )
-def test_an_endpoint_is_tls_unless_it_is_plaintext_to_this_machine(
+def test_an_endpoint_uses_tls_unless_it_is_plaintext_to_this_machine(
     value: str, endpoint: Endpoint
 ) -> None:
-    """Nothing leaves the machine in the clear."""
+    """Nothing leaves the machine unencrypted."""
     assert salesforce(SALESFORCE_PUBSUB_ENDPOINT=value).pubsub_endpoint == endpoint
 
 
 def test_plaintext_to_another_machine_is_refused() -> None:
-    """For tokens and for events."""
+    """The rule protects tokens and events."""
     assert "SALESFORCE_PUBSUB_ENDPOINT is plaintext" in problems(
         SALESFORCE_PUBSUB_ENDPOINT="http://example.com:7443"
     )
@@ -219,15 +222,15 @@ def test_plaintext_to_another_machine_is_refused() -> None:
     )
 
 
-def test_a_malformed_topic_is_named() -> None:
-    """With what a topic looks like."""
+def test_a_malformed_topic_is_reported() -> None:
+    """The problem quotes the topic."""
     text = problems(SALESFORCE_TOPICS="/event/Delete_Event__e, Delete_Event__e, /data/Bad Name")
     assert "SALESFORCE_TOPICS has 'Delete_Event__e'" in text
     assert "SALESFORCE_TOPICS has '/data/Bad Name'" in text
 
 
-def test_a_topic_that_stands_twice_is_drained_once() -> None:
-    """Two drains of one topic would race for its cursor."""
+def test_a_topic_that_is_listed_twice_is_drained_once() -> None:
+    """Two drains of one topic would compete for its cursor."""
     assert read({**COMPLETE, "SALESFORCE_TOPICS": "/data/A,/data/B,/data/A"}).topics == (
         "/data/A",
         "/data/B",
@@ -235,7 +238,7 @@ def test_a_topic_that_stands_twice_is_drained_once() -> None:
 
 
 def test_event_fields_replace_single_defaults() -> None:
-    """The others keep theirs."""
+    """Fields that are not set keep their default names."""
     settings = read(
         {**COMPLETE, "SALESFORCE_EVENT_FIELDS": "record_id=RecordId__c, owner_id = Owner__c"}
     )
@@ -248,7 +251,7 @@ def test_event_fields_replace_single_defaults() -> None:
 
 
 def test_storage_is_a_connection_string_or_an_identity() -> None:
-    """Exactly one of both."""
+    """Exactly one of them must be set."""
     uri = "https://account.blob.core.windows.net"
     identity = {
         "EVENTS_STORAGE": "",
@@ -264,7 +267,7 @@ def test_storage_is_a_connection_string_or_an_identity() -> None:
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
-    """In logs and in tracebacks of debuggers."""
+    """Logs and a debugger's tracebacks may print settings."""
     secret = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=c2VjcmV0"
     assert "c2VjcmV0" not in repr(read({**COMPLETE, "EVENTS_STORAGE": secret}))
     assert "PRIVATE" not in repr(read(COMPLETE)).replace("SALESFORCE_PRIVATE", "")

@@ -1,4 +1,4 @@
-"""The Blob adapter on Azurite."""
+"""The adapter of Blob Storage, tested with Azurite."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Written = Callable[[bytes], Path]
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    """Makes a file of this content."""
+    """Writes a file with this content, and returns its path."""
 
     def write(content: bytes) -> Path:
         path = tmp_path / uuid.uuid4().hex
@@ -69,23 +69,23 @@ def written(tmp_path: Path) -> Written:
 
 @contextlib.contextmanager
 def event_files_at(port: int, name: str, **options: Any) -> Iterator[EventFiles]:
-    """The container of this name, at a port of this machine."""
+    """The event files of this container, through this port."""
     with connect(connection_string(port), "", "", **options) as service:
         yield EventFiles(container(service, name))
 
 
-def test_both_containers_are_created_where_absent(
+def test_both_containers_are_created_if_they_are_absent(
     store: Store, events: ContainerClient, cursors: ContainerClient
 ) -> None:
-    """And found where present: both are there already when the second run starts."""
+    """A second run finds both of them."""
     assert events.exists()
     assert cursors.exists()
 
 
-def test_a_stored_file_is_in_the_container_and_no_longer_here(
+def test_an_uploaded_file_is_in_the_container_and_no_longer_on_the_disk(
     store: Store, events: ContainerClient, tmp_path: Path
 ) -> None:
-    """The next files need its room."""
+    """The next files need its space."""
     path = tmp_path / "x.db"
     path.write_bytes(b"content")
     name = store.upload(path, BEGUN_AT)
@@ -93,28 +93,31 @@ def test_a_stored_file_is_in_the_container_and_no_longer_here(
     assert not path.exists()
 
 
-def test_a_file_that_is_gone_from_the_disk_is_an_error_of_the_disk(
+def test_a_file_that_is_missing_on_the_disk_is_an_error_of_the_disk(
     store: Store, tmp_path: Path
 ) -> None:
-    """Not one of Blob Storage."""
+    """It is not an error of Blob Storage."""
     with pytest.raises(LocalStorageError, match=r"event file x\.db: No such file"):
         store.upload(tmp_path / "x.db", BEGUN_AT)
 
 
-def test_an_upload_never_overwrites(
+def test_an_upload_never_overwrites_a_blob(
     written: Written, event_files: EventFiles, events: ContainerClient
 ) -> None:
-    """A taken name leads to the next free second, also for another run."""
+    """If a name is taken, the upload uses the next free second. Another run does the same."""
     assert event_files.upload(written(b"content"), BEGUN_AT) == "events_20260201T000059Z.db"
     another_run = EventFiles(events)
     assert another_run.upload(written(b"other"), BEGUN_AT) == "events_20260201T000100Z.db"
     assert events.download_blob("events_20260201T000059Z.db").readall() == b"content"
 
 
-def test_files_of_one_second_do_not_try_each_others_names(
+def test_files_of_one_second_do_not_try_the_names_of_earlier_files(
     written: Written, azurite: Server
 ) -> None:
-    """A long backlog fills several files a second, and each would ask for the names of all before it."""
+    """A long backlog fills several files a second.
+
+    Otherwise each file would try the names of all files before it.
+    """
     with proxy(azurite.port) as through, event_files_at(through.port, "events-often") as files:
         names = [files.upload(written(b"content"), BEGUN_AT) for _ in range(4)]
     assert names == [
@@ -125,8 +128,11 @@ def test_files_of_one_second_do_not_try_each_others_names(
     ] == names
 
 
-def test_a_file_goes_up_in_one_request(written: Written, azurite: Server) -> None:
-    """So that it is there whole or not at all, also if it is larger than what the client sends at once by itself."""
+def test_a_file_is_uploaded_in_one_request(written: Written, azurite: Server) -> None:
+    """So the blob is stored whole or not at all.
+
+    By default the client would send such a large file in several requests.
+    """
     with proxy(azurite.port) as through, event_files_at(through.port, "events-one") as files:
         name = files.upload(written(bytes(65 * 1024 * 1024)), BEGUN_AT)
     (request,) = [
@@ -135,10 +141,13 @@ def test_a_file_goes_up_in_one_request(written: Written, azurite: Server) -> Non
     assert len(request.body) == 65 * 1024 * 1024
 
 
-def test_an_upload_whose_answer_got_lost_counts_as_uploaded(
+def test_an_upload_whose_answer_is_lost_counts_as_uploaded(
     written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client repeats the request, and finds the name taken by this very file; that must not make a second blob."""
+    """The client repeats the request, and finds the name taken by this very file.
+
+    It must not make a second blob.
+    """
     monkeypatch.setattr("time.sleep", lambda _: None)
     lost = [(500, b"")]
     with proxy(azurite.port) as through, event_files_at(through.port, "events-lost") as files:
@@ -154,8 +163,11 @@ def test_an_upload_whose_answer_got_lost_counts_as_uploaded(
     }
 
 
-def test_a_cursor_comes_back_as_it_was_saved(store: Store, cursors: ContainerClient) -> None:
-    """Any bytes, and with its version; a position without a time or without an event too."""
+def test_a_cursor_is_loaded_as_it_was_saved(store: Store, cursors: ContainerClient) -> None:
+    """A replay id may have any bytes.
+
+    A position may lack a time or an event. The version is loaded too.
+    """
     assert store.load_cursor(ORG, TOPIC) == StoredCursor(None, None)
     etag = store.save_cursor(cursor(), None)
     assert store.load_cursor(ORG, TOPIC) == StoredCursor(cursor(), etag)
@@ -178,7 +190,10 @@ def test_a_cursor_comes_back_as_it_was_saved(store: Store, cursors: ContainerCli
 
 
 def test_only_the_version_that_was_read_is_replaced(store: Store) -> None:
-    """Of two runs that read the same cursor, the second to save learns that the first was ahead."""
+    """Two runs may read the same cursor.
+
+    The run that saves second learns that the other was ahead.
+    """
     first = store.save_cursor(cursor(), None)
     assert store.save_cursor(cursor(b"late"), None) is None
     second = store.save_cursor(cursor(b"ahead"), first)
@@ -186,14 +201,14 @@ def test_only_the_version_that_was_read_is_replaced(store: Store) -> None:
     assert store.load_cursor(ORG, TOPIC) == StoredCursor(cursor(b"ahead"), second)
 
 
-def test_a_save_whose_answer_got_lost_counts_as_saved(store: Store) -> None:
-    """Its repetition finds its own work in the place."""
+def test_a_save_whose_answer_is_lost_counts_as_saved(store: Store) -> None:
+    """The repeated request finds the cursor that the first one saved."""
     etag = store.save_cursor(cursor(), None)
     assert store.save_cursor(cursor(), None) == etag
 
 
 def changed(**fields: Any) -> bytes:
-    """A stored cursor in which something is different."""
+    """A stored cursor with other values in these fields."""
     return json.dumps({**json.loads(to_json(cursor())), **fields}).encode()
 
 
@@ -212,10 +227,10 @@ def changed(**fields: Any) -> bytes:
     ],
     ids=lambda content: content[:40].decode(errors="replace"),
 )
-def test_a_cursor_that_cannot_be_read_is_told_apart_from_none(
+def test_an_unreadable_cursor_is_not_mistaken_for_an_absent_one(
     store: Store, cursors: ContainerClient, content: bytes
 ) -> None:
-    """It may be replaced, and leads to a gap."""
+    """It may be replaced, and causes a gap."""
     cursors.upload_blob(NAME, content)
     stored = store.load_cursor(ORG, TOPIC)
     assert stored.cursor is None
@@ -223,20 +238,23 @@ def test_a_cursor_that_cannot_be_read_is_told_apart_from_none(
     assert store.save_cursor(cursor(), stored.etag)
 
 
-def test_a_cursor_whose_container_is_gone_is_not_an_absent_one(
+def test_a_missing_container_is_not_mistaken_for_an_absent_cursor(
     azurite: Server, cursors: ContainerClient
 ) -> None:
-    """An absent cursor starts from the beginning, which is wrong if the question could not be answered."""
+    """A topic without a cursor starts from the beginning.
+
+    That would be wrong if nobody knows whether there is a cursor.
+    """
     with connect(connection_string(azurite.port), "", "") as service:
         kept = Cursors(service.get_container_client("never-made"))
         with pytest.raises(StorageRefusedError, match=f"cursor {NAME}.*ContainerNotFound"):
             kept.load(ORG, TOPIC)
 
 
-def test_a_storage_that_does_not_answer_is_worth_another_try(
+def test_a_storage_that_does_not_answer_is_an_error_that_the_next_run_retries(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the next run."""
+    """The error names the container."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     with (
         pytest.raises(StorageUnavailableError, match="container events"),
@@ -245,10 +263,10 @@ def test_a_storage_that_does_not_answer_is_worth_another_try(
         pass
 
 
-def test_a_storage_that_fails_for_a_while_is_asked_again(
+def test_a_request_that_fails_for_a_while_is_retried_within_the_run(
     azurite: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within the run, by the client itself."""
+    """The client of the storage retries it."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b""), (500, b"")]
     with proxy(azurite.port) as through:
@@ -261,7 +279,7 @@ def test_a_storage_that_fails_for_a_while_is_asked_again(
 def test_closing_one_client_leaves_the_others_open(
     written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each has its own connections, also for what it repeats."""
+    """Each client has its own connections, for its retries too."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b"")]
     with (
@@ -277,11 +295,17 @@ def test_closing_one_client_leaves_the_others_open(
     assert not failures
 
 
-REFUSED = b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code><Message>This request is not authorized.</Message></Error>'
+REFUSED = (
+    b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code>'
+    b"<Message>This request is not authorized.</Message></Error>"
+)
 
 
 def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> None:
-    """More than for making a connection, which must not wait long where nobody answers."""
+    """An upload may take longer than a connection attempt.
+
+    That attempt must end soon if nobody answers.
+    """
     with slow_line(azurite.port, bytes_a_second=LARGE // 2) as port:
         began = time.monotonic()
         with event_files_at(port, "events-slow", connection_seconds=1) as files:
@@ -291,33 +315,36 @@ def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> N
 
 @pytest.mark.parametrize("error", [ServiceRequestError, ServiceResponseError])
 @pytest.mark.parametrize(("size", "seconds"), [(1_000, 10), (30_000_000, 25)])
-def test_a_file_has_the_more_time_the_larger_it_is(
+def test_a_larger_file_has_more_time_for_its_upload(
     written: Written, size: int, seconds: int, error: type[AzureError]
 ) -> None:
-    """An attempt that hangs on a small file ends soon. After a time-out the operator learns which setting makes files smaller."""
+    """So an attempt that hangs on a small file ends soon.
+
+    After a time-out the error tells the operator which setting makes files smaller.
+    """
     seen: list[float] = []
 
     class Blob:
-        """Never answers in time."""
+        """A blob that never answers in time."""
 
         blob_name = "events_20260201T000059Z.db"
 
         def exists(self) -> bool:
-            """Its name is free."""
+            """The name is free."""
             return False
 
         def upload_blob(self, _: bytes, *, connection_timeout: float, **__: Any) -> None:
-            """As the client does after its own attempts."""
+            """Fail as the client does after its own attempts."""
             seen.append(connection_timeout)
             raise error("The write operation timed out")
 
     class Container:
-        """Has nothing but that blob."""
+        """A container with only that blob."""
 
         url = "https://account.blob.core.windows.net/events"
 
         def get_blob_client(self, _: str) -> Blob:
-            """The only one."""
+            """The only blob."""
             return Blob()
 
     events: Any = Container()
@@ -329,10 +356,10 @@ def test_a_file_has_the_more_time_the_larger_it_is(
     assert seen == [seconds]
 
 
-def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(
+def test_if_a_name_is_taken_at_the_last_moment_the_upload_uses_the_next_one(
     written: Written, azurite: Server
 ) -> None:
-    """By another collector, between the question whether it is free and the upload."""
+    """Another collector takes the name after this one has found it free."""
     with (
         connect(connection_string(azurite.port), "", "") as service,
         proxy(azurite.port) as through,
@@ -354,11 +381,13 @@ def test_a_name_that_is_taken_at_the_last_moment_leads_to_the_next(
 @pytest.mark.parametrize(
     "code", ["ContainerBeingDeleted", "LeaseIdMissing", "BlobImmutableDueToPolicy"]
 )
-def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(
+def test_a_conflict_that_is_not_about_the_name_is_reported_unchanged(
     written: Written, azurite: Server, code: str
 ) -> None:
-    """Another name would not avoid it."""
-    conflict = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>It cannot be.</Message></Error>'.encode()
+    """The upload tries no other name, as that would not help."""
+    conflict = (
+        f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>It cannot be.</Message></Error>'
+    ).encode()
     with proxy(azurite.port) as through, event_files_at(through.port, "events-going") as files:
         through.before = lambda request: (409, conflict) if request.method == "PUT" else None
         with pytest.raises(
@@ -378,10 +407,10 @@ def test_a_conflict_that_is_not_about_the_name_is_told_as_it_is(
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_bytes_are_checked_by_the_service_where_nothing_else_keeps_them(
+def test_the_service_checks_the_bytes_if_nothing_else_protects_them(
     written: Written, azurite: Server, elsewhere: bool
 ) -> None:
-    """Over plain http to another machine."""
+    """Nothing protects them over plain http to another machine."""
     name = f"events-md5-{elsewhere}".lower()
     with (
         proxy(azurite.port) as through,
@@ -396,10 +425,10 @@ def test_bytes_are_checked_by_the_service_where_nothing_else_keeps_them(
     assert ("Content-MD5" in request.headers) == elsewhere
 
 
-def test_two_uploads_in_one_second_keep_their_own_content(
+def test_uploads_in_the_same_second_keep_their_own_content(
     written: Written, event_files: EventFiles, events: ContainerClient
 ) -> None:
-    """All send it under the same name before any is there."""
+    """All use the same name before any of the blobs exists."""
     with ThreadPoolExecutor(3) as pool:
         names = list(
             pool.map(
@@ -415,10 +444,10 @@ def test_two_uploads_in_one_second_keep_their_own_content(
         assert blob.properties.metadata["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_an_identity_that_may_not_create_containers_is_content_with_those_that_are_there(
+def test_an_identity_that_may_not_create_containers_uses_existing_ones(
     azurite: Server,
 ) -> None:
-    """As where its role covers two containers and not the account."""
+    """Its role may cover two containers and not the account."""
     with event_files_at(azurite.port, "events-given"):
         pass
     with proxy(azurite.port) as through:
@@ -432,8 +461,8 @@ def test_an_identity_that_may_not_create_containers_is_content_with_those_that_a
             pass
 
 
-def test_a_storage_that_refuses_is_for_a_person(azurite: Server) -> None:
-    """With the setting to look at."""
+def test_a_storage_that_refuses_a_request_needs_a_person(azurite: Server) -> None:
+    """The error names the container or the setting to check."""
     with proxy(azurite.port) as through:
         through.before = lambda _: (403, REFUSED)
         with (
