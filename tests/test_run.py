@@ -1,4 +1,4 @@
-"""The one command for everything that must hold."""
+"""The one command for lint, types and tests: what it runs, what it installs and what it says."""
 
 from __future__ import annotations
 
@@ -7,63 +7,67 @@ import sys
 from pathlib import Path
 
 import pytest
-import run
+from local import commands, environments, prose
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+STYLE = ["-m ruff check .", "-m ruff format --check .", "-m tests.local.prose"]
+ALL_TESTS = "-m pytest --numprocesses 2 --dist loadfile"
 
 
-def told(arguments: list[str]) -> list[str]:
-    return [" ".join(command) for command in run.chosen(arguments)]
+def steps(*arguments: str) -> list[str]:
+    return [" ".join(command) for command in commands.chosen(arguments)]
 
 
-def test_without_arguments_all_is_run() -> None:
-    """Lint first, because it takes no time."""
-    assert told([]) == [
-        "-m ruff check .",
-        "-m ruff format --check .",
-        "-m mypy",
-        "-m pytest --numprocesses 2 --dist loadfile",
-    ]
+def test_without_arguments_it_runs_everything() -> None:
+    """Lint comes first because it takes a second."""
+    checks = [*STYLE, "-m mypy"] if sys.version_info >= (3, 10) else []
+    assert steps() == [*checks, ALL_TESTS]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "commands"),
+    ("arguments", "expected"),
     [
-        (["lint"], ["-m ruff check .", "-m ruff format --check ."]),
+        (["lint"], STYLE),
         (["types"], ["-m mypy"]),
-        (["test"], ["-m pytest --numprocesses 2 --dist loadfile"]),
+        (["lock"], ["-m tests.local.lock"]),
+        (["mutants"], ["-m tests.local.mutants"]),
+        (["test"], [ALL_TESTS]),
         (["test", "-k", "cursor"], ["-m pytest -k cursor"]),
         (["tests/sync/test_sql.py", "-k", "merge"], ["-m pytest tests/sync/test_sql.py -k merge"]),
         (["tests/test_run.py::test_x"], ["-m pytest tests/test_run.py::test_x"]),
         (["-k", "cursor"], ["-m pytest -k cursor"]),
     ],
 )
-def test_a_word_chooses_a_part_and_anything_of_pytests_goes_to_pytest_alone(
-    arguments: list[str], commands: list[str], monkeypatch: pytest.MonkeyPatch
+def test_a_word_runs_one_part_and_a_file_or_an_option_runs_pytest_alone(
+    arguments: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One test takes seconds."""
+    """So one test takes seconds."""
     monkeypatch.chdir(REPOSITORY)
-    assert told(arguments) == commands
+    assert steps(*arguments) == expected
 
 
-def test_every_benchmark_is_there() -> None:
-    """By its file."""
-    for (script,) in run.bench():
-        assert (REPOSITORY / script).exists()
+def test_every_step_names_a_script_or_a_module_that_exists() -> None:
+    """A renamed benchmark or module is noticed here."""
+    for word in commands.WORDS:
+        for command in commands.chosen([word]):
+            if command[0] != "-m":
+                assert (REPOSITORY / command[0]).exists()
+            elif command[1].startswith("tests."):
+                assert (REPOSITORY / command[1].replace(".", "/")).with_suffix(".py").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [(["lnit"], "'lnit' is neither"), (["lint", "x"], "lint takes no arguments")],
 )
-def test_what_is_not_understood_is_said(arguments: list[str], words: str) -> None:
-    """Instead of running something else."""
-    with pytest.raises(ValueError, match=words):
-        run.chosen(arguments)
+def test_an_unknown_argument_is_an_error(arguments: list[str], message: str) -> None:
+    """The command does not run something else instead."""
+    with pytest.raises(ValueError, match=message):
+        commands.chosen(arguments)
 
 
-def test_help_fits_a_screen_and_installs_nothing() -> None:
-    """Also with the plain Python of a new machine."""
+def test_help_fits_on_a_screen_and_installs_nothing() -> None:
+    """It works with the plain Python of a new machine."""
     command = [sys.executable, "-S", "tests/run.py", "--help"]
     shown = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, check=True
@@ -71,3 +75,63 @@ def test_help_fits_a_screen_and_installs_nothing() -> None:
     assert "python3 tests/run.py lint" in shown
     assert len(shown.splitlines()) <= 24
     assert max(map(len, shown.splitlines())) <= 100
+    assert all(f"tests/run.py {word} " in shown for word in commands.WORDS)
+
+
+def test_a_failed_installation_shows_the_reason_of_the_installer(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The installer prints it. The last line is the command, to try it by hand."""
+    command = [sys.executable, "-c", "import sys; sys.exit('no space left on the disk')"]
+    with pytest.raises(SystemExit, match=r"Installing failed(.|\n)*-c import sys"):
+        environments.install(command)
+    assert "no space left on the disk" in capfd.readouterr().err
+
+
+def test_an_environment_is_made_again_only_if_its_requirements_changed(tmp_path: Path) -> None:
+    """A second start installs nothing, and a build that failed is repeated."""
+    home, file, built = tmp_path / "home", tmp_path / "requirements.txt", []
+
+    def build() -> None:
+        home.mkdir(exist_ok=True)
+        built.append(file.read_text())
+        if "broken" in file.read_text():
+            raise SystemExit("installing failed")
+
+    file.write_text("one==1")
+    for _ in range(2):
+        environments.once(home, [file], build)
+    assert built == ["one==1"]
+    file.write_text("broken")
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            environments.once(home, [file], build)
+    file.write_text("one==1")
+    environments.once(home, [file], build)
+    assert built == ["one==1", "broken", "broken", "one==1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("a.py", "x" * 101, "a.py:1: 101 columns; at most 100 here"),
+        ("a.sql", "\n" + "x" * 101, "a.sql:2: 101 columns; at most 100 here"),
+        ("a.md", "x" * 121, "a.md:1: 121 columns; at most 120 here"),
+        ("a.md", "|" + "x" * 400, "a.md:1: 401 columns; at most 400 here"),
+        ("a.md", "It can be" + " had.", "a.md:1: 'can be had' is hard to read"),
+        ("a.py", "# Told" + " apart", "a.py:1: 'told apart' is hard to read"),
+    ],
+)
+def test_lint_names_each_wide_line_and_each_phrase(name: str, text: str, fault: str) -> None:
+    """Code has 100 columns, pages have 120, and rows of tables 400."""
+    (found,) = prose.faults(name, text)
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.py", "x" * 100), ("a.md", "x" * 120), ("a.md", "|" + "x" * 399), ("a.svg", "x" * 900)],
+)
+def test_lint_accepts_lines_within_their_width(name: str, text: str) -> None:
+    """Drawings and data have no width."""
+    assert list(prose.faults(name, text)) == []

@@ -24,7 +24,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 import page  # noqa: E402  (found through the line above)
 import process  # noqa: E402
-from local import environments  # noqa: E402
+from local import node  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BATCH = 100
@@ -113,13 +113,13 @@ def collector(
 
 def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
     """Run the npm client once, and return its figures."""
-    package = environments.node_modules() / "salesforce-pubsub-api-client"
+    package = node.node_modules() / "salesforce-pubsub-api-client"
     what = {
         "endpoint": server["SALESFORCE_PUBSUB_ENDPOINT"],
         "topics": case.topics,
         "events": case.events * len(case.topics),
     }
-    command = [environments.node(), str(HERE / "npm_client.mjs"), str(package), json.dumps(what)]
+    command = [node.node(), str(HERE / "npm_client.mjs"), str(package), json.dumps(what)]
     figures: dict[str, float] = process.told(
         command, {"NODE_EXTRA_CA_CERTS": server["ca_file"]}, timeout=300
     )

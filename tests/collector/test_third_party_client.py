@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local import environments
+from local import node
 
 from salesforce_client.src.app.mock_salesforce import CLIENT_ID, USERNAME, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import ORG_ID, RETENTION
 from salesforce_client.src.app.mock_salesforce.token_endpoint import INSTANCE_URL
 
-SCRIPT = Path(environments.__file__).with_name("third_party_client.mjs")
+SCRIPT = Path(node.__file__).with_name("third_party_client.mjs")
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 TOPIC = "/event/Delete_Event__e"
 
@@ -38,9 +38,9 @@ def told(mock: MockSalesforce, changes: dict[str, Any], **what: Any) -> list[dic
         "rejectUnauthorizedSsl": False,
     }
     arguments = {"config": {**endpoint, **changes}, "topic": TOPIC, **what}
-    package = environments.node_modules() / "salesforce-pubsub-api-client"
+    package = node.node_modules() / "salesforce-pubsub-api-client"
     ended = subprocess.run(
-        [environments.node(), SCRIPT, package, json.dumps(arguments)],
+        [node.node(), SCRIPT, package, json.dumps(arguments)],
         env={**os.environ, "NODE_EXTRA_CA_CERTS": mock.ca_file},
         capture_output=True,
         text=True,

@@ -1,7 +1,8 @@
-"""Holds Bicep files against Bicep's grammar and Azure's resource types, as its compiler is in no package registry.
+"""Checks Bicep files against Bicep's grammar and Azure's resource types.
 
-The grammar is that of the PyPI package ``pycep-parser``. The types are Bicep's own, of the newest version of each resource; the
-npm package ``@azure/mcp`` hands them out offline.
+Bicep's own compiler is in no package registry. The grammar comes from the PyPI package
+``pycep-parser``. The types are Bicep's own, for the newest version of each resource. They come
+from the npm package ``@azure/mcp``, which needs no network for that.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from typing import Any
 
 from pycep import BicepParser
 
-from . import environments
+from . import node
 
-# Types of which the package knows the name alone.
+# The package knows only the names of these types.
 WITHOUT_BODY = {"Microsoft.Insights/scheduledQueryRules", "Microsoft.Insights/actionGroups"}
 OF_THE_LANGUAGE = {"name", "parent", "scope", "depends_on", "dependsOn"}
 SIMPLE = {"string": str, "bool": bool, "int": int}
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """The file's parameters, variables, resources, modules and outputs.
+    """Return the file's parameters, variables, resources, modules and outputs.
 
     Raises:
-        ValueError: it is not Bicep; says where.
+        ValueError: the file is not Bicep. The message says where.
     """
     try:
         return dict(BicepParser().parse(text=path.read_text()))
@@ -39,7 +40,7 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def problems(path: Path) -> list[str]:
-    """What is wrong with a file; empty if nothing is found."""
+    """Return the problems of a file, or an empty list."""
     try:
         parsed = parse(path)
     except ValueError as error:
@@ -67,7 +68,7 @@ def problems(path: Path) -> list[str]:
 
 
 def _unused(path: Path, parsed: Mapping[str, Any]) -> Iterator[str]:
-    """Parameters and variables that are never used."""
+    """Find parameters and variables that are never used."""
     code = re.sub(r"//.*", "", path.read_text())
     for name in [*parsed.get("parameters", {}), *parsed.get("variables", {})]:
         if len(re.findall(rf"\b{name}\b", code)) < 2:
@@ -75,7 +76,7 @@ def _unused(path: Path, parsed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _modules(path: Path, parsed: Mapping[str, Any]) -> Iterator[str]:
-    """Parameters that a module does not have or lacks."""
+    """Find parameters that a module does not have, and required ones that are missing."""
     for name, module in parsed.get("modules", {}).items():
         given = body(module["config"]).get("params", {})
         taken = parse(
@@ -94,7 +95,7 @@ def _modules(path: Path, parsed: Mapping[str, Any]) -> Iterator[str]:
 
 
 def body(config: Any) -> dict[str, Any]:
-    """A resource's or module's properties, out of its loop or condition."""
+    """Return the properties of a resource or module, without its loop or condition."""
     inner: dict[str, Any] = config
     while "config" in inner and ("loop_type" in inner or "condition" in inner):
         inner = inner["config"]
@@ -103,14 +104,14 @@ def body(config: Any) -> dict[str, Any]:
 
 @functools.cache
 def _types(resource: str) -> dict[str, Any]:
-    """The types of a resource by name; that of the resource itself under the empty name.
+    """Return the types of a resource by name. The empty name is the resource itself.
 
     Raises:
-        LookupError: there is no such resource.
+        LookupError: there is no such resource type.
     """
-    checkers = environments.node_modules(environments.LOCKS / "checkers")
+    checkers = node.node_modules(node.CHECKERS)
     command = [
-        environments.node(),
+        node.node(),
         str(checkers / "@azure/mcp/index.js"),
         "bicepschema",
         "get",
@@ -137,7 +138,10 @@ def _types(resource: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Body:
-    """Compares a resource's properties with its types. ``names`` are the file's own: pycep does not tell them from text."""
+    """Compares a resource's properties with its types.
+
+    ``names`` are the names that the file declares. pycep returns them as text, like any string.
+    """
 
     types: Mapping[str, Any]
     names: set[str]
@@ -145,9 +149,9 @@ class _Body:
     def problems(
         self, body: Mapping[str, Any], declared: Mapping[str, Any], *, top: bool = False
     ) -> Iterator[str]:
-        """What is wrong with an object of this type."""
+        """Find the problems of an object of this type."""
         if declared["$type"] != "Object" or not declared.get("properties"):
-            return  # one of several, told apart by a value
+            return  # a union of types; a value selects one of them
         what = declared.get("name", "the resource")
         fields = {field["name"]: field for field in declared["properties"]}
         given = {

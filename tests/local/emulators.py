@@ -1,4 +1,4 @@
-"""Azurite and fakesnow as processes of this machine: started on loopback, handed out as settings, always ended again."""
+"""Starts Azurite and fakesnow on loopback, returns their settings, and always ends them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import environments
+from . import environments, node
 
-AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # published by Microsoft
+# Published by Microsoft: the key of every Azurite.
+AZURITE_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
 START_SECONDS = 60
-STOP_SECONDS = 3  # Azurite waits for idle connections to close; its data is in memory anyway
+STOP_SECONDS = 3  # then SIGKILL: Azurite would wait until idle connections close
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running emulator. ``settings`` are those under which an app finds it."""
+    """A running emulator. With ``settings`` an app connects to it."""
 
     port: int
     pid: int
@@ -30,9 +33,12 @@ class Server:
 
 
 def connection_string(port: int) -> str:
-    """How to reach an Azurite on this port."""
+    """Return the connection string of an Azurite on this port."""
     endpoint = f"http://127.0.0.1:{port}/devstoreaccount1"
-    return f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURITE_KEY};BlobEndpoint={endpoint};"
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={AZURITE_KEY};"
+        f"BlobEndpoint={endpoint};"
+    )
 
 
 @contextlib.contextmanager
@@ -43,9 +49,9 @@ def azurite(
     on_disk: bool = False,
     node_options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Azurite's Blob service, empty, in memory or in a temporary folder.
+    """Run Azurite's Blob service, empty, in memory or in a temporary folder.
 
-    Over TLS and by access tokens with ``identity``, a certificate and its key.
+    With ``identity``, a certificate and its key, it serves TLS and accepts access tokens.
     """
     port = port or free_port()
     by_identity = (
@@ -61,7 +67,7 @@ def azurite(
     ]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
     with _process(
-        "Azurite", [*environments.azurite(node_options), *options, *address, *by_identity], port
+        "Azurite", [*node.azurite(node_options), *options, *address, *by_identity], port
     ) as pid:
         uri = {
             "EVENTS_STORAGE": "",
@@ -72,7 +78,7 @@ def azurite(
 
 @contextlib.contextmanager
 def fakesnow(port: int = 0) -> Iterator[Server]:
-    """Fakesnow's HTTP server with one empty in-memory account for all its connections."""
+    """Run fakesnow's HTTP server. All connections share one empty account in memory."""
     port = port or free_port()
     command = [
         str(environments.fakesnow().with_name("fakesnow")),
@@ -98,7 +104,7 @@ def fakesnow(port: int = 0) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
+    """Return a port of 127.0.0.1 that no process listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -106,7 +112,10 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def _process(name: str, command: Sequence[str], port: int) -> Iterator[int]:
-    """A server process, ready when its port answers; ended with everything it has started, also on Ctrl-C."""
+    """Run a server process until its port answers; yield its process id.
+
+    At the end, also on Ctrl-C, the server ends with every process that it started.
+    """
     with tempfile.TemporaryDirectory(prefix=f"{name.lower()}-") as folder:
         output = Path(folder) / "output"
         with output.open("w") as log:
@@ -130,7 +139,8 @@ def _wait(name: str, process: subprocess.Popen[bytes], port: int, output: Path) 
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(
-                f"{name} ended with {process.returncode} instead of serving:\n{output.read_text()[-2000:]}"
+                f"{name} ended with exit code {process.returncode} before it opened its port:\n"
+                f"{output.read_text()[-2000:]}"
             )
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
@@ -152,7 +162,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def connections_to(port: int) -> int:
-    """How many connections of this process lead to a port of this machine."""
+    """Count the connections of this process to a port of this machine."""
     own = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
     table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     established = [

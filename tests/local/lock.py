@@ -1,65 +1,66 @@
-#!/usr/bin/env python3
-"""Lock the environments of the tests anew: ``python3 tests/local/lock.py``. Needs ``uv`` on PATH and npm."""
+"""Resolve all dependency groups and export them: ``python3 tests/run.py lock``.
+
+uv reads ``pyproject.toml`` and resolves every group for every supported Python at once. It keeps
+the result in ``uv.lock``, which names the registry that it asked and therefore is not committed.
+The exports name none: ``tests/requirements/<group>.txt`` with hashes, and each app's
+``requirements.txt``, which Azure installs.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from local.environments import LOCKS, REPOSITORY, npm, say
+from . import environments
+from .environments import REPOSITORY
 
-COMPILE = [
-    "uv",
-    "pip",
-    "compile",
-    "--quiet",
-    "--universal",
-    "--upgrade",
-    "--no-header",
-    "--no-annotate",
-    "--no-emit-index-url",
-]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+HEADER = "# Written by `python3 tests/run.py lock` from pyproject.toml. Do not edit.\n"
+APPS = {"collector": "salesforce_client", "sync": "delete_sync"}
+# Azure's worker brings the release of azure-functions that fits its Python.
+NOT_PINNED = "azure-functions"
 
 
-def lock(name: str, python: str, *inputs: str) -> None:
-    """Write ``<name>.txt`` with every package that ``inputs`` lead to, for this Python version and newer ones."""
-    say(f"locking {name} …")
-    subprocess.run(
-        [*COMPILE, "--python-version", python, "-o", LOCKS / f"{name}.txt", *inputs],
-        cwd=REPOSITORY,
-        check=True,
-    )
+def project() -> dict[str, Any]:
+    """``pyproject.toml`` as a dictionary."""
+    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+
+
+def groups() -> dict[str, list[Any]]:
+    """The dependency groups by name."""
+    found: dict[str, list[Any]] = project()["dependency-groups"]
+    return found
+
+
+def export(group: str, *options: str) -> str:
+    """The requirements of a group with every package that they lead to, pinned."""
+    command = [environments.uv(), "export", "--quiet", "--frozen", "--only-group", group]
+    command += ["--no-emit-project", "--no-header", "--no-annotate", *options]
+    exported = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    return HEADER + exported.stdout
+
+
+def deployed(group: str) -> str:
+    """The ``requirements.txt`` of an app: its group without hashes, and one range."""
+    (wanted,) = (it for it in groups()[group] if str(it).startswith(NOT_PINNED))
+    lines = export(group, "--no-hashes").splitlines()
+    kept = [line for line in lines if not line.startswith(f"{NOT_PINNED}==")]
+    return "\n".join([kept[0], str(wanted), *kept[1:], ""])
+
+
+def main() -> None:
+    """Resolve, then write all files."""
+    subprocess.run([environments.uv(), "lock", "--upgrade"], cwd=REPOSITORY, check=True)
+    for group in groups():
+        environments.requirements(group).write_text(export(group))
+    for group, app in APPS.items():
+        (REPOSITORY / app / "requirements.txt").write_text(deployed(group))
 
 
 if __name__ == "__main__":
-    lock(
-        "dev",
-        "3.9",
-        "--group",
-        "dev",
-        "salesforce_client/requirements.txt",
-        "delete_sync/requirements.txt",
-    )
-    lock("fakesnow", "3.11", "tests/local/fakesnow.in")
-    lock("runtime", "3.13", "tests/local/runtime.in")
-    lock("stubs", "3.11", "tests/local/stubs.in")
-    lock("java", "3.11", "tests/local/java.in")
-    lock("peers", "3.11", "tests/local/peers.in")
-    lock("node", "3.9", "tests/local/node.in")
-    for folder in (LOCKS, LOCKS / "checkers"):
-        say(f"locking the npm packages of {folder.name} …")
-        # Without addresses: a lock that names a registry's host installs nowhere else.
-        subprocess.run(
-            [
-                *npm(),
-                "install",
-                "--package-lock-only",
-                "--omit-lockfile-registry-resolved",
-                "--no-audit",
-                "--no-fund",
-            ],
-            cwd=folder,
-            check=True,
-        )
+    main()

@@ -1,4 +1,7 @@
-"""Holds Salesforce metadata files against the types that Salesforce publishes of its Metadata API (npm ``@salesforce/types``)."""
+"""Checks Salesforce metadata files against the types of the Metadata API.
+
+Salesforce publishes these types in the npm package ``@salesforce/types``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import environments
+from . import node
 
 NAMESPACE = "{http://soap.sforce.com/2006/04/metadata}"
 GIVEN_BY_THE_FILE = {"fullName", "content"}
@@ -16,11 +19,11 @@ GIVEN_BY_THE_FILE = {"fullName", "content"}
 
 @functools.cache
 def _published() -> tuple[dict[str, dict[str, str]], dict[str, set[str]]]:
-    """Fields by type, with ``?`` before the kind of those that may be absent, and the values of each enumeration."""
-    text = (
-        environments.node_modules(environments.LOCKS / "checkers")
-        / "@salesforce/types/lib/metadata.d.ts"
-    ).read_text()
+    """Return the fields of each type, and the values of each enumeration.
+
+    A ``?`` before the kind of a field means that the field is optional.
+    """
+    text = (node.node_modules(node.CHECKERS) / "@salesforce/types/lib/metadata.d.ts").read_text()
     values = {
         name: set(re.findall(r"'([^']*)'", listed))
         for name, listed in re.findall(r"^export type (\w+) = ('[^;]*);", text, re.M)
@@ -40,14 +43,17 @@ def _published() -> tuple[dict[str, dict[str, str]], dict[str, set[str]]]:
 
 
 def problems(path: Path) -> list[str]:
-    """What is wrong with a ``…-meta.xml`` file: elements, values and order of repetition; empty if nothing is."""
+    """Return the problems of a ``…-meta.xml`` file, or an empty list.
+
+    It checks elements and values, and that repeated elements follow each other.
+    """
     try:
         root = ET.parse(path).getroot()
     except ET.ParseError as error:
         return [f"{path.name}: {error}"]
     kind = root.tag.removeprefix(NAMESPACE) if root.tag.startswith(NAMESPACE) else ""
     if kind not in _published()[0]:
-        return [f"{path.name}: {root.tag} is no metadata type"]
+        return [f"{path.name}: {root.tag} is not a metadata type"]
     return [f"{path.name}: {problem}" for problem in _of_element(root, kind)]
 
 
@@ -67,7 +73,7 @@ def _of_element(element: ET.Element, kind: str) -> Iterator[str]:
         for place, name in enumerate(names)
         if place and name != names[place - 1] and name in names[:place]
     ]:
-        yield f"{kind}: elements of one name do not stand together"
+        yield f"{kind}: elements of one name do not follow each other"
     for name, wanted in fields.items():
         if (
             not wanted.startswith("?")

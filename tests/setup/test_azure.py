@@ -1,4 +1,8 @@
-"""The set-up files for Azure: Bicep by grammar and types, the ``az`` commands by a recorder, queries, workflows."""
+"""Tests the set-up files for Azure, the queries in the docs and the workflows.
+
+Bicep is checked by its grammar and by Azure's resource types. ``create.sh`` runs against a recorder
+in place of ``az``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from local import bicep, environments
+from local import bicep, environments, node
 
 from delete_sync.src.settings import read as read_sync
 from salesforce_client.src.app.report import TopicReport
@@ -25,7 +29,8 @@ AZURE = REPOSITORY / "docs/setup/azure"
 BICEP = sorted(AZURE.glob("*.bicep"))
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 OF_THE_HOST = re.compile(
-    r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE|MANAGED_IDENTITY_CLIENT_ID"
+    r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE"
+    r"|MANAGED_IDENTITY_CLIENT_ID"
 )
 # Microsoft Learn, "Azure built-in roles".
 ROLES = {
@@ -39,7 +44,7 @@ ROLES = {
 
 @pytest.mark.parametrize("path", BICEP, ids=lambda path: path.name)
 def test_bicep_is_valid(path: Path) -> None:
-    """Grammar, resource types, their properties and values, modules and their parameters, nothing unused."""
+    """Each file has valid grammar, resources, values and module parameters, and nothing unused."""
     assert bicep.problems(path) == []
 
 
@@ -91,7 +96,7 @@ def test_bicep_is_valid(path: Path) -> None:
 def test_a_slip_in_bicep_is_found(
     name: str, right: str, wrong: str, problem: str, tmp_path: Path
 ) -> None:
-    """Otherwise the check above would say nothing."""
+    """If the checker missed slips, the test above would prove nothing."""
     for path in BICEP:
         shutil.copy(path, tmp_path)
     text = (AZURE / name).read_text()
@@ -100,8 +105,8 @@ def test_a_slip_in_bicep_is_found(
     assert problem in "\n".join(bicep.problems(tmp_path / name))
 
 
-def test_the_parameter_file_gives_what_is_required_and_nothing_else() -> None:
-    """An example that can be filled in."""
+def test_the_parameter_file_has_every_required_parameter_and_no_unknown_one() -> None:
+    """An operator can use the example after filling in the values."""
     declared = bicep.parse(AZURE / "main.bicep")["parameters"]
     given = set(
         re.findall(r"^param (\w+) =", (AZURE / "main.bicepparam").read_text(), re.MULTILINE)
@@ -111,13 +116,13 @@ def test_the_parameter_file_gives_what_is_required_and_nothing_else() -> None:
 
 
 class Az:
-    """What ``create.sh`` calls: each command's words, options and their values."""
+    """The ``az`` commands that ``create.sh`` calls, with their words, options and values."""
 
     def __init__(self, lines: list[str]) -> None:
         self.commands = [shlex.split(line) for line in lines]
 
     def options(self, *words: str) -> list[dict[str, list[str]]]:
-        """The options of every call of a command."""
+        """The options of each call of this command."""
         found = []
         for command in self.commands:
             if command[: len(words)] == list(words):
@@ -131,23 +136,27 @@ class Az:
         return found
 
     def settings(self, app: str) -> dict[str, str]:
-        """The app settings that an app ends with."""
+        """The final settings of an app."""
         calls = self.options("functionapp", "config", "appsettings", "set")
         return dict(
             it.split("=", 1) for call in calls if call["name"] == [app] for it in call["settings"]
         )
 
 
+# ``show`` of a vault or an app fails, because at first neither exists.
 RECORDER = r"""#!/usr/bin/env bash
 printf "%q " "$@" | tr "\n" " " >> "$RECORD"; echo >> "$RECORD"
-if [ "$2" = show ] && [[ "$1" =~ ^(keyvault|functionapp)$ ]]; then exit 3; fi  # nothing is there yet
+if [ "$2" = show ] && [[ "$1" =~ ^(keyvault|functionapp)$ ]]; then exit 3; fi
 echo "<$3 $5>"
 """
 
 
 @pytest.fixture(scope="module")
 def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
-    """The commands of ``create.sh``, run with a recorder in place of ``az`` that answers every question with the question."""
+    """The commands that ``create.sh`` runs, with a recorder in place of ``az``.
+
+    The recorder answers each query with the words of the query.
+    """
     folder = tmp_path_factory.mktemp("az")
     recorder = folder / "az"
     recorder.write_text(RECORDER)
@@ -164,7 +173,7 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
 
 
 def queries() -> dict[str, tuple[Any, ...]]:
-    """Alerts by name as Bicep has them: severity, frequency, window, query."""
+    """The alerts in Bicep by name, each with severity, frequency, window and query."""
     alerts = bicep.parse(AZURE / "alerts.bicep")["variables"]["alerts"]["value"]
     return {it["name"]: (it["severity"], it["every"], it["window"], it["query"]) for it in alerts}
 
@@ -173,8 +182,8 @@ def filled(query: str) -> str:
     return query.replace("${collectorApp}", "c").replace("${syncApp}", "d").replace("\\\\", "\\")
 
 
-def test_the_queries_are_kusto_and_find_what_the_apps_log(tmp_path: Path) -> None:
-    """Those of the alerts and those in the docs, against the tables' columns."""
+def test_the_queries_are_valid_and_find_the_lines_that_the_apps_log(tmp_path: Path) -> None:
+    """The queries of the alerts and of the docs use columns that the tables have."""
     written = []
     texts = [filled(query) for _, _, _, query in queries().values()]
     for page in sorted((REPOSITORY / "docs").rglob("*.md")):
@@ -183,7 +192,7 @@ def test_the_queries_are_kusto_and_find_what_the_apps_log(tmp_path: Path) -> Non
         written.append(tmp_path / f"{number}.kql")
         written[-1].write_text(text)
     assert len(written) > 6
-    assert environments.check(*written) == []
+    assert node.check(*written) == []
     quiet, loud = TopicReport("/data/X").line(), TopicReport("/data/X", gaps=2, rejected=10).line()
     for name in ("a-gap-was-recorded", "events-were-rejected"):
         pattern = re.search(r'matches regex @"(.*)"', filled(queries()[name][3]))
@@ -197,13 +206,13 @@ def test_the_queries_are_kusto_and_find_what_the_apps_log(tmp_path: Path) -> Non
     ["AppTraces | where Mesage has 'x'", "AppTrace | take 1", "AppRequests | summarise count()"],
 )
 def test_a_slip_in_a_query_is_found(slip: str, tmp_path: Path) -> None:
-    """Names and grammar."""
+    """The checker finds wrong columns, wrong tables and wrong grammar."""
     (tmp_path / "x.kql").write_text(slip)
-    assert environments.check(tmp_path / "x.kql")
+    assert node.check(tmp_path / "x.kql")
 
 
 def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
-    """Name, severity, times and query."""
+    """Bicep and ``create.sh`` agree on name, severity, times and query of each alert."""
     minutes = {"m": "PT{}M", "h": "PT{}H", "d": "P{}D"}
     made = {}
     for call in az.options("monitor", "scheduled-query", "create"):
@@ -215,7 +224,7 @@ def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
         made[call["name"][0].partition("-")[2]] = (int(call["severity"][0]), every, window, query)
     for name, (severity, every, window, query) in queries().items():
         assert made[name][:3] == (severity, every, window)
-        if name != "a-run-failed":  # says the same of two apps in other words
+        if name != "a-run-failed":  # names the two apps in another form
             expected = query.replace("${collectorApp}", "sfdeletes-salesforce-client-4711").replace(
                 "${syncApp}", "sfdeletes-delete-sync-4711"
             )
@@ -224,7 +233,7 @@ def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
 
 
 def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:
-    """By the ids that Microsoft gives them; for GitHub there is a role more in Bicep."""
+    """Bicep and ``create.sh`` grant the same roles; only Bicep also grants one to GitHub."""
     in_bicep = {
         role
         for path in BICEP
@@ -246,10 +255,8 @@ def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:
 @pytest.mark.parametrize(
     ("app", "module"), [("salesforce-client", "collector"), ("delete-sync", "sync")]
 )
-def test_the_settings_are_those_that_the_app_reads_and_enough_for_it(
-    app: str, module: str, az: Az
-) -> None:
-    """In both ways of setting up."""
+def test_the_settings_are_known_to_the_app_and_complete(app: str, module: str, az: Az) -> None:
+    """The app accepts the settings of Bicep and of ``create.sh``."""
     read: Any = read_collector if module == "collector" else read_sync
     given = az.settings(f"sfdeletes-{app}-4711")
     own = {name: value for name, value in given.items() if not OF_THE_HOST.fullmatch(name)}
@@ -275,8 +282,8 @@ def test_the_settings_are_those_that_the_app_reads_and_enough_for_it(
         )
 
 
-def test_no_account_takes_a_shared_key(az: Az) -> None:
-    """Neither for data nor for the host."""
+def test_no_storage_account_accepts_a_shared_key(az: Az) -> None:
+    """Neither the data account nor the hosts' accounts accept one, in Bicep and ``create.sh``."""
     accounts = az.options("storage", "account", "create")
     assert len(accounts) == 3
     assert {call["allow-shared-key-access"][0] for call in accounts} == {"false"}
@@ -293,7 +300,7 @@ def test_no_account_takes_a_shared_key(az: Az) -> None:
 
 
 def workflow_problems(path: Path) -> list[str]:
-    """By GitHub's schema and by actionlint, which looks into expressions."""
+    """The problems that GitHub's schema and actionlint find; actionlint also checks expressions."""
     python = environments.dev()
     schema = [
         str(python),
@@ -306,12 +313,12 @@ def workflow_problems(path: Path) -> list[str]:
         str(path),
     ]
     told = json.loads(subprocess.run(schema, check=False, capture_output=True, text=True).stdout)
-    return [*(error["message"] for error in told.get("errors", [])), *environments.check(path)]
+    return [*(error["message"] for error in told.get("errors", [])), *node.check(path)]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_are_valid(path: Path) -> None:
-    """Keys, values, expressions, contexts."""
+    """Each workflow has valid keys, values, expressions and contexts."""
     assert workflow_problems(path) == []
 
 
@@ -327,7 +334,7 @@ def test_workflows_are_valid(path: Path) -> None:
     ],
 )
 def test_a_slip_in_a_workflow_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
-    """Otherwise the check above would say nothing."""
+    """If the checkers missed slips, the test above would prove nothing."""
     text = (REPOSITORY / ".github/workflows" / name).read_text()
     assert right in text
     (tmp_path / name).write_text(text.replace(right, wrong, 1))
@@ -343,10 +350,10 @@ def test_a_slip_in_a_workflow_is_found(name: str, right: str, wrong: str, tmp_pa
         (None, '["delete_sync","salesforce_client"]'),
     ],
 )
-def test_the_deployment_publishes_what_has_changed(
+def test_the_deployment_publishes_the_apps_that_changed(
     changed: str | None, expected: str, tmp_path: Path
 ) -> None:
-    """The script of the workflow's first job, run on a repository of two commits."""
+    """The script of the job ``changes`` runs on a repository with two commits."""
     workflow = (REPOSITORY / ".github/workflows/deploy.yml").read_text()
     script = re.search(r"run: \|\n((?: {10}.*\n)+)", workflow)
     assert script

