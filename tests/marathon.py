@@ -124,7 +124,7 @@ class Marathon:
         self._let_run(polls + sweeps)
 
     def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
-        """Wait until all of them end, and kill most of them before that."""
+        """Kill most of the processes after a moment, and wait until all of them end."""
         from local import apps, warehouse
 
         for process in running:

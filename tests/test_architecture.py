@@ -24,9 +24,8 @@ MODULES = sorted(
     for folder in (REPOSITORY / app / function, REPOSITORY / app / source)
     for path in folder.rglob("*.py")
 )
-OWN_CODE = [
-    path for path in MODULES if "wire" not in path.parts
-]  # the stubs in wire/ are generated
+# The stubs in wire/ are generated.
+OWN_CODE = [path for path in MODULES if "wire" not in path.parts]
 # For each module of an app, the modules of the same app that it may import. The names are paths
 # below the app's source folder, and ``*`` matches anything. If several entries match a module, the
 # longest one counts. A module without an entry fails the test.
@@ -282,13 +281,14 @@ def test_a_function_has_one_timer_whose_schedule_is_a_setting_of_six_fields(app:
     assert [argument.arg for argument in main.args.args] == [binding["name"]]
 
 
+# Nearly every module imports these.
 GROUND = {
     "model",
     "errors",
     "scratch",
     "settings_reader",
     "report",
-}  # nearly every module imports these
+}
 ADAPTERS = {
     "salesforce_client": {"salesforce", "decoding", "storage"},
     "delete_sync": {"event_files", "warehouse"},

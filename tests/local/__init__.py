@@ -1,4 +1,4 @@
-"""What the tests and the demo run for real: environments, emulators and the two apps.
+"""Real servers and processes for the tests and the demo.
 
-The apps are loaded as the Functions worker loads them.
+These are the environments, the emulators and the two apps. The apps are loaded as the Functions worker loads them.
 """

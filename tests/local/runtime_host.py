@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a function in Microsoft's own Functions runtime and plays the part of the host.
+"""Runs a function in Microsoft's own Functions runtime, and acts as the host.
 
 Usage: ``runtime_host.py <app folder> <Function> [--past-due]``
 

@@ -53,7 +53,7 @@ def clone(to: Path) -> Path:
 def test_the_steps_of_the_readme_end_in_a_poll_and_a_sweep(
     settings: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """The settings are the example's, apart from this test's own names and ports, and the wait."""
+    """The settings are those of the example. Only names, ports and the wait differ."""
     home = clone(tmp_path)
     for app in workers.APPS:
         *steps, last = quick_start(app)
