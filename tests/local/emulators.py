@@ -112,7 +112,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def _process(name: str, command: Sequence[str], port: int) -> Iterator[int]:
-    """Run a server process until its port answers; yield its process id.
+    """Start a server process, wait until its port answers, and yield its process id.
 
     At the end, also on Ctrl-C, the server ends with every process that it started.
     """
