@@ -10,8 +10,8 @@ what the state machine decides. These are the rules (``docs/architecture.md``, "
   its last group is dropped, and the next stream receives it again.
 - An empty response sooner than ``idle_seconds`` after the stream was opened proves nothing: the
   backlog may still follow. If nothing follows a later one, the topic is *caught up*.
-- A held topic waits for that up to ``hold_seconds``. It is also caught up as soon as an event
-  arrives that was published after the poll began.
+- A held topic waits through up to ``hold_seconds`` of silence to be caught up. It is also caught up
+  as soon as the drain has read an event that was published after the poll began.
 - Any other topic is *idle* after ``idle_seconds`` of silence.
 """
 
@@ -36,8 +36,8 @@ class Bounds:
     Attributes:
         began_at: when the poll began, as UTC text.
         deadline: when to stop, on the monotonic clock.
-        idle_seconds: a topic is idle after so much silence.
-        hold_seconds: a held topic waits through so much silence.
+        idle_seconds: a topic is idle after so many seconds of silence.
+        hold_seconds: a held topic waits through so many seconds of silence.
     """
 
     began_at: str
@@ -64,7 +64,8 @@ class End(NamedTuple):
 class _Stream:
     """The stream that is open now.
 
-    ``opened_at`` and ``heard_at`` are moved on by the time that was not spent on waiting.
+    Time that was not spent on waiting is added to ``opened_at`` and ``heard_at``, so that it counts
+    neither as age nor as silence.
     """
 
     opened_at: float
@@ -145,7 +146,7 @@ class Backlog:
         return self._move(Position(last.replay_id, self._tally.published_at, last.event_id))
 
     def suspended(self, seconds: float) -> None:
-        """The process stood still for so long and could receive nothing.
+        """The process stood still for so many seconds and could receive nothing.
 
         This time does not count as silence, so the drain waits once more before it concludes.
         """
@@ -170,7 +171,7 @@ class Backlog:
 
         Args:
             now: the time. If a response was received, silence begins now.
-            silent: the wait has ended without a response.
+            silent: no response was received in that wait.
         """
         stream = self._open_stream()
         if silent and stream.empty:

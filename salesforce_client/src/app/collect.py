@@ -20,7 +20,7 @@ from .report import Report, TopicReport
 
 log = logging.getLogger(__name__)
 
-HOLD_AFTER = timedelta(hours=24)  # Salesforce keeps events, and so a position is valid, 72 hours
+HOLD_AFTER = timedelta(hours=24)  # a position is valid for 72 hours, as long as its event is kept
 WARN_AFTER = timedelta(hours=48)
 
 
@@ -30,9 +30,9 @@ class Limits:
 
     Attributes:
         run_seconds: time of the whole poll. A part of it is reserved for the last upload.
-        idle_seconds: a topic is idle after so much silence.
+        idle_seconds: a topic is idle after so many seconds of silence.
         file_rows: maximum rows of an event file.
-        hold_seconds: a held topic waits through so much silence.
+        hold_seconds: a held topic waits through so many seconds of silence.
         grace_seconds: how long a drain may take to notice its deadline.
     """
 
@@ -121,7 +121,7 @@ class Collection:
             try:
                 ended = self._ended.get(timeout=left + self._grace_seconds)
             except queue.Empty:
-                # A drain that wrote just now was perhaps blocked by an upload, like others still.
+                # An upload may have blocked a drain that wrote just now. It may still block others.
                 quiet = self._publisher.quiet_seconds()
                 self._publisher.raise_if_failed()
                 if quiet < self._grace_seconds:

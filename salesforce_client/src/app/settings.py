@@ -111,7 +111,7 @@ def read(environ: Mapping[str, str]) -> Settings:
             None,
         )
     if settings.events_container == settings.cursors_container:
-        values.problem("CURSORS_CONTAINER", "must not be the container of EVENTS_CONTAINER", None)
+        values.problem("CURSORS_CONTAINER", "must not be the same as EVENTS_CONTAINER", None)
     values.raise_problems()
     return settings
 
@@ -200,7 +200,7 @@ class _Reader(SettingsReader):
         if not tls and not _is_loopback(host):
             return self.problem(
                 name,
-                f"is plaintext for {host}: use https://, http:// is accepted for this machine only",
+                f"is plaintext for {host}: use https:// (http:// is for this machine only)",
                 Endpoint(value, tls=tls),
             )
         return Endpoint(

@@ -104,7 +104,8 @@ class SettingsReader:
         """The values of two settings. At most one of them may be set.
 
         Args:
-            name, other: the two settings.
+            name: one setting.
+            other: the other setting.
             required: one of them must be set.
         """
         before = len(self.problems)

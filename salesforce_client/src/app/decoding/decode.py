@@ -65,7 +65,7 @@ class Decoder:
             self._header = _header_of(schema)
             self._doubles_in_header = _has_doubles(schema["fields"][:1])
             self._body = _Body(schema["fields"][1:]) if self._header else None
-        except Exception as error:  # noqa: BLE001  (the libraries raise many kinds for a bad schema)
+        except Exception as error:  # noqa: BLE001  (a bad schema raises many kinds)
             raise DecodeError(f"not an Avro schema: {type(error).__name__}: {error}") from None
 
     def decode(self, payload: bytes) -> Decoded:
@@ -86,7 +86,7 @@ class Decoder:
                     beginning = as_json(header, doubles=self._doubles_in_header)[:-1]
                     return {**header, **value} if value else header, beginning + rest
             value, used = self._read(payload)
-        except Exception as error:  # noqa: BLE001  (any error means that these bytes are unreadable)
+        except Exception as error:  # noqa: BLE001  (any error: unreadable bytes)
             raise _does_not_fit(error) from None
         if used != len(payload):
             raise DecodeError("the payload does not fit its schema: bytes are left over")
@@ -129,7 +129,7 @@ class _Body:
                 return None
             try:
                 value, used = read(rest)
-            except Exception:  # noqa: BLE001  (the caller then reads all again and reports the error)
+            except Exception:  # noqa: BLE001  (the caller reads it all again and reports the error)
                 return None
             found[self._names[place]] = value
             texts[place] = f",{as_json(self._names[place])}:{as_json(value)}"
@@ -193,7 +193,7 @@ def decode_header(payload: bytes) -> Decoded:
     """
     try:
         value, _ = _header_alone()(payload)
-    except Exception as error:  # noqa: BLE001  (any error means that these bytes are unreadable)
+    except Exception as error:  # noqa: BLE001  (any error: unreadable bytes)
         raise _does_not_fit(error) from None
     header = value["ChangeEventHeader"]
     plausible = (
