@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Make the committed event files anew: ``python3 tests/contract/make_files.py`` (in the development environment).
+"""Makes the committed event files.
 
-``golden/`` holds one file of every released format version, written by the collector of that version: never remake an old one.
-``broken/`` holds files that the reader must refuse, each named after what is wrong with it; ``v1_`` are made from version 1.
+Run it in the development environment: ``python3 tests/contract/make_files.py``.
+``golden/`` holds one file of every released format version and of the current one. The collector of
+that version wrote it, so never make an old one again.
+``broken/`` holds files that the reader must refuse. The name of a file says what is wrong with it.
+Files that begin with ``v1_`` are made from version 1.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
-from salesforce_client.src.app.model import Delete, Gap, RejectedEvent  # noqa: E402  (found through the line above)
+# Python finds these through the line above.
+from salesforce_client.src.app.model import Delete, Gap, RejectedEvent  # noqa: E402
 from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
 
 DELETES = [
@@ -29,7 +33,8 @@ DELETES = [
         deleted_by="0055f000000ABCDAA1",
         deleted_date="2026-01-31T23:59:59.123Z",
         owner_id="0055f000000ABCEAA1",
-        payload='{"Record_Name__c":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s","n":9223372036854775807,"none":null}',
+        payload='{"Record_Name__c":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s",'
+        '"n":9223372036854775807,"none":null}',
         ingested_at="2026-02-01T00:10:00.000Z",
         replay_id=b"\0\0\0\0\0\0\x93\x8b\0\0",
         schema_id="_CADE3qaegX3ECEW0rlbYA",
@@ -72,7 +77,7 @@ GAP = Gap(
 
 
 def write(path: Path) -> None:
-    """An event file with a row of every kind."""
+    """Write an event file with a row of every kind."""
     file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc), page_bytes=4096)
     file.add([*DELETES, REJECTED, GAP])
     file.close()
@@ -80,7 +85,7 @@ def write(path: Path) -> None:
 
 
 def sql(*statements: str) -> Callable[[Path], None]:
-    """A breakage done with SQL."""
+    """A change that breaks a file with SQL statements."""
 
     def apply(path: Path) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
@@ -92,7 +97,7 @@ def sql(*statements: str) -> Callable[[Path], None]:
 
 
 def raw(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    """A breakage of the bytes."""
+    """A change that breaks the bytes of a file."""
 
     def apply(path: Path) -> None:
         path.write_bytes(change(path.read_bytes()))
@@ -101,13 +106,16 @@ def raw(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
 
 
 def _scrambled(content: bytes) -> bytes:
-    """Every page but the first overwritten in its middle."""
+    """Overwrite the middle of every page except the first."""
     pages = [content[start : start + 4096] for start in range(0, len(content), 4096)]
     return pages[0] + b"".join(page[:4] + b"\xa5" * 2000 + page[2004:] for page in pages[1:])
 
 
 REBUILD_EVENTS = "CREATE TABLE events AS SELECT {columns} FROM kept"
-ALL = "id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, ingested_at, replay_id, schema_id"
+ALL = (
+    "id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload, "
+    "ingested_at, replay_id, schema_id"
+)
 MOVE_AWAY = "ALTER TABLE events RENAME TO kept"
 BROKEN: dict[str, Callable[[Path], None]] = {
     "not_sqlite": raw(lambda _: b"event_id,topic\n1,/event/X__e\n" * 50),
@@ -151,7 +159,7 @@ BROKEN_V1: dict[str, Callable[[Path], None]] = {
 
 
 def main() -> None:
-    """Write the newest version into ``golden/`` if it is not there yet, and all of ``broken/``."""
+    """Write the newest version into ``golden/`` if it is missing, and all files of ``broken/``."""
     for folder in ("golden", "broken"):
         (HERE / folder).mkdir(exist_ok=True)
     first, newest = HERE / "golden/v1.db", HERE / "golden/v2.db"

@@ -1,4 +1,7 @@
-"""The event file between its writer and its reader: what one writes the other reads, and what is not one is refused by name."""
+"""The event file as the contract of both apps: the sync reads what the collector writes.
+
+The sync refuses any other file, and says why.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,18 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def delete(event_id: str = "e1", **changes: Any) -> Delete:
     values = {
-        "event_id": event_id, "topic": "/event/X__e", "object_name": "Account", "record_id": "001", "deleted_by": "005",
-        "deleted_date": "2026-02-01T00:00:00.000Z", "owner_id": None, "payload": "{}", "ingested_at": "2026-02-01T00:10:00.000Z",
-        "replay_id": b"\1", "schema_id": "s",
-    }  # fmt: skip
+        "event_id": event_id,
+        "topic": "/event/X__e",
+        "object_name": "Account",
+        "record_id": "001",
+        "deleted_by": "005",
+        "deleted_date": "2026-02-01T00:00:00.000Z",
+        "owner_id": None,
+        "payload": "{}",
+        "ingested_at": "2026-02-01T00:10:00.000Z",
+        "replay_id": b"\1",
+        "schema_id": "s",
+    }
     return Delete(**{**values, **changes})
 
 
@@ -51,7 +62,7 @@ def delete(event_id: str = "e1", **changes: Any) -> Delete:
     "golden", sorted((HERE / "golden").glob("*.db")), ids=lambda path: path.stem
 )
 def test_files_of_every_released_version_are_read(golden: Path) -> None:
-    """Each was written by the collector of its time."""
+    """The collector of each version wrote its file."""
     with EventFile(golden, NAME, "f" * 64) as file:
         assert file.figures() == Figures(
             2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"
@@ -88,7 +99,7 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
 
 
 def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
-    """Also in those that the sync only checks: the schemas."""
+    """So does the table ``schemas``, which the sync checks but does not read."""
     connection = sqlite3.connect(HERE / f"golden/v{FORMAT_VERSION}.db")
     tables = [
         name
@@ -108,7 +119,7 @@ def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> Non
     "broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem
 )
 def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
-    """Before any of its rows is read."""
+    """The reader refuses it before it reads any row."""
     with pytest.raises(RefusedFileError):
         EventFile(broken, NAME, "f" * 64)
 
@@ -130,13 +141,13 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
     ],
 )
 def test_a_refusal_says_why(name: str, words: str) -> None:
-    """To someone who has nothing but the log."""
+    """An operator needs only the log to understand it."""
     with pytest.raises(RefusedFileError, match=words):
         EventFile(HERE / f"broken/{name}.db", NAME, "f" * 64)
 
 
-def test_there_are_as_many_broken_files_as_ways_to_break_one() -> None:
-    """None of them was forgotten in a commit."""
+def test_the_broken_files_are_committed() -> None:
+    """Without them the test above would pass and test nothing."""
     assert len(list((HERE / "broken").glob("*.db"))) >= 20
 
 
@@ -153,16 +164,25 @@ JSON = st.recursive(
     max_leaves=8,
 )
 ROWS = st.builds(
-    Delete, event_id=st.uuids().map(str), topic=st.just("/event/X__e"), object_name=TEXT, record_id=TEXT, deleted_by=TEXT,
-    deleted_date=TIMES, owner_id=TEXT, payload=st.dictionaries(NO_SURROGATES, JSON).map(as_json),
-    ingested_at=TIMES, replay_id=st.binary(min_size=1, max_size=20), schema_id=st.just("s"),
-)  # fmt: skip
+    Delete,
+    event_id=st.uuids().map(str),
+    topic=st.just("/event/X__e"),
+    object_name=TEXT,
+    record_id=TEXT,
+    deleted_by=TEXT,
+    deleted_date=TIMES,
+    owner_id=TEXT,
+    payload=st.dictionaries(NO_SURROGATES, JSON).map(as_json),
+    ingested_at=TIMES,
+    replay_id=st.binary(min_size=1, max_size=20),
+    schema_id=st.just("s"),
+)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(ROWS, max_size=8, unique_by=lambda row: row.event_id))
-def test_what_is_written_is_read(rows: list[Delete]) -> None:
-    """Any text, any time, any JSON: writer and reader agree."""
+def test_the_sync_reads_the_same_rows_that_the_collector_wrote(rows: list[Delete]) -> None:
+    """The values may be any text, any time and any JSON."""
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder) / "x.db", *rows)
         assert [{**line, "payload": json.dumps(line["payload"])} for line in lines(path)] == [
@@ -184,7 +204,7 @@ def test_what_is_written_is_read(rows: list[Delete]) -> None:
 
 
 def test_of_two_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
-    """By the time of receipt, then by topic, in whatever order they were added."""
+    """The order is time of receipt, then topic. The order of adding them does not matter."""
     early, late = "2026-02-01T00:10:00.000Z", "2026-02-01T00:10:00.001Z"
     path = written(
         tmp_path / "x.db",
@@ -198,8 +218,8 @@ def test_of_two_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_into_which_not_all_could_be_written_is_never_complete(tmp_path: Path) -> None:
-    """Without a journal, half a statement would stay in it."""
+def test_a_file_with_a_failed_write_is_never_completed(tmp_path: Path) -> None:
+    """The file has no journal, so a part of a failed statement stays in it."""
     file = Writer(tmp_path / "x.db", BEGUN_AT)
     with pytest.raises(sqlite3.IntegrityError):
         file.add([delete("e1"), delete("e2", topic=None)])
@@ -207,8 +227,8 @@ def test_a_file_into_which_not_all_could_be_written_is_never_complete(tmp_path: 
         file.close()
 
 
-def test_a_file_is_complete_by_itself(tmp_path: Path) -> None:
-    """No journal beside it, and marked as what it is."""
+def test_a_closed_file_needs_no_other_file(tmp_path: Path) -> None:
+    """It has no journal beside it, and its header names it as an event file."""
     path = written(tmp_path / "x.db", delete())
     assert [file.name for file in tmp_path.iterdir()] == ["x.db"]
     with sqlite3.connect(path) as connection:
@@ -217,8 +237,8 @@ def test_a_file_is_complete_by_itself(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_blob_is_named_after_the_second_in_which_its_file_was_begun() -> None:
-    """Or a later one, where that is taken; over the end of a minute too."""
+def test_a_blob_is_named_after_the_second_in_which_its_file_begins() -> None:
+    """If that name is taken, the next second is used, also over the end of a minute."""
     assert blob_name(BEGUN_AT) == NAME
     assert blob_name(BEGUN_AT, attempt=1) == "events_20260201T001100Z.db"
 
@@ -247,7 +267,7 @@ def test_a_blob_is_named_after_the_second_in_which_its_file_was_begun() -> None:
 def test_a_row_that_snowflake_would_refuse_becomes_a_reject(
     tmp_path: Path, changes: dict[str, Any], problem: str
 ) -> None:
-    """With its reason, and without stopping the rows beside it."""
+    """The reject has the reason, and the other rows are read."""
     path = written(tmp_path / "x.db", delete("good"), delete(**{"event_id": "bad", **changes}))
     good, bad = lines(path)
     assert good["event_id"] == "good"
@@ -262,13 +282,13 @@ def test_a_row_that_snowflake_would_refuse_becomes_a_reject(
 
 
 def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
-    """Snowflake counts characters, not bytes."""
+    """Snowflake counts characters, not bytes, in a VARCHAR."""
     (line,) = lines(written(tmp_path / "x.db", delete(record_id="🦊" * 255)))
     assert line["record_id"] == "🦊" * 255
 
 
-def test_an_escaped_character_that_is_whole_is_fine(tmp_path: Path) -> None:
-    """Two halves that belong together, and a backslash that only looks like the beginning of one."""
+def test_a_complete_escaped_character_is_accepted(tmp_path: Path) -> None:
+    """So are two halves of one character, and an escaped backslash before ``u0000``."""
     (line,) = lines(
         written(
             tmp_path / "x.db",
@@ -296,8 +316,8 @@ def gap(gap_id: str = "g", **changes: Any) -> Gap:
     )
 
 
-def test_gaps_and_rejects_are_cut_to_what_a_table_holds(tmp_path: Path) -> None:
-    """They are our own notes: a part of one is better than none."""
+def test_long_values_of_gaps_and_rejects_are_cut_to_fit_the_table(tmp_path: Path) -> None:
+    """These are records for operators. A cut record is better than none."""
     long = gap(topic="t" * 300, from_time="yesterday", to_time="2026-02-31T00:00:00.000Z")
     reject = RejectedEvent("r", "t", "e", b"", "s", b"\0" * 5_000_000, "x" * 9000, "now")
     line_of_reject, line_of_gap = lines(written(tmp_path / "x.db", long, reject))
@@ -316,8 +336,8 @@ def test_gaps_and_rejects_are_cut_to_what_a_table_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "row", [gap("g" * 65), gap(""), RejectedEvent("", "t", "e", b"", "s", b"", "x", "now")]
 )
-def test_a_key_that_is_none_refuses_the_file(tmp_path: Path, row: Gap | RejectedEvent) -> None:
-    """By it a row is known again."""
+def test_a_malformed_key_refuses_the_file(tmp_path: Path, row: Gap | RejectedEvent) -> None:
+    """The key must identify a row that is delivered again."""
     with (
         EventFile(written(tmp_path / "x.db", row), NAME, "f" * 64) as file,
         pytest.raises(RefusedFileError, match="key"),
@@ -325,8 +345,8 @@ def test_a_key_that_is_none_refuses_the_file(tmp_path: Path, row: Gap | Rejected
         file.figures()
 
 
-def test_memory_stays_flat_whatever_the_rows_weigh(tmp_path: Path) -> None:
-    """A portion is a megabyte, or one row."""
+def test_memory_stays_flat_for_rows_of_any_size(tmp_path: Path) -> None:
+    """The reader yields about a megabyte at a time, or one larger row."""
     path = written(
         tmp_path / "x.db",
         *(delete(f"e{number}", payload='{"a":"' + "x" * 700_000 + '"}') for number in range(20)),

@@ -1,4 +1,4 @@
-"""The sync's side of Blob Storage: how its errors are sorted, and how a sweep leaves it."""
+"""How the sync sorts the errors of Blob Storage, and how it closes its connections."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 
 
 def answered(status: int) -> HttpResponseError:
-    """The client's error for an answer with this status."""
+    """The storage client's error for a response with this status."""
     response = SimpleNamespace(
         status_code=status, reason="reason", headers={}, content_type="text/plain"
     )
@@ -60,7 +60,7 @@ def answered(status: int) -> HttpResponseError:
 def test_errors_of_storage_are_sorted_by_who_has_to_act(
     error: Exception, kind: type[SyncError]
 ) -> None:
-    """With what it was about, and one line of what the service said."""
+    """The message names the container, and holds one line of the service's answer."""
     with pytest.raises(kind) as raised, translated("container events"):
         raise error
     assert str(raised.value).startswith("container events: ")
@@ -68,8 +68,8 @@ def test_errors_of_storage_are_sorted_by_who_has_to_act(
 
 
 @pytest.mark.parametrize("error", [ClientAuthenticationError("x"), ResourceNotFoundError("x")])
-def test_an_identity_that_is_refused_is_told_what_to_check(error: Exception) -> None:
-    """The setting, and the roles."""
+def test_the_error_of_a_refused_identity_says_what_to_check(error: Exception) -> None:
+    """The operator must check the setting and the roles of the identity."""
     with (
         pytest.raises(
             StorageRefusedError, match="check EVENTS_STORAGE and the roles of its identity"
@@ -85,7 +85,7 @@ def test_a_sweep_closes_its_connections_to_storage(
     blob_settings: Mapping[str, str],
     snowflake_settings: Mapping[str, str],
 ) -> None:
-    """Also one that fails, whose error still holds on to all that it has passed."""
+    """So does a failed sweep, although the traceback of its error still refers to the client."""
     events.create_container()
     events.upload_blob(blob_name(BEGUN_AT), b"something to load")
     unreachable = {"SNOWFLAKE_PORT": str(emulators.free_port()), "MAX_RUN_SECONDS": "10"}
@@ -98,8 +98,8 @@ def test_a_sweep_closes_its_connections_to_storage(
     assert re.search("connecting to Snowflake", str(raised.value))
 
 
-def test_closing_one_client_leaves_the_others_alone(azurite: emulators.Server) -> None:
-    """They share no policy that would lead to closed connections."""
+def test_closing_one_client_leaves_the_others_open(azurite: emulators.Server) -> None:
+    """Clients share no retry policy. A shared one would lead to closed connections."""
     address = azurite.settings["EVENTS_STORAGE"]
     with blobs.connect(address, "", "") as first:
         with blobs.connect(address, "", "") as second:

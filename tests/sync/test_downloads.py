@@ -1,4 +1,4 @@
-"""How files are fetched ahead of who reads them."""
+"""How event files are downloaded ahead of the reader."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from delete_sync.src.model import EventBlob
 
 
 class Source:
-    """Files that consist of nothing; says which were asked for."""
+    """Provides empty files and records which of them were requested."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self._news = threading.Condition()
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Make it."""
+        """Create an empty file."""
         path.touch()
         with self._news:
             self.asked.append(blob.name)
@@ -28,7 +28,7 @@ class Source:
         return "sha256"
 
     def has_been_asked_for(self, count: int) -> bool:
-        """Within a second."""
+        """Wait for up to a second until so many files were requested."""
         with self._news:
             return self._news.wait_for(lambda: len(self.asked) >= count, timeout=1)
 
@@ -47,10 +47,10 @@ def blob(name: str, size: int) -> EventBlob:
         ((1, 300, 1), 1),
     ],
 )
-def test_files_are_fetched_while_one_is_read_as_far_as_they_fit_on_the_disk(
+def test_files_are_downloaded_ahead_as_far_as_they_fit_on_the_disk(
     sizes: tuple[int, ...], asked_while_the_first_is_read: int, tmp_path: Path
 ) -> None:
-    """Four at once; one that is too large for anything beside it comes when it is the only one."""
+    """Four files are downloaded at once. A file that is too large for that is downloaded alone."""
     source = Source()
     blobs = [blob(str(number), size) for number, size in enumerate(sizes)]
     with downloads(source, blobs, tmp_path, bytes_on_disk=256) as files:

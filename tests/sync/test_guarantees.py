@@ -1,7 +1,7 @@
-"""What a sweep promises when things go wrong or grow: overlaps, lost sessions, values nobody foresaw, many files, many rows.
+"""The promises of a sweep under stress: overlaps, lost sessions, bad values, many files, many rows.
 
-Where fakesnow is stricter than Snowflake (it enforces UNIQUE) the table is made without constraints beforehand; where it is
-kinder (it has no locks) the order of the statements is what is shown.
+fakesnow enforces UNIQUE, but Snowflake does not. So tests of duplicates create the table without
+constraints. fakesnow has no locks, but Snowflake has. So a test checks the order of the statements.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def deletes(*event_ids: str, payload: str = "{}") -> list[Delete]:
 
 @pytest.fixture
 def put(events: ContainerClient, tmp_path: Path) -> Put:
-    """Upload an event file; returns its name."""
+    """Upload an event file. Returns its name."""
     events.create_container()
     numbers = iter(range(100_000))
 
@@ -96,13 +96,13 @@ def query(connection: Any) -> Query:
 def test_full_sweeps_that_run_out_of_time_get_through_all_files_together(
     put: Put, sweep: Sweep, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a lost table is rebuilt from more files than one sweep has time for."""
+    """A lost table is rebuilt from more files than one sweep has time for."""
     keys = [f"e{number:02}" for number in range(16)]
     for key in keys:
         put(key)
     sweep()
     query("TRUNCATE TABLE delete_tracker")
-    time.sleep(1)  # marks are told apart by the second
+    time.sleep(1)  # the times of marks differ only by whole seconds
     ticks = itertools.count()
     monkeypatch.setattr(sync, "FILES_IN_A_BATCH", 1)
     monkeypatch.setattr(sync, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
@@ -119,18 +119,21 @@ def through(fakesnow: emulators.Server) -> Iterator[Proxy]:
 
 
 def statements(through: Proxy) -> list[str]:
-    """What was sent, one line each."""
+    """The statements that were sent, each in one line."""
     asked = [
         json.loads(request.text) for request in through.seen if "query-request" in request.path
     ]
     return [" ".join(one["sqlText"].split()) for one in asked]
 
 
-# -- overlap
+# -- overlapping sweeps
 
 
 def test_two_sweeps_at_once_double_nothing(put: Put, sweep: Sweep, query: Query) -> None:
-    """In a table that would take doubles: the second waits for the first one's lease and finds nothing left to do."""
+    """Every other sweep waits for the lease of the first one, and then has nothing to load.
+
+    The table has no constraint that would refuse duplicates.
+    """
     query(warehouse.WITHOUT_CONSTRAINTS)
     for number in range(4):
         put(*(f"e{number}-{row}" for row in range(50)))
@@ -144,11 +147,11 @@ def test_two_sweeps_at_once_double_nothing(put: Put, sweep: Sweep, query: Query)
     assert query("SELECT COUNT(*), COUNT(DISTINCT event_id) FROM delete_tracker") == [(200, 200)]
 
 
-def test_a_sweep_leaves_the_field_to_one_that_is_running(
+def test_a_sweep_is_skipped_while_another_one_is_running(
     put: Put, sweep: Sweep, events: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After it has waited for as long as a killed one would hold the lease."""
-    monkeypatch.setattr(blobs, "LEASE_SECONDS", -1)  # an endless one, and a short wait
+    """First it waits as long as a killed sweep would keep the lease."""
+    monkeypatch.setattr(blobs, "LEASE_SECONDS", -1)  # an endless lease, and a short wait
     put("e1")
     lease: BlobLeaseClient = events.acquire_lease(-1)
     report = sweep()
@@ -162,7 +165,10 @@ def test_a_sweep_leaves_the_field_to_one_that_is_running(
 
 
 def test_the_transaction_begins_with_the_lock_row(put: Put, sweep: Sweep, through: Proxy) -> None:
-    """A second session waits there, and its MERGE sees what the first has committed. Not run on a live account."""
+    """A second session waits there, and its MERGE sees the rows that the first has committed.
+
+    Not run on a live account.
+    """
     put("e1")
     sweep(SNOWFLAKE_PORT=str(through.port))
     sent = statements(through)
@@ -188,10 +194,10 @@ def test_the_transaction_begins_with_the_lock_row(put: Put, sweep: Sweep, throug
     assert not any(text.startswith(("CREATE", "PUT", "COPY")) for text in sent[begin:])
 
 
-def test_a_key_that_stands_twice_is_found_and_reported(
+def test_a_duplicate_key_in_the_table_is_found_and_reported(
     put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """However it came there."""
+    """It does not matter who inserted the duplicate rows."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     put("e1", "e2")
     row = "SELECT 'e1' AS a, '2026-02-01'::TIMESTAMP_NTZ AS b"
@@ -206,10 +212,10 @@ def test_a_key_that_stands_twice_is_found_and_reported(
 
 
 @pytest.mark.parametrize("words", ["PUT file", "COPY INTO", "MERGE INTO", "COMMIT"])
-def test_a_request_that_fails_for_a_moment_costs_nothing(
+def test_a_request_that_fails_once_loses_nothing(
     put: Put, sweep: Sweep, query: Query, through: Proxy, words: str
 ) -> None:
-    """An HTTP 503 in the middle of a transaction."""
+    """A request is retried after an HTTP 503, also inside a transaction."""
     failures = [(503, b"")]
     through.before = lambda request: failures.pop() if failures and words in request.text else None
     put("e1", "e2")
@@ -219,10 +225,10 @@ def test_a_request_that_fails_for_a_moment_costs_nothing(
     assert query("SELECT rows_inserted FROM delete_tracker_loads") == [(2,)]
 
 
-def test_a_lost_session_begins_the_batch_again(
+def test_a_lost_session_restarts_the_batch(
     put: Put, sweep: Sweep, query: Query, through: Proxy
 ) -> None:
-    """With everything that belongs to a session: staging table, transaction."""
+    """The new session gets its own staging table and transaction."""
     gone = {
         "data": {"sqlState": "08001"},
         "code": "390111",
@@ -240,10 +246,10 @@ def test_a_lost_session_begins_the_batch_again(
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(2,)]
 
 
-def test_a_value_that_only_snowflake_refuses_costs_its_own_file_alone(
+def test_a_value_that_snowflake_refuses_costs_only_its_own_file(
     put: Put, sweep: Sweep, query: Query, through: Proxy
 ) -> None:
-    """The batch is rolled back, its files are tried one by one, and the culprit is refused by name."""
+    """The batch is rolled back, and its files are loaded one by one. The bad file is refused."""
     refusal = {
         "data": {"sqlState": "22P02"},
         "code": "100069",
@@ -271,8 +277,8 @@ def test_a_value_that_only_snowflake_refuses_costs_its_own_file_alone(
     assert sweep().refused_before == 1
 
 
-class Raised(Exception):  # noqa: N818  (it stands for any error)
-    """An error of the connector's, as far as we look at it."""
+class Raised(Exception):  # noqa: N818  (it stands for any error of the connector)
+    """The part of a connector's error that the translation reads."""
 
     def __init__(self, number: int, state: str = "") -> None:
         self.errno, self.sqlstate, self.msg = number, state, "Snowflake's words"
@@ -280,12 +286,12 @@ class Raised(Exception):  # noqa: N818  (it stands for any error)
 
 @pytest.mark.parametrize("number", ADVICE)
 def test_a_known_refusal_says_what_to_do(number: int) -> None:
-    """After Snowflake's own words."""
+    """The advice follows Snowflake's own message."""
     assert str(translate(Raised(number), "merge")).endswith(f" – {ADVICE[number]}")
 
 
 def test_errors_are_sorted_by_who_has_to_act() -> None:
-    """By class, number and SQLSTATE."""
+    """The class, the number and the SQLSTATE decide."""
     assert {type(translate(kind(msg="x", errno=1), "merge")).__name__ for kind in TRANSIENT} == {
         "WarehouseUnavailableError"
     }
@@ -303,10 +309,10 @@ def test_errors_are_sorted_by_who_has_to_act() -> None:
 # -- tables
 
 
-def test_a_table_made_from_the_plain_ddl_is_numbered_by_the_sync(
+def test_the_sync_numbers_the_rows_of_a_table_made_from_the_plain_ddl(
     put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """Its ``id`` has no default; the lock row keeps two sweeps from taking the same numbers."""
+    """Its ``id`` has no default. The lock row keeps two sweeps from using the same numbers."""
     query(BY_HAND)
     for batch in (("e1", "e2"), ("e2", "e3")):
         put(*batch)
@@ -329,10 +335,10 @@ def test_a_table_made_from_the_plain_ddl_is_numbered_by_the_sync(
         ),
     ],
 )
-def test_a_table_that_does_not_fit_is_told_with_the_statement_to_run(
+def test_the_error_about_a_wrong_table_has_the_statement_to_run(
     put: Put, sweep: Sweep, query: Query, change: str, words: str
 ) -> None:
-    """Before anything is loaded."""
+    """The sweep fails before it loads anything."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     query(change)
     put("e1")
@@ -341,16 +347,16 @@ def test_a_table_that_does_not_fit_is_told_with_the_statement_to_run(
     assert words in str(raised.value)
 
 
-def test_the_table_is_matched_within_a_window_of_the_batchs_own_days(
+def test_the_merge_compares_only_rows_within_a_window_of_days(
     put: Put, sweep: Sweep, through: Proxy
 ) -> None:
-    """So that Snowflake can leave out the rest; with FULL_SWEEP and with 0 it is matched whole."""
+    """So Snowflake can skip all other rows. FULL_SWEEP, and a window of 0, compare all rows."""
     put("e1")
     sweep(SNOWFLAKE_PORT=str(through.port))
     merges = [text for text in statements(through) if text.startswith("MERGE")]
     assert (
-        "BETWEEN TO_TIMESTAMP_NTZ('2026-01-25T00:00:00.123000') AND TO_TIMESTAMP_NTZ('2026-02-08T00:00:00.123000')"
-        in merges[0]
+        "BETWEEN TO_TIMESTAMP_NTZ('2026-01-25T00:00:00.123000') "
+        "AND TO_TIMESTAMP_NTZ('2026-02-08T00:00:00.123000')" in merges[0]
     )
     for changes in ({"FULL_SWEEP": "true"}, {"FULL_SWEEP": "true", "MERGE_WINDOW_DAYS": "0"}):
         assert sweep(SNOWFLAKE_PORT=str(through.port), **changes).inserted == 0
@@ -358,10 +364,10 @@ def test_the_table_is_matched_within_a_window_of_the_batchs_own_days(
 
 
 @pytest.mark.parametrize("day", ["1582-01-01", "9999-12-31"])
-def test_a_date_at_the_edge_of_time_is_no_problem(
+def test_the_first_and_the_last_possible_date_are_loaded(
     events: ContainerClient, tmp_path: Path, sweep: Sweep, day: str, query: Query
 ) -> None:
-    """The window ends where time does."""
+    """The window ends at the first or last date that Snowflake accepts."""
     events.create_container()
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     file.add([deletes("e1")[0]._replace(deleted_date=f"{day}T00:00:00.000Z")])
@@ -371,16 +377,16 @@ def test_a_date_at_the_edge_of_time_is_no_problem(
     assert sweep(FULL_SWEEP="true").inserted == 0
 
 
-def test_columns_of_others_are_nobodys_business(put: Put, sweep: Sweep, query: Query) -> None:
-    """An analyst may add one."""
+def test_a_column_that_someone_else_added_is_ignored(put: Put, sweep: Sweep, query: Query) -> None:
+    """An analyst may add a column to the table."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     query("ALTER TABLE delete_tracker ADD COLUMN note VARCHAR")
     put("e1")
     assert sweep().inserted == 1
 
 
-def test_what_exists_is_not_created_again(put: Put, sweep: Sweep, through: Proxy) -> None:
-    """CREATE … IF NOT EXISTS needs the right to create even where there is nothing to do."""
+def test_existing_tables_are_not_created_again(put: Put, sweep: Sweep, through: Proxy) -> None:
+    """CREATE … IF NOT EXISTS needs the right to create, even if the table exists."""
     put("e1")
     sweep()
     put("e2")
@@ -390,10 +396,10 @@ def test_what_exists_is_not_created_again(put: Put, sweep: Sweep, through: Proxy
     ]
 
 
-def test_a_missing_right_is_told_with_the_statement_to_run(
+def test_the_error_about_a_missing_right_has_the_statement_to_run(
     put: Put, sweep: Sweep, through: Proxy
 ) -> None:
-    """For somebody who has the right."""
+    """A person with the right can run that statement."""
     refusal = {
         "data": {"sqlState": "42501"},
         "code": "003001",
@@ -421,7 +427,7 @@ def test_one_new_file_among_ten_thousand_costs_one_download(
     service: BlobServiceClient,
     azurite: emulators.Server,
 ) -> None:
-    """And one merge."""
+    """The sweep runs one download and one merge."""
     put("e0")
     sweep()
     from concurrent.futures import ThreadPoolExecutor
@@ -453,7 +459,7 @@ def test_memory_stays_flat_over_half_a_million_rows(
     blob_settings: Mapping[str, str],
     snowflake_settings: Mapping[str, str],
 ) -> None:
-    """Under 120 MiB at its peak, connector included."""
+    """The peak is under 120 MiB, with the connector included."""
     events.create_container()
     for number in range(2):
         file = EventFile(tmp_path / "x.db", BEGUN_AT)
@@ -464,7 +470,8 @@ def test_memory_stays_flat_over_half_a_million_rows(
             events.upload_blob(blob_name(BEGUN_AT, number), data)
         file.path.unlink()
     code = (
-        "import json, re, sys; from delete_sync.src.run import run; report = run(json.loads(sys.argv[1])); "
+        "import json, re, sys; from delete_sync.src.run import run; "
+        "report = run(json.loads(sys.argv[1])); "
         "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read()); "
         "print(report.inserted, report.batches, int(peak[1]) // 1024)"
     )

@@ -1,4 +1,4 @@
-"""The disk of the machine: what a sweep leaves on it, and what happens when it is full or fails."""
+"""The disk of the machine: what a sweep leaves on it, and a disk that is full or fails."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write(path: Path, *payloads: str) -> Path:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The machine's temporary directory, for this test alone."""
+    """A temporary directory of the machine for this test alone."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -81,11 +81,10 @@ def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str
 
 @contextlib.contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """As on a full disk: the operating system refuses to write more of a file."""
+    """Simulate a full disk: the operating system refuses to write larger files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (size, hard)
-    )  # Python ignores the signal that comes with it
+    # The operating system also sends a signal, which Python ignores.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
         yield
     finally:
@@ -93,16 +92,16 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 
 def age(path: Path, seconds: float) -> None:
-    """Make it look as if it was last changed so long ago."""
+    """Make ``path`` look as if it was last changed so many seconds ago."""
     changed_at = time.time() - seconds
     os.utime(path, (changed_at, changed_at), follow_symlinks=False)
 
 
 @pytest.mark.usefixtures("pending")
-def test_a_sweep_removes_what_killed_ones_have_left_behind_and_nothing_else(
+def test_a_sweep_removes_only_the_folders_that_killed_sweeps_left_behind(
     temporary: Path, tmp_path: Path, sweep: Sweep
 ) -> None:
-    """A folder of a run that may still be at work stays, and so does whatever is not ours."""
+    """A folder of a sweep that may still run stays. So do folders and links of other programs."""
     elsewhere = tmp_path / "elsewhere"
     folders = [
         temporary / "sf-delete-tracker-sweep-old",
@@ -126,8 +125,8 @@ def test_a_sweep_removes_what_killed_ones_have_left_behind_and_nothing_else(
     assert (elsewhere / "rows").read_bytes() == b"rows"
 
 
-def test_how_long_a_folder_is_left_alone_is_a_parameter(temporary: Path) -> None:
-    """Counted from its last change."""
+def test_the_age_of_a_folder_to_remove_is_a_parameter(temporary: Path) -> None:
+    """The age counts from the last change of the folder."""
     left = temporary / "sf-delete-tracker-sweep-old"
     left.mkdir()
     age(left, 100)
@@ -140,7 +139,7 @@ def test_how_long_a_folder_is_left_alone_is_a_parameter(temporary: Path) -> None
 
 
 def not_marked(events: ContainerClient, connection: Any) -> bool:
-    """Whether a file is as pending as before, in its metadata and in the load records."""
+    """Whether the file is still pending in its metadata and in the load records."""
     (blob,) = events.list_blobs(include=["metadata"])
     tables = warehouse.query(connection, "SHOW TABLES")[1]
     recorded = [table for table in tables if "DELETE_TRACKER_LOADS" in table]
@@ -151,7 +150,7 @@ def not_marked(events: ContainerClient, connection: Any) -> bool:
 def test_a_disk_that_is_full_while_downloading_refuses_no_file(
     pending: str, sweep: Sweep, events: ContainerClient, connection: Any
 ) -> None:
-    """The sweep fails and says why; the next one with room does the work."""
+    """The sweep fails and says why. The next sweep with enough room loads the file."""
     with (
         no_file_larger_than(50_000),
         pytest.raises(LocalStorageError, match=rf"{pending}.*disk of this machine"),
@@ -165,7 +164,7 @@ def test_a_disk_that_is_full_while_downloading_refuses_no_file(
 def test_a_machine_without_room_for_a_folder_refuses_no_file(
     sweep: Sweep, events: ContainerClient, connection: Any, temporary: Path
 ) -> None:
-    """Snowflake is not even connected to."""
+    """The sweep fails before it connects to Snowflake."""
     temporary.rmdir()
     with pytest.raises(LocalStorageError, match="temporary files: No such file"):
         sweep(SNOWFLAKE_PORT=str(emulators.free_port()))
@@ -173,28 +172,28 @@ def test_a_machine_without_room_for_a_folder_refuses_no_file(
 
 
 class NoisyRows:
-    """Two rows of random letters, which compressing does not make small."""
+    """Two rows of random bytes, which compression does not make smaller."""
 
     def figures(self) -> Figures:
-        """Two."""
+        """Figures of two deletes."""
         return Figures(2, 0, 0, "2026-02-01T00:00:00.123", "2026-02-01T00:00:00.123")
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """A quarter of a megabyte each."""
+        """Two rows of a quarter of a megabyte each."""
         for _ in range(2):
             yield 1, os.urandom(250_000)
 
 
 def stage(scratch: Path) -> None:
-    """A whole batch."""
+    """Write a whole batch."""
     with batch_writer(scratch) as writer:
         writer.add(NoisyRows(), "events_20260201T000000Z.db", "f" * 64)
         writer.finish()
 
 
 @pytest.mark.parametrize("room", [100_000, 499_000])
-def test_a_disk_that_is_full_while_rows_are_staged_is_told(tmp_path: Path, room: int) -> None:
-    """Whenever the bytes meet it: when they are written, or when the last ones are."""
+def test_a_disk_that_is_full_while_rows_are_staged_is_reported(tmp_path: Path, room: int) -> None:
+    """The disk may be full in the middle of the rows, or only at the last bytes."""
     with (
         no_file_larger_than(room),
         pytest.raises(LocalStorageError, match="rows of a batch: File too large"),
@@ -203,8 +202,8 @@ def test_a_disk_that_is_full_while_rows_are_staged_is_told(tmp_path: Path, room:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_fails_while_a_file_is_read_is_not_the_files_fault(tmp_path: Path) -> None:
-    """It would be refused for good, although nothing is wrong with it."""
+def test_a_disk_that_fails_while_a_file_is_read_refuses_no_file(tmp_path: Path) -> None:
+    """Otherwise a good file would be refused for ever."""
     path = write(tmp_path / "x.db", *('{"a":"' + "x" * 700_000 + '"}' for _ in range(10)))
     folder = os.open(tmp_path, os.O_RDONLY)
     with EventFile(path, "x.db", "f" * 64) as file:
@@ -217,14 +216,14 @@ def test_a_disk_that_fails_while_a_file_is_read_is_not_the_files_fault(tmp_path:
     os.close(folder)
 
 
-def test_a_file_that_cannot_be_opened_any_more_is_not_refused(tmp_path: Path) -> None:
-    """Somebody has removed it, or too many are open."""
+def test_a_file_that_can_no_longer_be_opened_is_not_refused(tmp_path: Path) -> None:
+    """Another program has removed it, or too many files are open."""
     with pytest.raises(LocalStorageError, match="No such file"):
         EventFile(tmp_path / "gone.db", "x.db", "f" * 64)
 
 
-def test_other_errors_of_sqlite_are_left_to_who_knows_what_they_mean(tmp_path: Path) -> None:
-    """Only the disk's are the disk's."""
+def test_other_errors_of_sqlite_are_raised_unchanged(tmp_path: Path) -> None:
+    """Only errors of the disk become a ``LocalStorageError``."""
     connection = sqlite3.connect(tmp_path / "x.db")
     with pytest.raises(sqlite3.OperationalError, match="no such table"), local_storage("x"):
         connection.execute("SELECT * FROM t")

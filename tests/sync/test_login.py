@@ -1,4 +1,7 @@
-"""Every way to log in, with the real connector against fakesnow, which accepts all of them: what is sent is what is looked at."""
+"""Every way to log in, with the real connector against fakesnow.
+
+fakesnow accepts every login, so the tests check the request that the connector sends.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ PEM = KEY.private_bytes(
 
 @pytest.fixture
 def pending(events: ContainerClient) -> None:
-    """Something to load, so that the sweep connects: a file that is none."""
+    """A pending file that is not an event file. It makes the sweep connect to Snowflake."""
     from datetime import datetime, timezone
 
     events.create_container()
@@ -38,7 +41,10 @@ def pending(events: ContainerClient) -> None:
 
 @pytest.fixture
 def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What an Azure Function finds its managed identity's tokens at; yields what was asked for."""
+    """The endpoint that gives an Azure Function the tokens of its managed identity.
+
+    Yields the requests.
+    """
     asked: list[str] = []
     claims = {
         "iss": "https://sts.windows.net/tenant/",
@@ -86,7 +92,7 @@ def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def login_request(
     settings: Mapping[str, str], fakesnow: emulators.Server, **changes: str
 ) -> dict[str, Any]:
-    """What a sweep with these settings sends to log in."""
+    """The login request of a sweep with these settings."""
     with proxy(fakesnow.port) as through:
         report = run(
             {**settings, "SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PORT": str(through.port), **changes}
@@ -122,7 +128,7 @@ def test_a_way_to_log_in_reaches_snowflake(
     changes: dict[str, str],
     expected: dict[str, str],
 ) -> None:
-    """With the query tag that names the sweep."""
+    """The login also sets the query tag that names the sweep."""
     login = login_request(settings, fakesnow, **changes)
     assert {name: login[name] for name in expected} == expected
     assert json.loads(login["SESSION_PARAMETERS"]["QUERY_TAG"])["app"] == "delete_sync"
@@ -132,7 +138,7 @@ def test_a_way_to_log_in_reaches_snowflake(
 def test_a_managed_identity_logs_in_without_any_secret(
     settings: dict[str, str], fakesnow: emulators.Server, identity_endpoint: list[str]
 ) -> None:
-    """Workload identity: the token comes from Azure's own endpoint, for the identity that is named."""
+    """The token comes from Azure's own endpoint, for the identity that the settings name."""
     identity = {
         "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY",
         "SNOWFLAKE_USER": "",
@@ -146,7 +152,7 @@ def test_a_managed_identity_logs_in_without_any_secret(
 
 @pytest.mark.usefixtures("pending")
 def test_the_connectors_caches_need_no_writable_home(settings: dict[str, str]) -> None:
-    """A Function's home may be read-only."""
+    """The home folder of a Function may be read-only."""
     swept = apps.sweep({**settings, "HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent/cache"})
     assert "refused=1" in swept.log
     assert "FilesRefusedError" in swept.log

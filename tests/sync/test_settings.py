@@ -1,4 +1,4 @@
-"""Settings of the sync: what is accepted, and how problems are told."""
+"""The settings of the sync: accepted values, and the reports of problems."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def problems(**changes: str) -> str:
 
 
 def test_every_problem_is_reported_at_once_by_setting_name() -> None:
-    """An operator mends them in one go."""
+    """So an operator corrects all settings at once."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_MERGE_ROWS": "many"})
     names = (
@@ -57,7 +57,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
 
 
 def test_there_is_exactly_one_way_to_log_in() -> None:
-    """None and two are both told; an empty setting counts as absent."""
+    """No login and two logins are both reported. An empty setting counts as absent."""
     assert "exactly one of them: found none" in problems(**NO_KEY)
     two = problems(SNOWFLAKE_PASSWORD="secret", SNOWFLAKE_TOKEN="")
     assert "found SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD" in two
@@ -91,15 +91,15 @@ def test_there_is_exactly_one_way_to_log_in() -> None:
     ],
     ids=["key", "encrypted key", "token", "password", "workload identity"],
 )
-def test_each_way_becomes_what_the_connector_understands(
+def test_each_login_becomes_parameters_of_the_connector(
     changes: dict[str, str], login: dict[str, object]
 ) -> None:
-    """A key always as unencrypted PKCS8 in DER, which every version takes."""
+    """A key becomes unencrypted PKCS8 in DER, which every version accepts."""
     assert read({**COMPLETE, **changes}).snowflake.login == login
 
 
-def test_a_key_that_does_not_open_is_named_with_the_reason() -> None:
-    """No passphrase, a wrong one, one too many, garbage."""
+def test_a_key_that_does_not_open_is_reported_with_the_reason() -> None:
+    """A passphrase is missing, wrong or not needed, or the key is garbage."""
     assert (
         "SNOWFLAKE_PRIVATE_KEY is encrypted: it needs SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
         in problems(SNOWFLAKE_PRIVATE_KEY=ENCRYPTED)
@@ -112,14 +112,18 @@ def test_a_key_that_does_not_open_is_named_with_the_reason() -> None:
     assert "SNOWFLAKE_PRIVATE_KEY is not a private key" in problems(SNOWFLAKE_PRIVATE_KEY="garbage")
 
 
-def test_a_key_of_a_kind_that_nothing_supports_is_a_problem_like_others() -> None:
-    """Here an elliptic curve that is none of the known ones: the last number of its name is changed."""
+def test_a_key_of_an_unsupported_type_is_reported_like_other_problems() -> None:
+    """The key is on an unknown elliptic curve: the last number of the curve's name is changed."""
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     known, unknown = (bytes.fromhex(f"06082a8648ce3d0301{last}") for last in ("07", "06"))
-    pem = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der.replace(known, unknown)).decode()}\n-----END PRIVATE KEY-----"
+    pem = (
+        "-----BEGIN PRIVATE KEY-----\n"
+        f"{base64.b64encode(der.replace(known, unknown)).decode()}\n"
+        "-----END PRIVATE KEY-----"
+    )
     assert (
         problems(SNOWFLAKE_PRIVATE_KEY=pem)
         == "SNOWFLAKE_PRIVATE_KEY has a type that is not supported: create an RSA key"
@@ -127,8 +131,10 @@ def test_a_key_of_a_kind_that_nothing_supports_is_a_problem_like_others() -> Non
 
 
 @pytest.mark.parametrize("passphrase", ["", "sesame"])
-def test_what_is_no_key_at_all_is_told_whatever_the_passphrase(passphrase: str) -> None:
-    """A better passphrase would not help."""
+def test_a_text_that_is_not_a_key_is_reported_with_and_without_a_passphrase(
+    passphrase: str,
+) -> None:
+    """Another passphrase would not help."""
     garbage = {"SNOWFLAKE_PRIVATE_KEY": "garbage", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase}
     assert (
         problems(**garbage)
@@ -145,29 +151,29 @@ def test_what_is_no_key_at_all_is_told_whatever_the_passphrase(passphrase: str) 
         ('"a""b"', '"a""b"'),
     ],
 )
-def test_a_name_means_what_it_means_in_snowflake(name: str, identifier: str) -> None:
-    """Without quotes upper case, in quotes as it stands."""
+def test_a_name_means_the_same_as_in_snowflake(name: str, identifier: str) -> None:
+    """A name without quotes becomes upper case. A name in quotes stays unchanged."""
     assert read({**COMPLETE, "SNOWFLAKE_TABLE": name}).snowflake.table == identifier
 
 
 @pytest.mark.parametrize(
     "name", ["audit; DROP TABLE x", "a.b", '"open', '"a"b"', "1st", "a b", '"50%"']
 )
-def test_a_name_that_could_be_more_than_a_name_is_refused(name: str) -> None:
-    """It would be spliced into SQL."""
+def test_a_name_that_could_change_the_sql_is_refused(name: str) -> None:
+    """The sync writes these names into SQL statements."""
     assert "SNOWFLAKE_TABLE must be a name" in problems(SNOWFLAKE_TABLE=name)
 
 
-def test_an_unresolved_key_vault_reference_is_named_as_such() -> None:
-    """It arrives as its own text where the identity has no right to the secret."""
+def test_an_unresolved_key_vault_reference_is_reported_as_one() -> None:
+    """The app sees the reference's own text if its identity may not read the secret."""
     reference = "@Microsoft.KeyVault(VaultName=v;SecretName=n)"
     assert problems(SNOWFLAKE_PRIVATE_KEY=reference).startswith(
         "SNOWFLAKE_PRIVATE_KEY is a Key Vault reference that was not resolved"
     )
 
 
-def test_plaintext_is_for_this_machine_alone() -> None:
-    """The local emulator."""
+def test_plain_http_is_allowed_only_for_this_machine() -> None:
+    """The local emulator uses it."""
     local = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": "10085", "SNOWFLAKE_PROTOCOL": "http"}
     assert read({**COMPLETE, **local}).snowflake.server == {
         "host": "127.0.0.1",
@@ -180,7 +186,7 @@ def test_plaintext_is_for_this_machine_alone() -> None:
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
-    """In logs and in tracebacks of debuggers."""
+    """Logs and tracebacks of debuggers contain no secret."""
     shown = repr(
         read(
             {

@@ -42,7 +42,7 @@ def test_the_statements_are_the_reviewed_ones() -> None:
 
 @pytest.mark.parametrize("statement", sorted(SQL))
 def test_every_statement_parses_in_the_snowflake_dialect(statement: str) -> None:
-    """sqlglot knows every statement. It returns an unknown one as a bare command."""
+    """The parser sqlglot knows every statement. It returns an unknown one as a bare command."""
     (tree,) = sqlglot.parse(rendered(statement).replace("%s", "'x'"), dialect="snowflake")
     assert tree is not None
     assert not isinstance(tree, sqlglot.exp.Command)

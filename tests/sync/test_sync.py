@@ -1,4 +1,4 @@
-"""Whole sweeps in this process: real event files on Azurite, the real connector, fakesnow."""
+"""Whole sweeps in this process: real event files on Azurite, the real connector and fakesnow."""
 
 from __future__ import annotations
 
@@ -36,10 +36,18 @@ Sweep = Callable[..., Report]
 
 def delete(event_id: str, **changes: Any) -> Delete:
     values = {
-        "event_id": event_id, "topic": "/event/X__e", "object_name": "Account", "record_id": "001", "deleted_by": "005",
-        "deleted_date": "2026-02-01T00:00:00.123Z", "owner_id": None, "payload": "{}", "ingested_at": "2026-02-01T00:10:00.456Z",
-        "replay_id": b"\1", "schema_id": "s",
-    }  # fmt: skip
+        "event_id": event_id,
+        "topic": "/event/X__e",
+        "object_name": "Account",
+        "record_id": "001",
+        "deleted_by": "005",
+        "deleted_date": "2026-02-01T00:00:00.123Z",
+        "owner_id": None,
+        "payload": "{}",
+        "ingested_at": "2026-02-01T00:10:00.456Z",
+        "replay_id": b"\1",
+        "schema_id": "s",
+    }
     return Delete(**{**values, **changes})
 
 
@@ -60,7 +68,7 @@ GAP = Gap(
 
 @pytest.fixture
 def put(events: ContainerClient, tmp_path: Path) -> Put:
-    """Upload an event file of these rows, as the collector does; returns its name."""
+    """Upload an event file of these rows, as the collector does. Returns its name."""
     if not events.exists():
         events.create_container()
     count = iter(range(10_000))
@@ -95,8 +103,8 @@ def query(connection: Any) -> Callable[[str], list[tuple[Any, ...]]]:
 Query = Callable[[str], list[tuple[Any, ...]]]
 
 
-def test_rows_arrive_as_they_were_written(put: Put, sweep: Sweep, query: Query) -> None:
-    """Whatever stands in them: quotes, newlines, backslashes, emoji, dollars, percents, exact integers."""
+def test_rows_arrive_unchanged(put: Put, sweep: Sweep, query: Query) -> None:
+    """Quotes, newlines, backslashes, emoji, dollars, percents and large integers stay the same."""
     put(
         delete("e1", payload=json.dumps(AWKWARD), object_name='O\'Brien "x" %s $$ \\'),
         delete("e2", object_name=None),
@@ -105,8 +113,14 @@ def test_rows_arrive_as_they_were_written(put: Put, sweep: Sweep, query: Query) 
     assert (report.staged, report.inserted) == (2, 2)
     rows = query("SELECT * FROM delete_tracker ORDER BY event_id")
     assert rows[0][1:8] == (
-        "e1", "/event/X__e", "O'Brien \"x\" %s $$ \\", "001", "005", datetime(2026, 2, 1, 0, 0, 0, 123000), None,
-    )  # fmt: skip
+        "e1",
+        "/event/X__e",
+        'O\'Brien "x" %s $$ \\',
+        "001",
+        "005",
+        datetime(2026, 2, 1, 0, 0, 0, 123000),
+        None,
+    )
     assert json.loads(rows[0][8]) == AWKWARD
     assert rows[0][9] == datetime(2026, 2, 1, 0, 10, 0, 456000)
     assert rows[1][3] is None
@@ -116,7 +130,7 @@ def test_rows_arrive_as_they_were_written(put: Put, sweep: Sweep, query: Query) 
 def test_a_synced_file_is_marked_and_not_read_again(
     put: Put, sweep: Sweep, events: ContainerClient
 ) -> None:
-    """The next sweep finds nothing to do."""
+    """The next sweep has nothing to load."""
     name = put(delete("e1"))
     assert sweep().synced == [name]
     (blob,) = events.list_blobs(include=["metadata"])
@@ -125,10 +139,10 @@ def test_a_synced_file_is_marked_and_not_read_again(
     assert (report.files, report.synced, report.batches) == (1, [], 0)
 
 
-def test_with_nothing_new_snowflake_is_not_even_connected_to(
+def test_a_sweep_without_new_files_does_not_connect_to_snowflake(
     put: Put, sweep: Sweep, fakesnow: emulators.Server
 ) -> None:
-    """A warehouse that wakes costs a minute."""
+    """Each wake-up of a warehouse costs a minute of compute."""
     put(delete("e1"))
     sweep()
     with proxy(fakesnow.port) as through:
@@ -136,15 +150,15 @@ def test_with_nothing_new_snowflake_is_not_even_connected_to(
         assert through.seen == []
 
 
-def test_a_container_that_does_not_exist_yet_is_an_empty_one(sweep: Sweep) -> None:
-    """The first sweep may come before the first poll."""
+def test_a_container_that_does_not_exist_yet_counts_as_empty(sweep: Sweep) -> None:
+    """The first sweep may run before the first poll."""
     assert sweep().files == 0
 
 
-def test_losing_every_mark_doubles_nothing(
+def test_a_sweep_after_all_marks_are_lost_doubles_nothing(
     put: Put, sweep: Sweep, query: Query, events: ContainerClient
 ) -> None:
-    """The mark saves work; the transaction carries the promise."""
+    """The mark only saves work. The transaction keeps the promise."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     put(delete("e1"), delete("e2"), REJECT, GAP)
     sweep()
@@ -160,7 +174,7 @@ def test_losing_every_mark_doubles_nothing(
 def test_a_full_sweep_reads_everything_again_and_inserts_nothing(
     put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """``FULL_SWEEP`` is for when somebody doubts the marks."""
+    """An operator who doubts the marks sets ``FULL_SWEEP``."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     for number in range(3):
         put(delete(f"e{number}"))
@@ -171,7 +185,7 @@ def test_a_full_sweep_reads_everything_again_and_inserts_nothing(
 
 
 def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, query: Query) -> None:
-    """By time, topic and file; one that is in the table stays."""
+    """The order is time, topic, file. A row that is already in the table stays."""
     query(warehouse.WITHOUT_CONSTRAINTS)
     put(delete("e1", ingested_at="2026-02-01T00:10:01.000Z", topic="/data/A", record_id="late"))
     put(delete("e1", ingested_at="2026-02-01T00:10:00.000Z", topic="/data/B", record_id="early"))
@@ -183,12 +197,13 @@ def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, quer
 
 
 def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, query: Query) -> None:
-    """Load records, gaps and rejects stand beside the table."""
+    """Load records, gaps and rejects are in tables beside ``delete_tracker``."""
     name = put(delete("e1"), delete("x" * 256), REJECT, GAP)
     report = sweep()
     assert (report.inserted, report.gaps, report.rejects) == (1, 1, 2)
     assert query(
-        "SELECT event_file, rows_read, rows_inserted, rows_rejected, gaps, error FROM delete_tracker_loads"
+        "SELECT event_file, rows_read, rows_inserted, rows_rejected, gaps, error "
+        "FROM delete_tracker_loads"
     ) == [(name, 3, 1, 2, 1, None)]
     assert query("SELECT gap_id, topic, reason, from_replay_id FROM delete_tracker_gaps") == [
         ("g1", "/event/X__e", "expired_cursor", "03")
@@ -206,7 +221,10 @@ def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, que
 def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     broken: Path, put: Put, sweep: Sweep, query: Query, events: ContainerClient
 ) -> None:
-    """It is named, recorded, marked, left where it is, and not read again; the sweep that finds it ends as failed."""
+    """The sweep that finds the file fails, names, records and marks it, and leaves it unchanged.
+
+    Later sweeps do not read it again.
+    """
     put(delete("before"))
     name = put(content=broken.read_bytes())
     put(delete("after"))
@@ -227,10 +245,10 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     assert (again.refused_before, again.batches) == (1, 0)
 
 
-def test_content_that_is_not_what_its_metadata_says_is_refused(
+def test_a_file_that_does_not_match_its_sha256_is_refused(
     put: Put, sweep: Sweep, events: ContainerClient, query: Query
 ) -> None:
-    """It was damaged, or changed after its upload; the record of what it should be stays."""
+    """It was damaged or changed after its upload. The declared SHA-256 stays in its metadata."""
     name = put(delete("e1"))
     events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
     with pytest.raises(FilesRefusedError, match="SHA-256"):
@@ -245,15 +263,17 @@ def test_content_that_is_not_what_its_metadata_says_is_refused(
 def test_a_file_without_metadata_is_synced_and_given_its_digest(
     put: Put, sweep: Sweep, events: ContainerClient
 ) -> None:
-    """Someone may have copied it there by hand."""
+    """A person may have copied it there by hand."""
     put(delete("e1"), metadata=False)
     assert sweep().inserted == 1
     (blob,) = events.list_blobs(include=["metadata"])
     assert blob.metadata["synced"] == blob.metadata["sha256"]
 
 
-def test_only_event_files_are_looked_at(put: Put, sweep: Sweep, events: ContainerClient) -> None:
-    """A stray blob is none of our business."""
+def test_other_blobs_in_the_container_are_ignored(
+    put: Put, sweep: Sweep, events: ContainerClient
+) -> None:
+    """The sweep reads only blobs that are named like event files."""
     put(delete("e1"))
     for stray in (
         "readme.txt",
@@ -268,7 +288,7 @@ def test_only_event_files_are_looked_at(put: Put, sweep: Sweep, events: Containe
 
 
 def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query: Query) -> None:
-    """A long outage is worked through in several merges."""
+    """After a long outage, a sweep loads the files in several merges."""
     for number in range(5):
         put(delete(f"e{number}a"), delete(f"e{number}b"))
     report = sweep(MAX_MERGE_ROWS="4")
@@ -276,10 +296,10 @@ def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(10,)]
 
 
-def test_statements_do_not_grow_with_the_rows(
+def test_the_number_of_statements_does_not_grow_with_the_rows(
     put: Put, sweep: Sweep, fakesnow: emulators.Server
 ) -> None:
-    """A hundred times the rows take the same statements."""
+    """A hundred times as many rows need the same number of statements."""
 
     def statements(through: Proxy) -> int:
         return sum("query-request" in request.path for request in through.seen)
@@ -295,10 +315,10 @@ def test_statements_do_not_grow_with_the_rows(
     assert counts[0] == counts[1]
 
 
-def test_a_warehouse_that_does_not_answer_is_worth_another_sweep(
+def test_the_next_sweep_retries_if_snowflake_does_not_answer(
     put: Put, sweep: Sweep, events: ContainerClient
 ) -> None:
-    """Nothing is marked."""
+    """The sweep raises a transient error and marks no file."""
     put(delete("e1"))
     with pytest.raises(WarehouseUnavailableError):
         sweep(SNOWFLAKE_PORT=str(emulators.free_port()), MAX_RUN_SECONDS="10")
@@ -309,7 +329,7 @@ def test_a_warehouse_that_does_not_answer_is_worth_another_sweep(
 def test_no_payload_and_no_secret_is_logged(
     put: Put, sweep: Sweep, caplog: pytest.LogCaptureFixture, snowflake_settings: Mapping[str, str]
 ) -> None:
-    """At the level that Azure shows."""
+    """The log at the level that Azure shows contains neither."""
     caplog.set_level(logging.INFO)
     put(delete("e1", payload='{"secret":"do not tell"}'))
     sweep()
@@ -317,7 +337,7 @@ def test_no_payload_and_no_secret_is_logged(
     assert "AccountKey" not in caplog.text
 
 
-def test_settings_are_checked_before_anything_is_touched() -> None:
-    """With every problem in one error."""
+def test_settings_are_checked_before_the_sweep_begins() -> None:
+    """Missing settings raise an error before anything is read or written."""
     with pytest.raises(SettingsError):
         run({})
