@@ -154,7 +154,7 @@ def test_the_compiled_engine_reads_the_same_value_as_the_reference_or_none(
 def test_the_compiled_engine_leaves_unusual_lengths_to_another_engine(
     kind: Any, length: bytes
 ) -> None:
-    """Unusual is a negative length, or one of more than two bytes.
+    """A length is unusual if it is negative or has more than two bytes.
 
     Enough bytes follow to misread it.
     """

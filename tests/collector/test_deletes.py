@@ -191,7 +191,7 @@ FIELDS = (
 def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
     bitmaps: list[str], names: list[str] | None
 ) -> None:
-    """They mean top-level fields, nested fields, or both.
+    """They name top-level fields, nested fields, or both.
 
     An unknown bit or a damaged bitmap adds no name and never fails the row.
     """

@@ -42,7 +42,7 @@ Item = Union[Response, Exception, float]
 
 
 class Clock:
-    """A clock in seconds, which the scripts move."""
+    """A clock in seconds, moved by the test."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -1,4 +1,4 @@
-"""The order of the publisher's steps, which the promise needs.
+"""The order of the publisher's steps, on which the promise depends.
 
 A store in memory records each step. A test can let any step fail.
 """

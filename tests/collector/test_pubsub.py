@@ -249,7 +249,7 @@ def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) ->
         assert TOP_UP_AT < server + sum(on_the_wire) <= MAX_CREDITS
 
 
-def test_if_the_counts_of_credit_differ_that_of_the_server_counts() -> None:
+def test_the_servers_count_of_credit_wins_if_the_counts_differ() -> None:
     """The server is the one that stops sending."""
     account = Credits()
     assert account.grant() == 100

@@ -88,7 +88,7 @@ def test_a_renewal_does_not_count_as_an_attempt() -> None:
     assert retries.after(UNAVAILABLE, HERE, 1).pause == 1
 
 
-def test_one_rejected_replay_id_starts_over_and_a_second_one_ends_the_drain() -> None:
+def test_the_drain_starts_over_after_one_rejected_replay_id_and_ends_after_a_second() -> None:
     """The second id may be another one, and there may be progress in between.
 
     The first reset has not helped.
