@@ -10,7 +10,7 @@ what the state machine decides. These are the rules (``docs/architecture.md``, "
   its last group is dropped, and the next stream receives it again.
 - An empty response sooner than ``idle_seconds`` after the stream was opened proves nothing: the
   backlog may still follow. If nothing follows a later one, the topic is *caught up*.
-- A held topic waits through up to ``hold_seconds`` of silence to be caught up. It is also caught up
+- A held topic waits up to ``hold_seconds`` of silence until it is caught up. It is also caught up
   as soon as the drain has read an event that was published after the poll began.
 - Any other topic is *idle* after ``idle_seconds`` of silence.
 """

@@ -140,5 +140,6 @@ class RunFailedError(CollectorError):
             f"\n  - {topic}: {type(error).__name__}: {error}" for topic, error in failures.items()
         )
         super().__init__(
-            f"{len(failures)} topic(s) failed, the others are complete:" + "".join(lines)
+            f"{len(failures)} topic(s) failed, the others are complete."
+            " docs/operations.md says what to do for each error:" + "".join(lines)
         )

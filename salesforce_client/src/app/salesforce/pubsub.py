@@ -28,8 +28,8 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 UNARY_TIMEOUT_SECONDS = 20
-# Bytes of a topic that may wait to be decoded. Salesforce delivers the events that still wait at
-# the end of a run again.
+# Bytes of a topic that may wait to be decoded. Events that still wait when a run ends are delivered
+# again.
 AHEAD_BYTES = 500_000
 CHANNEL_OPTIONS = (
     # A response has up to 3 MB. gRPC's own default is 4 MB.

@@ -45,9 +45,13 @@ def translated(about: str) -> Iterator[None]:
         status = error.status_code or 500
         refused = 400 <= status < 500 and status not in WORTH_ANOTHER_RUN
         kind = StorageRefusedError if refused else StorageUnavailableError
-        raise kind(f"{about}: {brief(error)}") from None
+        raise kind(
+            f"{about}: {brief(error)} – if this stays, look the error up in docs/operations.md"
+        ) from None
     except AzureError as error:
-        raise StorageUnavailableError(f"{about}: {brief(error)}") from None
+        raise StorageUnavailableError(
+            f"{about}: {brief(error)} – if this stays, look the error up in docs/operations.md"
+        ) from None
     except ValueError as error:
         raise StorageRefusedError(f"{about}: {error} – check EVENTS_STORAGE") from None
 
