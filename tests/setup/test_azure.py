@@ -175,7 +175,16 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
 def queries() -> dict[str, tuple[Any, ...]]:
     """The alerts in Bicep by name, each with severity, frequency, window and query."""
     alerts = bicep.parse(AZURE / "alerts.bicep")["variables"]["alerts"]["value"]
-    return {it["name"]: (it["severity"], it["every"], it["window"], it["query"]) for it in alerts}
+    return {
+        it["name"]: (it["severity"], it["every"], it["window"], joined(it["query"]))
+        for it in alerts
+    }
+
+
+def joined(query: Any) -> str:
+    """The text of a query that Bicep's ``join`` puts together from its lines."""
+    parts = query["function"]["parameters"]
+    return str(parts["delimiter"]).join(parts["input_array"])
 
 
 def filled(query: str) -> str:

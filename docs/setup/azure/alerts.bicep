@@ -1,4 +1,5 @@
-// Who is called, and when. Every query gives rows only when something is wrong, so that each rule says: more than none.
+// The alerts and the operator who receives them.
+// Each query returns rows only if something is wrong. So each rule fires on more than 0 rows.
 param prefix string
 param location string
 param workspaceId string
@@ -9,11 +10,23 @@ param syncApp string
 var alerts = [
   {
     name: 'a-run-failed'
-    description: 'A poll or a sweep failed. Its error says what to do: docs/operations.md. Nothing is lost yet: Salesforce keeps events for 72 hours.'
+    description: join(
+      [
+        'A poll or a sweep failed. See its error in docs/operations.md.'
+        'Nothing is lost yet: Salesforce keeps events for 72 hours.'
+      ],
+      ' '
+    )
     severity: 1
     every: 'PT15M'
     window: 'PT30M'
-    query: 'AppRequests | where AppRoleName in~ ("${collectorApp}", "${syncApp}") and Success == false'
+    query: join(
+      [
+        'AppRequests'
+        'where AppRoleName in~ ("${collectorApp}", "${syncApp}") and Success == false'
+      ],
+      ' | '
+    )
   }
   {
     name: 'no-successful-poll'
@@ -21,39 +34,79 @@ var alerts = [
     severity: 0
     every: 'PT30M'
     window: 'PT2H'
-    query: 'AppRequests | where AppRoleName =~ "${collectorApp}" and Name == "TimerPoller" and Success == true | summarize Runs = count() | where Runs < 1'
+    query: join(
+      [
+        'AppRequests'
+        'where AppRoleName =~ "${collectorApp}" and Name == "TimerPoller" and Success == true'
+        'summarize Runs = count()'
+        'where Runs < 1'
+      ],
+      ' | '
+    )
   }
   {
     name: 'no-successful-sweep'
-    description: 'No sweep has succeeded for two days. Nothing is lost: the event files wait in Blob Storage.'
+    description: 'No sweep has succeeded for two days. Nothing is lost: event files wait.'
     severity: 2
     every: 'PT6H'
     window: 'P2D'
-    query: 'AppRequests | where AppRoleName =~ "${syncApp}" and Name == "SnowflakePusher" and Success == true | summarize Runs = count() | where Runs < 1'
+    query: join(
+      [
+        'AppRequests'
+        'where AppRoleName =~ "${syncApp}" and Name == "SnowflakePusher" and Success == true'
+        'summarize Runs = count()'
+        'where Runs < 1'
+      ],
+      ' | '
+    )
   }
   {
     name: 'a-gap-was-recorded'
-    description: 'Events of a topic can no longer be had from Pub/Sub; see delete_tracker_gaps and "GapError" in docs/operations.md.'
+    description: join(
+      [
+        'Events of a topic can no longer be retrieved from Pub/Sub.'
+        'See delete_tracker_gaps, and "GapError" in docs/operations.md.'
+      ],
+      ' '
+    )
     severity: 1
     every: 'PT30M'
     window: 'PT1H'
-    query: 'AppTraces | where AppRoleName =~ "${collectorApp}" and Message matches regex @"\\bgaps=[1-9]"'
+    query: join(
+      [
+        'AppTraces'
+        'where AppRoleName =~ "${collectorApp}" and Message matches regex @"\\bgaps=[1-9]"'
+      ],
+      ' | '
+    )
   }
   {
     name: 'events-were-rejected'
-    description: 'Events could not be decoded; their bytes are kept in delete_tracker_rejects.'
+    description: 'Events could not be decoded. Their bytes are in delete_tracker_rejects.'
     severity: 2
     every: 'PT30M'
     window: 'PT1H'
-    query: 'AppTraces | where AppRoleName =~ "${collectorApp}" and Message matches regex @"\\brejected=[1-9]"'
+    query: join(
+      [
+        'AppTraces'
+        'where AppRoleName =~ "${collectorApp}" and Message matches regex @"\\brejected=[1-9]"'
+      ],
+      ' | '
+    )
   }
   {
     name: 'a-cursor-grows-old'
-    description: 'A topic\'s cursor is older than 48 hours; at 72 its events are lost.'
+    description: 'A topic\'s cursor is older than 48 hours. At 72 hours its events are lost.'
     severity: 0
     every: 'PT30M'
     window: 'PT2H'
-    query: 'AppTraces | where AppRoleName =~ "${collectorApp}" and Message has "cursor_age="'
+    query: join(
+      [
+        'AppTraces'
+        'where AppRoleName =~ "${collectorApp}" and Message has "cursor_age="'
+      ],
+      ' | '
+    )
   }
 ]
 
@@ -67,7 +120,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-// Query validation is skipped, because the tables exist only after the first telemetry.
+// Azure does not validate the queries, because the tables exist only after the first telemetry.
 resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   for alert in alerts: {
     name: '${prefix}-${alert.name}'

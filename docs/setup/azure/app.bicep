@@ -1,7 +1,8 @@
-// One Function app on a Flex Consumption plan of its own (such a plan takes one app), with identity, host storage and Key Vault.
+// One Function app with its identity, host storage and Key Vault.
+// It has its own Flex Consumption plan, because such a plan takes one app.
 param name string
 
-@description('Begins the names of storage account and vault.')
+@description('The names of the storage account and the vault begin with it.')
 param shortName string
 param location string
 param pythonVersion string
@@ -14,14 +15,14 @@ param dataContainers string[]
 @description('App settings.')
 param settings object
 
-@description('App settings that come from the vault: name of the setting to name of the secret.')
+@description('App settings from the vault: the name of each setting and of its secret.')
 param secrets object
 
-@description('2,048 MB is the plan\'s default.')
+@description('The default of the plan is 2,048 MB.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('A timer runs on one instance; 40 is the least that every region accepts.')
+@description('A timer runs on one instance. Every region accepts 40, but not less.')
 @minValue(1)
 param maximumInstanceCount int = 40
 
@@ -48,12 +49,15 @@ resource insightsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.monitoringMetricsPublisher)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.monitoringMetricsPublisher
+    )
   }
 }
 
-// The host's own storage: locks and schedule of the timer, and the published package. One for each app, so that no timer takes
-// another's lock.
+// The storage of the host: locks and schedule of the timer, and the published package.
+// Each app has its own, so that no timer takes another's lock.
 resource host 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   name: '${shortName}${suffix}'
   location: location
@@ -78,7 +82,10 @@ resource hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataOwner)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageBlobDataOwner
+    )
   }
 }
 
@@ -87,7 +94,9 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
 
   resource blobs 'blobServices' existing = {
     name: 'default'
-    resource containers 'containers' existing = [for container in dataContainers: { name: container }]
+    resource containers 'containers' existing = [
+      for container in dataContainers: { name: container }
+    ]
   }
 }
 
@@ -98,7 +107,10 @@ resource dataRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     properties: {
       principalId: identity.properties.principalId
       principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataContributor)
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roles.storageBlobDataContributor
+      )
     }
   }
 ]
@@ -122,7 +134,10 @@ resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.keyVaultSecretsUser
+    )
   }
 }
 
@@ -133,6 +148,8 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   sku: { tier: 'FlexConsumption', name: 'FC1' }
   properties: { reserved: true }
 }
+
+var authenticationString = 'ClientId=${identity.properties.clientId};Authorization=AAD'
 
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   name: name
@@ -149,16 +166,22 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         storage: {
           type: 'blobContainer'
           value: '${host.properties.primaryEndpoints.blob}${host::blobs::package.name}'
-          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identity.id }
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identity.id
+          }
         }
       }
       runtime: { name: 'python', version: pythonVersion }
-      scaleAndConcurrency: { instanceMemoryMB: instanceMemoryMB, maximumInstanceCount: maximumInstanceCount }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+      }
     }
   }
   dependsOn: [hostRole]
 
-  // The whole list: a setting made by hand is gone after the next deployment of this file.
+  // These are all settings. The next deployment of this file removes any that was made by hand.
   resource appSettings 'config' = {
     name: 'appsettings'
     properties: union(
@@ -167,13 +190,16 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         AzureWebJobsStorage__clientId: identity.properties.clientId
         AzureWebJobsStorage__blobServiceUri: host.properties.primaryEndpoints.blob
         APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
-        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: authenticationString
         EVENTS_STORAGE__clientId: identity.properties.clientId
         MANAGED_IDENTITY_CLIENT_ID: identity.properties.clientId
       },
       pythonVersion == '3.12' ? { PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1' } : {},
       settings,
-      mapValues(secrets, secret => '@Microsoft.KeyVault(VaultName=${vault.name};SecretName=${secret})')
+      mapValues(
+        secrets,
+        secret => '@Microsoft.KeyVault(VaultName=${vault.name};SecretName=${secret})'
+      )
     )
     dependsOn: [vaultRole, insightsRole, dataRoles]
   }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# What main.bicep makes, by az commands, but for the identity for GitHub and a Snowflake key. Fill in the first lines, log in with
-# `az login`, and run it; after an error it can be run again.
+# Creates with az commands the same as main.bicep, without the identity for GitHub and without a
+# Snowflake key. Fill in the first lines, log in with `az login`, and run it.
+# After an error you can run it again.
 set -euo pipefail
 
 group=sf-deletes
 location=westeurope
 prefix=sfdeletes
-unique=4711 # makes the names of apps, storage accounts and vaults unique in the world
+unique=4711 # makes the names of apps, storage accounts and vaults globally unique
 python=3.13
 email=oncall@example.com
 collector_settings=(
@@ -31,98 +32,143 @@ if [ "$python" = 3.12 ]; then isolation=(PYTHON_ISOLATE_WORKER_DEPENDENCIES=1); 
 data="${prefix}data${unique}"
 
 grant() { # principal, role, scope
-    az role assignment create --assignee-object-id "$1" --assignee-principal-type ServicePrincipal --role "$2" --scope "$3" --output none
+    az role assignment create --assignee-object-id "$1" --assignee-principal-type ServicePrincipal \
+        --role "$2" --scope "$3" --output none
 }
 
 az extension add --name application-insights --upgrade
 az extension add --name scheduled-query --upgrade
 az group create --name "$group" --location "$location" --output none
 
-# Event files and cursors: no shared keys, containers made here because the apps' roles cover these two alone.
-az storage account create --name "$data" --resource-group "$group" --location "$location" --sku Standard_ZRS --kind StorageV2 \
-    --allow-blob-public-access false --allow-shared-key-access false --min-tls-version TLS1_2 --output none
-az storage account blob-service-properties update --account-name "$data" --resource-group "$group" \
+# The storage account for event files and cursors has no shared keys. The containers are created
+# here, because the apps have roles on these two only.
+az storage account create --name "$data" --resource-group "$group" --location "$location" \
+    --sku Standard_ZRS --kind StorageV2 --allow-blob-public-access false \
+    --allow-shared-key-access false --min-tls-version TLS1_2 --output none
+az storage account blob-service-properties update \
+    --account-name "$data" --resource-group "$group" \
     --enable-delete-retention true --delete-retention-days 14 \
     --enable-container-delete-retention true --container-delete-retention-days 14 --output none
 for container in events cursors; do
-    az storage container-rm create --storage-account "$data" --resource-group "$group" --name "$container" --output none
+    az storage container-rm create --storage-account "$data" --resource-group "$group" \
+        --name "$container" --output none
 done
-az storage account management-policy create --account-name "$data" --resource-group "$group" --output none --policy '{"rules": [{
+az storage account management-policy create --account-name "$data" --resource-group "$group" \
+    --output none --policy '{"rules": [{
     "name": "remove-old-event-files", "enabled": true, "type": "Lifecycle", "definition": {
         "filters": {"blobTypes": ["blockBlob"], "prefixMatch": ["events/events_"]},
-        "actions": {"baseBlob": {"delete": {"daysAfterModificationGreaterThan": '"$keep_event_files_days"'}}}}}]}'
-data_id=$(az storage account show --name "$data" --resource-group "$group" --query id --output tsv)
+        "actions": {"baseBlob": {"delete": {
+            "daysAfterModificationGreaterThan": '"$keep_event_files_days"'}}}}}]}'
+data_id=$(az storage account show --name "$data" --resource-group "$group" \
+    --query id --output tsv)
 
-workspace=$(az monitor log-analytics workspace create --resource-group "$group" --workspace-name "$prefix-logs" --retention-time 90 --query id --output tsv)
-az monitor app-insights component create --app "$prefix-insights" --resource-group "$group" --location "$location" \
-    --workspace "$workspace" --application-type web --output none
-insights_id=$(az monitor app-insights component show --app "$prefix-insights" --resource-group "$group" --query id --output tsv)
+workspace=$(az monitor log-analytics workspace create --resource-group "$group" \
+    --workspace-name "$prefix-logs" --retention-time 90 --query id --output tsv)
+az monitor app-insights component create --app "$prefix-insights" --resource-group "$group" \
+    --location "$location" --workspace "$workspace" --application-type web --output none
+insights_id=$(az monitor app-insights component show --app "$prefix-insights" \
+    --resource-group "$group" --query id --output tsv)
 az resource update --ids "$insights_id" --set properties.DisableLocalAuth=true --output none
 
-create_app() { # name, short name, secret's setting or -, secret's name, containers; then settings
+# Arguments: name, short name, setting of the secret or -, name of the secret, containers, settings.
+create_app() {
     local name=$1 short=$2 secret_setting=$3 secret=$4 containers=$5
     shift 5
     local host="${short}${unique}" vault="${short}${unique}" identity principal client
-    identity=$(az identity create --resource-group "$group" --name "$name-identity" --query id --output tsv)
-    principal=$(az identity show --resource-group "$group" --name "$name-identity" --query principalId --output tsv)
-    client=$(az identity show --resource-group "$group" --name "$name-identity" --query clientId --output tsv)
-    az storage account create --name "$host" --resource-group "$group" --location "$location" --sku Standard_LRS --kind StorageV2 \
-        --allow-blob-public-access false --allow-shared-key-access false --min-tls-version TLS1_2 --output none
-    az storage container-rm create --storage-account "$host" --resource-group "$group" --name package --output none
+    identity=$(az identity create --resource-group "$group" --name "$name-identity" \
+        --query id --output tsv)
+    principal=$(az identity show --resource-group "$group" --name "$name-identity" \
+        --query principalId --output tsv)
+    client=$(az identity show --resource-group "$group" --name "$name-identity" \
+        --query clientId --output tsv)
+    az storage account create --name "$host" --resource-group "$group" --location "$location" \
+        --sku Standard_LRS --kind StorageV2 --allow-blob-public-access false \
+        --allow-shared-key-access false --min-tls-version TLS1_2 --output none
+    az storage container-rm create --storage-account "$host" --resource-group "$group" \
+        --name package --output none
     az keyvault show --name "$vault" --resource-group "$group" --output none 2>/dev/null ||
         az keyvault create --name "$vault" --resource-group "$group" --location "$location" \
-            --enable-rbac-authorization true --enable-purge-protection true --retention-days 7 --output none
-    grant "$principal" "Storage Blob Data Owner" "$(az storage account show --name "$host" --resource-group "$group" --query id --output tsv)"
-    grant "$principal" "Key Vault Secrets User" "$(az keyvault show --name "$vault" --resource-group "$group" --query id --output tsv)"
+            --enable-rbac-authorization true --enable-purge-protection true --retention-days 7 \
+            --output none
+    grant "$principal" "Storage Blob Data Owner" "$(az storage account show --name "$host" \
+        --resource-group "$group" --query id --output tsv)"
+    grant "$principal" "Key Vault Secrets User" "$(az keyvault show --name "$vault" \
+        --resource-group "$group" --query id --output tsv)"
     grant "$principal" "Monitoring Metrics Publisher" "$insights_id"
     for container in $containers; do
-        grant "$principal" "Storage Blob Data Contributor" "$data_id/blobServices/default/containers/$container"
+        grant "$principal" "Storage Blob Data Contributor" \
+            "$data_id/blobServices/default/containers/$container"
     done
-    az functionapp show --resource-group "$group" --name "$name" --output none 2>/dev/null || az functionapp create --resource-group "$group" --name "$name" --flexconsumption-location "$location" \
-        --runtime python --runtime-version "$python" --instance-memory 2048 --https-only true --app-insights "$prefix-insights" \
-        --storage-account "$host" --deployment-storage-name "$host" --deployment-storage-container-name package \
-        --deployment-storage-auth-type UserAssignedIdentity --deployment-storage-auth-value "$identity" --output none
-    az functionapp config appsettings set --resource-group "$group" --name "$name" --output none --settings \
-        "AzureWebJobsStorage__accountName=$host" "AzureWebJobsStorage__credential=managedidentity" "AzureWebJobsStorage__clientId=$client" \
+    az functionapp show --resource-group "$group" --name "$name" --output none 2>/dev/null ||
+        az functionapp create --resource-group "$group" --name "$name" \
+            --flexconsumption-location "$location" --runtime python --runtime-version "$python" \
+            --instance-memory 2048 --https-only true --app-insights "$prefix-insights" \
+            --storage-account "$host" --deployment-storage-name "$host" \
+            --deployment-storage-container-name package \
+            --deployment-storage-auth-type UserAssignedIdentity \
+            --deployment-storage-auth-value "$identity" --output none
+    az functionapp config appsettings set --resource-group "$group" --name "$name" \
+        --output none --settings \
+        "AzureWebJobsStorage__accountName=$host" \
+        "AzureWebJobsStorage__credential=managedidentity" \
+        "AzureWebJobsStorage__clientId=$client" \
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING=ClientId=$client;Authorization=AAD" \
-        "EVENTS_STORAGE__blobServiceUri=https://$data.blob.core.windows.net" "EVENTS_STORAGE__clientId=$client" \
+        "EVENTS_STORAGE__blobServiceUri=https://$data.blob.core.windows.net" \
+        "EVENTS_STORAGE__clientId=$client" \
         "MANAGED_IDENTITY_CLIENT_ID=$client" ${isolation[@]+"${isolation[@]}"} "$@"
-    # az writes a connection string with a key, which the account does not accept.
-    az functionapp config appsettings delete --resource-group "$group" --name "$name" --setting-names AzureWebJobsStorage --output none
-    az resource update --resource-group "$group" --name "$name" --resource-type Microsoft.Web/sites \
+    # az also sets a connection string with a key. The storage account does not accept keys.
+    az functionapp config appsettings delete --resource-group "$group" --name "$name" \
+        --setting-names AzureWebJobsStorage --output none
+    az resource update --resource-group "$group" --name "$name" \
+        --resource-type Microsoft.Web/sites \
         --set "properties.keyVaultReferenceIdentity=$identity" --output none
     if [ "$secret_setting" != - ]; then
-        az functionapp config appsettings set --resource-group "$group" --name "$name" --output none --settings \
-            "$secret_setting=@Microsoft.KeyVault(SecretUri=https://$vault.vault.azure.net/secrets/$secret/)"
+        local secret_uri="https://$vault.vault.azure.net/secrets/$secret/"
+        az functionapp config appsettings set --resource-group "$group" --name "$name" \
+            --output none --settings \
+            "$secret_setting=@Microsoft.KeyVault(SecretUri=$secret_uri)"
     fi
 }
 
-create_app "$prefix-salesforce-client-$unique" "${prefix}sc" SALESFORCE_PRIVATE_KEY salesforce-private-key "events cursors" "${collector_settings[@]}"
-create_app "$prefix-delete-sync-$unique" "${prefix}ds" - - "events" "${sync_settings[@]}"
+create_app "$prefix-salesforce-client-$unique" "${prefix}sc" \
+    SALESFORCE_PRIVATE_KEY salesforce-private-key "events cursors" "${collector_settings[@]}"
+create_app "$prefix-delete-sync-$unique" "${prefix}ds" \
+    - - "events" "${sync_settings[@]}"
 
-people=$(az monitor action-group create --name "$prefix-alerts" --resource-group "$group" --short-name "${prefix:0:12}" \
-    --action email operator "$email" --query id --output tsv)
+people=$(az monitor action-group create --name "$prefix-alerts" --resource-group "$group" \
+    --short-name "${prefix:0:12}" --action email operator "$email" --query id --output tsv)
 
 alert() { # name, severity, every, window, query
-    az monitor scheduled-query create --name "$prefix-$1" --resource-group "$group" --scopes "$workspace" --severity "$2" \
-        --evaluation-frequency "$3" --window-size "$4" --action-groups "$people" --auto-mitigate true --skip-query-validation true \
-        --condition "count 'rows' > 0 at least 1 violations out of 1 aggregated points" --condition-query "rows=$5" --output none
+    az monitor scheduled-query create --name "$prefix-$1" --resource-group "$group" \
+        --scopes "$workspace" --severity "$2" --evaluation-frequency "$3" --window-size "$4" \
+        --action-groups "$people" --auto-mitigate true --skip-query-validation true \
+        --condition "count 'rows' > 0 at least 1 violations out of 1 aggregated points" \
+        --condition-query "rows=$5" --output none
 }
 
 collector="AppRoleName =~ \"$prefix-salesforce-client-$unique\""
 sync="AppRoleName =~ \"$prefix-delete-sync-$unique\""
 succeeded="Success == true | summarize Runs = count() | where Runs < 1"
-alert a-run-failed 1 15m 30m "AppRequests | where ($collector or $sync) and Success == false"
-alert no-successful-poll 0 30m 2h "AppRequests | where $collector and Name == \"TimerPoller\" and $succeeded"
-alert no-successful-sweep 2 6h 2d "AppRequests | where $sync and Name == \"SnowflakePusher\" and $succeeded"
-alert a-gap-was-recorded 1 30m 1h "AppTraces | where $collector and Message matches regex @\"\\bgaps=[1-9]\""
-alert events-were-rejected 2 30m 1h "AppTraces | where $collector and Message matches regex @\"\\brejected=[1-9]\""
-alert a-cursor-grows-old 0 30m 2h "AppTraces | where $collector and Message has \"cursor_age=\""
+alert a-run-failed 1 15m 30m \
+    "AppRequests | where ($collector or $sync) and Success == false"
+alert no-successful-poll 0 30m 2h \
+    "AppRequests | where $collector and Name == \"TimerPoller\" and $succeeded"
+alert no-successful-sweep 2 6h 2d \
+    "AppRequests | where $sync and Name == \"SnowflakePusher\" and $succeeded"
+alert a-gap-was-recorded 1 30m 1h \
+    "AppTraces | where $collector and Message matches regex @\"\\bgaps=[1-9]\""
+alert events-were-rejected 2 30m 1h \
+    "AppTraces | where $collector and Message matches regex @\"\\brejected=[1-9]\""
+alert a-cursor-grows-old 0 30m 2h \
+    "AppTraces | where $collector and Message has \"cursor_age=\""
+
+sync_principal=$(az identity show --resource-group "$group" \
+    --name "$prefix-delete-sync-$unique-identity" --query principalId --output tsv)
 
 cat <<NEXT
-create: done. Next: README.md, from step 2 on.
+create: done. Continue with step 2 of README.md.
   collectorApp     $prefix-salesforce-client-$unique
   collectorVault   ${prefix}sc${unique}
   syncApp          $prefix-delete-sync-$unique
-  syncPrincipalId  $(az identity show --resource-group "$group" --name "$prefix-delete-sync-$unique-identity" --query principalId --output tsv)
+  syncPrincipalId  $sync_principal
 NEXT

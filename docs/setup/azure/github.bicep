@@ -1,4 +1,4 @@
-// The identity as which .github/workflows/deploy.yml publishes, without any stored secret.
+// The identity with which .github/workflows/deploy.yml publishes. It needs no stored secret.
 param prefix string
 param location string
 param subject string
@@ -29,7 +29,10 @@ resource publishers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     properties: {
       principalId: identity.properties.principalId
       principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', websiteContributor)
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        websiteContributor
+      )
     }
   }
 ]

@@ -1,7 +1,10 @@
-// Everything that the two apps need in one resource group. See README.md for the order of steps.
+// Everything that the two apps need, in one resource group. README.md has the order of steps.
 targetScope = 'resourceGroup'
 
-@description('Begins every name; lower case letters and digits, so that storage accounts can be named after it.')
+@description('''
+Every name begins with it. Only lower case letters and digits, as names of storage accounts
+allow no others.
+''')
 @minLength(3)
 @maxLength(11)
 param prefix string
@@ -14,31 +17,39 @@ param pythonVersion string = '3.13'
 @description('Receives the alerts.')
 param alertEmail string
 
-@description('Six-field NCRONTAB, in UTC: Flex Consumption knows no other time zone.')
+@description('NCRONTAB with six fields, in UTC: Flex Consumption knows no other time zone.')
 param pollSchedule string = '0 */30 * * * *'
 param syncSchedule string = '0 0 2 * * *'
 
-@description('salesforce_client: consumer key, integration user, topics. The private key goes into the Key Vault.')
+@description('salesforce_client: consumer key, user, topics. The private key is in the Key Vault.')
 param salesforceClientId string
 param salesforceUsername string
 param salesforceTopics string
 param salesforceLoginUrl string = 'https://login.salesforce.com'
 
-@description('delete_sync: where delete_tracker stands.')
+@description('delete_sync: the place of the table delete_tracker.')
 param snowflakeAccount string
 param snowflakeDatabase string
 param snowflakeSchema string
 param snowflakeWarehouse string
 param snowflakeRole string = ''
 
-@description('The service user that logs in with the private key in the Key Vault; empty for workload identity.')
+@description('''
+The service user that logs in with the private key in the Key Vault. Empty for workload identity.
+''')
 param snowflakeUser string = ''
 
-@description('Event files are removed so many days after they were last touched; a sweep touches them when it marks them. Longer than any outage.')
+@description('''
+Azure removes an event file this many days after its last change. A sweep changes a file when it
+marks it. Choose more days than any outage lasts.
+''')
 @minValue(30)
 param keepEventFilesDays int = 365
 
-@description('The subject of the GitHub workflow that may publish, e.g. repo:<owner>/<repository>:environment:production; empty for none.')
+@description('''
+The subject of the GitHub workflow that may publish, for example
+repo:<owner>/<repository>:environment:production. Empty for none.
+''')
 param githubSubject string = ''
 
 var suffix = uniqueString(resourceGroup().id)
@@ -62,7 +73,7 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
       containerDeleteRetentionPolicy: { enabled: true, days: 14 }
     }
 
-    // Made here, because the apps' roles cover these two and do not reach to the account.
+    // Created here, because the apps have roles on these two containers only, not on the account.
     resource events 'containers' = { name: 'events' }
     resource cursors 'containers' = { name: 'cursors' }
   }
@@ -78,7 +89,9 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
             type: 'Lifecycle'
             definition: {
               filters: { blobTypes: ['blockBlob'], prefixMatch: ['events/events_'] }
-              actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: keepEventFilesDays } } }
+              actions: {
+                baseBlob: { delete: { daysAfterModificationGreaterThan: keepEventFilesDays } }
+              }
             }
           }
         ]
@@ -105,7 +118,7 @@ var blobServiceUri = data.properties.primaryEndpoints.blob
 module collector 'app.bicep' = {
   name: 'salesforce-client'
   params: {
-    name: '${prefix}-salesforce-client-${take(suffix, 6)}' // a host name, unique in the world
+    name: '${prefix}-salesforce-client-${take(suffix, 6)}' // a host name, so it is globally unique
     shortName: '${prefix}sc'
     location: location
     pythonVersion: pythonVersion
@@ -144,7 +157,9 @@ module sync 'app.bicep' = {
         SNOWFLAKE_ROLE: snowflakeRole
         EVENTS_STORAGE__blobServiceUri: blobServiceUri
       },
-      empty(snowflakeUser) ? { SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY' } : { SNOWFLAKE_USER: snowflakeUser }
+      empty(snowflakeUser) ? {
+        SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY'
+      } : { SNOWFLAKE_USER: snowflakeUser }
     )
     secrets: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
   }
@@ -177,8 +192,8 @@ output collectorVault string = collector.outputs.vaultName
 output syncApp string = sync.outputs.appName
 output syncVault string = sync.outputs.vaultName
 
-@description('AZURE_CLIENT_ID of the workflow.')
+@description('The AZURE_CLIENT_ID of the workflow.')
 output githubClientId string = empty(githubSubject) ? '' : github!.outputs.clientId
 
-@description('SUBJECT of the Snowflake user, for workload identity.')
+@description('The SUBJECT of the Snowflake user, for workload identity.')
 output syncPrincipalId string = sync.outputs.principalId
