@@ -60,7 +60,7 @@ class SettingsError(ActionNeededError):
     """Settings are missing or malformed.
 
     Attributes:
-        problems: one sentence for each, which begins with the name of the setting.
+        problems: one sentence for each problem. It begins with the name of the setting.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

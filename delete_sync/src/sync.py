@@ -31,7 +31,8 @@ from .warehouse.staging import BatchWriter, batch_writer
 
 log = logging.getLogger(__name__)
 
-# After the merge, the sweep still has work for each file. It must fit into the run's last minute.
+# After the merge, the sweep still records and marks each file. That must fit into the run's last
+# minute.
 FILES_IN_A_BATCH = 500
 MARKS_AT_ONCE = 8
 

@@ -99,7 +99,7 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
 
 
 def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
-    """So does the table ``schemas``, which the sync checks but does not read."""
+    """The table ``schemas`` has one too. The sync checks that table but does not read it."""
     connection = sqlite3.connect(HERE / f"golden/v{FORMAT_VERSION}.db")
     tables = [
         name
@@ -288,7 +288,7 @@ def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
 
 
 def test_a_complete_escaped_character_is_accepted(tmp_path: Path) -> None:
-    """So are two halves of one character, and an escaped backslash before ``u0000``."""
+    """Two escaped halves are one character. After an escaped backslash, ``u0000`` is no escape."""
     (line,) = lines(
         written(
             tmp_path / "x.db",

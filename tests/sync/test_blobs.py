@@ -85,7 +85,7 @@ def test_a_sweep_closes_its_connections_to_storage(
     blob_settings: Mapping[str, str],
     snowflake_settings: Mapping[str, str],
 ) -> None:
-    """So does a failed sweep, although the traceback of its error still refers to the client."""
+    """A failed sweep closes them too, although its error still refers to the client."""
     events.create_container()
     events.upload_blob(blob_name(BEGUN_AT), b"something to load")
     unreachable = {"SNOWFLAKE_PORT": str(emulators.free_port()), "MAX_RUN_SECONDS": "10"}

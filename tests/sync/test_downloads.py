@@ -28,7 +28,7 @@ class Source:
         return "sha256"
 
     def has_been_asked_for(self, count: int) -> bool:
-        """Wait for up to a second until so many files were requested."""
+        """Wait for up to a second until ``count`` files were requested."""
         with self._news:
             return self._news.wait_for(lambda: len(self.asked) >= count, timeout=1)
 

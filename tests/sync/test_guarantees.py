@@ -150,7 +150,7 @@ def test_two_sweeps_at_once_double_nothing(put: Put, sweep: Sweep, query: Query)
 def test_a_sweep_is_skipped_while_another_one_is_running(
     put: Put, sweep: Sweep, events: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First it waits as long as a killed sweep would keep the lease."""
+    """The sweep first waits as long as a killed sweep would keep the lease."""
     monkeypatch.setattr(blobs, "LEASE_SECONDS", -1)  # an endless lease, and a short wait
     put("e1")
     lease: BlobLeaseClient = events.acquire_lease(-1)
@@ -350,7 +350,7 @@ def test_the_error_about_a_wrong_table_has_the_statement_to_run(
 def test_the_merge_compares_only_rows_within_a_window_of_days(
     put: Put, sweep: Sweep, through: Proxy
 ) -> None:
-    """So Snowflake can skip all other rows. FULL_SWEEP, and a window of 0, compare all rows."""
+    """Snowflake can then skip all other rows. FULL_SWEEP, or a window of 0, compares all rows."""
     put("e1")
     sweep(SNOWFLAKE_PORT=str(through.port))
     merges = [text for text in statements(through) if text.startswith("MERGE")]
@@ -367,7 +367,7 @@ def test_the_merge_compares_only_rows_within_a_window_of_days(
 def test_the_first_and_the_last_possible_date_are_loaded(
     events: ContainerClient, tmp_path: Path, sweep: Sweep, day: str, query: Query
 ) -> None:
-    """The window ends at the first or last date that Snowflake accepts."""
+    """The window does not reach beyond the first or the last possible date."""
     events.create_container()
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     file.add([deletes("e1")[0]._replace(deleted_date=f"{day}T00:00:00.000Z")])

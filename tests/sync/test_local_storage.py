@@ -92,7 +92,7 @@ def no_file_larger_than(size: int) -> Iterator[None]:
 
 
 def age(path: Path, seconds: float) -> None:
-    """Make ``path`` look as if it was last changed so many seconds ago."""
+    """Make ``path`` look as if its last change was ``seconds`` ago."""
     changed_at = time.time() - seconds
     os.utime(path, (changed_at, changed_at), follow_symlinks=False)
 

@@ -42,7 +42,7 @@ def problems(**changes: str) -> str:
 
 
 def test_every_problem_is_reported_at_once_by_setting_name() -> None:
-    """So an operator corrects all settings at once."""
+    """An operator can correct all settings at once."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_MERGE_ROWS": "many"})
     names = (

@@ -30,7 +30,7 @@ from .blob_errors import brief, translated
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
-# The shortest lease of Blob Storage. The lease of a killed sweep blocks the next one for so long.
+# The shortest lease of Blob Storage. A killed sweep blocks the next one for this time.
 LEASE_SECONDS = 15
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,

@@ -38,8 +38,8 @@ class Loader:
         session: an open session.
         tables: where the rows go.
         sweep_id: names this sweep in the stage and the load records.
-        window_days: the merge compares a batch only with rows of the table that were deleted at
-            most so many days before or after its own. 0: with all rows.
+        window_days: the merge compares a batch only with table rows whose deletion time is at most
+            this many days before or after those of the batch. 0 means all rows.
     """
 
     def __init__(
