@@ -1,0 +1,105 @@
+"""Cursors
+
+A cursor is the stored position of one topic of one org.
+Salesforce starts the next stream behind it.
+
+The events under one replay id are a group.
+A group is whole when an event with another replay id follows, or when an empty response ends the
+drain.
+The cursor moves to the last whole group whose rows are uploaded.
+It moves to the position of an empty response only if that response came late and no event followed.
+No event has that position, but a stream can start behind it as behind any other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local.faulty_org import CHANGES, EVENT, NOW, Org, Rows, keys
+
+from salesforce_client.src.app.errors import LimitExceededError
+from salesforce_client.src.app.model import with_checksum
+from salesforce_client.src.app.report import Report
+
+
+def test_an_empty_response_before_the_backlog_is_not_taken_for_its_end(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """If Salesforce sends empty responses before the backlog, the collector continues to read.
+    Their position is ahead of events that are still to come, so it does not become the cursor.
+    """
+    org = salesforce("empty_first=2, drop_stream=3", batch_size=3)
+    report = org.poll(SALESFORCE_TOPICS=EVENT)
+    assert keys(rows()) == org.published(topics=(EVENT,))
+    assert report.topics[EVENT].error is None
+
+
+def test_replay_ids_are_opaque(salesforce: Callable[..., Org], rows: Rows) -> None:
+    """Replay ids may have any length and any order, for example after an org migration. The
+    collector compares them only for equality, stores them as base64 and sends them back unchanged.
+    """
+    org = salesforce("opaque_ids, drop_stream=5")
+    org.poll().raise_if_failed()
+    org.set_clock(NOW + timedelta(hours=9))
+    org.poll().raise_if_failed()
+    assert keys(rows()) == org.published()
+    assert len({len(row["replay_id"]) for row in rows()}) > 3
+
+
+@pytest.mark.parametrize("ids", ["shared", "own"])
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_a_cursor_never_points_into_a_group_of_events(
+    ids: str, batch_size: int, salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """On an enriched channel, a change of 20 records arrives as 20 events under one replay id. If
+    the stream or the poll ends among them, the collector reads the whole group again.
+    """
+    org = salesforce(
+        f"split={ids}, drop_stream=31, delivery_limit=97, rare_changes", batch_size=batch_size
+    )
+    reports = [org.poll(SALESFORCE_TOPICS=CHANGES, MAX_FILE_ROWS="7") for _ in range(2)]
+    assert isinstance(reports[0].topics[CHANGES].error, LimitExceededError)
+    clear = salesforce(f"split={ids}, rare_changes")
+    clear.poll(SALESFORCE_TOPICS=CHANGES).raise_if_failed()
+    assert keys(rows()) == org.published(topics=(CHANGES,))
+
+
+def test_two_collectors_at_once_lose_and_double_nothing(
+    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
+) -> None:
+    """If two collectors run at once, neither overwrites an event file of the other. A cursor
+    replaces only the version that was read, so the later poll keeps the cursor that the other one
+    saved.
+    """
+    org = salesforce("trickle=0.01")
+    reports: list[Report] = []
+    runs = [threading.Thread(target=lambda: reports.append(org.poll())) for _ in range(2)]
+    for one in runs:
+        one.start()
+    for one in runs:
+        one.join()
+    for report in reports:
+        report.raise_if_failed()
+    assert {topic.cursor for report in reports for topic in report.topics.values()} == {
+        "moved",
+        "kept",
+    }
+    assert set(keys(rows())) == set(org.published())
+    assert sum(topic.received for topic in org.poll().topics.values()) == 0
+
+
+def test_another_org_has_cursors_of_its_own(
+    salesforce: Callable[..., Org], cursors: ContainerClient
+) -> None:
+    """Each org has its own cursors. A refreshed sandbox has another org id, so it never resumes
+    from the replay ids of the old one.
+    """
+    org = salesforce()
+    org.poll(SALESFORCE_TOPICS=EVENT)
+    org.mock.org.org_id = org.mock.tokens.org_id = with_checksum("00D5f00000NewOr")
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    assert len({blob.name.partition("/")[0] for blob in cursors.list_blobs()}) == 2

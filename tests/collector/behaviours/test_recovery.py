@@ -1,0 +1,167 @@
+"""Errors of Salesforce
+
+The collector decides by the ``error-code`` that Salesforce sends.
+If the code is missing or unknown, the gRPC status decides.
+
+The collector retries transient errors with backoff and jitter, within the deadline.
+The next stream starts behind the last whole group.
+After the fifth failure at one position, the topic fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local.faulty_org import ACCOUNT, EVENT, NOW, Org, Rows, keys
+
+from salesforce_client.src.app.errors import (
+    AuthenticationError,
+    GapError,
+    LimitExceededError,
+    RequestRefusedError,
+    RunFailedError,
+    TopicError,
+)
+from salesforce_client.src.app.mock_salesforce.org import RETENTION
+
+
+def test_only_the_documented_code_resets_a_cursor(
+    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
+) -> None:
+    """Only the code ``…subscription.fetch.replayid.corrupted`` makes the collector give up a
+    cursor. It reads again from ``EARLIEST``, and records a gap together with the first position
+    behind the gap. The poll fails, so that a person notices, and the next poll succeeds.
+    """
+    org = salesforce("reject_replay_id=1")
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    report = org.poll(SALESFORCE_TOPICS=EVENT)
+    assert isinstance(report.topics[EVENT].error, GapError)
+    assert [gap["reason"] for gap in rows("gaps")] == ["expired_cursor"]
+    assert set(keys(rows())) == set(org.published(topics=(EVENT,)))
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+
+
+def test_a_cursor_older_than_retention_leaves_a_gap(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """If a cursor is older than the 72 hours that Salesforce keeps events, the gap begins at the
+    time of its position. The collector reads again what is still retained.
+    """
+    org = salesforce("strict_retention")
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    org.set_clock(NOW + timedelta(hours=200))
+    with pytest.raises(RunFailedError, match="GapError"):
+        org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    (gap,) = rows("gaps")
+    assert gap["from_time"] < gap["to_time"]
+    retained = org.published(NOW + timedelta(hours=200) - RETENTION, (EVENT,))
+    assert set(keys(rows())) >= set(retained)
+
+
+@pytest.mark.parametrize("fault", ["status=INVALID_ARGUMENT", "error=subscription.fetch.overflow"])
+def test_another_invalid_argument_does_not_reset_the_cursor(
+    salesforce: Callable[..., Org], cursors: ContainerClient, fault: str
+) -> None:
+    """If Salesforce answers ``INVALID_ARGUMENT`` with another code or without one, the topic fails
+    and its cursor stays unchanged.
+    """
+    org = salesforce(f"{fault}@{ACCOUNT}")
+    report = org.poll(SALESFORCE_TOPICS=ACCOUNT)
+    assert isinstance(report.topics[ACCOUNT].error, RequestRefusedError)
+    assert list(cursors.list_blobs()) == []
+
+
+@pytest.mark.parametrize("fault", ["expire_session=5", "revoke_session=5, drop_stream=9"])
+def test_a_session_that_ends_in_mid_stream_is_renewed_once(
+    salesforce: Callable[..., Org], rows: Rows, fault: str
+) -> None:
+    """If the session ends in mid-stream, the collector logs in again once and resumes behind the
+    last whole group. It does so whether or not Salesforce ends the stream together with the
+    session.
+    """
+    org = salesforce(fault)
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    assert keys(rows()) == org.published(topics=(EVENT,))
+    assert len(org.mock.tokens.issued) == 2
+
+
+def test_a_session_that_is_always_refused_fails_the_topics(salesforce: Callable[..., Org]) -> None:
+    """If Salesforce refuses the new session too, without progress in between, the topics fail with
+    ``AuthenticationError``. A person must act.
+    """
+    org = salesforce("refuse_session")
+    report = org.poll()
+    assert {type(topic.error) for topic in report.topics.values()} == {AuthenticationError}
+
+
+def test_a_login_is_retried_if_the_login_host_is_down_for_a_moment(
+    salesforce: Callable[..., Org],
+) -> None:
+    """If the login host is down for a moment, the collector retries, with a new JWT each time."""
+    salesforce("login_unavailable=2").poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "drop_stream=6",
+        "error=subscription.internal.error:6:2",
+        "error=service.unavailable:0:2",
+        "topic_unavailable=2",
+    ],
+)
+def test_a_transient_error_is_retried_behind_the_last_whole_group(
+    salesforce: Callable[..., Org], rows: Rows, fault: str
+) -> None:
+    """The collector retries if a stream breaks, if Salesforce reports an internal error, or if the
+    service or a topic is unavailable for a moment. No delete is lost or stored twice.
+    """
+    org = salesforce(fault)
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    assert keys(rows()) == org.published(topics=(EVENT,))
+
+
+def test_a_stream_that_fails_again_and_again_still_makes_progress(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """If every stream fails after a few events, each retry continues behind the last whole group.
+    The whole backlog arrives, and the poll ends in time.
+    """
+    org = salesforce("error=subscription.internal.error:6", batch_size=6)
+    began = time.monotonic()
+    report = org.poll(SALESFORCE_TOPICS=EVENT, MAX_RUN_SECONDS="60")
+    assert time.monotonic() - began < 60
+    assert report.topics[EVENT].cursor == "moved"
+    assert len(rows()) >= 6
+
+
+def test_an_exceeded_delivery_limit_stops_the_topic_until_the_next_poll(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """If the delivery limit of the org is exceeded, the topic fails at once, because no retry would
+    help. The whole groups before that are stored, and the next poll continues behind them.
+    """
+    org = salesforce("delivery_limit=10", batch_size=5)
+    began = time.monotonic()
+    report = org.poll(SALESFORCE_TOPICS=EVENT)
+    assert time.monotonic() - began < 5
+    assert isinstance(report.topics[EVENT].error, LimitExceededError)
+    assert (len(rows()), report.topics[EVENT].cursor) == (9, "moved")
+
+
+def test_a_topic_without_permission_fails_and_names_the_permission(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """The collector requests the topic before it subscribes. If the user may not subscribe, the
+    error names the missing permission, and the other topics are complete.
+    """
+    org = salesforce(f"deny_topic@{ACCOUNT}")
+    report = org.poll(SALESFORCE_TOPICS=f"{ACCOUNT},{EVENT}")
+    error = report.topics[ACCOUNT].error
+    assert isinstance(error, TopicError)
+    assert "View All on the object" in str(error)
+    assert keys(rows()) == org.published(topics=(EVENT,))
