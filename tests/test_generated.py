@@ -1,4 +1,4 @@
-"""What is generated equals what generating makes."""
+"""Each generated file is what its generator makes now."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import behaviours
 from local import environments
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def test_regenerating_changes_nothing(tmp_path: Path) -> None:
-    """The stubs and the copies of the event file's DDL are what ``proto/`` says, byte for byte."""
+    """The gRPC stubs and the copies of the event file's DDL follow from ``proto/``."""
     try:
         environments.stubs()
     except environments.MissingInterpreterError as missing:
@@ -26,3 +27,8 @@ def test_regenerating_changes_nothing(tmp_path: Path) -> None:
         assert (tmp_path / path).read_text() == (REPOSITORY / path).read_text(), (
             f"{path}: run python3 proto/regenerate.py"
         )
+
+
+def test_the_page_of_behaviours_follows_from_the_docstrings() -> None:
+    """A changed docstring of a behaviour also changes the page."""
+    assert behaviours.PAGE.read_text() == behaviours.page(), "run python3 tests/behaviours.py"

@@ -1,7 +1,11 @@
-"""Polls at Salesforce's own pace, on a fast clock: everything takes a hundredth of its time.
+"""The pace of Salesforce
 
-Salesforce is silent for up to 270 seconds before it sends an empty response. A topic is idle after
-30 seconds, and a held one waits for 285.
+Salesforce is silent for up to 270 seconds before it sends an empty response.
+A topic is idle after 30 seconds of silence.
+A held topic waits for an empty response, for up to 285 seconds.
+A topic is held if it has no usable cursor, or if its position is older than 24 hours.
+
+These tests use a fast clock, on which everything takes a hundredth of its time.
 """
 
 from __future__ import annotations
@@ -36,7 +40,9 @@ SILENCE, IDLE, HOLD = 270 / FAST, 30 / FAST, HOLD_SECONDS / FAST
 
 @pytest.fixture
 def mock() -> Iterator[MockSalesforce]:
-    """An hour between two events. The clock is the machine's own until a test moves it."""
+    """A mock with an hour between two events. Its clock is the machine's clock until a test changes
+    it.
+    """
     with MockSalesforce(3600, keepalive_seconds=SILENCE) as running:
         yield running
 
@@ -48,7 +54,7 @@ def poll(
     blob_settings: Mapping[str, str],
     tmp_path: Path,
 ) -> Callable[[], TopicReport]:
-    """One poll of the topic."""
+    """Poll the topic once."""
     salesforce = read({**mock.settings, **blob_settings}).salesforce
     assert salesforce
     login = functools.partial(
@@ -92,10 +98,12 @@ def position_at(mock: MockSalesforce, cursors: ContainerClient) -> datetime:
     return moment_of(position.at)
 
 
-def test_a_first_poll_waits_for_the_empty_response(
+def test_a_first_poll_waits_for_an_empty_response(
     poll: Callable[[], TopicReport], mock: MockSalesforce, cursors: ContainerClient
 ) -> None:
-    """Without it the cursor could not stand behind the last event."""
+    """The first poll of a topic waits for an empty response, and saves its position. Without a
+    position it fails.
+    """
     began, topic = time.monotonic(), poll()
     assert topic.ended == "caught_up"
     assert SILENCE <= time.monotonic() - began < HOLD + 2
@@ -109,7 +117,9 @@ def test_a_later_poll_does_not_wait_and_reads_the_last_event_twice(
     cursors: ContainerClient,
     tmp_path: Path,
 ) -> None:
-    """It is idle long before Salesforce would send an empty response. The event that comes again has the same key."""
+    """A later poll does not wait: it is idle long before Salesforce sends an empty response. So
+    each poll reads the last event again, and the event has the same key.
+    """
     now = datetime.now(timezone.utc)
     poll()
     mock.org.now = lambda: now + timedelta(hours=9)
@@ -128,7 +138,9 @@ def test_a_later_poll_does_not_wait_and_reads_the_last_event_twice(
 def test_a_quiet_topic_is_held_once_a_day_and_its_cursor_never_gets_old(
     poll: Callable[[], TopicReport], mock: MockSalesforce, cursors: ContainerClient
 ) -> None:
-    """By the time of its position, here an event of thirty hours ago."""
+    """If no event arrives for a day, one poll waits for an empty response, and the cursor is new
+    again. The next poll is idle as usual.
+    """
     poll()
     name = f"{mock.org.org_id}{TOPIC}.json"
     stored = json.loads(cursors.download_blob(name).readall())

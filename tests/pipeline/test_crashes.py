@@ -1,4 +1,14 @@
-"""SIGKILL at every boundary between two steps: whatever was repeated afterwards, nothing is lost and nothing is doubled."""
+"""A crash at any step
+
+The collector closes and flushes an event file, uploads it in one request, and then saves the
+cursors.
+A cursor is saved only if its ETag has not changed.
+After a failed write or upload, the collector uploads no further file and saves no further cursor.
+The next poll reads again whatever was not saved.
+
+The tests kill an app with SIGKILL right before or right after a step.
+Then they run both apps again, and compare ``delete_tracker`` with what the org published.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +59,10 @@ def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
     connection: Any,
     events: ContainerClient,
 ) -> None:
-    """Above all between the upload and the first cursor."""
+    """If the collector is killed before or after it uploads a file or saves a cursor, nothing is
+    lost and nothing is doubled. A crash between the upload and the first cursor repeats the whole
+    file, under the same keys.
+    """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
     crashes.run_until_ended(
@@ -73,7 +86,10 @@ def test_a_sync_killed_at_any_step_loses_and_doubles_nothing(
     connection: Any,
     events: ContainerClient,
 ) -> None:
-    """Above all between COMMIT and the mark."""
+    """If the sync is killed at any step from the download to the mark on the file, nothing is lost
+    and nothing is doubled. A crash between COMMIT and the mark repeats the file, which then inserts
+    no row.
+    """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     if step in SYNC_STORAGE:

@@ -1,4 +1,9 @@
-"""Publishers that choose the ids of their events themselves: whatever they choose, each delete is one row."""
+"""Publishers that choose the event ids
+
+Publishers of platform events may choose the event id.
+Some of them count, and some use one id for all events.
+The key of a row therefore also contains a digest of the payload.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ NEVER = 10_000_000.0  # seconds between two events of the org's own
 
 
 class Publisher:
-    """Publishes deletes of other records each time, under ids of its own choice."""
+    """Publishes deletes of new records each time, under event ids of its own choice."""
 
     def __init__(self, mock: MockSalesforce, topic: str, ids: Callable[[int], str]) -> None:
         self._mock = mock
@@ -31,7 +36,7 @@ class Publisher:
         self.records: list[str] = []
 
     def publish(self, count: int) -> None:
-        """So many deletes."""
+        """Publish ``count`` deletes."""
         for _ in range(count):
             number = len(self.records) + 1
             record = record_id(
@@ -65,7 +70,7 @@ def mock() -> Iterator[MockSalesforce]:
         ),
     ],
 )
-def test_each_delete_is_a_row_and_none_is_two(
+def test_each_delete_is_exactly_one_row(
     ids: tuple[Callable[[int], str], ...],
     mock: MockSalesforce,
     blob_settings: Mapping[str, str],
@@ -73,7 +78,9 @@ def test_each_delete_is_a_row_and_none_is_two(
     azurite: emulators.Server,
     connection: Any,
 ) -> None:
-    """Over three polls on two topics, the second of which is killed between its upload and its cursors."""
+    """Whatever event ids the publishers choose, each delete is exactly one row. This also holds if
+    a poll is killed between its upload and its cursors.
+    """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     topics = ",".join(SCHEMAS)
     settings = {**blob_settings, **snowflake_settings, **mock.settings, "SALESFORCE_TOPICS": topics}
