@@ -47,9 +47,9 @@ def microsoft_runtime(folder: Path) -> Worker:
 def older_worker(version: str, packages: str, folder: Path) -> Worker:
     """Return the worker of this Python version. Its own gRPC and protobuf hide the app's.
 
-    The lock file ``packages`` names the versions of the two. This is the worst case: ``func start``
-    without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``. In Azure the app's packages come first, as
-    Microsoft documents. Since 2026 the worker's protobuf is the pure Python one.
+    The dependency group ``packages`` has the versions of the two. This is the worst case:
+    ``func start`` without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``. In Azure the app's packages come
+    first, as Microsoft documents. Since 2026 the worker's protobuf is the pure Python one.
 
     Raises:
         MissingInterpreterError: this version is not installed.
@@ -58,7 +58,7 @@ def older_worker(version: str, packages: str, folder: Path) -> Worker:
         environments.worker("salesforce_client", version), packages
     )
     environment = {"PYTHONPATH": str(first)}
-    if packages == "worker_2026.txt":
+    if packages == "worker-2026":
         environment["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
     return _published(
         folder,
