@@ -247,8 +247,8 @@ def test_the_time_before_the_drain_counts(tmp_path: Path) -> None:
     ("run", "drain"), [(480, 420), (600, 540), (240, 180), (100, 75), (10, 7.5)]
 )
 def test_part_of_the_time_is_reserved_for_the_last_upload(run: float, drain: float) -> None:
-    """The drains end a minute before ``MAX_RUN_SECONDS``, or a quarter of a short run before it.
-    This time is reserved for the last upload.
+    """The last minute of ``MAX_RUN_SECONDS`` is reserved for the last upload. In a run of less than
+    four minutes, the last quarter is reserved.
     """
     assert Limits(run, 1, 1).drain_seconds == drain
 

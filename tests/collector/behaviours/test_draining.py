@@ -3,7 +3,7 @@
 A drain reads one topic from its cursor until the topic is caught up or idle, or until the deadline.
 
 A topic is caught up after a late empty response with no event behind it.
-An empty response is late from ``IDLE_SECONDS`` after the stream was opened.
+An empty response is late if it arrives ``IDLE_SECONDS`` or more after the stream was opened.
 A topic is idle after ``IDLE_SECONDS`` without a response.
 If a drain waits for an upload, or the process is suspended, that time does not count as silence.
 The collector first reads what arrived meanwhile.
@@ -11,7 +11,7 @@ The collector first reads what arrived meanwhile.
 The collector requests more events when 50 or fewer are outstanding, and never has more than 100
 outstanding.
 If its own count differs from that of Salesforce, the count of Salesforce is used.
-At the end it half-closes the stream and cancels it.
+At the end of a drain, the collector half-closes the stream and cancels it.
 The next poll receives again whatever was received and not stored.
 """
 
