@@ -155,7 +155,7 @@ echo "<$3 $5>"
 def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
     """The commands that ``create.sh`` runs, with a recorder in place of ``az``.
 
-    The recorder answers each query with the words of the query.
+    The recorder answers each command with words of the command.
     """
     folder = tmp_path_factory.mktemp("az")
     recorder = folder / "az"
