@@ -21,7 +21,8 @@ import sys
 
 # Even Python 2 can read this file, so that it can say which version is needed.
 if sys.version_info < (3, 9):  # noqa: UP036
-    sys.exit("tests/run.py needs Python 3.9 or newer. This is %d.%d." % sys.version_info[:2])  # noqa: UP031
+    this = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+    sys.exit("tests/run.py needs Python 3.9 or newer. This is Python " + this + ".")
 
 from local import commands
 

@@ -140,7 +140,8 @@ def _environment(name: str, versions: Sequence[str], files: Sequence[Path], *opt
     home = LOCAL / f"{name}-{version}"
 
     def build() -> None:
-        packages = sum(line[:1].isalnum() for file in files for line in file.open())
+        lines = [line for file in files for line in file.read_text().splitlines()]
+        packages = sum(line[:1].isalnum() for line in lines)
         say(f"installing the environment {name} (Python {version}, {packages} packages) …")
         began = time.monotonic()
         install([uv(), "venv", "--quiet", "--clear", "--python", interpreter, str(home)])

@@ -9,16 +9,12 @@ The exports name none: ``tests/requirements/<group>.txt`` with hashes, and each 
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import Any
+
+import tomli
 
 from . import environments
 from .environments import REPOSITORY
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 HEADER = "# Written by `python3 tests/run.py lock` from pyproject.toml. Do not edit.\n"
 APPS = {"collector": "salesforce_client", "sync": "delete_sync"}
@@ -28,7 +24,7 @@ NOT_PINNED = "azure-functions"
 
 def project() -> dict[str, Any]:
     """``pyproject.toml`` as a dictionary."""
-    return tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    return tomli.loads((REPOSITORY / "pyproject.toml").read_text())
 
 
 def groups() -> dict[str, list[Any]]:
