@@ -27,6 +27,7 @@ from salesforce_client.src.app.settings import read as read_collector
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 AZURE = REPOSITORY / "docs/setup/azure"
 BICEP = sorted(AZURE.glob("*.bicep"))
+SUPPORTED_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 OF_THE_HOST = re.compile(
     r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE"
@@ -329,6 +330,20 @@ def workflow_problems(path: Path) -> list[str]:
 def test_workflows_are_valid(path: Path) -> None:
     """Each workflow has valid keys, values, expressions and contexts."""
     assert workflow_problems(path) == []
+
+
+def test_workflows_run_on_a_named_image_with_every_supported_python() -> None:
+    """GitHub moves ``ubuntu-latest`` to images for which there is no Python 3.9."""
+    for path in WORKFLOWS:
+        images = re.findall(r"runs-on: (\S+)", path.read_text())
+        assert set(images) <= {"ubuntu-24.04"}, path
+    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text()
+    matrix = re.search(r"python: \[(.*)\]", workflow)
+    assert matrix
+    assert re.findall(r'"(.*?)"', matrix[1]) == list(SUPPORTED_PYTHONS)
+    installed = re.search(r"python-version: \|\n((?: +3\.\d+\n)+)", workflow)
+    assert installed
+    assert installed[1].split() == list(SUPPORTED_PYTHONS)
 
 
 @pytest.mark.parametrize(
