@@ -15,7 +15,7 @@
     │   ├── TableError                  a table exists, but its columns are wrong
     │   ├── BooksDifferError            Snowflake counted other rows than we sent; rolled back
     │   ├── DuplicateRowsError          a key is in the table more than once
-    │   └── FilesRefusedError           the sweep refused event files; the others are synced
+    │   └── FilesRefusedError           the sweep refused event files; they do not stop the others
     └── (inside a sweep)
         ├── RefusedFileError          one file is not a readable event file
         └── ChangedBlobError          a file changed after it was listed: the next sweep reads it
@@ -41,7 +41,8 @@ class StorageUnavailableError(TryAgainError):
 class WarehouseUnavailableError(TryAgainError):
     """Snowflake did not answer, or the session was lost.
 
-    If that happens during a merge, Snowflake rolls the merge back.
+    An open transaction is rolled back. If only the answer to COMMIT was lost, the batch is in the
+    tables, and the next sweep inserts none of its rows again.
     """
 
 
@@ -105,9 +106,9 @@ class BooksDifferError(ActionNeededError):
 
 
 class FilesRefusedError(ActionNeededError):
-    """Event files could not be read. They stay in the container and are marked as refused.
+    """Event files are refused. They stay in the container and are marked as refused.
 
-    All other files are synced.
+    The other new files are synced, or the sweep has left them for the next one.
     """
 
 

@@ -64,7 +64,7 @@ class Report:
         if self.refused:
             reasons = "".join(f"\n  - {name}: {reason}" for name, reason in self.refused.items())
             raise FilesRefusedError(
-                f"{len(self.refused)} event file(s) were refused and stay in the container; "
-                "the others are synced. "
+                f"{len(self.refused)} event file(s) were refused and stay in the container. "
+                "The other new files are synced, or left for the next sweep. "
                 f"See 'FilesRefusedError' in docs/operations.md:{reasons}"
             )

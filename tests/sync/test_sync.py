@@ -229,8 +229,9 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     name = put(content=broken.read_bytes())
     put(delete("after"))
     report = sweep()
-    with pytest.raises(FilesRefusedError, match=name):
+    with pytest.raises(FilesRefusedError, match=name) as failure:
         report.raise_if_failed()
+    assert "The other new files are synced, or left for the next sweep." in str(failure.value)
     assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [
         ("after",),
         ("before",),

@@ -64,12 +64,15 @@ class Loader:
     def load(self, batch: Batch) -> Loaded:
         """Stage one batch, then write deletes, gaps, rejects and load records in one transaction.
 
-        After a transient error or a wrong row count, nothing of the batch is in the tables. The
-        loader then retries the whole batch in a new session.
+        After a transient error or a wrong row count, the loader retries the whole batch in a new
+        session. An error rolls the transaction back, with one exception: if only the answer to
+        COMMIT is lost, the whole batch is in the tables. A retry or a later sweep then inserts no
+        row twice, because each row has a key.
 
         Raises:
-            DataRefusedError: Snowflake refused a value. Nothing of the batch is in the tables.
-            SyncError: the load failed for another reason. Nothing of the batch is in the tables.
+            DataRefusedError: Snowflake refused a value, and the transaction is rolled back.
+            SyncError: the load failed for another reason. The batch is in the tables as a whole if
+                its COMMIT succeeded, and else not at all.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:

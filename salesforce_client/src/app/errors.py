@@ -16,7 +16,7 @@
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── AllUndecodableError          no event of a topic could be read; their bytes are kept
     │   └── GapError                     events are lost for good; the gap is recorded
-    ├── RunFailedError                 one or more topics failed; the others are safe
+    ├── RunFailedError                 one or more topics failed; the other topics' rows are stored
     └── (inside a run)
         ├── SessionExpiredError          the access token is no longer accepted: it is renewed
         ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: causes a gap
@@ -128,7 +128,10 @@ class DecodeError(CollectorError):
 
 
 class RunFailedError(CollectorError):
-    """At least one topic failed. The rows of the others are uploaded and their cursors have moved.
+    """At least one topic failed. The rows of the other topics are uploaded.
+
+    These topics are not always complete: a topic may have ended at the poll's deadline. The next
+    poll continues from the cursors.
 
     Attributes:
         failures: the error of each failed topic, by topic.
@@ -140,6 +143,7 @@ class RunFailedError(CollectorError):
             f"\n  - {topic}: {type(error).__name__}: {error}" for topic, error in failures.items()
         )
         super().__init__(
-            f"{len(failures)} topic(s) failed, the others are complete."
+            f"{len(failures)} topic(s) failed. The rows of the other topics are uploaded,"
+            " and the next poll continues from their cursors."
             " docs/operations.md says what to do for each error:" + "".join(lines)
         )

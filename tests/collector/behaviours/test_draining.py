@@ -106,7 +106,7 @@ def test_a_quiet_topics_cursor_is_refreshed_long_before_it_expires(
 
 def test_a_silent_server_cannot_block_the_poll(salesforce: Callable[..., Org], rows: Rows) -> None:
     """Every wait for Salesforce has a limit. If a topic without a cursor receives no response, it
-    fails in time, and the other topics are complete.
+    fails in time, and the rows of the other topics are stored.
     """
     org = salesforce(f"silent@{ACCOUNT}")
     began = time.monotonic()

@@ -157,7 +157,7 @@ def test_a_topic_without_permission_fails_and_names_the_permission(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """The collector requests the topic before it subscribes. If the user may not subscribe, the
-    error names the missing permission, and the other topics are complete.
+    error names the missing permission, and the rows of the other topics are stored.
     """
     org = salesforce(f"deny_topic@{ACCOUNT}")
     report = org.poll(SALESFORCE_TOPICS=f"{ACCOUNT},{EVENT}")
