@@ -10,8 +10,6 @@ published.
               for `func start`
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import signal
@@ -63,10 +61,9 @@ def demonstrate(*, keep: bool) -> int:
     from local import emulators
 
     step("Start Azurite (for Blob Storage) and fakesnow (for Snowflake)")
-    with (
-        emulators.azurite(BLOB_PORT if keep else 0) as blob,
-        emulators.fakesnow(SNOWFLAKE_PORT if keep else 0) as snowflake,
-    ):
+    with contextlib.ExitStack() as started:
+        blob = started.enter_context(emulators.azurite(BLOB_PORT if keep else 0))
+        snowflake = started.enter_context(emulators.fakesnow(SNOWFLAKE_PORT if keep else 0))
         settings = {**blob.settings, **snowflake.settings}
         print(f"  Azurite on 127.0.0.1:{blob.port}, fakesnow on 127.0.0.1:{snowflake.port}")
         second = datetime.now(timezone.utc).replace(microsecond=0)

@@ -6,26 +6,23 @@ calls the function with the Python of the app's own ``.venv``. It imports the fu
 ``__app__.<Function>``, as ``func start`` does at each tick of the timer.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-INVOKE = Path(__file__).resolve().parent / "local/invoke.py"
+import local  # checks the version of Python
+
+INVOKE = Path(local.__file__).with_name("invoke.py")
 
 
 def main() -> int:
     """Return the function's exit code, or 2 after naming the step of the set-up that is missing."""
-    if (
-        len(sys.argv) != 2
-        or not (app := Path(sys.argv[1]).resolve()).joinpath("host.json").exists()
-    ):
-        print(
-            "launch: name the folder of an app: salesforce_client or delete_sync", file=sys.stderr
-        )
+    app = Path(sys.argv[-1]).resolve()
+    if not app.joinpath("host.json").exists():
+        message = "launch: name the folder of an app: salesforce_client or delete_sync"
+        print(message, file=sys.stderr)
         return 2
     python, settings = app / ".venv/bin/python", app / "local.settings.json"
     for path, step in (

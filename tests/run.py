@@ -19,11 +19,6 @@ The first run installs what it needs below .local. Lint and types need Python 3.
 
 import sys
 
-# Even Python 2 can read this file, so that it can say which version is needed.
-if sys.version_info < (3, 9):  # noqa: UP036
-    this = "%d.%d" % sys.version_info[:2]  # noqa: UP031
-    sys.exit("tests/run.py needs Python 3.9 or newer. This is Python " + this + ".")
-
 from local import commands
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -135,3 +137,21 @@ def test_lint_names_each_wide_line_and_each_phrase(name: str, text: str, fault: 
 def test_lint_accepts_lines_within_their_width(name: str, text: str) -> None:
     """Drawings and data have no width."""
     assert list(prose.faults(name, text)) == []
+
+
+@pytest.mark.parametrize("script", ["run.py", "demo.py", "launch.py"])
+def test_an_older_python_is_told_which_version_is_needed(script: str) -> None:
+    """It gets one sentence instead of a traceback. The scripts check the version first of all."""
+    older = "import sys; sys.version_info = (3, 8, 0); import runpy; runpy.run_path(sys.argv[1])"
+    command = [sys.executable, "-c", older, str(REPOSITORY / "tests" / script)]
+    ran = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=REPOSITORY / "tests"
+    )
+    assert ran.returncode == 1
+    assert re.fullmatch(r"This needs Python 3\.9 or newer, and .* is Python 3\.8\.\n", ran.stderr)
+
+
+@pytest.mark.parametrize("script", ["run.py", "demo.py", "launch.py", "local/__init__.py"])
+def test_the_scripts_of_users_are_readable_for_python_3_7(script: str) -> None:
+    """Newer syntax would hide the sentence behind a SyntaxError."""
+    ast.parse((REPOSITORY / "tests" / script).read_text(), feature_version=(3, 7))

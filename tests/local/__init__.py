@@ -1,5 +1,8 @@
-"""Real servers and processes for the tests and the demo.
+"""What the tests and the demo install, start and measure."""
 
-These are the environments, the emulators and the two apps. The apps are loaded as the Functions
-worker loads them.
-"""
+import sys
+
+# Even Python 2 can read this file, and every script imports it first.
+if sys.version_info < (3, 9):  # noqa: UP036
+    this = "%d.%d" % sys.version_info[:2]  # noqa: UP031
+    sys.exit("This needs Python 3.9 or newer, and " + sys.executable + " is Python " + this + ".")

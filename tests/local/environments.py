@@ -34,8 +34,6 @@ def dev() -> Path:
 
     ``.venv`` links to it, for editors and for ``pytest`` by hand.
     """
-    if sys.version_info < (3, 9):  # noqa: UP036  (tells the user of an older one)
-        sys.exit(f"This needs Python 3.9 or newer, and {sys.executable} is {RUNNING}.")
     python = group("dev", RUNNING)
     _link(REPOSITORY / ".venv", python.parent.parent)
     return python
