@@ -17,8 +17,8 @@ from pathlib import Path
 from .errors import LocalStorageError
 
 PREFIX = "sf-delete-tracker-"
-# SQLite's messages about the disk begin like this. Its messages about a file's content do not.
-# The code compares texts because Python before 3.11 does not give SQLite's error codes.
+# SQLite's messages about the disk begin with these words. Its messages about a file's content do
+# not. The code compares texts because Python before 3.11 does not give SQLite's error codes.
 OF_THE_DISK = ("disk I/O error", "database or disk is full", "unable to open database file")
 
 
@@ -31,10 +31,10 @@ def scratch_folder(
     Args:
         purpose: a part of the folder's name.
         within: an existing scratch folder of the run. The new folder is made inside it.
-            If it is None, the new folder is made in the machine's temporary directory.
-            Folders that killed runs have left there are removed first.
-        left_behind_seconds: a folder that was not changed for so long belongs to no current run.
-            The host ends a run after ten minutes.
+            If this is None, the new folder is made in the machine's temporary directory.
+            Folders that killed runs have left in that directory are removed first.
+        left_behind_seconds: a folder counts as left by a killed run if it was not changed for this
+            many seconds. No run lasts that long: the host ends a run after ten minutes.
 
     Raises:
         LocalStorageError: the folder cannot be made.

@@ -387,7 +387,7 @@ def test_a_rejected_replay_id_leaves_a_gap_and_retained_events_are_read_again(cl
     assert streams.starts == [CURSOR, Preset.EARLIEST]
     assert run.outcome.why == "caught_up"
     assert isinstance(run.outcome.error, GapError)
-    assert f"corrupted; the cursor stood at {CURSOR.at}" in str(run.outcome.error)
+    assert f"corrupted; the cursor's time is {CURSOR.at}" in str(run.outcome.error)
     assert "after that" not in str(run.outcome.error)
 
 
@@ -431,7 +431,7 @@ def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
     assert position == b"empty"
     assert (gap.reason, gap.from_replay_id, gap.from_time) == ("unreadable_cursor", b"{", None)
     assert isinstance(run.outcome.error, GapError)
-    assert "an unknown time" in str(run.outcome.error)
+    assert "the cursor's time is not known" in str(run.outcome.error)
 
 
 def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves(clock: Clock) -> None:

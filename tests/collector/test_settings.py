@@ -214,7 +214,7 @@ def test_an_endpoint_uses_tls_unless_it_is_plaintext_to_this_machine(
 
 def test_plaintext_to_another_machine_is_refused() -> None:
     """The rule protects tokens and events."""
-    assert "SALESFORCE_PUBSUB_ENDPOINT is plaintext" in problems(
+    assert "SALESFORCE_PUBSUB_ENDPOINT must use TLS" in problems(
         SALESFORCE_PUBSUB_ENDPOINT="http://example.com:7443"
     )
     assert "SALESFORCE_LOGIN_URL must be https" in problems(

@@ -1,1 +1,1 @@
-"""Writes deletes in Salesforce into event files. ``run.py`` puts the parts together."""
+"""Reads delete events from Salesforce and writes them into event files. Start in ``run.py``."""

@@ -1,18 +1,20 @@
 """Decides how one topic's backlog is read. A state machine without sockets, rows or a clock.
 
-``drain.py`` reports to it what happened and when, in seconds of one monotonic clock. Then it does
-what the state machine decides. These are the rules (``docs/architecture.md``, "The drain"):
+``drain.py`` tells the state machine what happened and when, in seconds of one monotonic clock, and
+does what the state machine decides. These are the rules (``docs/architecture.md``, "The drain"):
 
-- The events with one replay id are a group. Salesforce starts a stream *behind* the cursor's replay
-  id, so a cursor may only name a whole group. A group is whole if an event with another replay id
-  follows, or if an empty response ends the drain.
+- Events with the same replay id are a *group*. Salesforce starts a stream *after* the cursor's
+  replay id, so the cursor may only move to a whole group. A group is whole if an event with another
+  replay id follows, or if an empty response ends the drain.
 - Whole groups are delivered at once. The last group is delivered at the end. If a stream breaks,
   its last group is dropped, and the next stream receives it again.
-- An empty response sooner than ``idle_seconds`` after the stream was opened proves nothing: the
-  backlog may still follow. If nothing follows a later one, the topic is *caught up*.
-- A held topic waits up to ``hold_seconds`` of silence until it is caught up. It is also caught up
-  as soon as the drain has read an event that was published after the poll began.
-- Any other topic is *idle* after ``idle_seconds`` of silence.
+- An empty response that arrives sooner than ``idle_seconds`` after the stream was opened proves
+  nothing, because the backlog may still follow. If an empty response arrives later and nothing
+  follows it, the topic is *caught up*.
+- A topic is *held* if the poll must get a new position for it, for example because its cursor is
+  old. A held topic waits for an empty response through up to ``hold_seconds`` of silence. It is
+  also caught up as soon as the drain has read an event that was published after the poll began.
+- A topic that is not held is *idle* after ``idle_seconds`` of silence.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ class Bounds:
     Attributes:
         began_at: when the poll began, as UTC text.
         deadline: when to stop, on the monotonic clock.
-        idle_seconds: a topic is idle after so many seconds of silence.
-        hold_seconds: a held topic waits through so many seconds of silence.
+        idle_seconds: a topic is idle after this many seconds of silence.
+        hold_seconds: a held topic ends after this many seconds of silence.
     """
 
     began_at: str
@@ -51,8 +53,8 @@ class End(NamedTuple):
 
     Attributes:
         why: ``caught_up``, ``idle`` or ``deadline``.
-        rest: the last events to deliver. ``position`` does not depend on them.
-        position: where the cursor moves after them. None if it does not move.
+        rest: the events of the last group, to deliver now.
+        position: where the cursor moves after ``rest`` is uploaded. None if it does not move.
     """
 
     why: str
@@ -64,8 +66,8 @@ class End(NamedTuple):
 class _Stream:
     """The stream that is open now.
 
-    Time that was not spent on waiting is added to ``opened_at`` and ``heard_at``, so that it counts
-    neither as age nor as silence.
+    Only time that was spent on waiting counts as age of the stream or as silence. All other time is
+    added to ``opened_at`` and ``heard_at``.
     """
 
     opened_at: float
@@ -83,7 +85,7 @@ class _Tally:
     decoded: int = 0
     first_reject: Optional[RejectedEvent] = None
     published_at: Optional[str] = None  # of the last event that has a publishing time
-    moved: bool = False  # the drain has come to a new position
+    moved: bool = False  # the drain has reached a new position
 
     @property
     def unreadable(self) -> Optional[RejectedEvent]:
@@ -97,7 +99,7 @@ class Backlog:
     Args:
         start: where to begin.
         bounds: the limits.
-        hold: wait until the topic is caught up.
+        hold: the topic is held.
 
     Attributes:
         resume: where the next stream starts.
@@ -134,9 +136,9 @@ class Backlog:
         return ()
 
     def decoded(self, events: Sequence[Event], told: Delivery) -> Optional[Position]:
-        """Take ``told``, the result of decoding ``events``. All of them are of whole groups.
+        """Take ``told``, the result of decoding ``events``. They are events of whole groups.
 
-        Returns the position that may become the cursor once the events are uploaded.
+        Returns the position that may become the cursor as soon as the events are uploaded.
         """
         self._count(told)
         self._busy = (told.published_at or "") > self._bounds.began_at
@@ -146,9 +148,9 @@ class Backlog:
         return self._move(Position(last.replay_id, self._tally.published_at, last.event_id))
 
     def suspended(self, seconds: float) -> None:
-        """The process stood still for so many seconds and could receive nothing.
+        """The process was suspended for this many seconds and could receive nothing.
 
-        This time does not count as silence, so the drain waits once more before it concludes.
+        This time does not count as silence, so the drain waits again before it ends.
         """
         stream = self._open_stream()
         stream.opened_at += seconds
@@ -158,7 +160,7 @@ class Backlog:
         """How many seconds to wait for the next response."""
         stream = self._open_stream()
         if stream.empty:
-            return 0  # only look whether a response was received after the empty one
+            return 0  # only check whether a response follows the empty one
         return max(min(self._silence_ends(stream), self._bounds.deadline) - now, 0)
 
     def look(self, now: float, *, silent: bool) -> Optional[End]:
@@ -166,12 +168,12 @@ class Backlog:
 
         Returns None if the drain continues.
 
-        Delivering may have to wait for an upload. That time counts neither as silence nor as age
+        A delivery may have to wait for an upload. That time counts neither as silence nor as age
         of the stream, because responses may have arrived meanwhile.
 
         Args:
-            now: the time. If a response was received, silence begins now.
-            silent: no response was received in that wait.
+            now: the time. If a response was received, the silence begins now.
+            silent: whether the wait ended without a response.
         """
         stream = self._open_stream()
         if silent and stream.empty:
@@ -188,7 +190,7 @@ class Backlog:
         return None
 
     def ended(self, topic: str, end: End, told: Delivery) -> None:
-        """The drain is over and its last events are delivered. ``told`` is their result.
+        """The drain is over and its last events are delivered. ``told`` is what they became.
 
         Raises:
             AllUndecodableError: the topic had events, and every one of them was rejected.
@@ -200,29 +202,29 @@ class Backlog:
         tally = self._tally
         if reject := tally.unreadable:
             raise AllUndecodableError(
-                f"{topic}: none of {tally.received} event(s) could be read."
-                f" The first, {reject.event_id} with schema {reject.schema_id}: {reject.error}."
-                " Their bytes are kept as rejected events, and the cursor moves on."
+                f"{topic}: none of {tally.received} event(s) could be read. The first is"
+                f" {reject.event_id} with schema {reject.schema_id}: {reject.error}."
+                " All are kept as rejected events with their bytes, and the cursor moves on."
                 " Report this message: see 'AllUndecodableError' in docs/operations.md"
             )
         if self._hold and not tally.moved:
             raise SalesforceUnavailableError(
-                f"{topic}: Salesforce sent no position, although it sends one within 270 seconds of"
-                " silence. Without a position the next poll may miss events."
+                f"{topic}: Salesforce sent no position, but it should send one within 270"
+                " seconds of silence. Without a position the next poll may miss events."
                 " If this error stays, check the network and set MAX_RUN_SECONDS to at least 400"
             )
 
     # -- from one stream to the next
 
     def broken(self) -> None:
-        """A stream could not be opened, or it broke, or its events could not be decoded for now."""
+        """A stream could not be opened, or it broke, or a schema could not be fetched for now."""
         was_open, self._stream = self._stream is not None, None
         if was_open and self.resume is Preset.LATEST:
             # A second LATEST would start later, and the events in between would be lost.
             self.resume = Preset.EARLIEST
 
     def rejected(self) -> None:
-        """Salesforce rejected the position in ``resume``. Start again from EARLIEST, held."""
+        """Salesforce rejected the position in ``resume``. Hold the topic, start from EARLIEST."""
         self._tally.published_at = None
         self._busy = False
         self._hold = True
@@ -235,8 +237,8 @@ class Backlog:
         return self._stream
 
     def _silence_ends(self, stream: _Stream) -> float:
-        # If no event could be read so far, the drain waits for the end as if it were held. Then
-        # the cursor moves behind these events, and the topic fails once and not in every poll.
+        # If no event could be read so far, the drain waits as for a held topic. Then the cursor can
+        # move past these events, and the topic fails in one poll and not in every poll.
         held = self._hold or self._tally.unreadable
         idle, hold = self._bounds.idle_seconds, self._bounds.hold_seconds
         return stream.heard_at + (max(idle, hold) if held else idle)

@@ -1,4 +1,7 @@
-"""Runs one poll. It drains all topics at once, a thread for each, and publishes the result."""
+"""Runs one poll: reads all topics at the same time and publishes the result.
+
+Each topic has its own thread. Reading a topic from its cursor to the end is called a drain.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ from .report import Report, TopicReport
 
 log = logging.getLogger(__name__)
 
-HOLD_AFTER = timedelta(hours=24)  # a position is valid for 72 hours, as long as its event is kept
+# A topic is held (``backlog.py``) if its position is older than this. Salesforce keeps events, and
+# accepts their positions, for 72 hours.
+HOLD_AFTER = timedelta(hours=24)
 WARN_AFTER = timedelta(hours=48)
 
 
@@ -30,10 +35,10 @@ class Limits:
 
     Attributes:
         run_seconds: time of the whole poll. A part of it is reserved for the last upload.
-        idle_seconds: a topic is idle after so many seconds of silence.
+        idle_seconds: a topic is idle after this many seconds of silence.
         file_rows: maximum rows of an event file.
-        hold_seconds: a held topic waits through so many seconds of silence.
-        grace_seconds: how long a drain may take to notice its deadline.
+        hold_seconds: a held topic ends after this many seconds of silence.
+        grace_seconds: how long after its deadline a drain may still end by itself.
     """
 
     run_seconds: float
@@ -44,7 +49,7 @@ class Limits:
 
     @property
     def drain_seconds(self) -> float:
-        """Time for draining the topics."""
+        """The part of the poll's time in which topics are read."""
         return self.run_seconds - min(60.0, self.run_seconds / 4)
 
 
@@ -64,8 +69,8 @@ class Collection:
         topics: the names of the topics.
         replay_preset: where a topic's first poll starts.
         limits: the limits of the poll.
-        began: when the poll began, on the clock of ``time.monotonic``. Time that was spent before
-            the drain, such as the login, counts.
+        began: when the poll began, on the clock of ``time.monotonic``. The limits count from then,
+            so they include the login.
     """
 
     def __init__(
@@ -114,14 +119,15 @@ class Collection:
         return self._report
 
     def _wait_for_drains(self) -> None:
-        """Wait until all drains have ended. A drain that is much too late fails."""
+        """Wait until all drains have ended. A drain that is later than the grace period fails."""
         running = set(self._report.topics)
         while running:
             left = max(self._bounds.deadline - time.monotonic(), 0)
             try:
                 ended = self._ended.get(timeout=left + self._grace_seconds)
             except queue.Empty:
-                # An upload may have blocked a drain that wrote just now. It may still block others.
+                # A slow upload blocks drains. If one of them wrote just now, it was blocked, and
+                # others may still be blocked. So they get more time.
                 quiet = self._publisher.quiet_seconds()
                 self._publisher.raise_if_failed()
                 if quiet < self._grace_seconds:
@@ -148,7 +154,7 @@ class Collection:
             report.fail(outcome.error)
 
     def _drain(self, topic: str) -> None:
-        """Run one topic's thread. Any error here fails this topic only."""
+        """Drain one topic. This runs in the topic's thread, and an error fails this topic only."""
         try:
             beginning = self._beginning(topic)
             outcome = Drain(
@@ -193,7 +199,7 @@ class Collection:
                 topic,
                 age,
             )
-        # If the position's time is in the future, a clock was wrong and the age is not known.
+        # A negative age means that a clock was wrong. The real age is then not known.
         return Beginning(
             position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or ""
         )

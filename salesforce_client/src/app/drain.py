@@ -1,8 +1,8 @@
-"""Reads one topic from its cursor. It opens streams, renews the session and waits before a retry.
+"""The drain: reads one topic from its cursor to the end.
 
-``backlog.py`` decides what is delivered, where the cursor may move and when the drain is over.
-``retries.py`` decides whether to retry. ``publisher.py`` uploads what is delivered and moves the
-cursor.
+This module opens streams, renews the session and waits before a retry. ``backlog.py`` decides what
+is delivered, where the cursor may move and when the drain is over. ``retries.py`` decides whether
+to retry. ``publisher.py`` uploads what is delivered and moves the cursor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .retries import Retries
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT_SECONDS = 0.5  # a waiting drain notices within this time that it must stop
-SUSPENDED_SECONDS = 2.0  # if a wait takes so much too long, the process stood still meanwhile
+SUSPENDED_SECONDS = 2.0  # if a wait ends this much too late, the process was suspended
 JITTER = (0.5, 1.0)
 FAILED = "failed"
 
@@ -59,7 +59,7 @@ class Source(Protocol):
         """Open a stream."""
 
     def renew(self, expired: Session) -> None:
-        """Log in again, unless another topic's thread already has."""
+        """Log in again, unless another topic's thread has already done it."""
 
 
 class Records(Protocol):
@@ -75,14 +75,15 @@ class Records(Protocol):
 
 
 class Deliver(Protocol):
-    """Takes what was read. It may block, which also slows down the stream."""
+    """Takes what a drain has read. A call may block, which also slows down the stream."""
 
     def __call__(
         self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
     ) -> None:
         """Take one delivery.
 
-        ``position`` may become the cursor once this delivery and all before it are uploaded.
+        ``position`` may become the cursor as soon as this delivery and all earlier ones are
+        uploaded.
         """
 
 
@@ -92,7 +93,7 @@ class Beginning:
 
     Attributes:
         start: the position, or a preset if there is none.
-        hold: wait until the topic is caught up.
+        hold: the topic is held, as ``backlog.py`` explains.
         unreadable: the bytes of the stored cursor, if they could not be read.
         version: the ETag of the stored cursor.
     """
@@ -125,8 +126,8 @@ class Drain:
         records: turns events into rows.
         deliver: takes what was read.
         begin_from_latest: called with the topic's name before a stream is opened from LATEST.
-        stop: if it is set, the drain stops.
-        bounds: the limits.
+        stop: the drain stops as soon as this event is set.
+        bounds: the limits of the drain.
         clock: a monotonic clock, in seconds.
     """
 
@@ -157,8 +158,8 @@ class Drain:
     def run(self) -> Outcome:
         """Read the topic until the drain is over. Errors are in the outcome.
 
-        What was delivered before a failure stays delivered. An unusable cursor is an error even if
-        the drain then succeeds. Events may be lost for good, and the operator has to know.
+        Rows that were delivered before a failure stay delivered. An unusable cursor is an error
+        even if the drain then succeeds, because events may be lost and the operator has to know.
         """
         told: list[str] = []
         unreadable = self._beginning.unreadable
@@ -198,10 +199,10 @@ class Drain:
                 break
             self._backlog.ended(self._topic, end, rest)
             return end.why
-        return FAILED  # the one who set ``stop`` reports the reason
+        return FAILED  # the code that set ``stop`` reports the reason
 
     def _recover(self, error: CollectorError, session: Optional[Session], told: list[str]) -> None:
-        """Prepare the next stream after an error. Raises the error if there must be no other."""
+        """Prepare the next stream after an error. Raises the error if a retry would not help."""
         start = self._backlog.resume
         retry = self._retries.after(error, start, self._clock())
         if lost := retry.lost:
@@ -210,7 +211,7 @@ class Drain:
         else:
             self._backlog.broken()
             if start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
-                reason = "the stream from LATEST broke before a position came"
+                reason = "the stream from LATEST broke before it sent a position"
                 log.warning("topic=%s start=EARLIEST reason=%s", self._topic, reason)
         if retry.renew and session:
             self._source.renew(session)
@@ -219,8 +220,8 @@ class Drain:
     def _follow(self, stream: Stream) -> tuple[Optional[End], Delivery]:
         """Read one stream until the drain is over.
 
-        Returns the end and the delivery of its last events, which are then already handed over.
-        The end is None if the drain was stopped from outside.
+        Returns the end and the last delivery, which this method has already handed over. The end is
+        None if ``stop`` was set.
         """
         backlog, clock = self._backlog, self._clock
         now, rpc_id = clock(), ""
@@ -247,9 +248,10 @@ class Drain:
         return None, Delivery()
 
     def _hand_over(self, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
-        """Deliver, together with the gaps if there is a position behind them.
+        """Deliver rows and a position. The first position takes the noted gaps with it.
 
-        A gap ends at the first position behind it. While polls come to no position, the gap grows.
+        A gap ends at the first position after it. As long as polls reach no position, no gap is
+        stored, and each poll notes a longer one.
         """
         if position and self._gaps:
             delivery = delivery._replace(rows=[*self._gaps, *delivery.rows])
@@ -257,14 +259,14 @@ class Drain:
         self._deliver(self._topic, delivery, position, rpc_id)
 
     def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> str:
-        """Note a gap, to be recorded with the next position. Returns the text for the operator."""
+        """Note a gap. It is stored with the next position. Returns the text for the operator."""
         version = self._beginning.version
         self._gaps.append(
             self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version)
         )
         return (
-            f"{why}; the cursor stood at {since or 'an unknown time'}."
-            " The collector reads again from EARLIEST all events that Salesforce still holds."
-            f" The events before them are a gap ({reason}), recorded with the first position behind"
-            " it. To fetch them see 'GapError' in docs/operations.md"
+            f"{why}; the cursor's time is {since or 'not known'}."
+            " The collector starts again from EARLIEST and reads all events that are still there."
+            f" Earlier events are missing. This gap ({reason}) is recorded with the next position."
+            " To fetch the missing deletes see 'GapError' in docs/operations.md"
         )

@@ -5,8 +5,8 @@
     CollectorError
     ├── TryAgainError                  nobody: the next run tries again, nothing is lost
     │   ├── SalesforceUnavailableError   outage, time-out, dropped connection
-    │   ├── LimitExceededError           the org's delivery or client limit is used up for now
-    │   ├── StorageUnavailableError      Blob Storage did not answer or refused for the moment
+    │   ├── LimitExceededError           the org has reached its limit of deliveries or clients
+    │   ├── StorageUnavailableError      Blob Storage did not answer or was busy
     │   └── LocalStorageError            the disk of this machine is full or fails
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
@@ -14,7 +14,7 @@
     │   ├── TopicError                   a topic does not exist, or the user may not read it
     │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
-    │   ├── AllUndecodableError          no event of a topic could be read; their bytes are kept
+    │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
     │   └── GapError                     events are lost for good; the gap is recorded
     ├── RunFailedError                 one or more topics failed; the other topics' rows are stored
     └── (inside a run)
@@ -45,7 +45,7 @@ class SalesforceUnavailableError(TryAgainError):
 
 
 class LimitExceededError(TryAgainError):
-    """The org has used up its event deliveries of the last 24 hours, or its clients.
+    """The org has used up its event deliveries of the last 24 hours, or it has too many clients.
 
     A retry within the same run would not help.
     """
@@ -58,7 +58,7 @@ class StorageUnavailableError(TryAgainError):
 class LocalStorageError(TryAgainError):
     """The disk of this machine is full or fails. Nothing is lost.
 
-    If the error stays, lower MAX_FILE_ROWS or look up the disk size of the hosting plan.
+    If the error stays, lower MAX_FILE_ROWS or check the disk size of the hosting plan.
     """
 
 
@@ -90,7 +90,7 @@ class TopicError(ActionNeededError):
 
 
 class RequestRefusedError(ActionNeededError):
-    """Salesforce calls a request invalid. Neither a retry nor another position would help."""
+    """Salesforce calls a request invalid. A retry or another position would not help."""
 
 
 class StorageRefusedError(ActionNeededError):
@@ -98,16 +98,16 @@ class StorageRefusedError(ActionNeededError):
 
 
 class AllUndecodableError(ActionNeededError):
-    """A poll could read no event of a topic. Probably this app is at fault, not the events.
+    """A topic had events, and the poll could read none of them.
 
-    The events are kept as rejected events, with their bytes.
+    Probably this app is wrong, not the events. They are kept as rejected events, with their bytes.
     """
 
 
 class GapError(ActionNeededError):
     """Events of a topic can no longer be retrieved.
 
-    The gap is recorded, and the collector continues behind it.
+    The collector records the gap and reads again from EARLIEST all events that are left.
     """
 
 

@@ -1,8 +1,8 @@
 """The values that pass between the folders of this app. It imports no other module of the app.
 
-Times are UTC text with milliseconds, ``2026-01-31T23:59:59.123Z``, so that the texts compare like
-the times. A replay id is opaque bytes. An ``Event`` has one, and so have a ``Position`` and the
-``Cursor`` that stores it.
+Times are UTC text with milliseconds, ``2026-01-31T23:59:59.123Z``. Sorted as text, they are in the
+order of time. A replay id is bytes that this app never interprets. Each ``Event`` and each
+``Position`` has one. A ``Cursor`` stores a ``Position``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import NamedTuple, Optional, Union
 
 
 def timestamp(moment: datetime) -> str:
-    """A moment as this app writes times. The moment must have a time zone."""
+    """The moment as text, in the form that this app uses. The moment must have a time zone."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def now() -> str:
-    """The present time, as this app writes times."""
+    """The present time as text, in the form that this app uses."""
     return timestamp(datetime.now(timezone.utc))
 
 
@@ -39,7 +39,7 @@ def moment_of(text: str) -> datetime:
 def with_checksum(record_id: str) -> str:
     """The 18-character form of a 15-character Salesforce id.
 
-    Each of the three added characters encodes the upper and lower case of five characters
+    Each of the three added characters says which of five characters are upper case
     (Salesforce Help, "What is the 18-character ID").
     """
     suffix = ""
@@ -66,7 +66,7 @@ class Session:
 
 
 class Event(NamedTuple):
-    """One event as delivered. ``replay_id`` is opaque. ``payload`` is plain Avro binary."""
+    """One event as Salesforce delivers it. ``payload`` is Avro binary without a header."""
 
     event_id: str
     schema_id: str
@@ -79,12 +79,12 @@ class Event(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A replay id that may become a cursor once everything before it is uploaded.
+    """A replay id that may become the cursor as soon as everything before it is uploaded.
 
     Attributes:
         replay_id: names the point in the topic.
-        at: the time of that point. It is the publishing time of the event, or the time at which the
-            empty response arrived. None if no event so far has a publishing time.
+        at: the time of that point: the publishing time of its event, or the time at which the
+            empty response arrived. None if no publishing time is known.
         event_id: the id of the event. None for the position of an empty response.
     """
 
@@ -99,9 +99,9 @@ class Position(NamedTuple):
 
 
 class Preset(Enum):
-    """Where a subscription starts without a position.
+    """Where a subscription starts if there is no position.
 
-    EARLIEST is the oldest retained event. LATEST is behind the newest one.
+    EARLIEST starts at the oldest retained event. LATEST starts after the newest event.
     """
 
     EARLIEST = "EARLIEST"
@@ -195,7 +195,7 @@ class Delivery(NamedTuple):
         received: number of events.
         skipped: number of events that report no delete.
         rejects: the events that could not become a row.
-        published_at: publishing time of the last event that could be read. None if it is not known.
+        published_at: publishing time of the last event that could be read. None if not known.
     """
 
     rows: Sequence[Row] = ()
@@ -212,7 +212,7 @@ class Delivery(NamedTuple):
 class Cursor:
     """The stored position of a topic. There is one for each org and topic.
 
-    ``position`` is None if the topic was begun from LATEST and no position has come since.
+    ``position`` is None if the topic was started from LATEST and has received no position since.
     """
 
     org_id: str
@@ -225,7 +225,7 @@ class StoredCursor:
     """The result of loading a cursor.
 
     Attributes:
-        cursor: the cursor. None if there is none or it cannot be read.
+        cursor: the cursor. None if the topic has no cursor or its cursor cannot be read.
         etag: the version of the blob. None if there is no blob.
         unreadable: the bytes of the blob if they are not a cursor.
     """

@@ -1,8 +1,9 @@
 """Writes what the drains deliver into event files, uploads them, and only then moves the cursors.
 
-The order of the steps keeps the promise: close the event file and flush it to disk, upload it under
-a free name, move the cursor unless another run has moved it. A crash between two steps repeats
-work. It never loses a row, and the rows' keys prevent duplicates.
+The order of the steps keeps the promise of the README. First the event file is closed and flushed
+to disk. Then it is uploaded under a free name. Then the cursor moves, unless another run has moved
+it. After a crash between two steps, the next poll repeats work. No row is lost, and the rows' keys
+prevent duplicates.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class OpenFile(Protocol):
 
     Attributes:
         path: its place on this machine.
-        begun_at: when it was begun. Its name is made from this time.
+        begun_at: when it was begun. The name of its blob is made from this time.
     """
 
     path: Path
@@ -64,7 +65,7 @@ class Store(Protocol):
 
 
 class Publisher:
-    """Writes the event files and cursors of one poll. The threads of all topics share it.
+    """Writes the event files and cursors of one poll. All topics share one publisher.
 
     A full file is closed and uploaded while the next one is being filled.
 
@@ -72,8 +73,8 @@ class Publisher:
         store: where event files and cursors are kept.
         file_rows: maximum rows of a file. A file that reaches its maximum size is full earlier.
         report: receives what was written, uploaded and moved.
-        stop: once it is set, the publisher takes nothing more. The publisher sets it if writing or
-            uploading fails, which ends the poll.
+        stop: as soon as this event is set, the publisher takes nothing more. The publisher sets it
+            if writing or uploading fails, and that ends the poll.
     """
 
     def __init__(self, store: Store, file_rows: int, report: Report, stop: threading.Event) -> None:
@@ -88,8 +89,8 @@ class Publisher:
         self._positions: dict[str, Position] = {}  # delivered, not yet saved
         self._uploader = ThreadPoolExecutor(1, "upload")
         self._upload: Optional[Future[None]] = None
-        # The version of each cursor that this run saw last. A topic whose cursor another run has
-        # moved is not in here.
+        # The version of each cursor that this run saw last. If another run has moved a cursor, its
+        # topic is removed from here.
         self._etags: dict[str, Optional[str]] = {}
 
     def cursor(self, topic: str) -> StoredCursor:
@@ -101,7 +102,7 @@ class Publisher:
     def begin_from_latest(self, topic: str) -> None:
         """Store a cursor without a position, before a stream is opened from LATEST.
 
-        A later poll then knows that the topic is begun and does not start from LATEST again.
+        It shows later polls that the topic has started, so they do not start from LATEST again.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the cursor is not stored.
@@ -111,16 +112,17 @@ class Publisher:
         )
         if saved is None:
             raise StorageUnavailableError(
-                f"cursor of {topic}: another run has just begun this topic; the next poll continues"
+                f"cursor of {topic}: another run has just started this topic;"
+                " the next poll continues"
             )
         self._etags[topic] = saved
 
     def take(
         self, topic: str, delivery: Delivery, position: Optional[Position], rpc_id: str
     ) -> None:
-        """Write what a topic delivers. Each topic calls this on its own thread.
+        """Write what a topic delivers. Each topic calls this in its own thread.
 
-        An error does not leave this method. ``raise_if_failed`` raises it.
+        This method raises no error of writing or uploading. ``raise_if_failed`` raises it later.
         """
         with self._writing:
             if self._stop.is_set():
@@ -136,9 +138,9 @@ class Publisher:
             self._wrote_at = time.monotonic()
 
     def quiet_seconds(self) -> float:
-        """For how many seconds nothing was written.
+        """The number of seconds since something was written.
 
-        Waits for a thread that is writing now, because a slow upload may block it.
+        If a thread is writing now, this method waits for it, because a slow upload may block it.
         """
         with self._writing:
             return time.monotonic() - self._wrote_at
@@ -146,7 +148,7 @@ class Publisher:
     def raise_if_failed(self) -> None:
         """Raise the error that ended writing or uploading, if there was one.
 
-        No cursor has moved past the rows that are not uploaded.
+        No cursor has moved past rows that are not uploaded.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: an event file could not be uploaded.
@@ -168,7 +170,7 @@ class Publisher:
         self._wait_for_upload()
 
     def close(self) -> None:
-        """Wait for a running upload and abandon what is not published."""
+        """Wait for a running upload, and abandon a file that is not published."""
         self._uploader.shutdown()
         with self._writing:
             if self._file is not None:
@@ -185,9 +187,9 @@ class Publisher:
             self._publish()
 
     def _publish(self) -> None:
-        """Upload the file, if there is one, and save its positions, on the uploader's thread.
+        """Start the upload of the file, if there is one. The positions are saved after it.
 
-        The next file is filled meanwhile.
+        The upload runs in its own thread, and the next file is filled meanwhile.
         """
         self._wait_for_upload()
         file, self._file = self._file, None
@@ -219,7 +221,8 @@ class Publisher:
         try:
             saved = self._store.save_cursor(cursor, self._etags[topic])
         except CollectorError as error:
-            # The rows are uploaded. The next poll reads them again. The other topics continue.
+            # The rows are uploaded, and the next poll reads their events again. The cursors of the
+            # other topics are still saved.
             report.fail(error)
             return
         if saved is None:

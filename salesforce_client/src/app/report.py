@@ -86,7 +86,7 @@ class Report:
 
         Raises:
             CollectorError: the error that ended the whole poll.
-            RunFailedError: one or more topics failed. It has the error of each.
+            RunFailedError: one or more topics failed. It has the error of each failed topic.
         """
         if self.error:
             raise self.error

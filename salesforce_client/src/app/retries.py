@@ -24,9 +24,10 @@ class Retry(NamedTuple):
     """What to do before the next stream is opened.
 
     Attributes:
-        pause: the longest time to wait, in seconds.
-        renew: the session has expired. Get a new one.
-        lost: the position that Salesforce rejected. Record a gap and start again from EARLIEST.
+        pause: how many seconds to wait at most.
+        renew: whether the session has expired and a new one is needed.
+        lost: the position that Salesforce rejected, or None. If there is one, record a gap and
+            start again from EARLIEST.
     """
 
     pause: float = 0
@@ -38,7 +39,7 @@ class Retries:
     """Counts what one drain has tried already.
 
     Args:
-        deadline: when the drain must stop, on the clock that ``now`` in ``after`` comes from.
+        deadline: when the drain must stop. It is a time of the same clock as ``now`` in ``after``.
     """
 
     def __init__(self, deadline: float) -> None:
@@ -71,7 +72,7 @@ class Retries:
         if isinstance(error, SessionExpiredError):
             if self._renewed:
                 raise AuthenticationError(
-                    f"{error} – refused again after the session was renewed, without progress."
+                    f"{error} – refused again after the session was renewed, before any progress."
                     " See 'AuthenticationError' in docs/operations.md"
                 ) from None
             self._renewed = True

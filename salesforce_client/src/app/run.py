@@ -1,6 +1,6 @@
 """Runs one poll from the settings.
 
-Only this module builds the adapters, and only this module knows the mock.
+No other module builds the adapters or loads the mock.
 """
 
 from __future__ import annotations

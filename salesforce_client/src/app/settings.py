@@ -1,4 +1,4 @@
-"""Reads and checks all settings of the app. It reports all problems at once, by setting name.
+"""Reads and checks all settings of the app. One error lists all problems, by setting.
 
 ``docs/settings.md`` describes the names and defaults.
 """
@@ -53,7 +53,7 @@ class Salesforce:
 
 @dataclass(frozen=True)
 class Mock:
-    """The mock org. ``now`` is None if it uses the machine's own time."""
+    """The settings of the mock org. ``now`` is None if the org uses this machine's clock."""
 
     interval_seconds: float
     now: Optional[datetime]
@@ -130,7 +130,7 @@ class _Reader(SettingsReader):
     """Reads the settings that only the collector has."""
 
     def salesforce(self, *, required: bool) -> Optional[Salesforce]:
-        """The real org. None if it is not required, or after a problem with the key."""
+        """The real org. None in MOCK_MODE, and if there is no usable private key."""
         login_url = self.url("SALESFORCE_LOGIN_URL", LOGIN)
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
@@ -200,7 +200,7 @@ class _Reader(SettingsReader):
         if not tls and not _is_loopback(host):
             return self.problem(
                 name,
-                f"is plaintext for {host}: use https:// (http:// is for this machine only)",
+                f"must use TLS to reach {host}: write https:// (http:// is for this machine only)",
                 Endpoint(value, tls=tls),
             )
         return Endpoint(
@@ -254,8 +254,8 @@ class _Reader(SettingsReader):
         except (ValueError, UnsupportedAlgorithm):
             return self.problem(
                 given,
-                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or of an unknown kind:"
-                " store an RSA key",
+                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or its type is not"
+                " supported: store an RSA key",
                 None,
             )
         if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 class BlobAccount:
     """How to reach Blob Storage.
 
-    Either ``connection_string`` is set, or ``service_uri`` for access without a secret.
-    ``client_id`` then names a user-assigned identity.
+    Either ``connection_string`` or ``service_uri`` is set. With ``service_uri`` the app uses its
+    managed identity and no secret. ``client_id`` names this identity if it is user-assigned.
     """
 
     connection_string: str = field(default="", repr=False)
@@ -60,7 +60,7 @@ class SettingsReader:
         return instead
 
     def text(self, name: str, *, required: bool = False) -> str:
-        """The value without blanks around it. An empty value counts as not set."""
+        """The value without blanks at its ends. An empty value counts as not set."""
         value = self._environ.get(name, "").strip()
         if value.startswith("@Microsoft.KeyVault("):
             unresolved = (
@@ -131,13 +131,13 @@ class SettingsReader:
 
         Args:
             name: the setting that holds the key or the path, for the message.
-            inline: the key itself. It counts if ``path`` is empty.
+            inline: the key itself. It is used if ``path`` is empty.
             path: the path of a file that holds the key.
         """
         try:
             text = Path(path).read_text() if path else inline
         except OSError as error:
-            # The message leaves out the path, because somebody may have pasted the key itself.
+            # The message has no path, because somebody may have pasted the key instead of a path.
             return self.problem(name, f"names a file that cannot be read: {error.strerror}", b"")
         except ValueError:
             return self.problem(name, "must be the path of a text file", b"")
@@ -150,7 +150,8 @@ class SettingsReader:
 def as_pem(text: str) -> bytes:
     """The PEM in ``text``.
 
-    The text may be base64 of a PEM. It may also have lost its line ends in a settings form.
+    The text may be the base64 form of a PEM. Its line ends may be missing, because a settings form
+    may remove them.
 
     Raises:
         ValueError: the text contains no PEM.
@@ -166,6 +167,7 @@ def as_pem(text: str) -> bytes:
         raise ValueError("no PEM block")
     label, body = match.groups()
     if ":" in body:
-        # These are headers of an encrypted key in the traditional form. It needs its line ends.
+        # A colon shows headers: this is an encrypted key in the traditional form. It must keep its
+        # line ends.
         return match.group(0).encode()
     return f"-----BEGIN {label}-----\n{''.join(body.split())}\n-----END {label}-----\n".encode()

@@ -1,4 +1,4 @@
-"""Decodes Avro payload bytes with a schema into plain values. Pure."""
+"""Decodes Avro payload bytes with a schema into plain values."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ EARLIEST_COMMIT, LATEST_COMMIT = (946_684_800_000, 4_102_444_800_000)
 Fields = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-# A decoded event in two forms. It is a plain tuple, because making an object of a class would take
-# a tenth of the time of decoding.
+# A decoded event in two forms. This is a plain tuple, because creating an object of a class would
+# add a tenth to the time of decoding.
 # 1. The fields by name, with ``bytes`` for bytes and fixed, and ``int`` for int and long. Null
 #    fields of a change event may be missing. A change event that reports no delete has only its
 #    header.
-# 2. The payload: a JSON object of all fields, also of null fields. If only the header could be
-#    read, it has the header alone. None for a change event that reports no delete.
+# 2. The payload as JSON: an object with all fields, also the null ones. If only the header could be
+#    read, the object has only the header. None for a change event that reports no delete.
 Decoded = tuple[Mapping[str, Any], Optional[str]]
 
 TELLS_OF_DELETES = frozenset(("DELETE", "GAP_DELETE", "GAP_OVERFLOW"))
@@ -41,14 +41,15 @@ TELLS_OF_DELETES = frozenset(("DELETE", "GAP_DELETE", "GAP_OVERFLOW"))
 class Decoder:
     """Decodes payloads of one schema.
 
-    The header of a change event is read first. If it reports no delete, the body is not read. The
-    body of a delete is usually all null, which its bytes show: a zero for each field.
+    The header of a change event is read first. If the header reports no delete, the body is not
+    read. In most deletes, all fields of the body are null, and the body is one zero byte for each.
 
     Args:
         schema_json: the schema as Salesforce delivers it.
 
     Attributes:
-        fields: the names of the schema's fields by position, each with the names nested in it.
+        fields: the names of the schema's fields in their order, each with the names of the fields
+            inside it.
 
     Raises:
         DecodeError: the text is not an Avro schema.
@@ -56,8 +57,8 @@ class Decoder:
 
     def __init__(self, schema_json: str) -> None:
         try:
-            # Without logical types a value stays as it was sent: a time is an integer of
-            # milliseconds, a decimal is bytes.
+            # Without logical types a value stays as it was sent: a time is a number of
+            # milliseconds, and a decimal is bytes.
             schema = _without_logical_types(json.loads(schema_json))
             self._read = reader(schema)
             self.fields = _fields(avro.schema.make_avsc_object(schema, avro.name.Names()))
@@ -72,8 +73,8 @@ class Decoder:
         """Decode the event in ``payload``.
 
         Raises:
-            DecodeError: the bytes do not fit the schema, or bytes are left over. Both happen with a
-                wrong schema.
+            DecodeError: the bytes do not fit the schema, or bytes are left over. A wrong schema can
+                cause both.
         """
         try:
             if self._header and self._body:
@@ -107,9 +108,11 @@ class _Body:
         self._all_null: tuple[dict[str, Any], str] = ({}, "".join([*self._nulls, "}"]))
 
     def read(self, payload: bytes, at: int) -> tuple[dict[str, Any], str] | None:
-        """Read the fields that are not null, and the rest of the JSON.
+        """Read the body, which begins at ``at``.
 
-        Returns None if a field is not simple or the bytes do not fit.
+        Returns the fields that are not null, and the JSON text of all fields of the body. Returns
+        None if the bytes do not fit, or if a field that is not null has a type other than a
+        primitive one.
         """
         if not self._nullable:
             return None
@@ -129,7 +132,7 @@ class _Body:
                 return None
             try:
                 value, used = read(rest)
-            except Exception:  # noqa: BLE001  (the caller reads it all again and reports the error)
+            except Exception:  # noqa: BLE001  (the caller reads the whole payload again)
                 return None
             found[self._names[place]] = value
             texts[place] = f",{as_json(self._names[place])}:{as_json(value)}"
@@ -144,9 +147,9 @@ def _has_doubles(schema: Any) -> bool:
 
 
 def _reader_where_simple(kind: Any) -> Read | None:
-    """A reader for a field of primitive types. None for other types.
+    """A reader for a field of primitive types.
 
-    Other types may refer to a type that an earlier field defines.
+    None for other types, because they may refer to a type that an earlier field defines.
     """
     simple = isinstance(kind, list) and all(
         isinstance(one, str) and one in avro.constants.PRIMITIVE_TYPES for one in kind
@@ -176,17 +179,17 @@ def _header_alone() -> Read:
 
 
 def _does_not_fit(error: Exception) -> DecodeError:
-    # The same text for the same cause, so that rejects can be counted by it. The details are left
-    # out. They follow from the bytes, which are kept.
+    # The same cause gives the same text, so that an operator can count rejects by cause. The text
+    # has no details, because the bytes are kept.
     return DecodeError(f"the payload does not fit its schema: {type(error).__name__}")
 
 
 def decode_header(payload: bytes) -> Decoded:
-    """Decode the header of a change event, without its own schema.
+    """Decode only the header of a change event. This does not need the event's schema.
 
-    That works because the first field is the same header for every object. Source: Salesforce
-    "Change Data Capture Developer Guide", page "Change Event Header Fields". Other bytes may decode
-    by chance, so the function checks that the values are plausible.
+    It works because the first field is the same header for every object. Source: Salesforce
+    "Change Data Capture Developer Guide", page "Change Event Header Fields". Other bytes may look
+    like a header by chance, so the function checks that the values are plausible.
 
     Raises:
         DecodeError: the payload does not begin with a plausible header.
@@ -208,7 +211,7 @@ def decode_header(payload: bytes) -> Decoded:
 
 
 def _fields(schema: Any) -> Fields:
-    """The fields of a record schema by position, each with the fields of a record nested in it."""
+    """The fields of a record schema in their order, each with the fields of a record inside it."""
     fields = []
     for field in getattr(schema, "fields", ()):
         kinds = getattr(field.type, "schemas", [field.type])

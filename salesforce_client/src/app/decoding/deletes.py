@@ -1,4 +1,4 @@
-"""Turns decoded events into deletes and gaps. Pure.
+"""Turns decoded events into deletes and gaps.
 
 Sources: Salesforce "Change Data Capture Developer Guide", pages "Change Event Header Fields",
 "Gap Events" and "Overflow Events", and "Platform Events Developer Guide".
@@ -42,22 +42,22 @@ def interpret(
         decoded: the event's decoded payload.
         event: the event.
         origin: where the event comes from.
-        event_fields: the platform event's field for each of ``object_name``, ``record_id``,
+        event_fields: which field of the platform event has the ``object_name``, ``record_id``,
             ``deleted_by``, ``deleted_date`` and ``owner_id``.
-        schema_fields: the names that a change event's bitmaps refer to.
-        header_only: if only the header could be decoded, the reason.
+        schema_fields: the field names for the bitmaps in the header of a change event.
+        header_only: the reason, if only the header could be decoded.
 
     Raises:
-        DecodeError: the event can be read but cannot become a row. It has no id, no record id or
-            no time.
+        DecodeError: the event can be read but cannot become a row, because it has no id, no record
+            id or no time.
     """
     if not event.event_id:
-        raise DecodeError("the event has no id, so its redelivery would be a duplicate row")
+        raise DecodeError("the event has no id; a second delivery of it would make a duplicate row")
     value, payload = decoded
     header = value.get("ChangeEventHeader")
     if isinstance(header, dict) and header.get("changeType") not in TELLS_OF_DELETES:
         return ()
-    assert payload is not None  # it tells of deletes
+    assert payload is not None  # only an event that reports no delete has None
     if not isinstance(header, dict):
         return (_from_platform_event(value, payload, event, origin, event_fields),)
     remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
@@ -77,8 +77,8 @@ def _from_platform_event(
     if deleted_date is None:
         raise DecodeError(f"neither {event_fields['deleted_date']} nor CreatedDate is a time")
     return Delete(
-        # Publishers choose the event id. Some count or repeat it, so the digest of the bytes keeps
-        # their deletes apart.
+        # Publishers choose the event id, and some use the same id again. The digest of the bytes
+        # distinguishes such events.
         f"{event.event_id}:{sha256(event.payload).digest()[:DIGEST_BYTES].hex()}",
         origin.topic,
         text(get(event_fields["object_name"])),
@@ -155,7 +155,7 @@ def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _noted(payload: str, notes: Mapping[str, Any]) -> str:
-    """The event's JSON with the tracker's remarks, in the field ``_tracker``."""
+    """The event's JSON, with the remarks of this app in the field ``_tracker``."""
     return f'{payload[:-1]},"_tracker":{as_json(notes)}}}'
 
 
@@ -168,10 +168,10 @@ BITMAP = re.compile(r"(?:(\d+)-)?0x([0-9A-Fa-f]+)")
 
 
 def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any]:
-    """The field names that the header's bitmaps stand for, as far as they are known.
+    """The field names for the bitmaps of the header, as far as the names are known.
 
-    The payload keeps the bitmaps. ``0x…`` is a set of top-level fields, least significant bit
-    first. ``<position>-0x…`` is a set of the fields nested in the field at that position
+    The payload also keeps the bitmaps. ``0x…`` is a set of top-level fields, least significant bit
+    first. ``<position>-0x…`` is a set of fields inside the field at that position
     (Salesforce "Pub/Sub API" guide, "Event Deserialization Considerations").
     """
     if not (header.get("changedFields") or header.get("nulledFields") or header.get("diffFields")):
@@ -230,15 +230,15 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
 def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, version: str) -> Gap:
     """The gap of an unusable cursor, from the cursor's position until now.
 
-    The drain reads again from EARLIEST what Salesforce still holds.
+    The drain starts again from EARLIEST and reads all events that Salesforce still has.
 
     Args:
         reason: ``expired_cursor`` or ``unreadable_cursor``.
         origin: where and when the collector noticed it.
         cursor: the replay id that Salesforce rejected, or the bytes that could not be read.
         since: the time of the cursor's position, if it is known.
-        version: the ETag of the stored cursor. If the same bytes fail again later, this makes
-            another gap.
+        version: the ETag of the stored cursor. If the same bytes fail again later, their ETag is
+            another one, so they make another gap.
     """
     return Gap(
         gap_id=identity(origin.org_id, origin.topic, cursor, reason, version),
@@ -253,9 +253,9 @@ def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, ve
 
 
 def published_at(value: Mapping[str, Any]) -> str | None:
-    """When a decoded event was published. None if the event does not say.
+    """When a decoded event was published. None if the event has no such time.
 
-    That is the commit time of a change event, or the creation time of a platform event.
+    This is the commit time of a change event, or the creation time of a platform event.
     """
     header = value.get("ChangeEventHeader")
     return time_of(

@@ -19,9 +19,9 @@ class Interpreter:
     """Turns events into rows. An event that cannot become a row becomes a rejected event.
 
     Args:
-        schema_of: returns the Avro schema with an id, as JSON text. It raises ``SchemaError`` if
-            Salesforce refuses the schema for good, and another ``CollectorError`` if a retry may
-            help.
+        schema_of: takes a schema id and returns the Avro schema as JSON text. It raises
+            ``SchemaError`` if Salesforce refuses the schema for good, and another
+            ``CollectorError`` if a retry may help.
         org_id: the org's id, 18 characters.
         event_fields: as in ``deletes.interpret``.
     """
@@ -78,10 +78,10 @@ class Interpreter:
     def _by_header_alone(
         self, event: Event, origin: Origin, reason: Exception
     ) -> tuple[Decoded, Told]:
-        """Read only the header of a change event, because its schema did not help.
+        """Read only the header of a change event, because the event cannot be read with its schema.
 
         Raises:
-            DecodeError, SchemaError: ``reason``, if the header cannot be read either.
+            DecodeError, SchemaError: the header cannot be read either. The error is ``reason``.
         """
         if not origin.topic.startswith("/data/"):
             raise reason
@@ -98,7 +98,7 @@ class Interpreter:
         return decoder
 
     def _schemas(self, schema_ids: set[str]) -> list[Schema]:
-        """The schemas of rejected events, so that the file has all that is needed to decode them.
+        """The schemas of rejected events. With them the events can be decoded from the file alone.
 
         A schema that Salesforce refuses is left out.
         """
@@ -112,9 +112,10 @@ class Interpreter:
 
 
 def _believed(published_at: str, received_at: str) -> Optional[str]:
-    """A publishing time that is not later than ``received_at``.
+    """The publishing time, or ``received_at`` if that is earlier.
 
-    None if it is over five minutes later. Clocks do not differ so much, so the event is damaged.
+    None if the publishing time is more than five minutes after ``received_at``. Clocks do not
+    differ by so much, so the event is damaged.
     """
     if moment_of(published_at) - moment_of(received_at) > CLOCKS_DIFFER_BY:
         return None

@@ -1,4 +1,4 @@
-"""Writes values the way the event file holds them: times, JSON and keys. Pure."""
+"""Writes values in the form that the event file has: times, JSON and keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
 
 
 def identity(*parts: str | bytes) -> str:
-    """A stable key made of ``parts``, in hex. Different parts never join to the same text."""
+    """A stable key that is made of ``parts``, in hex. Different parts give different keys."""
     raw = (part.encode() if isinstance(part, str) else part for part in parts)
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
 
@@ -44,12 +44,12 @@ def as_json(value: Any, *, doubles: bool = True) -> str:
 
     Args:
         value: a decoded Avro value.
-        doubles: whether the value may contain doubles. Looking for NaN and infinities takes longer
-            than everything else.
+        doubles: whether the value may contain doubles. If not, the function skips the search for
+            NaN and infinities, which takes most of the time.
     """
     try:
         quick = orjson.dumps(value, default=_base64)
-        # orjson writes NaN and infinities as null, so every null must be checked.
+        # orjson writes NaN and infinities as null, so a text with null needs the slow way.
         if not doubles or (
             b":null" not in quick
             and b",null" not in quick

@@ -44,7 +44,7 @@ def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed:
     Args:
         environ: the environment of this process.
         storage_url: URL of the storage account that receives the event files.
-        allowed: whether the user has allowed this with MOCK_MODE_IN_AZURE.
+        allowed: the value of MOCK_MODE_IN_AZURE. If it is true, nothing is refused.
 
     Raises:
         SettingsError: this process runs in Azure, or the storage is not an emulator.
@@ -74,7 +74,7 @@ class MockSalesforce:
         now: a fixed time for the org's clock. The default is the machine's clock.
             A test may replace ``org.now`` later.
         faults: the faults to switch on, written as in ``MOCK_FAULTS``. ``faults.FAULTS`` lists all.
-        tls: serve both ports over TLS. The authority that signed the certificate is in ``ca_file``.
+        tls: serve both ports over TLS. ``ca_file`` is then the path of the authority's certificate.
         keepalive_seconds: a stream sends an empty response after this many seconds of silence.
         batch_size: maximum number of events in one response.
         folder: where the temporary folder for the key and the certificates is created.
@@ -82,7 +82,7 @@ class MockSalesforce:
 
     Attributes:
         settings: the settings that a client needs. ``IDLE_SECONDS`` is a little longer than
-            ``keepalive_seconds``, so that a client soon ends as caught up.
+            ``keepalive_seconds``, so that the collector is soon caught up.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class MockSalesforce:
         self._resources.close()
 
     def instead_of(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Return ``environ`` with the settings of this mock in it, and with MOCK_MODE off."""
+        """Return a copy of ``environ`` with the settings of this mock, and with MOCK_MODE off."""
         own = {name: environ[name] for name in USERS_OWN if environ.get(name, "").strip()}
         return {**environ, **self.settings, **own, "MOCK_MODE": "false"}
 

@@ -46,12 +46,12 @@ class Stream:
     A separate thread reads the requests.
 
     Attributes:
-        position: the stream has sent the events up to this position.
+        position: the position of the last event that the stream has sent.
         told: the position that the next response names.
         sent: how many events the stream has sent.
         empty_responses_due: how many empty responses the stream sends before anything else.
-        unsent: the next events to send, all after ``position``. The rest of a split event is an
-            exception: it is at ``position``, because its parts have one replay id.
+        unsent: the next events to send. They come after ``position``, except the remaining parts of
+            a split event: all its parts have the same position.
     """
 
     def __init__(self, call: Call, topic: str, position: int) -> None:
@@ -67,7 +67,7 @@ class Stream:
         self._changed = threading.Condition()
 
     def read(self, requests: Iterator[Any], commit: Callable[[Any], None] | None = None) -> None:
-        """Read all further requests. ``commit`` receives the requests that commit a position."""
+        """Read all later requests. ``commit`` receives the requests that commit a position."""
         try:
             for request in requests:
                 if commit and request.HasField("commit_replay_id_request"):

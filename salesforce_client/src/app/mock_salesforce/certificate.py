@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificate:
-    """Three texts in PEM. ``authority`` signed ``chain``, and ``key`` belongs to ``chain``."""
+    """Three texts in PEM: the authority, the certificate signed by it, and the private key."""
 
     authority: bytes
     chain: bytes

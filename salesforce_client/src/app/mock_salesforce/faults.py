@@ -137,8 +137,8 @@ class Faults:
     def happens(self, name: str, topic: str = "", *, times: float | None = None) -> bool:
         """Count one more occurrence of the fault, and return whether it happens this time.
 
-        It does not happen if it is off. It happens at most ``times`` times; the default is the
-        fault's value.
+        A fault that is off does not happen. Any other fault happens at most ``times`` times. The
+        default of ``times`` is the fault's value.
         """
         limit = self.number(name, topic) if times is None else times
         if limit is None or not self.on(name, topic):

@@ -1,6 +1,6 @@
 """The mock's only ManagedEventSubscription.
 
-The mock keeps its cursor. One client at a time may use it.
+The mock keeps the subscription's cursor. Only one client at a time may use the subscription.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The mock's org: its events, their topics and their positions. It opens no sockets.
 
-The history is a function of time. Event number n happens n intervals after a fixed epoch. Its
-content, id and replay id follow from n. So every process on every machine computes the same
-history, and cursors stay valid without stored state.
+The history is computed. Event number n happens n intervals after a fixed time, ``EPOCH``. Its
+content, id and replay id are computed from n. So every process on every machine has the same
+history, and cursors stay valid although the mock stores nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KEY_PREFIXES = {
     "Case": "500",
 }
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-ROOM = 1_000_000  # positions for each event of the history, so replay ids have holes
+ROOM = 1_000_000  # positions for each event of the history, so that replay ids are not consecutive
 LAST_NAMES = (
     "Müller",
     "O'Brien",
@@ -55,14 +55,14 @@ LAST_NAMES = (
 DELETE_EVENT_TOPIC = "/event/Delete_Event__e"
 ARCHIVE_EVENT_TOPIC = "/event/Archive_Event__e"  # has only the events that clients publish
 ALL_CHANGES = "/data/ChangeEvents"
-TOPICS = {  # each with the schema id that GetTopic returns; blank if the channel has several types
+TOPICS = {  # each with the schema id that GetTopic returns; empty if the topic has several schemas
     DELETE_EVENT_TOPIC: schemas.schema_id(schemas.DELETE_EVENT),
     ARCHIVE_EVENT_TOPIC: schemas.schema_id(schemas.ARCHIVE_EVENT),
     "/data/AccountChangeEvent": schemas.schema_id(schemas.ACCOUNT),
     "/data/ContactChangeEvent": schemas.schema_id(schemas.CONTACT),
     ALL_CHANGES: "",
 }
-# The history repeats these steps: the object, its change, and how many records an event may name.
+# The history repeats these events. Each has its object, its change, and its maximum of records.
 RHYTHM = (
     ("Opportunity", "EVENT", 1),
     ("Account", "CREATE", 1),
@@ -108,9 +108,9 @@ class OrgEvent:
 
     Attributes:
         position: the event's place in the order of events. The replay id is made from it.
-        gap: the reason of the gap that the event reports, if it reports one.
-        parts: ids and payloads of the events that are sent instead of this one. All have its
-            replay id.
+        gap: the reason of the gap that the event reports. None if it reports no gap.
+        parts: ids and payloads of the events that are sent instead of this event. They all have
+            this event's replay id.
     """
 
     position: int
@@ -204,9 +204,9 @@ class Org:
     def gaps(
         self, topics: Sequence[str], since: datetime, until: datetime
     ) -> list[tuple[str, str, str]]:
-        """Return the gaps that the org's own events report in that time.
+        """Return the gaps that the events of the history report after ``since`` up to ``until``.
 
-        Each has its topic, event id and reason. A gap is in the list once for each topic.
+        Each gap has a topic, an event id and a reason. A gap is in the list once for each topic.
         """
         return [
             (topic, event.event_id, event.gap)
@@ -234,11 +234,11 @@ class Org:
             return self._tip()
 
     def keepalive_position(self, tip: int | None = None) -> int:
-        """Return a position after every event so far. No event will ever have it.
+        """Return a position after every event so far. No event will ever have this position.
 
         Args:
-            tip: the result of ``tip`` before the stream looked for events and found none. An event
-                that happened in between must come after the returned position.
+            tip: the result of the method ``tip``. The stream called it before it looked for events
+                and found none. Events that happened since then come after the returned position.
         """
         with self._lock:
             position = (self._tip() if tip is None else tip) + 1
@@ -246,7 +246,7 @@ class Org:
             return position
 
     def replay_id(self, position: int) -> bytes:
-        """Return the bytes that name a position in this org."""
+        """Return the replay id of a position in this org."""
         return opaque_replay_id(position) if self._faults.on("opaque_ids") else replay_id(position)
 
     def position(self, raw: bytes) -> int:

@@ -1,8 +1,9 @@
 """The mock's Pub/Sub API: it implements the generated servicer for an org.
 
 It follows Salesforce's "Pub/Sub API" guide. It checks the headers of every call. An error has a
-status, an ``error-code`` trailer and ``rpcId:`` in its message. Credit adds up to at most 100. A
-keepalive names a position that no event has. ``CUSTOM`` starts after its replay id.
+status, an ``error-code`` trailer and ``rpcId:`` in its message. A stream has a credit of at most
+100 events. An empty response names a position that no event has. A stream with the preset
+``CUSTOM`` starts after the replay id of its request.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class PubSubService(PubSubServicer):
         self._keepalive_seconds = keepalive_seconds
         self._batch_size = batch_size
         self._managed = ManagedSubscription(org)
-        self.delivered = 0  # deliveries used of the org's allocation
+        self.delivered = 0  # counts towards the org's delivery limit
 
     # -- topics and schemas
 
@@ -150,9 +151,9 @@ class PubSubService(PubSubServicer):
         return position
 
     def _responses(self, stream: Stream) -> Iterator[list[OrgEvent]]:
-        """Yield the events of each response when the response is due. A keepalive has none.
+        """Yield the events of each response as soon as the response is due.
 
-        ``stream.told`` is then the position that the response names.
+        An empty response has no events. ``stream.told`` is the position that the response names.
         """
         faults, topic = self._faults, stream.topic
         keepalive = faults.number("keepalive", topic) or self._keepalive_seconds
@@ -335,7 +336,7 @@ class PubSubService(PubSubServicer):
     def ManagedSubscribe(
         self, request_iterator: Iterator[wire.ManagedFetchRequest], context: grpc.ServicerContext
     ) -> Iterator[wire.ManagedFetchResponse]:
-        """Send events like Subscribe, for one client at a time. The mock keeps the cursor."""
+        """Send events as Subscribe does, to one client at a time. The mock keeps the cursor."""
         call = self._authorized(context)
         first = next(request_iterator, None)
         if first is None:
@@ -393,14 +394,14 @@ class PubSubService(PubSubServicer):
 
 
 def _parts(event: OrgEvent) -> list[OrgEvent]:
-    """Return the events that are sent for an event: itself, or its parts if it is split."""
+    """Return the events to send for an event: its parts if it is split, otherwise itself."""
     return [
         dataclasses.replace(event, event_id=one, payload=payload) for one, payload in event.parts
     ] or [event]
 
 
-# The fault ``error`` takes any code. These are the statuses of codes that are not INVALID_ARGUMENT.
-# Those that Salesforce does not document are assumed.
+# The fault ``error`` accepts any code. These codes have another status than INVALID_ARGUMENT. If
+# Salesforce does not document the status of a code, it is assumed.
 STATUS_OF: dict[str, Any] = {
     "service.unavailable": UNAVAILABLE,
     "service.protection.triggered": grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -1,6 +1,6 @@
 """The Avro schemas of the mock org, in the form that Salesforce uses.
 
-Field names and nesting are as documented and as seen on live orgs.
+The names and the nesting of the fields are as documented and as seen on live orgs.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _change_event(entity: str, fields: str) -> str:
     def kind(name: str) -> list[Any]:
         if name == "name":
             return ["null", "string", PERSON_NAME]
-        if name == "address":  # the first field defines it, later fields refer to its name
+        if name == "address":  # the first address field defines the type, later ones name it
             first = "Address" not in defined
             defined.add("Address")
             return ["null", ADDRESS if first else "Address"]

@@ -1,4 +1,4 @@
-"""Counts the credit of a stream: how many events Salesforce may still send on it. Pure.
+"""Counts the credit of a stream: how many events Salesforce may still send on it.
 
 Source: Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method" and "Pub/Sub API Allocations".
 """
@@ -6,17 +6,17 @@ Source: Salesforce "Pub/Sub API" guide, pages "Subscribe RPC Method" and "Pub/Su
 from __future__ import annotations
 
 MAX_CREDITS = 100  # outstanding events of a stream; Salesforce treats a higher number as 100
-# Request more when only so many are outstanding. A request after each small response would exceed
-# Salesforce's limit of requests for each stream.
+# Request more events when only this many are outstanding. A request after each small response would
+# exceed Salesforce's limit of requests for a stream.
 TOP_UP_AT = 50
 
 
 class Credits:
-    """The credit of one stream, in step with the server's own count.
+    """The credit of one stream. It follows the server's own count.
 
-    A response says how many events were pending when the server sent it. Requests that were still
-    under way then are not in that number, so they are counted separately. So there are never more
-    than ``MAX_CREDITS`` outstanding, and a stream never runs out of credit unnoticed.
+    A response says how many events were pending when the server sent it. That number does not
+    include requests that had not arrived yet, so these are counted separately. In this way at most
+    ``MAX_CREDITS`` events are outstanding, and a stream never runs out of credit unnoticed.
     """
 
     def __init__(self) -> None:
@@ -40,11 +40,12 @@ class Credits:
         return more
 
     def settle(self, received: int, pending: int) -> None:
-        """Count a response with ``received`` events that says ``pending`` events are left."""
+        """Count a response. It has ``received`` events and says that ``pending`` more are due."""
         expected = self._acknowledged - received
         for count in range(len(self._under_way) + 1):
             if expected + sum(self._under_way[:count]) == pending:
                 self._acknowledged, self._under_way = pending, self._under_way[count:]
                 return
-        # The two counts differ. The server's count wins, because the server stops sending.
+        # The two counts differ. The server's count is used, because the server sends only what its
+        # own count allows.
         self._acknowledged, self._under_way = max(pending, 0), []

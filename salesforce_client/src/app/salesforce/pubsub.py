@@ -28,16 +28,16 @@ from .wire import pubsub_api_pb2 as wire
 from .wire.pubsub_api_pb2_grpc import PubSubStub
 
 UNARY_TIMEOUT_SECONDS = 20
-# Bytes of a topic that may wait to be decoded. Events that still wait when a run ends are delivered
-# again.
+# How many bytes of a topic may wait to be decoded. If a run ends before their turn, Salesforce
+# delivers these events again.
 AHEAD_BYTES = 500_000
 CHANNEL_OPTIONS = (
     # A response has up to 3 MB. gRPC's own default is 4 MB.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.max_send_message_length", 4 * 1024 * 1024),
     # Azure's outbound NAT forgets a silent connection after 4 minutes, so pings must come sooner.
-    # They are also rare enough for a server with gRPC's default ping policy. It would treat more
-    # frequent pings on a quiet topic as abuse.
+    # But a server with gRPC's default ping policy treats too frequent pings on a quiet topic as
+    # abuse. These pings are rare enough.
     ("grpc.keepalive_time_ms", 100_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.enable_retries", 0),  # the drain retries, because it knows the position
@@ -45,14 +45,14 @@ CHANNEL_OPTIONS = (
 
 
 def response_of(received: wire.FetchResponse, arrived_at: str) -> Response:
-    """A received message as a response.
+    """Turn a received message into a response.
 
-    ``latest_replay_id`` is a position of its own only in an empty response
+    ``latest_replay_id`` is used only if the message has no events. It is then a position of its own
     (Salesforce "Pub/Sub API" guide, "Subscribe RPC Method").
 
     Args:
         received: the message.
-        arrived_at: when it arrived, as UTC text. It is used for an empty response only.
+        arrived_at: when the message arrived, as UTC text. It is used only if there are no events.
     """
     events = [
         Event(event.id, event.schema_id, event.payload, delivered.replay_id)
@@ -70,8 +70,8 @@ class PubSub:
 
     Args:
         target: ``host:port``.
-        tls: use TLS, else plaintext. If ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` is set, gRPC takes the
-            root certificates from there.
+        tls: whether to use TLS. If ``GRPC_DEFAULT_SSL_ROOTS_FILE_PATH`` is set, gRPC takes the root
+            certificates from that file.
         authenticate: makes a new session. It is called at the start, and whenever Salesforce no
             longer accepts a session.
     """
@@ -103,17 +103,17 @@ class PubSub:
         return self._session
 
     def renew(self, expired: Session) -> None:
-        """Replace the session ``expired``, unless another topic's thread already has.
+        """Replace the session ``expired``, unless another topic's thread has already done it.
 
         Raises:
-            AuthenticationError, SalesforceUnavailableError: as ``login.authenticate``.
+            AuthenticationError, SalesforceUnavailableError: see ``login.authenticate``.
         """
         with self._renewing:
             if self._session is expired:
                 self._session = self._authenticate()
 
     def check_topic(self, topic: str) -> None:
-        """Check the topic before subscribing, because this call gives the clearer error.
+        """Check the topic. Call this before ``subscribe``, because its errors are clearer.
 
         Raises:
             TopicError: the topic does not exist, or this user may not subscribe to it.
@@ -184,10 +184,10 @@ class PubSub:
 
 
 class Subscription:
-    """One Subscribe stream, to use in a ``with`` block. It requests events as credit is used up.
+    """One Subscribe stream, to use in a ``with`` block. It requests more events as credit runs low.
 
     A thread receives responses and requests more events while the caller still works on earlier
-    responses. If ``ahead_bytes`` are waiting, the thread requests no more, so that a slow caller
+    responses. As soon as ``ahead_bytes`` are waiting, the thread requests no more. So a slow caller
     slows down the stream.
     """
 
@@ -214,7 +214,8 @@ class Subscription:
         # Salesforce ignores these two in later requests.
         self._ask(replay_preset=preset, replay_id=replay_id)
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
-        # gRPC's own iterator has no time limit, and a silent server must not block the run.
+        # gRPC's own iterator has no time limit. A thread reads it, so that a silent server cannot
+        # block the run.
         threading.Thread(target=self._read, name=f"read {topic}", daemon=True).start()
 
     def __enter__(self) -> Subscription:
@@ -294,9 +295,10 @@ def _metadata(session: Session) -> Sequence[tuple[str, str]]:
 
 
 def _final(error: CollectorError) -> CollectorError:
-    """The error to raise. A session that is refused right after its renewal has not expired.
+    """The error to raise after the last attempt.
 
-    A person has to act then.
+    If Salesforce refuses a session right after its renewal, the session has not expired. Then a
+    person must act.
     """
     return (
         AuthenticationError(

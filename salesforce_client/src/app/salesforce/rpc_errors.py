@@ -1,4 +1,4 @@
-"""Translates failed calls of the Pub/Sub API, by the trailer ``error-code``, else by the status.
+"""Translates failed calls of the Pub/Sub API, by their ``error-code`` or else by their status.
 
 Source: Salesforce "Pub/Sub API" guide, page "Handle Errors".
 """
@@ -44,8 +44,9 @@ ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
     "schema.validation.failed": SchemaError,
     "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
 }
-# These count if the code is absent or unknown. INVALID_ARGUMENT is missing on purpose. If it
-# counted as a rejected replay id, the drain would start again from EARLIEST and could lose events.
+# The status decides if the ``error-code`` is absent or unknown. INVALID_ARGUMENT is missing here on
+# purpose: if it meant a rejected replay id, the drain would start from EARLIEST and could lose
+# events.
 ErrorsByStatus = Mapping[grpc.StatusCode, type[CollectorError]]
 ERRORS_BY_STATUS: ErrorsByStatus = {
     grpc.StatusCode.UNAVAILABLE: SalesforceUnavailableError,
@@ -59,8 +60,8 @@ ERRORS_BY_STATUS: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: TopicError,
     grpc.StatusCode.NOT_FOUND: TopicError,
 }
-# With these statuses GetSchema says that it has no such schema for this user. Any other failure is
-# a fault of the service, not of the event.
+# With three statuses GetSchema says that it has no such schema for this user. Any other status is a
+# fault of the service, not of the event.
 ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     **ERRORS_BY_STATUS,
     grpc.StatusCode.NOT_FOUND: SchemaError,
@@ -72,9 +73,10 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
 def translate(
     error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
 ) -> CollectorError:
-    """The collector's error for a failed call: by the trailer ``error-code``, else by the status.
+    """The collector's error for a failed call.
 
-    ``about`` names the topic or schema. The message begins with it.
+    The trailer ``error-code`` decides. If it is absent or unknown, the status decides. ``about``
+    names the topic or schema, and the message begins with it.
     """
     code = next(
         (str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), ""

@@ -1,4 +1,4 @@
-"""Translates the storage client's errors: Blob Storage refused for good, or is unavailable for now.
+"""Translates the errors of the storage client into errors of this app.
 
 This is a twin file. Both apps have an equal copy.
 """
@@ -17,8 +17,8 @@ from azure.core.exceptions import (
 
 from ..errors import StorageRefusedError, StorageUnavailableError
 
-# HTTP statuses between 400 and 499 that the next run may not meet again: a time-out (408),
-# a blob that another run has changed (412), too many requests (429).
+# After these HTTP statuses the next run may succeed: a time-out (408), a blob that another run has
+# changed (412), too many requests (429). After any other status from 400 to 499 a person must act.
 WORTH_ANOTHER_RUN = {408, 412, 429}
 
 
@@ -26,7 +26,7 @@ WORTH_ANOTHER_RUN = {408, 412, 429}
 def translated(about: str) -> Iterator[None]:
     """Translate the storage client's errors.
 
-    This app's own errors pass unchanged, because none of them is a ValueError.
+    This app's own errors pass unchanged. None of them is an AzureError or a ValueError.
 
     Args:
         about: the container, blob or account. The message begins with it.

@@ -24,11 +24,11 @@ from ..scratch import local_storage
 from .blob_errors import brief, translated
 
 THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
-# The time limit of one attempt to send a file: so many seconds, and one more for so many bytes.
-# Four attempts with a full file of 50 MB end before the host ends the run.
+# The time limit of one attempt to send a file: SENDING_SECONDS, and one second more for each
+# BYTES_A_SECOND bytes. Four attempts with a full file of 50 MB end before the host ends the run.
 SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
-# A file is named after a second. So many later seconds are tried. If all of them are taken, that is
-# no coincidence.
+# A file's name is a second. If that name is taken, up to this number of later seconds are tried. If
+# all of them are taken, something else writes these names.
 NAMES_TO_TRY = 3600
 
 
@@ -46,7 +46,7 @@ def connect(
     client_options: dict[str, Any] = {
         "connection_timeout": connection_seconds,
         "read_timeout": 30,
-        # Each client needs its own: the policy keeps the connections of the client made last.
+        # Each client needs a policy of its own, because a policy keeps its client's connections.
         "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3),
         # Far more than the size of a file, so that each file is uploaded in one request.
         "max_single_put_size": 256 * 1024 * 1024,
@@ -69,7 +69,7 @@ def container(service: BlobServiceClient, name: str) -> ContainerClient:
     """A container. It is created if it does not exist.
 
     Raises:
-        StorageUnavailableError, StorageRefusedError: it is not certain that the container exists.
+        StorageUnavailableError, StorageRefusedError: the container may not exist.
     """
     client = service.get_container_client(name)
     with translated(f"container {name}"):
@@ -78,7 +78,7 @@ def container(service: BlobServiceClient, name: str) -> ContainerClient:
         except ResourceExistsError:
             pass
         except HttpResponseError as error:
-            # An identity whose role covers only this container may not create containers.
+            # An identity that has its role on this container only may not create containers.
             if error.status_code != 403 or not client.exists():
                 raise
     return client
@@ -94,8 +94,8 @@ class EventFiles:
 
     Args:
         events: the container.
-        this_machine: names of this machine. The service need not check bytes that it receives from
-            this machine over plain http.
+        this_machine: names of this machine. Over plain http, the service checks the bytes that it
+            receives, except if the service runs on this machine.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class EventFiles:
     ) -> None:
         self._events = events
         url = urlsplit(events.url)
-        # True for an emulator in another container.
+        # Plain http to another machine, for example to an emulator in another container.
         self._plain = url.scheme == "http" and url.hostname not in this_machine
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
 
@@ -116,7 +116,7 @@ class EventFiles:
             StorageUnavailableError, StorageRefusedError: the file is not uploaded.
             LocalStorageError: the file cannot be read.
         """
-        # Each file of this run takes a later second, even if several files fill within one second.
+        # Each file of this run gets a later second, even if several files fill within one second.
         first = max(begun_at, self._taken_until)
         for attempt in range(NAMES_TO_TRY):
             name = blob_name(first, attempt)
@@ -129,18 +129,18 @@ class EventFiles:
                     return name
         raise StorageUnavailableError(
             f"no free name for an event file within {NAMES_TO_TRY} seconds after {first};"
-            " the next poll tries again. If this stays, see what else writes to EVENTS_CONTAINER"
+            " the next poll tries again. If this stays, find what else writes to EVENTS_CONTAINER"
         )
 
 
 def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
     """Upload the file under the name of ``blob``. False if another file has this name.
 
-    One request stores the file as a whole or not at all. TLS protects the bytes on their way. If
-    there is no TLS, ``with_digest`` makes the service check them.
+    One request stores the whole file or nothing. TLS protects the bytes on their way. If there is
+    no TLS, ``with_digest`` makes the service check them.
     """
-    # The file is read here and not earlier, because the client's errors keep their callers' local
-    # values in memory. One such error is the 404 for a free name.
+    # The file is read here and not in the caller. The caller's check for a free name causes a 404,
+    # and that error keeps the caller's local values in memory.
     with local_storage(f"event file {path.name}"):
         content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -155,7 +155,7 @@ def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
         )
     except (ServiceRequestError, ServiceResponseError) as error:
         # The request was not sent, or the service did not answer.
-        slow = f"if the line cannot send {len(content):,} bytes in {seconds} s, lower MAX_FILE_ROWS"
+        slow = f"if sending {len(content):,} bytes takes over {seconds} s, lower MAX_FILE_ROWS"
         raise StorageUnavailableError(
             f"event file {blob.blob_name}: {brief(error)}; {slow}"
         ) from None
@@ -163,7 +163,7 @@ def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
         if getattr(error, "error_code", None) != "BlobAlreadyExists":
             # Another name would not avoid this conflict.
             raise
-        # The name is taken by another file or by this file. If an answer got lost, the client has
-        # repeated the request, and the first request stored this file.
+        # The name is taken, perhaps by this file: if the answer to the first request was lost, the
+        # client has repeated the request.
         return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
     return True

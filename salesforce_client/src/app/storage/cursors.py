@@ -25,8 +25,8 @@ class Cursors:
         """Load the topic's cursor and its version. Pass the version to ``save``.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: the blob could not be read. It is not
-                known whether the topic has a cursor.
+            StorageUnavailableError, StorageRefusedError: the blob could not be read, so the topic
+                may have a cursor or not.
         """
         with translated(f"cursor {_name(org_id, topic)}"):
             try:
@@ -42,12 +42,12 @@ class Cursors:
             return StoredCursor(None, download.properties.etag, unreadable=raw)
 
     def save(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
-        """Replace the version ``etag``. It is None if the topic had no cursor.
+        """Replace the version ``etag``. ``etag`` is None if the topic had no cursor.
 
         Returns the new version, or None if another run has moved the cursor.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: the cursor is not known to be saved.
+            StorageUnavailableError, StorageRefusedError: the cursor may not be saved.
         """
         blob = self._container.get_blob_client(_name(cursor.org_id, cursor.topic))
         condition: dict[str, Any] = {"overwrite": False}
@@ -62,8 +62,8 @@ class Cursors:
                 return str(blob.upload_blob(to_json(cursor).encode(), **condition)["etag"])
             except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError):
                 stored = self.load(cursor.org_id, cursor.topic)
-                # If an answer got lost, the client has repeated the request, and the stored cursor
-                # is the one of this run.
+                # If the answer to the first request was lost, the client has repeated the request.
+                # The stored cursor is then the one that this run has saved.
                 return stored.etag if stored.cursor == cursor else None
 
 

@@ -16,18 +16,18 @@ from ..scratch import local_storage
 DDL = Path(__file__).with_name("event_file.sql")
 
 
-FILL_BYTES = 50_000_000  # maximum size of a file, because it is in memory while it is uploaded
-# Large pages waste little space. Rows of about 2 kB leave half of a 4 kB page empty, and a tenth of
-# a 16 kB page.
+FILL_BYTES = 50_000_000  # maximum size of a file; during its upload the file is in memory
+# Large pages waste less space: rows of about 2 kB leave half of a 4 kB page empty, but only a tenth
+# of a 16 kB page.
 PAGE_BYTES = 32_768
-# Rows of one INSERT. A response has up to 100 events. SQLite before 3.32 takes at most 999 values,
-# and a row of the widest table has 11.
+# Rows of one INSERT. A response has up to 100 events. SQLite before 3.32 accepts at most 999 values
+# in a statement, and a row of the widest table has 11.
 ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 90
-# Number of prepared statements to keep, because each also keeps the values it had last. Each number
-# of rows has a statement of its own.
+# How many prepared statements are kept. The number is small, because each of them also keeps its
+# last values in memory. There is one statement for each table and number of rows.
 STATEMENTS_KEPT = 4
-# Of two rows with the same key the earliest counts, first by time and then by topic. It does not
-# matter which thread was faster.
+# Of two rows with the same key, the earlier one stays. If their times are equal, the topic decides.
+# So the result does not depend on which thread was faster.
 EARLIEST_WINS = (
     "ON CONFLICT (event_id) DO UPDATE SET {} "
     "WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)"
@@ -44,9 +44,9 @@ TABLES = {
 
 @functools.cache
 def _insert(row: type[Row], rows: int) -> str:
-    """The statement that inserts so many rows at once.
+    """The statement that inserts this number of rows at once.
 
-    SQLite releases Python's lock once for all of them, and the other threads run meanwhile.
+    SQLite then releases Python's global lock once for all rows, and other threads run meanwhile.
     """
     table, on_conflict = TABLES[row]
     columns: tuple[str, ...] = row._fields
@@ -57,11 +57,11 @@ def _insert(row: type[Row], rows: int) -> str:
 class EventFile:
     """One event file while it is written.
 
-    It is a single transaction. ``close`` commits it and flushes the file to disk.
+    All rows are one transaction. ``close`` commits it and flushes the file to disk.
 
     Args:
         path: the file to write. It must not exist yet.
-        begun_at: when the file was begun, in UTC. Its name is made from this time.
+        begun_at: when the file was begun, in UTC. The name of its blob is made from this time.
         fill_bytes: maximum size of the file.
         page_bytes: page size of the database. Larger pages waste less space with large rows, but
             make a small file larger.
@@ -112,7 +112,7 @@ class EventFile:
                             _insert(kind, len(some)), list(itertools.chain.from_iterable(some))
                         )
         except BaseException:
-            # Without a journal, half a statement cannot be undone, so nobody may commit it.
+            # Without a journal, a part of a failed statement stays. So the file must not be used.
             self.abandon()
             raise
         self._rows += len(rows)

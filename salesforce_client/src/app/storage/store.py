@@ -26,7 +26,7 @@ class Store:
         folder: holds event files until they are uploaded.
 
     Raises:
-        StorageUnavailableError, StorageRefusedError: a container is not known to exist.
+        StorageUnavailableError, StorageRefusedError: a container may not exist.
     """
 
     def __init__(

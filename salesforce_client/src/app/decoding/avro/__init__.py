@@ -1,10 +1,12 @@
 """Reads Avro binary. ``reader`` chooses between three engines.
 
-Compiled code for the schema reads what events usually contain. It leaves the rest to ``fastavro``
-if that is installed and suits the schema, else to the ``avro`` package, the reference. All engines
-give the same values. ``fastavro`` accepts a few damaged bytes that the others refuse: negative
-indexes of enums and unions, and numbers of more than ten bytes. Avro has no checksum, so no engine
-can notice all damage.
+The first engine is Python code that is generated for the schema. It reads what events usually
+contain. The second engine reads the rest: ``fastavro``, if it is installed and suits the schema.
+Otherwise the ``avro`` package reads the rest. It is the reference.
+
+All engines give the same values. ``fastavro`` accepts a few damaged bytes that the others refuse:
+negative indexes of enums and unions, and numbers of more than ten bytes. Avro has no checksum, so
+no engine can notice all damage.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ Read = Callable[[bytes], tuple[Any, int]]
 def reader(schema: Any) -> Read:
     """Make a function that reads a value from the beginning of some bytes.
 
-    It returns the value and how many bytes it used. It raises an exception of any kind if the bytes
-    do not fit the schema.
+    The function returns the value and the number of bytes that it used. If the bytes do not fit the
+    schema, it raises an exception of any kind.
 
     Args:
         schema: parsed JSON, without logical types, so that a value stays as it was sent.
@@ -39,5 +41,5 @@ def reader(schema: Any) -> Read:
             complete = fast_reader(schema)
     try:
         return compiled(schema, complete)
-    except Exception:  # noqa: BLE001  (no code can be made for it)
+    except Exception:  # noqa: BLE001  (no code can be generated for the schema)
         return complete

@@ -1,9 +1,9 @@
 """Reads Avro binary with Python code that is generated for one schema.
 
-The code need not look up the type of each field. For small records such as events it is faster
-than ``fastavro`` (``docs/performance.md``). It reads the types that events have, in the form that
-encoders write. It leaves everything else to an engine that knows all of Avro: maps, types that are
-defined once and referred to later, very long texts, and damaged bytes.
+The code does not need to look up the type of each field. For small records such as events it is
+faster than ``fastavro`` (``docs/performance.md``). It reads the types that events have, in the form
+that encoders write. Another engine, which knows all of Avro, reads everything else: maps, types
+that are defined once and referred to later, very long texts, and damaged bytes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 Lines = Iterator[str]
 
 # The code of each type takes a value from ``raw`` at ``at`` and moves ``at`` behind it. Avro sends
-# a number as twice its value, and a negative one as minus twice its value, minus one. A length of
-# more than two bytes is irregular.
+# a number n as 2n, and a negative number n as -2n - 1. The other engine reads lengths of more than
+# two bytes.
 LENGTH = """\
 n = raw[at]; at += 1
 if n & 129:
@@ -50,7 +50,7 @@ PRIMITIVES = {
 
 
 class Irregular(Exception):  # noqa: N818  (it never leaves the generated code)
-    """The bytes are left to another engine."""
+    """The generated code does not read these bytes. Another engine does."""
 
 
 def compiled(
@@ -63,8 +63,8 @@ def compiled(
         otherwise: reads the bytes that the compiled code does not.
 
     Raises:
-        Exception: of any kind, if no code can be made for the schema. It has a type that is left to
-            another engine, or too much nesting.
+        Exception: of any kind, if no code can be generated for the schema. The schema has a type
+            that another engine must read, or too many levels.
     """
     code = _Code()
     body = [*code.value(schema, "value"), "if at > len(raw): raise Irregular", "return value, at"]
@@ -83,7 +83,7 @@ def compiled(
         "float_at": struct.Struct("<f").unpack_from,
         "double_at": struct.Struct("<d").unpack_from,
     }
-    # Only the names of fields get from the schema into the code, and only as string literals.
+    # The code contains no text of the schema except names of fields, and these as string literals.
     exec("\n".join(lines), names)  # noqa: S102
     read: Callable[[bytes], tuple[Any, int]] = names["read"]
     return read
@@ -136,7 +136,7 @@ class _Code:
     def _union(self, kinds: Sequence[Any], into: str) -> Lines:
         yield "n = raw[at]; at += 1"
         word = "if"
-        # Null is usually the first type and the rarer value, so it is checked last.
+        # Null is usually the first type but the rarer value. So the last type is checked first.
         for place, kind in reversed([*enumerate(kinds[:64])]):
             yield f"{word} n == {2 * place}:"
             yield from _indented(self.value(kind, into))

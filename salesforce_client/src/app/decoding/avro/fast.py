@@ -8,11 +8,11 @@ from typing import Any
 
 
 def suits(schema: Any, inside: frozenset[str] = frozenset()) -> bool:
-    """Whether ``fastavro`` reads this schema like the reference does.
+    """Whether ``fastavro`` reads data of this schema as the reference does.
 
-    It does not if the schema refers to itself. Deeply nested data could then end the process,
-    because C code has no recursion limit. It does not if the schema has a boolean, because bytes
-    other than 0 and 1 would count as true.
+    A schema that refers to itself does not suit: deeply nested data could end the process, because
+    C code has no recursion limit. A schema with a boolean does not suit either: ``fastavro`` reads
+    bytes other than 0 and 1 as true.
 
     Args:
         schema: parsed JSON.
