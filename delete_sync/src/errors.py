@@ -11,9 +11,9 @@
     │   ├── SettingsError               settings are missing or malformed
     │   ├── StorageRefusedError         Blob Storage refuses the identity or the container
     │   ├── WarehouseRefusedError       Snowflake refuses the login, a right or a statement
-    │   │   └── DataRefusedError          Snowflake refuses a value: its file is refused
+    │   │   └── DataRefusedError          Snowflake refuses a value: the file with it is refused
     │   ├── TableError                  a table exists, but its columns are wrong
-    │   ├── BooksDifferError            Snowflake counted other rows than we sent; rolled back
+    │   ├── BooksDifferError            Snowflake and the sync count different numbers of rows
     │   ├── DuplicateRowsError          a key is in the table more than once
     │   └── FilesRefusedError           the sweep refused event files; they do not stop the others
     └── (inside a sweep)
@@ -31,11 +31,11 @@ class SyncError(Exception):
 
 
 class TryAgainError(SyncError):
-    """The next scheduled sweep tries again. A person acts only if the error keeps coming back."""
+    """The next scheduled sweep tries again. A person must act only if the error comes back."""
 
 
 class StorageUnavailableError(TryAgainError):
-    """Blob Storage did not answer or was busy, also after the client's own retries."""
+    """Blob Storage did not answer or was busy. The client's own retries failed too."""
 
 
 class WarehouseUnavailableError(TryAgainError):
@@ -49,7 +49,7 @@ class WarehouseUnavailableError(TryAgainError):
 class LocalStorageError(TryAgainError):
     """The disk of this machine is full or fails. Nothing is lost.
 
-    If the error stays, lower MAX_MERGE_ROWS or check the disk size of the plan.
+    If the error stays, lower MAX_MERGE_ROWS or check the disk size of the hosting plan.
     """
 
 
@@ -83,7 +83,7 @@ class WarehouseRefusedError(ActionNeededError):
 class DataRefusedError(WarehouseRefusedError):
     """Snowflake refuses a value in the rows of a batch.
 
-    The batch is rolled back, and the sweep loads its files one by one.
+    The batch is rolled back, and the sweep loads the files of the batch one by one.
     """
 
 
@@ -94,14 +94,14 @@ class TableError(ActionNeededError):
 class DuplicateRowsError(ActionNeededError):
     """An ``event_id`` is in the table more than once.
 
-    Two sweeps wrote at once in spite of lease and lock, or another writer inserted the rows.
+    Two sweeps wrote at the same time in spite of lease and lock, or another program wrote rows.
     """
 
 
 class BooksDifferError(ActionNeededError):
-    """Snowflake counted other rows than the sync sent.
+    """Snowflake and the sync count different numbers of rows.
 
-    The merge is rolled back, and its files stay unmarked.
+    The batch is rolled back, and its files stay unmarked.
     """
 
 
@@ -113,7 +113,7 @@ class FilesRefusedError(ActionNeededError):
 
 
 class RefusedFileError(SyncError):
-    """The reader cannot trust one event file. The message says why."""
+    """The reader refuses one event file. The message says why."""
 
 
 class ChangedBlobError(SyncError):

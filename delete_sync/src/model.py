@@ -13,9 +13,9 @@ LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load recor
 
 @dataclass(frozen=True)
 class EventBlob:
-    """An event file in the container's list.
+    """An event file, as the container lists it.
 
-    ``metadata`` may hold ``sha256``, ``synced`` and ``refused``.
+    ``metadata`` may have ``sha256``, ``synced`` and ``refused``.
     """
 
     name: str
@@ -30,9 +30,9 @@ class EventBlob:
         return synced is not None and synced == self.metadata.get("sha256")
 
     def is_refused_by(self, reader_version: int) -> bool:
-        """Whether this reader or a newer one has refused this content before.
+        """Whether this version of the reader or a newer one has refused this content.
 
-        An upload of new content also replaces the metadata.
+        If somebody uploads new content, the metadata and its mark are gone.
         """
         _, _, version = self.metadata.get("refused", "").partition(";")
         return version.isdigit() and int(version) >= reader_version
@@ -40,7 +40,7 @@ class EventBlob:
 
 @dataclass(frozen=True)
 class LocalFile:
-    """An event file on the local disk. Its reader removes ``path`` afterwards.
+    """An event file on the local disk. After reading it, the sweep removes ``path``.
 
     If ``refusal`` is not empty, the file is refused without being read, and ``refusal`` says why.
     """
@@ -66,8 +66,9 @@ Download = Union[LocalFile, UnavailableFile]
 class Figures:
     """The figures of one event file.
 
-    The times are those of its first and last delete: UTC text without a zone, or None if it has no
-    delete. ``rejected`` counts rejected events, and rows of ``events`` that Snowflake would refuse.
+    The times are those of the first and the last delete, as UTC text without a zone. They are None
+    if there is no delete. ``rejected`` counts the rejected events and the rows of ``events`` that
+    Snowflake would refuse.
     """
 
     deletes: int
@@ -88,7 +89,7 @@ class StagedFile:
 
     @staticmethod
     def refused(name: str, sha256: str, error: str) -> StagedFile:
-        """A file that is not read. It is in the batch so that the load record keeps its error."""
+        """A file that is not loaded. It is in the batch because it needs a load record."""
         return StagedFile(name, sha256, None, " ".join(error.split())[:LONGEST_ERROR])
 
 
@@ -98,10 +99,10 @@ class Batch:
 
     Attributes:
         files: the event files of these rows, and the refused files.
-        parts: path with a wildcard that matches the compressed files; None if there are no rows.
+        parts: path with a wildcard that matches the compressed files. None if there are no rows.
         lines: number of rows of all kinds in the compressed files.
-        deletes: how many of these rows are deletes.
-        unwanted: names of files that could be read only in part; their rows must not be loaded.
+        deletes: how many of these rows are deletes to load.
+        unwanted: names of files that could be read only in part. Their rows must not be loaded.
     """
 
     files: tuple[StagedFile, ...]
@@ -115,7 +116,7 @@ class Batch:
 class Loaded:
     """What the transaction of a batch did.
 
-    ``duplicates`` holds keys of the batch that are in the table more than once.
+    ``duplicates`` lists keys of the batch that are in the table more than once.
     """
 
     staged: int

@@ -11,7 +11,7 @@ from .model import Loaded
 
 @dataclass
 class Report:
-    """What a sweep did. ``left`` counts the event files that it leaves to the next sweep."""
+    """What a sweep did. ``left`` counts the event files that it leaves for the next sweep."""
 
     sweep_id: str
     files: int = 0

@@ -28,7 +28,7 @@ NOISY_LOGGERS = (
 def run(environ: Mapping[str, str]) -> Report:
     """Run one sweep with the settings in ``environ``.
 
-    A refused file raises nothing here: the report names it.
+    A refused file is not an error of this function. It is in the report.
 
     Raises:
         SyncError: the sweep failed.

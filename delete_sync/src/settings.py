@@ -1,6 +1,5 @@
-"""The settings of the app. They are read once from a mapping and checked as a whole.
+"""Reads and checks all settings of the app. One error lists all problems, by setting.
 
-All problems are reported at once, each with the name of its setting.
 ``docs/settings.md`` describes the names and defaults.
 """
 
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from .settings_reader import BlobAccount, SettingsReader
 
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,200}")
-# Without %, { and }: these have a meaning when the app fills in a statement.
+# The characters %, { and } are not allowed, because they are special in the app's statements.
 QUOTED_IDENTIFIER = re.compile(r'"([^"\x00%{}]|""){1,200}"')
 
 
@@ -40,7 +39,7 @@ class Snowflake:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of the sync. The name of a time says its unit."""
+    """All settings of the sync. The names of times end with the unit."""
 
     storage: BlobAccount
     events_container: str
@@ -84,7 +83,7 @@ class _Reader(SettingsReader):
     """Also reads the settings that only this app has: names in Snowflake, and the login."""
 
     def identifier(self, name: str, default: str = "") -> str:
-        """The name as a quoted identifier. As in Snowflake, a name without quotes is upper case."""
+        """The name as a quoted identifier. A name without quotes becomes upper case, as usual."""
         value = self.text(name, required=not default) or default
         if PLAIN_IDENTIFIER.fullmatch(value):
             return f'"{value.upper()}"'
@@ -98,7 +97,7 @@ class _Reader(SettingsReader):
         return value
 
     def server(self) -> dict[str, Any]:
-        """The connector's parameters for another address than the account's own."""
+        """The connector's parameters for an address that is not the account's own."""
         protocol, host = self.text("SNOWFLAKE_PROTOCOL"), self.text("SNOWFLAKE_HOST")
         if protocol not in ("", "http", "https"):
             self.problem("SNOWFLAKE_PROTOCOL", f"must be http or https, not {protocol!r}", None)
@@ -161,7 +160,7 @@ class _Reader(SettingsReader):
         except TypeError:
             need = "needs no" if passphrase else "is encrypted: it needs"
             return self.problem(name, f"{need} SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", b"")
-        except ValueError:  # a wrong passphrase may by chance yield bytes that look decrypted
+        except ValueError:  # a wrong passphrase raises this too
             wrong = (
                 "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
                 if passphrase

@@ -1,6 +1,6 @@
 """Downloads event files to the local disk, a few files ahead of the reader.
 
-So the network and SQLite work at the same time.
+In this way the sweep downloads and reads at the same time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from ..model import Download, EventBlob, LocalFile, UnavailableFile
 from ..scratch import local_storage, scratch_folder
 
 AT_ONCE = 4
-# Bytes on the disk at once, including the file that is being read.
-# A larger file is alone on the disk.
+# How many bytes may be on the disk at once, including the file that is being read.
 BYTES_ON_DISK = 256 * 1024 * 1024
 LARGEST_FILE = 2 * 1024 * 1024 * 1024
 
@@ -39,9 +38,9 @@ def downloads(
     Args:
         source: where the event files are.
         blobs: the event files to download.
-        scratch: the scratch folder of the sweep. The files are in a folder below it. That folder is
+        scratch: the scratch folder of the sweep. The files are in a new folder below it, which is
             removed at the end.
-        bytes_on_disk: how many bytes may be on the disk at once.
+        bytes_on_disk: how many bytes may be on the disk at once. A larger file is downloaded alone.
 
     Raises:
         LocalStorageError: the disk is full or fails.

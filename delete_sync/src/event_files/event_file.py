@@ -1,7 +1,7 @@
-"""Reads event files: checks that a file matches ``proto/event_file.sql``, and makes lines of JSON.
+"""Reads event files: checks the format of a file and turns its rows into lines of JSON.
 
-The reader trusts no file. It opens a file read-only and checks it before it reads any table.
-SQLite itself builds the lines, so that no code quotes values by hand.
+The format is in ``event_file.sql``. The reader trusts no file: it opens a file read-only and checks
+it before it reads any table. SQLite itself builds the lines, so that no code quotes values by hand.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LINES = ("delete", "refused_row", "rejected_event", "gap")
 
 
 def _has_bad_escape(payload: str) -> bool:
-    # After an escaped backslash, u0000 is plain text and no escape.
+    # After an escaped backslash, u0000 is plain text and not an escape.
     without_backslashes = payload.replace("\\\\", "")
     letters = json.dumps(json.loads(payload), ensure_ascii=False)
     return "\\u0000" in without_backslashes or any(
@@ -50,7 +50,7 @@ class EventFile:
         sha256: the SHA-256 of its content.
 
     Raises:
-        RefusedFileError: the file is foreign, newer than this reader, damaged or incomplete.
+        RefusedFileError: the file is not an event file, is too new, or is damaged.
         LocalStorageError: the disk fails.
     """
 
@@ -93,7 +93,7 @@ class EventFile:
         )
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield all rows as lines of JSON: about a megabyte at a time, with the number of lines.
+        """Yield all rows as lines of JSON, about a megabyte at a time, each time with their number.
 
         Each line has a ``kind``: delete, reject or gap.
 
@@ -115,7 +115,7 @@ class EventFile:
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:
-        """Turn SQLite's errors about the file into a refusal, but not its errors about the disk."""
+        """Turn SQLite's errors about the file into a refusal, but not errors of the disk."""
         try:
             with local_storage(self._about):
                 yield
@@ -124,7 +124,7 @@ class EventFile:
 
 
 def _check_length(path: Path) -> None:
-    """Compare the length with the header, because SQLite's own checks overlook a cut-off tail."""
+    """Compare the length with the header. SQLite does not notice that the end of a file is cut."""
     size = path.stat().st_size
     with path.open("rb") as file:
         header = file.read(100)
@@ -141,7 +141,7 @@ def _check_length(path: Path) -> None:
 
 
 def _harden(connection: sqlite3.Connection) -> None:
-    """Let nothing in the file run (SQLite docs, "Defense Against The Dark Arts")."""
+    """Prevent a file from running code (SQLite docs, "Defense Against The Dark Arts")."""
     if hasattr(connection, "setlimit"):  # Python 3.11
         connection.setlimit(0, LONGEST_VALUE)  # SQLITE_LIMIT_LENGTH
         connection.setlimit(7, 0)  # SQLITE_LIMIT_ATTACHED
@@ -174,11 +174,11 @@ def _check_format(connection: sqlite3.Connection) -> None:
 
 
 def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
-    """Accept exactly the tables of the DDL, created by the same statements, and nothing else."""
+    """Accept only the tables of the DDL, and only if the same statements have created them."""
     differences = [what for what in {*expected, *found} if found.get(what) != expected.get(what)]
     for what in sorted(differences, key=lambda what: (what.startswith("index"), what)):
         if what not in expected:
-            raise RefusedFileError(f"it holds something that no event file has: {what}")
+            raise RefusedFileError(f"it has something that no event file has: {what}")
         raise RefusedFileError(
             f"its {what} {'differs from the event file format' if what in found else 'is missing'}"
         )
@@ -199,9 +199,9 @@ def _expected(version: int) -> _Expected:
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, str]:
-    """The statement that created each object, without comments and spacing.
+    """The statement that created each object, without comments and extra spaces.
 
-    The text is empty for an index that SQLite creates for a key.
+    An index that SQLite creates for a key has an empty text.
     """
     objects = connection.execute(
         "SELECT type || ' ' || substr(name, 1, 80), substr(sql, 1, 10000) FROM sqlite_master"

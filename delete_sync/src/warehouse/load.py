@@ -21,16 +21,16 @@ from .tables import Tables
 
 log = logging.getLogger(__name__)
 
-# A join condition on the deletion time, so that Snowflake can skip all other days.
+# A join condition on the deletion time. With it, Snowflake need not read rows of other days.
 WINDOW = "\n    " + (FOLDER / "parts/window.sql").read_text(encoding="utf-8").strip()
 ATTEMPTS = 3
-LOADS_AT_ONCE = 500  # load records in one statement; its text stays well under Snowflake's 1 MB
+LOADS_AT_ONCE = 500  # load records in one statement, whose text may have at most 1 MB
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./*-]+")
 EARLIEST, LATEST = datetime(1582, 1, 1), datetime(9999, 12, 31)
 
 
 class Loader:
-    """Loads batches in one session, and reconnects if the session is lost.
+    """Loads batches in one session, and opens a new one if the session is lost.
 
     It implements the port ``Target`` of the sweep.
 
@@ -88,8 +88,8 @@ class Loader:
     def _load(self, batch: Batch) -> Loaded:
         staged = self._stage(batch)
         with self._session.transaction():
-            # Without a lock, two merges at once may both insert the same key. So the second sweep
-            # waits here, and its MERGE then sees the rows of the first one.
+            # Without a lock, two merges at once may both insert the same key. With it, the second
+            # sweep waits here until the first one has committed, and then sees its rows.
             self._session.change("take_lock", [self._sweep_id])
             new_by_file, inserted, duplicates = self._merge(batch) if batch.deletes else ({}, 0, [])
             gaps = self._session.change("insert_gaps") if staged else 0
@@ -137,7 +137,8 @@ class Loader:
     def _record_loads(self, batch: Batch, new_by_file: Mapping[str, int]) -> None:
         """Write one load record for each event file.
 
-        It replaces the record of an earlier refusal. Another record of the same content stays.
+        It replaces the record of an earlier refusal. But if the same content was loaded before, the
+        old record stays.
         """
         for start in range(0, len(batch.files), LOADS_AT_ONCE):
             files = batch.files[start : start + LOADS_AT_ONCE]
@@ -163,7 +164,7 @@ class Loader:
 def window(batch: Batch, days: float) -> tuple[str, str]:
     """The time range of a batch's deletes, with a margin of ``days`` days on both sides.
 
-    The margin allows for an event that is delivered again with another time.
+    With the margin, an event that is delivered again with another time still finds its row.
     """
     figures = [file.figures for file in batch.files if file.figures]
     times = [
@@ -176,7 +177,7 @@ def window(batch: Batch, days: float) -> tuple[str, str]:
 
 
 def _file_url(path: Path) -> str:
-    """The URL for PUT, without quotes if possible, because fakesnow accepts no quotes."""
+    """The URL for PUT. It has quotes only if it needs them, because fakesnow accepts none."""
     text = path.as_posix()
     if PLAIN_PATH.fullmatch(text):
         return f"file://{text}"

@@ -21,20 +21,20 @@ from .snowflake_errors import translated
 FOLDER = Path(__file__).with_name("sql")
 SQL = {file.stem: file.read_text(encoding="utf-8").strip() for file in FOLDER.glob("*.sql")}
 LOGIN_SECONDS = 60
-# Time to wait for the transaction of another sweep. If the client of a transaction is gone,
-# Snowflake ends the transaction after 300 seconds.
+# How long to wait for the transaction of another sweep. It is more than 300 seconds: after that
+# time, Snowflake ends a transaction whose client is gone.
 LOCK_SECONDS = 330
 
 
 class Session:
-    """One session; a context manager.
+    """One session, to use in a ``with`` block.
 
     Args:
         account, login, warehouse, role, server: as in ``settings.Snowflake``.
         database, schema: quoted identifiers.
         names: the values of the placeholders in the statements.
         sweep_id: names this sweep in the query tag.
-        patience_seconds: limit for one statement, and for one request with all its retries.
+        patience_seconds: the limit for one statement, and for one request with all its retries.
 
     Raises:
         WarehouseUnavailableError, WarehouseRefusedError: the session cannot be opened.
@@ -65,7 +65,8 @@ class Session:
             "schema": schema,
             "application": "SalesforceDeleteTracker",
             "login_timeout": min(LOGIN_SECONDS, patience),
-            # Also ends a longer statement. Without it, version 4 retries an HTTP 500 for ever.
+            # This limit also ends a longer statement. Without it, version 4 of the connector never
+            # stops retrying after an HTTP 500.
             "network_timeout": patience,
             "session_parameters": {
                 "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
@@ -101,7 +102,8 @@ class Session:
             parts: values of the placeholders that ``names`` does not fill.
 
         Raises:
-            WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: it failed.
+            WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: the statement
+                failed.
         """
         with self._executed(statement, values, parts) as cursor:
             return list(cursor.fetchall())
@@ -113,10 +115,11 @@ class Session:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the whole block, or roll it back. It must contain no DDL, because DDL commits.
+        """Commit the statements of the block as a whole, or roll them back after an error.
 
-        This method sends no BEGIN, because fakesnow accepts no MERGE after it. It does not call the
-        connector's ``autocommit()``, because that method hides its own failure.
+        The block must contain no DDL, because DDL commits. This method sends no BEGIN, because
+        fakesnow accepts no MERGE after a BEGIN. It does not call the connector's ``autocommit()``,
+        because that method hides its own failure.
         """
         self.change("autocommit_off")
         try:

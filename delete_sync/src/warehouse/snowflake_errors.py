@@ -1,6 +1,6 @@
 """Translates the errors of Snowflake's connector into ours, by class, number and SQLSTATE.
 
-The text of an error decides nothing.
+The text of an error is not used for that.
 Sources: the connector's ``errors`` module, versions 4 and 5; Snowflake documentation, page
 "Error codes" of the drivers.
 """
@@ -38,9 +38,9 @@ ADVICE = {
     606: "set SNOWFLAKE_WAREHOUSE to a warehouse that exists, "
     "and GRANT USAGE ON WAREHOUSE … to the role",
     2003: "check SNOWFLAKE_DATABASE, SNOWFLAKE_SCHEMA and SNOWFLAKE_TABLE, "
-    "and that the role has USAGE on both and SELECT and INSERT on the tables",
+    "and that the role has USAGE on database and schema, and the rights on the tables",
     3001: "grant the role the right that the message names; "
-    "docs/operations.md lists all rights that it needs",
+    "docs/operations.md lists all rights that the role needs",
     2043: "check SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, and GRANT USAGE on both to the role",
     90073: "resume the warehouse, or let it resume by itself: "
     "ALTER WAREHOUSE … SET AUTO_RESUME = TRUE",
@@ -59,7 +59,7 @@ ADVICE = {
 
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Raise our error in place of the connector's. ``doing`` names the statement in ``sql/``."""
+    """Raise our error instead of the connector's. The message begins with ``doing``."""
     try:
         yield
     except errors.Error as error:

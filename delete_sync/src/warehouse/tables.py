@@ -1,4 +1,4 @@
-"""The tables and the stage: their names, their creation if missing, and the check of the table."""
+"""The tables and the stage: names them, creates missing ones, and checks the columns."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COLUMNS = {
     "PAYLOAD": "VARIANT",
     "INGESTED_AT": "TIMESTAMP_NTZ",
 }
-# The type to write in a statement for a type of Snowflake's catalogue.
+# How a statement must write a type, if Snowflake's catalogue has another name for it.
 SPELLED = {"TEXT": "VARCHAR(255)", "NUMBER": "INTEGER"}
 
 
 @dataclass(frozen=True)
 class Identifier:
-    """A name in Snowflake. ``name`` has no quotes, as in the catalogue; ``str()`` adds them."""
+    """A name in Snowflake. ``name`` has no quotes, as in the catalogue. ``str()`` adds them."""
 
     name: str
 
@@ -48,7 +48,10 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Column:
-    """A column in Snowflake's catalogue. ``fills_itself``: it has a default or numbers itself."""
+    """A column in Snowflake's catalogue.
+
+    ``fills_itself`` is true if the column has a default or is an identity column.
+    """
 
     kind: str
     fills_itself: bool
@@ -103,11 +106,11 @@ class Tables:
         if columns is None:
             return True
         check(self._names["table"], columns)
-        # If the table was created from the plain DDL, id has no default.
+        # If somebody has created the table without AUTOINCREMENT, id has no default.
         return columns["ID"].fills_itself
 
     def _check_place(self) -> None:
-        """Check that the session has its database and schema. Snowflake raises no error if not."""
+        """Check the session's database and schema: without them, Snowflake raises no error."""
         database, schema = (
             Identifier(str(name)) for name in self._session.rows("current_schema")[0]
         )
@@ -129,7 +132,7 @@ class Tables:
             ) from None
 
     def _columns(self) -> dict[Identifier, dict[str, Column]]:
-        """The columns of each of our tables that exists."""
+        """The columns of those of our tables that exist."""
         tables = [self._names[part].name for part in TABLES]
         found: dict[Identifier, dict[str, Column]] = {}
         for table, column, kind, default, identity in self._session.rows("columns", tables):

@@ -1,6 +1,6 @@
--- Why a row of events cannot go into delete_tracker. NULL if it can.
--- has_bad_escape is a Python function of the reader. It finds escapes of characters that text in
--- Snowflake cannot hold. Escapes are rare.
+-- The reason why a row of events cannot go into delete_tracker. NULL if there is none.
+-- has_bad_escape is a Python function of the reader. It finds escapes of characters that Snowflake
+-- cannot store. It is slow, but it is called only for a payload with an escape, and that is rare.
 CASE
     WHEN event_id IS NULL OR event_id = '' THEN 'event_id is empty'
     {text_problem[event_id]}
