@@ -38,7 +38,7 @@ def regenerate(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         subprocess.run(
-            [str(environments.stubs()), "-m", "grpc_tools.protoc", f"-I{PROTO}"]
+            [str(environments.group("stubs")), "-m", "grpc_tools.protoc", f"-I{PROTO}"]
             + [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
             + ["pubsub_api.proto"],
             check=True,

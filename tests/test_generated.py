@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def test_regenerating_changes_nothing(tmp_path: Path) -> None:
     """The gRPC stubs and the copies of the event file's DDL follow from ``proto/``."""
     try:
-        environments.stubs()
+        environments.group("stubs")
     except environments.MissingInterpreterError as missing:
         environments.not_run(f"regenerating the stubs {missing}")
     subprocess.run(

@@ -90,3 +90,12 @@ def test_an_app_is_deployed_with_what_was_tested(group: str, app: str) -> None:
         del expected[lock.NOT_PINNED]
         assert found == expected, REPAIR
         assert found.items() <= versions(of_dev, python).items()
+
+
+@pytest.mark.parametrize("group", lock.APPS)
+def test_microsofts_runtime_fits_beside_an_app(group: str) -> None:
+    """From Python 3.13 on, both are in one environment."""
+    runtime = versions(exported(environments.requirements("runtime")), "3.13")
+    app = versions(exported(environments.requirements(group)), "3.13")
+    assert runtime["protobuf"]
+    assert {name: runtime[name] for name in runtime.keys() & app.keys()}.items() <= app.items()

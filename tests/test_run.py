@@ -90,7 +90,9 @@ def test_a_failed_installation_shows_the_reason_of_the_installer(
     assert "no space left on the disk" in capfd.readouterr().err
 
 
-def test_an_environment_is_made_again_only_if_its_requirements_changed(tmp_path: Path) -> None:
+def test_an_environment_is_made_again_only_if_its_requirements_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A second start installs nothing, and a build that failed is repeated."""
     home, file, built = tmp_path / "home", tmp_path / "requirements.txt", []
 
@@ -102,14 +104,17 @@ def test_an_environment_is_made_again_only_if_its_requirements_changed(tmp_path:
 
     file.write_text("one==1")
     for _ in range(2):
-        environments.once(home, [file], build)
+        environments.once(home, [file], "a thing", build)
     assert built == ["one==1"]
+    assert re.fullmatch(
+        r"installing a thing …\ninstalled a thing: 0 MB in 0 s\n", capsys.readouterr().out
+    )
     file.write_text("broken")
     for _ in range(2):
         with pytest.raises(SystemExit):
-            environments.once(home, [file], build)
+            environments.once(home, [file], "a thing", build)
     file.write_text("one==1")
-    environments.once(home, [file], build)
+    environments.once(home, [file], "a thing", build)
     assert built == ["one==1", "broken", "broken", "one==1"]
 
 

@@ -154,7 +154,7 @@ def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
         counted(fakesnow.port) as (port, figures),
         warehouse.connect(settings),
     ):  # creates the schema
-        command = [str(environments.peers()), str(HERE / "sweep_peers.py"), name, str(count)]
+        command = [str(environments.group("peers")), str(HERE / "sweep_peers.py"), name, str(count)]
         told = process.told(command, {**settings, "SNOWFLAKE_PORT": str(port)})
     if "error" in told:
         raise RuntimeError(told["error"])

@@ -81,7 +81,7 @@ def fakesnow(port: int = 0) -> Iterator[Server]:
     """Run fakesnow's HTTP server. All connections share one empty account in memory."""
     port = port or free_port()
     command = [
-        str(environments.fakesnow().with_name("fakesnow")),
+        str(environments.group("fakesnow").with_name("fakesnow")),
         "-s",
         "--host",
         "127.0.0.1",

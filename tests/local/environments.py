@@ -22,7 +22,15 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-NEWER = ("3.11", "3.12", "3.13")  # for what has no wheels for older versions
+# Groups that have no wheels for every Python: the versions that they can have.
+NEWER = ["3.11", "3.12", "3.13"]
+VERSIONS = {
+    "fakesnow": NEWER,
+    "java": NEWER,
+    "mutants": NEWER,
+    "peers": NEWER,
+    "stubs": ["3.11", "3.12"],
+}
 
 
 class MissingInterpreterError(RuntimeError):
@@ -34,7 +42,7 @@ def dev() -> Path:
 
     ``.venv`` links to it, for editors and for ``pytest`` by hand.
     """
-    python = group("dev", RUNNING)
+    python = group("dev")
     _link(REPOSITORY / ".venv", python.parent.parent)
     return python
 
@@ -46,32 +54,13 @@ def go_on_in_dev() -> None:
         os.execv(python, [str(python), *sys.argv])
 
 
-def fakesnow() -> Path:
-    """Python of the environment with fakesnow."""
-    return group("fakesnow", *NEWER)
-
-
-def peers() -> Path:
-    """Python of the environment with the libraries that the benchmarks compare a sweep with."""
-    return group("peers", *NEWER)
-
-
-def stubs() -> Path:
-    """Python of the environment that generates the gRPC stubs; its wheels end at Python 3.12."""
-    return group("stubs", "3.11", "3.12")
-
-
-def mutants() -> Path:
-    """Python of the environment with the tool for mutation testing."""
-    return group("mutants", *NEWER)
-
-
-def group(name: str, *versions: str) -> Path:
-    """Python of the environment with a dependency group, on the first of these versions found.
+def group(name: str) -> Path:
+    """Python of the environment with this dependency group.
 
     Raises:
-        MissingInterpreterError: none of these versions is there.
+        MissingInterpreterError: no Python version that it needs is there.
     """
+    versions = VERSIONS.get(name, [RUNNING])
     return _environment(name, versions, [requirements(name)], "--require-hashes")
 
 
@@ -94,7 +83,12 @@ def worker_packages(python: Path, name: str) -> Path:
     """A folder with the gRPC and protobuf that the group ``name`` has, for this interpreter."""
     file = requirements(name)
     home = python.parent.parent.with_name(f"{python.parent.parent.name}-{name}")
-    once(home, [file], lambda: _install_packages(python, [file], "--target", str(home)))
+    once(
+        home,
+        [file],
+        f"the packages of {name} for {python.parent.parent.name}",
+        lambda: _install_packages(python, [file], "--target", str(home)),
+    )
     return home
 
 
@@ -110,12 +104,11 @@ def uv() -> str:
     home, file = LOCAL / "uv", requirements("uv")
 
     def build() -> None:
-        say("installing uv, which installs everything else …")
         install([sys.executable, "-m", "venv", "--clear", str(home)])
         pip = [str(home / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
         install([*pip, "install", "--quiet", "--require-hashes", "-r", str(file)])
 
-    once(home, [file], build)
+    once(home, [file], "uv, which installs the environments", build)
     return str(home / "bin/uv")
 
 
@@ -138,16 +131,10 @@ def _environment(name: str, versions: Sequence[str], files: Sequence[Path], *opt
     home = LOCAL / f"{name}-{version}"
 
     def build() -> None:
-        lines = [line for file in files for line in file.read_text().splitlines()]
-        packages = sum(line[:1].isalnum() for line in lines)
-        say(f"installing the environment {name} (Python {version}, {packages} packages) …")
-        began = time.monotonic()
         install([uv(), "venv", "--quiet", "--clear", "--python", interpreter, str(home)])
         _install_packages(home / "bin/python", files, *options)
-        size = sum(path.lstat().st_size for path in home.rglob("*")) / 1e6
-        say(f"installed {name}: {size:,.0f} MB in {time.monotonic() - began:.0f} s")
 
-    once(home, files, build)
+    once(home, files, f"the environment {name} with Python {version}", build)
     return home / "bin/python"
 
 
@@ -174,13 +161,10 @@ def _interpreter(versions: Sequence[str]) -> tuple[str, str]:
 
 def _link(link: Path, target: Path) -> None:
     """Make or move a symbolic link. A real folder of that name is the user's own and stays."""
-    if (link.is_symlink() and link.resolve() == target.resolve()) or (
-        link.exists() and not link.is_symlink()
-    ):
-        return
-    new = link.with_name(f"{link.name}-{os.getpid()}")
-    new.symlink_to(target)
-    new.replace(link)
+    if link.is_symlink() or not link.exists():
+        new = link.with_name(f"{link.name}-{os.getpid()}")
+        new.symlink_to(target)
+        new.replace(link)
 
 
 def _install_packages(python: Path, files: Sequence[Path], *options: str) -> None:
@@ -199,15 +183,22 @@ def install(command: Sequence[str], **options: Any) -> None:
         sys.exit(f"Installing failed; the reason is above. The command was:\n  {' '.join(command)}")
 
 
-def once(home: Path, files: Sequence[Path], build: Callable[[], None]) -> None:
-    """Run ``build`` unless ``home`` was built from these files; other processes wait meanwhile."""
+def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]) -> None:
+    """Run ``build`` unless it made ``home`` from these files. Other processes wait meanwhile.
+
+    ``what`` names the content of ``home`` for the user, who waits for it.
+    """
     if _is_complete(home, files):
         return
     with _locked(home.with_name(f"{home.name}.lock")):
         if not _is_complete(home, files):
+            say(f"installing {what} …")
+            began = time.monotonic()
             (home / ".complete").unlink(missing_ok=True)
             build()
             (home / ".complete").write_text(_digest(files))
+            size = sum(path.lstat().st_size for path in home.rglob("*")) / 1e6
+            say(f"installed {what}: {size:,.0f} MB in {time.monotonic() - began:.0f} s")
 
 
 def _is_complete(home: Path, files: Sequence[Path]) -> bool:

