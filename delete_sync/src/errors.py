@@ -31,7 +31,10 @@ class SyncError(Exception):
 
 
 class TryAgainError(SyncError):
-    """The next scheduled sweep tries again. A person must act only if the error comes back."""
+    """The next scheduled sweep tries again.
+
+    A person has to act only if the error keeps coming back.
+    """
 
 
 class StorageUnavailableError(TryAgainError):
@@ -106,7 +109,7 @@ class BooksDifferError(ActionNeededError):
 
 
 class FilesRefusedError(ActionNeededError):
-    """Event files are refused. They stay in the container and are marked as refused.
+    """The sweep refused event files. They stay in the container and are marked as refused.
 
     The other new files are synced, or the sweep has left them for the next one.
     """

@@ -83,7 +83,7 @@ class _Reader(SettingsReader):
     """Also reads the settings that only this app has: names in Snowflake, and the login."""
 
     def identifier(self, name: str, default: str = "") -> str:
-        """The name as a quoted identifier. A name without quotes becomes upper case, as usual."""
+        """The name as a quoted identifier. As in Snowflake, a name without quotes is upper case."""
         value = self.text(name, required=not default) or default
         if PLAIN_IDENTIFIER.fullmatch(value):
             return f'"{value.upper()}"'

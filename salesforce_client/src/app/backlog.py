@@ -39,7 +39,7 @@ class Bounds:
         began_at: when the poll began, as UTC text.
         deadline: when to stop, on the monotonic clock.
         idle_seconds: a topic is idle after this many seconds of silence.
-        hold_seconds: a held topic ends after this many seconds of silence.
+        hold_seconds: the drain of a held topic ends after this many seconds of silence.
     """
 
     began_at: str
@@ -190,7 +190,7 @@ class Backlog:
         return None
 
     def ended(self, topic: str, end: End, told: Delivery) -> None:
-        """The drain is over and its last events are delivered. ``told`` is what they became.
+        """The drain is over and its last events are delivered. ``told`` is their result.
 
         Raises:
             AllUndecodableError: the topic had events, and every one of them was rejected.

@@ -37,7 +37,7 @@ class Limits:
         run_seconds: time of the whole poll. A part of it is reserved for the last upload.
         idle_seconds: a topic is idle after this many seconds of silence.
         file_rows: maximum rows of an event file.
-        hold_seconds: a held topic ends after this many seconds of silence.
+        hold_seconds: the drain of a held topic ends after this many seconds of silence.
         grace_seconds: how long after its deadline a drain may still end by itself.
     """
 

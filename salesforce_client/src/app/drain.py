@@ -267,6 +267,6 @@ class Drain:
         return (
             f"{why}; the cursor's time is {since or 'not known'}."
             " The collector starts again from EARLIEST and reads all events that are still there."
-            f" Earlier events are missing. This gap ({reason}) is recorded with the next position."
-            " To fetch the missing deletes see 'GapError' in docs/operations.md"
+            f" Earlier events may be lost. This gap ({reason}) is recorded with the next position."
+            " To fetch the lost deletes see 'GapError' in docs/operations.md"
         )

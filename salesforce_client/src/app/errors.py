@@ -100,14 +100,16 @@ class StorageRefusedError(ActionNeededError):
 class AllUndecodableError(ActionNeededError):
     """A topic had events, and the poll could read none of them.
 
-    Probably this app is wrong, not the events. They are kept as rejected events, with their bytes.
+    The cause is probably in this app and not in the events. The events are kept as rejected events,
+    with their bytes.
     """
 
 
 class GapError(ActionNeededError):
     """Events of a topic can no longer be retrieved.
 
-    The collector records the gap and reads again from EARLIEST all events that are left.
+    The collector records the gap. It starts again from EARLIEST and reads all events that
+    Salesforce still has.
     """
 
 
@@ -131,7 +133,7 @@ class RunFailedError(CollectorError):
     """At least one topic failed. The rows of the other topics are uploaded.
 
     These topics are not always complete: a topic may have ended at the poll's deadline. The next
-    poll continues from the cursors.
+    poll continues from their cursors.
 
     Attributes:
         failures: the error of each failed topic, by topic.

@@ -94,7 +94,7 @@ class Position(NamedTuple):
 
     @property
     def source(self) -> str:
-        """Where the position comes from: an ``event`` or a ``keepalive``."""
+        """Where the position comes from: an ``event``, or an empty response (``keepalive``)."""
         return "keepalive" if self.event_id is None else "event"
 
 

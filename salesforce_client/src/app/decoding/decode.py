@@ -111,8 +111,7 @@ class _Body:
         """Read the body, which begins at ``at``.
 
         Returns the fields that are not null, and the JSON text of all fields of the body. Returns
-        None if the bytes do not fit, or if a field that is not null has a type other than a
-        primitive one.
+        None if the bytes do not fit, or if a field that is not null has no primitive type.
         """
         if not self._nullable:
             return None

@@ -57,7 +57,7 @@ def interpret(
     header = value.get("ChangeEventHeader")
     if isinstance(header, dict) and header.get("changeType") not in TELLS_OF_DELETES:
         return ()
-    assert payload is not None  # only an event that reports no delete has None
+    assert payload is not None  # it is None only if the event reports no delete
     if not isinstance(header, dict):
         return (_from_platform_event(value, payload, event, origin, event_fields),)
     remarks = {"header_only": header_only} if header_only else _expanded(header, schema_fields)

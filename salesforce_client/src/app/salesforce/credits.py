@@ -29,9 +29,9 @@ class Credits:
         return self._acknowledged + sum(self._under_way)
 
     def grant(self) -> int:
-        """The number of events to request now, up to the maximum. It counts as requested.
+        """Grant credit up to the maximum. Returns the number of events to request now.
 
-        Returns 0 if there is enough credit left.
+        This number is 0 if there is enough credit left.
         """
         if self.outstanding > TOP_UP_AT:
             return 0

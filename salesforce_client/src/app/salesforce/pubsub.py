@@ -211,7 +211,7 @@ class Subscription:
         self._ahead_bytes = 0
         self._closed = False
         preset, replay_id = _preset(start)
-        # Salesforce ignores these two in later requests.
+        # Only the first request needs them. Salesforce ignores them in later requests.
         self._ask(replay_preset=preset, replay_id=replay_id)
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
         # gRPC's own iterator has no time limit. A thread reads it, so that a silent server cannot

@@ -27,8 +27,8 @@ THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
 # The time limit of one attempt to send a file: SENDING_SECONDS, and one second more for each
 # BYTES_A_SECOND bytes. Four attempts with a full file of 50 MB end before the host ends the run.
 SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
-# A file's name is a second. If that name is taken, up to this number of later seconds are tried. If
-# all of them are taken, something else writes these names.
+# A file is named after the second in which it was begun. If that name is taken, the names of later
+# seconds are tried, up to this number. If all are taken, something else uses these names.
 NAMES_TO_TRY = 3600
 
 
@@ -69,7 +69,7 @@ def container(service: BlobServiceClient, name: str) -> ContainerClient:
     """A container. It is created if it does not exist.
 
     Raises:
-        StorageUnavailableError, StorageRefusedError: the container may not exist.
+        StorageUnavailableError, StorageRefusedError: it is not certain that the container exists.
     """
     client = service.get_container_client(name)
     with translated(f"container {name}"):

@@ -25,8 +25,8 @@ class Cursors:
         """Load the topic's cursor and its version. Pass the version to ``save``.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: the blob could not be read, so the topic
-                may have a cursor or not.
+            StorageUnavailableError, StorageRefusedError: the blob could not be read, so it is
+                not certain whether the topic has a cursor.
         """
         with translated(f"cursor {_name(org_id, topic)}"):
             try:
@@ -47,7 +47,7 @@ class Cursors:
         Returns the new version, or None if another run has moved the cursor.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: the cursor may not be saved.
+            StorageUnavailableError, StorageRefusedError: it is not certain that it is saved.
         """
         blob = self._container.get_blob_client(_name(cursor.org_id, cursor.topic))
         condition: dict[str, Any] = {"overwrite": False}

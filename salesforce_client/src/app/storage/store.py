@@ -26,7 +26,7 @@ class Store:
         folder: holds event files until they are uploaded.
 
     Raises:
-        StorageUnavailableError, StorageRefusedError: a container may not exist.
+        StorageUnavailableError, StorageRefusedError: it is not certain that both containers exist.
     """
 
     def __init__(
