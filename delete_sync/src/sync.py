@@ -1,8 +1,9 @@
 """The sweep: it verifies and stages event files, merges them batch by batch, and then marks them.
 
-The order of the steps keeps the promise:
+The order of the steps keeps the promise of the README:
 file verified → staged → merged and recorded in one transaction → COMMIT → blob marked.
-A crash between two steps repeats work. The key ``event_id`` keeps that from doubling a row.
+After a crash between two steps, the next sweep repeats work. The key ``event_id`` prevents
+duplicate rows.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ class Store(Protocol):
         """Write the content to ``path`` and return its SHA-256."""
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Mark the blob as synced or refused; False if it was changed after it was listed."""
+        """Mark the blob as synced or refused. False if it was changed after it was listed."""
 
     def sole_sweep(self) -> AbstractContextManager[bool]:
-        """Keep other sweeps out while the block runs; False if another sweep is running."""
+        """Let no other sweep run at the same time. False if another sweep is running."""
 
 
 class Target(Protocol):
@@ -89,12 +90,12 @@ def sweep(
         store: where the event files are kept.
         connect: opens a session with the warehouse.
         sweep_id: names this sweep in logs, query tag and load records.
-        full: read every file again, also synced and refused files. New files come first, then
-            those that were marked longest ago.
+        full: read every file again, also synced and refused files. New files come first. The files
+            that were marked longest ago come next.
         limits: bounds of the sweep.
 
     Raises:
-        SyncError: the sweep failed. The batches that it committed before stay loaded.
+        SyncError: the sweep failed. Batches that it has already committed stay loaded.
     """
     deadline = time.monotonic() + limits.run_seconds
     report = Report(sweep_id)
@@ -104,7 +105,7 @@ def sweep(
         if not alone:
             report.skipped = True
             return report
-        # List again: if this sweep had to wait for another one, that one has marked files.
+        # List again, because another sweep may have run and marked files meanwhile.
         pending = _pending(store, report, full=full)
         if pending:
             with scratch_folder("sweep") as scratch, connect() as target:
@@ -117,8 +118,8 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
     blobs = store.event_files()
     report.files = len(blobs)
     if full:
-        # A mark changes last_modified. So the next full sweep begins with the files that this one
-        # has no time for.
+        # A mark changes last_modified. So if this sweep has no time for some files, the next full
+        # sweep begins with them.
         return sorted(
             blobs,
             key=lambda blob: (
@@ -134,7 +135,7 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A batch that the target has loaded, or has refused for the reason in ``refusal``."""
+    """A batch that the target has loaded. If it was refused, ``refusal`` is the reason."""
 
     batch: Batch
     blobs: Sequence[EventBlob]
@@ -142,7 +143,7 @@ class _Attempt:
 
 
 class _Sweep:
-    """A sweep that has files to load and keeps other sweeps out."""
+    """A sweep that has files to load. No other sweep runs at the same time."""
 
     def __init__(
         self,
@@ -199,9 +200,9 @@ class _Sweep:
         return blobs
 
     def _one_by_one(self, blobs: Sequence[EventBlob], error: DataRefusedError) -> None:
-        """Load each file of a refused batch alone. This finds the file with the refused value.
+        """Load each file of a refused batch alone, to find the file with the refused value.
 
-        The reader's own checks did not find that value.
+        The reader's own checks have not found that value.
         """
         log.warning("batch=refused files=%s reason=%s", len(blobs), error)
         for blob in blobs:
@@ -211,7 +212,7 @@ class _Sweep:
                 self._refuse(attempt.batch, attempt.refusal, blob)
 
     def _refuse(self, batch: Batch, error: DataRefusedError, blob: EventBlob) -> None:
-        """Record a file that Snowflake refused when it was alone in a batch."""
+        """Record that Snowflake has refused this file, which was alone in its batch."""
         (file,) = batch.files
         reason = f"Snowflake refuses a value in this file: {error}"
         refused = Batch((StagedFile.refused(file.name, file.sha256, reason),))
@@ -233,7 +234,7 @@ class _Sweep:
     def _mark(self, blob: EventBlob, file: StagedFile) -> None:
         """Mark one file. A failure is only logged.
 
-        Without the mark a later sweep reads the file again and inserts nothing.
+        A later sweep then reads the file again and inserts no row twice.
         """
         try:
             if not self._store.mark(

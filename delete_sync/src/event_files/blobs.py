@@ -30,12 +30,12 @@ from .blob_errors import brief, translated
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
-# The shortest lease of Blob Storage. A killed sweep blocks the next one for this time.
+# The shortest lease that Blob Storage offers. A killed sweep blocks the next one for this time.
 LEASE_SECONDS = 15
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 60,
-    # This much of each running download is in memory. The default is 32 MiB.
+    # At most this many bytes of each running download are in memory. The default is 32 MiB.
     "max_single_get_size": 1024 * 1024,
     "max_chunk_get_size": 1024 * 1024,
 }
@@ -52,8 +52,7 @@ def connect(
     Raises:
         StorageRefusedError: the connection string or the address is malformed.
     """
-    # Each client needs a policy of its own. A policy keeps the connections of its client, and that
-    # client may be closed.
+    # Each client needs a policy of its own, because a policy keeps its client's connections.
     retries = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3)
     options = {**CLIENT_OPTIONS, "retry_policy": retries}
     with contextlib.ExitStack() as stack:
@@ -123,10 +122,9 @@ class EventContainer:
 
     @contextlib.contextmanager
     def sole_sweep(self) -> Iterator[bool]:
-        """Hold the lease on the container while the block runs; False if another sweep holds it.
+        """Hold the lease on the container while the block runs. False if another sweep holds it.
 
-        A killed sweep leaves its lease behind for up to ``LEASE_SECONDS``. This method waits
-        long enough for that lease to end.
+        The lease of a killed sweep lasts up to ``LEASE_SECONDS``. This method waits until it ends.
         """
         lease = self._acquire()
         if lease is None:
@@ -155,7 +153,7 @@ class EventContainer:
             time.sleep(0.5)
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Mark the content as synced or refused; False if the blob was changed after it was listed.
+        """Mark the content as synced or refused. False if the blob was changed after the listing.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the mark was not written, so a later sweep
@@ -165,7 +163,7 @@ class EventContainer:
         kept = {
             key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")
         }
-        # Keep the SHA-256 that was declared, also if the content has another one.
+        # Keep the SHA-256 from the metadata, even if the content has another one.
         declared = kept.pop("sha256", sha256)
         with translated(f"event file {blob.name}"):
             try:
@@ -182,7 +180,7 @@ class EventContainer:
 def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
     """Write the chunks and return their SHA-256 in hex.
 
-    An error while reading a chunk is not reported as an error of the disk.
+    Reading a chunk uses the network, so an error of reading is not reported as one of the disk.
     """
     digest = hashlib.sha256()
     with local_storage(about):
@@ -201,7 +199,7 @@ def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
 def _keep(lease: BlobLeaseClient, done: threading.Event) -> None:
     """Renew the lease until the sweep is done.
 
-    If the lease is lost, the lock row in Snowflake still keeps two sweeps apart.
+    If the lease is lost, the lock row in Snowflake still prevents two merges at once.
     """
     while not done.wait(LEASE_SECONDS / 3):
         try:

@@ -15,11 +15,11 @@ from ..errors import RefusedFileError
 from ..model import Batch, Figures, StagedFile
 from ..scratch import local_storage, scratch_folder
 
-# Compressed size. The connector holds four files in memory, and an X-Small warehouse loads eight
-# files at once.
+# Compressed size of a file. It is small, because the connector has four files in memory, and an
+# X-Small warehouse loads eight files at the same time.
 FILE_BYTES = 1_000_000
-# Compressing is most of the client's work. Higher levels save a fifth of the bytes, but take three
-# times as long.
+# Most of this app's computing time is compression. Higher levels save a fifth of the bytes, but
+# take three times as long.
 LEVEL = 1
 
 
@@ -30,7 +30,7 @@ class Rows(Protocol):
         """The numbers of rows, and the times of the first and last delete."""
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield all rows as lines of JSON: some at a time, with the number of lines."""
+        """Yield all rows as lines of JSON, some at a time, each time with their number."""
 
 
 @contextlib.contextmanager
@@ -72,7 +72,7 @@ class BatchWriter:
         """Append all rows of an event file.
 
         Raises:
-            RefusedFileError: the file is unreadable half-way. The batch lists it as unwanted.
+            RefusedFileError: the file can be read only in part. The batch lists it as unwanted.
             LocalStorageError: the disk is full or fails.
         """
         figures = rows.figures()
@@ -91,7 +91,7 @@ class BatchWriter:
         self._files.append(StagedFile(name, sha256, figures))
 
     def refuse(self, name: str, sha256: str, error: str) -> None:
-        """Add a file that is not read, so that its load record keeps the error."""
+        """Add a file that is not loaded. It gets a load record with the error."""
         self._files.append(StagedFile.refused(name, sha256, error))
 
     def finish(self) -> Batch:
@@ -131,4 +131,4 @@ class BatchWriter:
 
 def _check_count(written: int, figures: Figures) -> None:
     if written != figures.deletes + figures.rejected + figures.gaps:
-        raise RefusedFileError("it is damaged: it has another number of rows than it counts")
+        raise RefusedFileError("it is damaged: reading and counting gave different numbers of rows")

@@ -18,14 +18,14 @@ from ..errors import AuthenticationError, SalesforceUnavailableError
 from ..model import Session, with_checksum
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-# Salesforce's pages state 3 and 5 minutes as the maximum. This is below both, so that a clock may
-# be slightly wrong.
+# One page of Salesforce gives 3 minutes as the maximum, another one 5. This value is below both, so
+# that a clock may be slightly wrong.
 LIFETIME_SECONDS = 170
 TIMEOUT_SECONDS = (10, 30)  # connect, read
 ATTEMPTS = 3
 
-# What the operator checks. Each entry has an ``error``, a part of the ``error_description``, and
-# the advice (Salesforce Help, "OAuth 2.0 Flow Errors").
+# What the operator must check. Each entry has an ``error``, a part of the ``error_description``,
+# and the advice (Salesforce Help, "OAuth 2.0 Flow Errors").
 ADVICE = (
     (
         "invalid_grant",
@@ -72,8 +72,9 @@ def authenticate(
     """Sign a new assertion and exchange it for a session.
 
     Raises:
-        AuthenticationError: Salesforce refuses. The message quotes it and says what to check.
-        SalesforceUnavailableError: Salesforce gave no usable answer in ``ATTEMPTS`` attempts.
+        AuthenticationError: Salesforce refuses. The message quotes Salesforce and says what to
+            check.
+        SalesforceUnavailableError: ``ATTEMPTS`` attempts brought no usable answer.
     """
     failure = ""
     for attempt in range(ATTEMPTS):
@@ -106,7 +107,7 @@ def authenticate(
 
 
 def _reason(error: Exception) -> str:
-    """The innermost of several wrapped connection errors, without addresses of Python objects."""
+    """The innermost of the wrapped connection errors, without addresses of Python objects."""
     while isinstance(error.args[0] if error.args else None, Exception):
         error = error.args[0]
     text = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "", str(getattr(error, "reason", error)))
@@ -149,8 +150,8 @@ def _advice(error: str, description: str) -> str:
 def _org_id(identity_url: str, token: str) -> str:
     """The org's 18-character id.
 
-    The function takes it from the identity URL ``…/id/<org>/<user>``. If it is not there, it takes
-    the text before the token's ``!``.
+    It is a part of the identity URL ``…/id/<org>/<user>``. If the URL does not have it, the
+    function takes the text before the ``!`` in the token.
     """
     segments = urlsplit(identity_url).path.split("/")
     for candidate in (segments[-2] if len(segments) > 2 else "", token.partition("!")[0]):
