@@ -11,7 +11,7 @@ FOLDER = Path(__file__).with_name("sql")
 def _text(name: str) -> str:
     """The text of a file without its comments.
 
-    In a statement on one line, a comment would hide the rest of the line.
+    A part is inserted into other statements. There, a comment could hide the rest of a line.
     """
     text = (FOLDER / f"{name}.sql").read_text(encoding="utf-8")
     return re.sub(r"^--.*\n", "", text, flags=re.MULTILINE).strip()

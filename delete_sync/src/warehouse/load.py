@@ -89,7 +89,7 @@ class Loader:
         staged = self._stage(batch)
         with self._session.transaction():
             # Without a lock, two merges at once may both insert the same key. With it, the second
-            # sweep waits here until the first one has committed, and then sees its rows.
+            # sweep waits here until the transaction of the first one has ended, and sees its rows.
             self._session.change("take_lock", [self._sweep_id])
             new_by_file, inserted, duplicates = self._merge(batch) if batch.deletes else ({}, 0, [])
             gaps = self._session.change("insert_gaps") if staged else 0

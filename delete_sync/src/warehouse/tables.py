@@ -110,7 +110,10 @@ class Tables:
         return columns["ID"].fills_itself
 
     def _check_place(self) -> None:
-        """Check the session's database and schema: without them, Snowflake raises no error."""
+        """Check that the session has its database and schema.
+
+        If they do not exist, Snowflake opens the session without them and raises no error.
+        """
         database, schema = (
             Identifier(str(name)) for name in self._session.rows("current_schema")[0]
         )
