@@ -15,7 +15,7 @@ from salesforce_client.src.app.decoding.decode import Decoded, Fields
 from salesforce_client.src.app.decoding.deletes import Origin, interpret, published_at, rejected
 from salesforce_client.src.app.decoding.values import as_json, identity
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import Delete, Event, Gap
+from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
@@ -39,6 +39,11 @@ def change(kind: str, *record_ids: str, **body: Any) -> dict[str, Any]:
         },
         **body,
     }
+
+
+def with_header(value: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The change event with other fields in its header."""
+    return {**value, "ChangeEventHeader": {**value["ChangeEventHeader"], **fields}}
 
 
 def event(value: dict[str, Any]) -> Decoded:
@@ -85,6 +90,7 @@ def test_a_delete_of_several_records_is_one_row_for_each_record() -> None:
     """Each key is the event id and the record id. A record id that is named twice counts once."""
     rows = deletes(change("DELETE", A, B, A))
     assert [(row.event_id, row.record_id) for row in rows] == [(f"e1:{A}", A), (f"e1:{B}", B)]
+    assert [row.record_id for row in deletes(change("DELETE", A, A))] == [A]
 
 
 def test_the_owner_of_an_enriched_event_is_used() -> None:
@@ -123,10 +129,15 @@ def test_an_overflow_is_a_gap_without_rows() -> None:
     """The event names no records."""
     assert not deletes(change("GAP_OVERFLOW"))
     (gap,) = gaps(change("GAP_OVERFLOW"))
-    assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == (
-        "overflow",
-        "Account",
-        *["2026-01-01T00:00:00.123Z"] * 2,
+    assert gap == Gap(
+        gap_id=gap.gap_id,
+        topic=ORIGIN.topic,
+        reason="overflow",
+        object_name="Account",
+        from_replay_id=EVENT.replay_id,
+        from_time="2026-01-01T00:00:00.123Z",
+        to_time="2026-01-01T00:00:00.123Z",
+        detected_at=ORIGIN.received_at,
     )
 
 
@@ -135,39 +146,59 @@ def test_a_wildcard_is_both_a_row_with_its_pattern_and_a_gap() -> None:
     (row,) = deletes(change("DELETE", "001*"))
     assert row.record_id == "001*"
     assert json.loads(row.payload)["_tracker"] == {"wildcard": True}
-    assert [gap.reason for gap in gaps(change("DELETE", "001*", "00Q*"))] == ["wildcard"]
+    (gap,) = gaps(change("DELETE", "001*", "00Q*"))
+    assert (gap.reason, gap.object_name, gap.from_time, gap.to_time) == (
+        "wildcard",
+        "Account",
+        *["2026-01-01T00:00:00.123Z"] * 2,
+    )
+
+
+def test_a_delete_that_names_its_records_leaves_no_gap() -> None:
+    """Each record id is a whole one."""
+    assert gaps(change("DELETE", A, B)) == []
+
+
+DELETED = change("DELETE", A)
 
 
 @pytest.mark.parametrize(
-    ("decoded", "words"),
+    ("decoded", "message"),
     [
-        (change("DELETE"), "names no record id"),
-        (
-            {
-                "ChangeEventHeader": {
-                    **change("DELETE", A)["ChangeEventHeader"],
-                    "commitTimestamp": 2**62,
-                }
-            },
-            "not a time",
-        ),
-        ({"CreatedDate": None}, "CreatedDate is a time"),
+        (change("DELETE"), "a DELETE of Account names no record id"),
+        (change("GAP_DELETE", A, ""), "a GAP_DELETE of Account names no record id"),
+        (with_header(DELETED, recordIds=[A, 7]), "a DELETE of Account names no record id"),
+        (with_header(DELETED, recordIds=None), "a DELETE of Account names no record id"),
+        (with_header(DELETED, commitTimestamp=2**62), "commitTimestamp is not a time"),
+        ({"CreatedDate": None}, "neither Deleted_Date__c nor CreatedDate is a time"),
     ],
 )
 def test_an_event_that_cannot_become_a_row_raises_an_error(
-    decoded: dict[str, Any], words: str
+    decoded: dict[str, Any], message: str
 ) -> None:
     """The collector keeps it as a rejected event."""
-    with pytest.raises(DecodeError, match=words):
+    with pytest.raises(DecodeError) as raised:
         deletes(decoded)
+    assert str(raised.value) == message
 
 
 def test_an_event_without_an_id_raises_an_error() -> None:
     """Nobody could distinguish it from its redelivery, so it does not become a row."""
-    with pytest.raises(DecodeError, match="no id"):
-        interpret(
-            event(change("DELETE", A)), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS
-        )
+    with pytest.raises(DecodeError) as raised:
+        interpret(event(DELETED), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS)
+    assert str(raised.value) == (
+        "the event has no id; a second delivery of it would make a duplicate row"
+    )
+
+
+def test_a_change_event_is_marked_if_only_its_header_could_be_read() -> None:
+    """The mark is the reason. The bitmaps stay numbers, because their names are in the schema."""
+    decoded = with_header(DELETED, changedFields=["0x1"])
+    (row,) = interpret(
+        event(decoded), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS, header_only="no such schema"
+    )
+    assert isinstance(row, Delete)
+    assert json.loads(row.payload) == {**decoded, "_tracker": {"header_only": "no such schema"}}
 
 
 FIELDS = (
@@ -185,7 +216,7 @@ FIELDS = (
         (["0x0C", "1-0x02"], ["Phone", "Website", "Name.LastName"]),
         (["1-0x3"], ["Name.FirstName", "Name.LastName"]),
         (["0xffff"], ["ChangeEventHeader", "Name", "Phone", "Website"]),
-        (["9-0x1", "nonsense", "0x"], None),
+        (["4-0x1", "9-0x1", "nonsense", "0x"], None),
     ],
 )
 def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
@@ -203,6 +234,20 @@ def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
     assert payload.get("_tracker", {}).get("changed_fields") == names
 
 
+@pytest.mark.parametrize(
+    ("field", "remark"),
+    [
+        ("changedFields", "changed_fields"),
+        ("nulledFields", "nulled_fields"),
+        ("diffFields", "diff_fields"),
+    ],
+)
+def test_each_of_the_three_bitmaps_has_a_remark_of_its_own(field: str, remark: str) -> None:
+    """A header may have only one of them."""
+    (row,) = deletes(with_header(DELETED, **{field: ["0x4"]}), schema_fields=FIELDS)
+    assert json.loads(row.payload)["_tracker"] == {remark: ["Phone"]}
+
+
 PLATFORM = {
     "CreatedDate": COMMITTED,
     "CreatedById": "005AA000000CrtrAAA",
@@ -217,12 +262,19 @@ PLATFORM = {
 def test_a_platform_event_fills_its_row_from_its_fields() -> None:
     """Here the fields have their default names."""
     (row,) = deletes(PLATFORM)
-    assert (row.object_name, row.record_id, row.owner_id) == (
-        "Case",
-        "500AA000001ExmpAAA",
-        "005AA000000OwnrAAA",
+    assert row == Delete(
+        event_id=row.event_id,
+        topic=ORIGIN.topic,
+        object_name="Case",
+        record_id="500AA000001ExmpAAA",
+        deleted_by="005AA000000DltrAAA",
+        deleted_date="2025-12-31T23:59:55.123Z",
+        owner_id="005AA000000OwnrAAA",
+        payload=as_json(PLATFORM),
+        ingested_at=ORIGIN.received_at,
+        replay_id=EVENT.replay_id,
+        schema_id=EVENT.schema_id,
     )
-    assert (row.deleted_by, row.deleted_date) == ("005AA000000DltrAAA", "2025-12-31T23:59:55.123Z")
 
 
 def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
@@ -263,6 +315,21 @@ def test_the_publishing_time_of_an_event_comes_from_salesforce(
     assert published_at(value) == published
 
 
+def test_a_rejected_event_is_kept_with_all_that_was_received_and_the_error() -> None:
+    """Its bytes may be decoded later."""
+    found = rejected(EVENT._replace(payload=b"\xff"), ORIGIN, DecodeError("it does not fit"))
+    assert found == RejectedEvent(
+        reject_id=found.reject_id,
+        topic=ORIGIN.topic,
+        event_id="e1",
+        replay_id=b"\0\1",
+        schema_id="s1",
+        payload=b"\xff",
+        error="it does not fit",
+        received_at=ORIGIN.received_at,
+    )
+
+
 def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
     """A redelivery has another replay id and another time.
 
@@ -283,13 +350,13 @@ def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
 
 
 def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
-    """The key of the gap depends on the event, the topic and the reason."""
+    """The key of the gap depends on the event, the org, the topic and the reason."""
 
-    def key(value: dict[str, Any], event_id: str = "e1", topic: str = ORIGIN.topic) -> str:
+    def key(value: dict[str, Any], event_id: str = "e1", **origin: str) -> str:
         rows = interpret(
             event(value),
             EVENT._replace(event_id=event_id),
-            ORIGIN._replace(topic=topic),
+            ORIGIN._replace(**origin),
             DEFAULT_EVENT_FIELDS,
         )
         (gap,) = (row for row in rows if isinstance(row, Gap))
@@ -303,10 +370,11 @@ def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
                 key(overflow),
                 key(overflow, "e2"),
                 key(overflow, topic="/data/ChangeEvents"),
+                key(overflow, org_id="00D000000000002EAA"),
                 key(wildcard),
             }
         )
-        == 4
+        == 5
     )
 
 

@@ -203,13 +203,17 @@ def test_a_cursor_gap_lasts_from_the_time_of_the_cursor_until_now() -> None:
     gap = interpreter().cursor_gap(
         PLATFORM, "expired_cursor", b"old", since="2026-01-01T00:00:00.000Z", version="1"
     )
-    assert isinstance(gap, Gap)
-    assert (gap.reason, gap.from_replay_id, gap.from_time) == (
-        "expired_cursor",
-        b"old",
-        "2026-01-01T00:00:00.000Z",
+    assert gap == Gap(
+        gap_id=gap.gap_id,
+        topic=PLATFORM,
+        reason="expired_cursor",
+        object_name=None,
+        from_replay_id=b"old",
+        from_time="2026-01-01T00:00:00.000Z",
+        to_time=gap.detected_at,
+        detected_at=gap.detected_at,
     )
-    assert gap.to_time == gap.detected_at > "2026-02"
+    assert gap.detected_at > "2026-02"
 
 
 def test_the_same_cursor_gap_has_the_same_key_and_another_gap_has_another_key() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Optional
 
@@ -24,7 +24,7 @@ from salesforce_client.src.app.model import Cursor, Delivery, Gap, Position, Row
 from salesforce_client.src.app.publisher import Publisher
 from salesforce_client.src.app.report import Report, TopicReport
 
-ONE, TWO = "/event/One__e", "/event/Two__e"
+ORG_ID, ONE, TWO = "00D000000000001EAA", "/event/One__e", "/event/Two__e"
 UNAVAILABLE = StorageUnavailableError("the storage account does not answer")
 
 
@@ -64,6 +64,9 @@ class Store:
         versions: the version of each cursor.
         slow: if it is set, an upload waits for this event.
         uploading: is set when the first upload begins.
+        org_ids: the orgs whose cursors were loaded or saved.
+        begun: when each file was begun.
+        uploads: for each upload, the time in the name of the file, and the name of the thread.
     """
 
     def __init__(self) -> None:
@@ -72,6 +75,9 @@ class Store:
         self.versions = {ONE: "one-0", TWO: ""}
         self.slow: Optional[threading.Event] = None
         self.uploading = threading.Event()
+        self.org_ids: set[str] = set()
+        self.begun: list[datetime] = []
+        self.uploads: list[tuple[datetime, str]] = []
         self._files = 0
 
     def step(self, *words: str) -> None:
@@ -84,12 +90,14 @@ class Store:
     def new_file(self, begun_at: datetime) -> File:
         """A file that is named by its number."""
         self._files += 1
+        self.begun.append(begun_at)
         self.step("new", f"file{self._files}")
         return File(self, f"file{self._files}", begun_at)
 
     def upload(self, path: Path, begun_at: datetime) -> str:
         """Upload the file, as slowly as the test wants."""
         self.uploading.set()
+        self.uploads.append((begun_at, threading.current_thread().name))
         if self.slow:
             assert self.slow.wait(10)
         self.step("upload", path.name)
@@ -97,10 +105,12 @@ class Store:
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
         """No position, only the cursor's version."""
+        self.org_ids.add(org_id)
         return StoredCursor(None, self.versions[topic] or None)
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
         """Save the cursor if its version has not changed."""
+        self.org_ids.add(cursor.org_id)
         self.step(
             "save", cursor.topic, cursor.position.replay_id.decode() if cursor.position else "begun"
         )
@@ -125,7 +135,7 @@ class Poll:
 
     def __init__(self, file_rows: int = 100) -> None:
         self.store = Store()
-        self.report = Report("00D", {topic: TopicReport(topic) for topic in (ONE, TWO)})
+        self.report = Report(ORG_ID, {topic: TopicReport(topic) for topic in (ONE, TWO)})
         self.stop = threading.Event()
         self.publisher = Publisher(self.store, file_rows, self.report, self.stop)
         for topic in (ONE, TWO):
@@ -156,6 +166,35 @@ def test_a_file_is_closed_then_uploaded_and_only_then_the_cursors_are_saved() ->
     ]
     assert poll.report.files == ["file1.db"]
     assert {topic.cursor for topic in poll.report.topics.values()} == {"moved"}
+
+
+def test_a_file_is_named_by_the_utc_time_at_which_it_was_begun() -> None:
+    """The sync reads the files in the order of their names."""
+    began = datetime.now(timezone.utc)
+    poll = Poll()
+    poll.take(ONE, 1, "1")
+    poll.finish()
+    (begun,) = poll.store.begun
+    assert began <= begun <= datetime.now(timezone.utc)
+    assert begun.utcoffset() == timedelta(0)
+    assert [at for at, _ in poll.store.uploads] == [begun]
+
+
+def test_the_thread_that_uploads_has_upload_in_its_name() -> None:
+    """A stack dump of a poll that hangs shows what the poll waits for."""
+    poll = Poll()
+    poll.take(ONE, 1, "1")
+    poll.finish()
+    assert [thread for _, thread in poll.store.uploads] == ["upload_0"]
+
+
+def test_the_cursors_of_the_polls_org_are_loaded_and_saved() -> None:
+    """A refreshed sandbox has another org id and cursors of its own."""
+    poll = Poll()
+    poll.publisher.begin_from_latest(TWO)
+    poll.take(ONE, 1, "1")
+    poll.finish()
+    assert poll.store.org_ids == {ORG_ID}
 
 
 def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
@@ -306,7 +345,9 @@ def test_a_file_that_is_not_published_is_abandoned() -> None:
     assert poll.store.steps[-1] == "abandon file1"
 
 
-def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again() -> None:
+def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """The other run is ahead. The other topics continue."""
     poll = Poll(file_rows=1)
     poll.store.versions[ONE] = "another's"
@@ -321,6 +362,7 @@ def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again() -> No
     ]
     assert (poll.report.topics[ONE].cursor, poll.report.topics[TWO].cursor) == ("kept", "moved")
     assert poll.store.versions[ONE] == "another's"
+    assert caplog.messages == [f"topic={ONE} cursor=kept reason=another run was ahead"]
 
 
 def test_a_cursor_that_could_not_be_saved_is_saved_with_the_next_file() -> None:
@@ -397,12 +439,23 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
     assert poll.report.topics[TWO].cursor == "moved"
 
 
+def test_a_topic_may_be_begun_from_latest_again_before_its_first_position() -> None:
+    """The stream from LATEST could not be opened, and the drain retries."""
+    poll = Poll()
+    poll.publisher.begin_from_latest(TWO)
+    poll.publisher.begin_from_latest(TWO)
+    assert poll.finish() == [f"save {TWO} begun"] * 2
+
+
 def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
     """The next poll starts where that run ends."""
     poll = Poll()
     poll.store.versions[TWO] = "another's"
-    with pytest.raises(StorageUnavailableError, match=f"cursor of {TWO}: another run"):
+    with pytest.raises(StorageUnavailableError) as raised:
         poll.publisher.begin_from_latest(TWO)
+    assert str(raised.value) == (
+        f"cursor of {TWO}: another run has just started this topic; the next poll continues"
+    )
 
 
 def test_a_cursor_that_was_never_read_is_not_saved() -> None:

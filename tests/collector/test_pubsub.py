@@ -1,4 +1,4 @@
-"""The Pub/Sub adapter over real sockets, and its pure parts: credits and the table of errors."""
+"""The Pub/Sub adapter over real sockets, and the table of its errors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 
 import grpc
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from salesforce_client.src.app.errors import (
     AuthenticationError,
@@ -26,7 +24,6 @@ from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
 from salesforce_client.src.app.model import Event, Position, Preset, Session, Start
 from salesforce_client.src.app.salesforce import pubsub, rpc_errors
-from salesforce_client.src.app.salesforce.credits import MAX_CREDITS, TOP_UP_AT, Credits
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.pubsub import PubSub
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
@@ -228,31 +225,3 @@ def test_a_status_without_a_known_error_code_never_resets_a_cursor(status: grpc.
     for code in ("", rpc_errors.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
         error = rpc_errors.translate(failure(status, code), "/event/X__e")
         assert type(error) is rpc_errors.ERRORS_BY_STATUS.get(status, RequestRefusedError)
-
-
-@given(st.data())
-def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) -> None:
-    """The server answers in parts of any size, and requests may still be under way."""
-    account, on_the_wire, server = Credits(), [], 0
-    on_the_wire.append(account.grant())
-    for _ in range(data.draw(st.integers(1, 60))):
-        for _ in range(data.draw(st.integers(0, len(on_the_wire)))):
-            server += on_the_wire.pop(0)
-        assert server <= MAX_CREDITS
-        sent = data.draw(st.integers(0, server))
-        server -= sent
-        account.settle(sent, server)
-        assert account.outstanding == server + sum(on_the_wire)
-        more = account.grant()
-        if more:
-            on_the_wire.append(more)
-        assert TOP_UP_AT < server + sum(on_the_wire) <= MAX_CREDITS
-
-
-def test_the_servers_count_of_credit_wins_if_the_counts_differ() -> None:
-    """The server is the one that stops sending."""
-    account = Credits()
-    assert account.grant() == 100
-    account.settle(10, 25)
-    assert account.outstanding == 25
-    assert account.grant() == 75
