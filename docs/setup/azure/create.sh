@@ -170,5 +170,6 @@ create: done. Continue with step 2 of README.md.
   collectorApp     $prefix-salesforce-client-$unique
   collectorVault   ${prefix}sc${unique}
   syncApp          $prefix-delete-sync-$unique
+  dataAccount      $data
   syncPrincipalId  $sync_principal
 NEXT

@@ -192,6 +192,9 @@ output collectorVault string = collector.outputs.vaultName
 output syncApp string = sync.outputs.appName
 output syncVault string = sync.outputs.vaultName
 
+@description('The storage account of event files and cursors.')
+output dataAccount string = data.name
+
 @description('The AZURE_CLIENT_ID of the workflow.')
 output githubClientId string = empty(githubSubject) ? '' : github!.outputs.clientId
 
