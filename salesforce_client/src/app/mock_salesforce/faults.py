@@ -49,10 +49,13 @@ FAULTS = {
         "seconds, 0.2",
         "events are sent one at a time, with this many seconds between them",
     ),
-    "odd_batches": ("", "each response holds a random number of events and need not be full"),
+    "odd_batches": (
+        "",
+        "the number of events in each response is random, even if more events wait",
+    ),
     "latest_immediate": (
         "",
-        "a subscription from LATEST gets an empty response at once, not silence",
+        "a subscription from LATEST gets an empty response at once",
     ),
     "corrupt": ("n, 5", "the payload of every n-th event is cut off in the middle"),
     "garbage": ("", "every payload consists of random bytes"),
@@ -60,7 +63,7 @@ FAULTS = {
     "split": (
         "shared or own, shared",
         "a delete of several records arrives as one event for each record, all with one replay id; "
-        "with shared they also have one event id, with own each has its own",
+        "shared: they also have the same event id; own: each has an event id of its own",
     ),
     "large": ("kilobytes, 50", "platform events carry this much extra text"),
     "schema_change": ("", "events alternate between two versions of their schema"),
@@ -70,11 +73,11 @@ FAULTS = {
     "deny_topic": ("", "GetTopic returns can_subscribe=false"),
     "reject_replay_id": (
         "times, 1",
-        "this many CUSTOM subscriptions fail because their replay id counts as corrupted",
+        "this many CUSTOM subscriptions fail as if their replay id were corrupted",
     ),
     "strict_retention": (
         "",
-        "a replay id counts as corrupted as soon as it is older than 72 hours",
+        "a replay id that is older than 72 hours counts as corrupted",
     ),
     "opaque_ids": (
         "",
@@ -83,7 +86,8 @@ FAULTS = {
     "delivery_limit": ("events, 100", "the org exceeds its delivery limit after this many events"),
     "close_without_credit": (
         "seconds, 60",
-        "a stream without credit is closed after this many seconds; a Java sample says 70",
+        "a stream without credit is closed after this many seconds; "
+        "Salesforce's Java sample says 70",
     ),
     "rare_changes": (
         "",
