@@ -158,8 +158,9 @@ def _medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
 def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Return the figures as a table in Markdown."""
     lines = [
-        "| | events/s: ours | npm client | ratio | CPU s per 100,000: ours | npm client "
-        "| peak MB: ours | npm client |",
+        "| case | events/s: collector | events/s: npm client | ratio "
+        "| CPU s for 100,000 events: collector | CPU s: npm client "
+        "| peak MB: collector | peak MB: npm client |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for title, by in measured.items():

@@ -46,7 +46,10 @@ def main() -> int:
         with emulators.azurite(on_disk=True) as azurite, emulators.fakesnow() as fakesnow:
             return sweep.ours(count, azurite, fakesnow, ROWS_IN_A_FILE)
 
-    lines = ["| | events or rows | per second | peak MB | merges |", "|---|---|---|---|---|"]
+    lines = [
+        "| app | events or rows | events or rows per second | peak MB | merges |",
+        "|---|---|---|---|---|",
+    ]
 
     def row(
         title: str, measure: Callable[[int], Mapping[str, float]], count: int, rounds: int

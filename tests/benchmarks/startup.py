@@ -62,7 +62,7 @@ def main() -> int:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     settings = {**SETTINGS, "SALESFORCE_PRIVATE_KEY": pem.decode()}
-    lines = ["| | imported after | first request after |", "|---|---|---|"]
+    lines = ["| function | imported after | first request after |", "|---|---|---|"]
     for app, function in (("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher")):
         command = [
             sys.executable,

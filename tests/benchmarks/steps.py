@@ -63,18 +63,21 @@ def collector(topic: str) -> dict[str, float]:
         gc.freeze()  # a drain does not keep these objects: the next step must not search them
         return result
 
-    responses = step("protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
-    received = step("read events of responses", lambda: [response_of(one, "") for one in responses])
+    responses = step("parse protobuf", lambda: [wire.FetchResponse.FromString(one) for one in raw])
+    received = step(
+        "take the events out of the responses",
+        lambda: [response_of(one, "") for one in responses],
+    )
     deliveries = step(
-        "decode, JSON, rows",
+        "decode events, write JSON, make rows",
         lambda: [interpreter.read(topic, response.events) for response in received],
     )
     with tempfile.TemporaryDirectory() as folder:
         file = EventFile(Path(folder) / "x.db", datetime.now(timezone.utc))
-        step("SQLite", lambda: write(file, deliveries))
-        step("close, flush", file.close)
+        step("write rows to SQLite", lambda: write(file, deliveries))
+        step("close and flush the file", file.close)
         content = file.path.read_bytes()
-        step("SHA-256", lambda: hashlib.sha256(content).digest())
+        step("SHA-256 of the file", lambda: hashlib.sha256(content).digest())
     return seconds
 
 
@@ -113,7 +116,7 @@ def main() -> None:
             step: statistics.median(one[step] for one in rounds) / EVENTS * 1e6
             for step in rounds[0]
         }
-    lines = [f"| µs an event | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    lines = [f"| µs for each event | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     some = next(iter(columns.values()))
     lines += [
         f"| {step} | {' | '.join(f'{by[step]:.1f}' for by in columns.values())} |" for step in some

@@ -205,7 +205,7 @@ def main() -> int:
     }
     slowest = ROW_BY_ROW / seconds["row by row"]
     lines = [
-        f"| | rows | rows/s | speed against row by row | time for {count:,} rows "
+        f"| way | rows | rows/s | speed relative to row by row | time for {count:,} rows "
         "| statements | MB sent |",
         "|---|---|---|---|---|---|---|",
     ]
