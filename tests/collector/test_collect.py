@@ -1,7 +1,9 @@
 """Where a poll starts and when it ends
 
-A held topic is read until it is caught up, or silent for 285 seconds.
-Any other topic may end sooner, as idle.
+A topic is *held* if it has no usable cursor, or if its position is older than 24 hours.
+The collector reads a held topic until the topic is caught up, or until it was silent for 285
+seconds.
+Any other topic is idle after ``IDLE_SECONDS`` of silence, and its drain then ends.
 """
 
 from __future__ import annotations
@@ -157,8 +159,8 @@ def cursor(topic: str, age: timedelta) -> Cursor:
 
 
 def test_only_a_first_poll_starts_where_the_setting_says(tmp_path: Path) -> None:
-    """Only the first poll of a topic starts where ``SALESFORCE_REPLAY_PRESET`` says. A topic with a
-    damaged cursor, or with one that has no position, starts from ``EARLIEST``.
+    """Only the first poll of a topic starts where ``SALESFORCE_REPLAY_PRESET`` says. If the cursor
+    of a topic is damaged or has no position, the topic starts from ``EARLIEST``.
     """
     known = Position(b"0", None, "e")
     starts = {
@@ -177,8 +179,8 @@ def test_only_a_first_poll_starts_where_the_setting_says(tmp_path: Path) -> None
 def test_after_a_poll_from_latest_without_a_position_the_next_starts_from_earliest(
     tmp_path: Path,
 ) -> None:
-    """If a poll from ``LATEST`` saves no position, the next poll starts from ``EARLIEST``. With
-    ``LATEST`` it would lose the events between the two polls.
+    """If a poll from ``LATEST`` saves no position, the next poll starts from ``EARLIEST``. If it
+    started from ``LATEST`` again, it would lose the events between the two polls.
     """
 
     class Killed(Memory):
@@ -199,7 +201,7 @@ def test_after_a_poll_from_latest_without_a_position_the_next_starts_from_earlie
 
 @pytest.mark.parametrize("topic", ["absent cursor", "unreadable", "a position without a time"])
 def test_a_topic_without_a_usable_position_is_held(tmp_path: Path, topic: str) -> None:
-    """If a topic has no cursor, a damaged one, or one without a time, it is held."""
+    """A topic is held if it has no cursor, or if its cursor is damaged or has no time."""
     store = Memory(tmp_path, Cursor("00D", "a position without a time", Position(b"0", None, "e")))
     assert collected(store, [topic], published_at=AFTER_ANY_POLL).topics[topic].ended == "caught_up"
 
@@ -215,8 +217,8 @@ def test_a_topic_without_a_usable_position_is_held(tmp_path: Path, topic: str) -
 def test_a_topic_with_an_old_position_is_held_until_it_is_caught_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, age: timedelta, held: bool, warned: bool
 ) -> None:
-    """If a topic's position is older than 24 hours, it is held. From 48 hours, the collector also
-    logs a warning. The age is that of the position, not that of the cursor's blob.
+    """A topic is held if its position is older than 24 hours. If the position is older than 48
+    hours, the collector also logs a warning. The age of the cursor's blob does not matter.
     """
     report = collected(Memory(tmp_path, cursor("good", age)), ["good"], published_at=AFTER_ANY_POLL)
     assert report.topics["good"].ended == ("caught_up" if held else "deadline")
@@ -224,8 +226,8 @@ def test_a_topic_with_an_old_position_is_held_until_it_is_caught_up(
 
 
 def test_a_position_in_the_future_has_no_known_age(tmp_path: Path) -> None:
-    """If a topic's position is in the future, some clock was wrong and the age is unknown. The
-    topic is held.
+    """If the time of a topic's position is in the future, a clock was wrong, and the age of the
+    position is not known. Such a topic is held.
     """
     ahead = Memory(tmp_path, cursor("good", timedelta(hours=-1)))
     assert (
@@ -234,8 +236,8 @@ def test_a_position_in_the_future_has_no_known_age(tmp_path: Path) -> None:
 
 
 def test_the_time_before_the_drain_counts(tmp_path: Path) -> None:
-    """``MAX_RUN_SECONDS`` also covers the time before the drains, because the host limits the whole
-    run.
+    """``MAX_RUN_SECONDS`` includes the time before the drains, such as the login, because the
+    Functions host limits the whole run.
     """
     source = Scripted()
     began = time.monotonic()
@@ -254,8 +256,8 @@ def test_part_of_the_time_is_reserved_for_the_last_upload(run: float, drain: flo
 
 
 def test_the_poll_waits_for_a_topic_that_waits_for_an_upload(tmp_path: Path) -> None:
-    """If the time is up while a topic waits for a slow upload, the poll waits for the topic. The
-    topic does not fail.
+    """If the time is up while a topic waits for a slow upload, the poll waits for that topic, and
+    the topic does not fail.
     """
 
     class Slow(Memory):
@@ -291,8 +293,8 @@ def test_a_poll_whose_upload_failed_ends_soon_and_every_topic_fails(tmp_path: Pa
 
 
 def test_each_topic_ends_in_its_own_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """If a topic fails for whatever reason, or hangs, the other topics still end normally and are
-    stored.
+    """If a topic fails for any reason, or hangs, the other topics still end normally, and their
+    rows are stored.
     """
     source, store = Scripted(), Memory(tmp_path)
     report = collected(store, ["good", "absent", "broken", "hanging"], source)

@@ -1,7 +1,7 @@
 """Mock mode
 
-With ``MOCK_MODE=true``, the collector polls a mock Salesforce, whose deletes are invented.
-They must never reach a real warehouse.
+With ``MOCK_MODE=true``, the collector polls a mock Salesforce.
+The mock's deletes are invented, so they must never reach a real warehouse.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def test_invented_deletes_stay_out_of_a_real_storage_account(
     blob_settings: Mapping[str, str], storage: dict[str, str]
 ) -> None:
     """If ``MOCK_MODE`` is on and the storage account is a real one, the poll fails before it sends
-    anything. A laptop may have the settings of production.
+    anything. This protects production if a laptop has its settings.
     """
     with pytest.raises(
         SettingsError,

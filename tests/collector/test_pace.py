@@ -1,11 +1,10 @@
 """The pace of Salesforce
 
-Salesforce is silent for up to 270 seconds before it sends an empty response.
-A topic is idle after 30 seconds of silence.
+If a topic has no new events, Salesforce sends an empty response after up to 270 seconds of silence.
+By default, a topic is idle after 30 seconds of silence.
 A held topic waits for an empty response, for up to 285 seconds.
-A topic is held if it has no usable cursor, or if its position is older than 24 hours.
 
-These tests use a fast clock, on which everything takes a hundredth of its time.
+In these tests, all these times are a hundred times shorter.
 """
 
 from __future__ import annotations
@@ -101,8 +100,8 @@ def position_at(mock: MockSalesforce, cursors: ContainerClient) -> datetime:
 def test_a_first_poll_waits_for_an_empty_response(
     poll: Callable[[], TopicReport], mock: MockSalesforce, cursors: ContainerClient
 ) -> None:
-    """The first poll of a topic waits for an empty response, and saves its position. Without a
-    position it fails.
+    """The first poll of a topic waits for an empty response, and saves the position of that
+    response. If the poll receives no position, the topic fails.
     """
     began, topic = time.monotonic(), poll()
     assert topic.ended == "caught_up"
@@ -117,8 +116,9 @@ def test_a_later_poll_does_not_wait_and_reads_the_last_event_twice(
     cursors: ContainerClient,
     tmp_path: Path,
 ) -> None:
-    """A later poll does not wait: it is idle long before Salesforce sends an empty response. So
-    each poll reads the last event again, and the event has the same key.
+    """A later poll does not wait: it ends as idle long before Salesforce sends an empty response.
+    So the cursor stays before the last event, and each poll reads that event again, with the same
+    key.
     """
     now = datetime.now(timezone.utc)
     poll()
@@ -138,8 +138,8 @@ def test_a_later_poll_does_not_wait_and_reads_the_last_event_twice(
 def test_a_quiet_topic_is_held_once_a_day_and_its_cursor_never_gets_old(
     poll: Callable[[], TopicReport], mock: MockSalesforce, cursors: ContainerClient
 ) -> None:
-    """If no event arrives for a day, one poll waits for an empty response, and the cursor is new
-    again. The next poll is idle as usual.
+    """If no event arrives for a day, one poll waits for an empty response and moves the cursor to
+    the position of that response. The next poll ends as idle, as usual.
     """
     poll()
     name = f"{mock.org.org_id}{TOPIC}.json"

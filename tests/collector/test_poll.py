@@ -1,7 +1,7 @@
 """A poll of several topics
 
 The collector drains all topics at the same time, and writes their rows into the same event files.
-A topic that fails takes nothing from the others.
+If one topic fails, the others continue.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def published(
 def test_a_first_poll_stores_every_delete_that_is_retained(
     poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
 ) -> None:
-    """The first poll reads everything that Salesforce still holds, and uploads the rows of all
-    topics in one file. A change that arrives on two channels is one row.
+    """The first poll reads everything that Salesforce still has, and uploads the rows of all topics
+    in one file. A change that arrives on two channels is one row.
     """
     report = poll()
     assert len(list(events.list_blobs())) == len(report.files) == 1
@@ -85,8 +85,9 @@ def test_a_second_poll_resumes_where_the_first_ended(
 def test_without_new_events_there_is_no_file_but_the_cursor_moves(
     poll: Callable[..., Report], cursors: ContainerClient, events: ContainerClient
 ) -> None:
-    """If there are no new events, the poll uploads no file. Each cursor still moves to the position
-    of an empty response, so the cursor of a quiet topic does not age.
+    """If there are no new events, the poll uploads no file. If an empty response arrives, the
+    cursor still moves to its position. So the cursor of a topic without events does not become too
+    old.
     """
     poll()
     before = {blob.name: blob.etag for blob in cursors.list_blobs()}
@@ -178,8 +179,9 @@ def test_a_cursor_that_salesforce_no_longer_knows_leaves_a_gap(
     events: ContainerClient,
     tmp_path: Path,
 ) -> None:
-    """If Salesforce no longer knows a cursor, the collector records a gap and reads again what is
-    still retained. The poll fails, so that a person notices, and the next poll succeeds.
+    """If Salesforce no longer knows a cursor, the collector records a gap and reads again all
+    events that Salesforce still has. The poll fails, so that a person notices, and the next poll
+    succeeds.
     """
     topic = "/event/Delete_Event__e"
     poll(SALESFORCE_TOPICS=topic)
@@ -231,8 +233,8 @@ def test_a_session_that_ends_between_two_polls_does_no_harm(
 def test_the_connections_to_blob_storage_are_closed_at_the_end(
     blob_settings: Mapping[str, str], mock: MockSalesforce, azurite: Server
 ) -> None:
-    """Each poll, also one that fails, closes its connections to Blob Storage at the end. A
-    Functions worker lives for days.
+    """Each poll closes its connections to Blob Storage at the end, even if it fails. A Functions
+    worker runs for days, so open connections would add up.
     """
     with proxy(azurite.port) as through:
         settings = {
@@ -253,8 +255,8 @@ def test_the_connections_to_blob_storage_are_closed_at_the_end(
 def test_files_that_killed_polls_left_behind_are_removed(
     poll: Callable[..., Report], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A poll removes the files that killed polls left on the disk, up to 100 MB each. It keeps
-    files younger than an hour, because another poll may still use them.
+    """A killed poll may leave up to 100 MB of files on the disk. Later polls remove these files.
+    They keep files that are younger than an hour, because another poll may still use them.
     """
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     old, young, others = (

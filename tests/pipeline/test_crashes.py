@@ -1,10 +1,10 @@
 """A crash at any step
 
-The collector closes and flushes an event file, uploads it in one request, and then saves the
-cursors.
-A cursor is saved only if its ETag has not changed.
-After a failed write or upload, the collector uploads no further file and saves no further cursor.
-The next poll reads again whatever was not saved.
+The collector closes an event file, flushes it to the disk and uploads it in one request.
+Then it saves the cursors.
+It replaces a cursor only if the cursor's ETag has not changed since the collector read it.
+After a failed write or upload, the collector uploads no more files and saves no more cursors.
+The next poll reads again all events that were not stored.
 
 The tests kill an app with SIGKILL right before or right after a step.
 Then they run both apps again, and compare ``delete_tracker`` with what the org published.
@@ -60,8 +60,8 @@ def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
     events: ContainerClient,
 ) -> None:
     """If the collector is killed before or after it uploads a file or saves a cursor, nothing is
-    lost and nothing is doubled. A crash between the upload and the first cursor repeats the whole
-    file, under the same keys.
+    lost and nothing is duplicated. If it is killed between the upload and the first cursor, the
+    next poll uploads all rows again, with the same keys.
     """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
@@ -87,8 +87,8 @@ def test_a_sync_killed_at_any_step_loses_and_doubles_nothing(
     events: ContainerClient,
 ) -> None:
     """If the sync is killed at any step from the download to the mark on the file, nothing is lost
-    and nothing is doubled. A crash between COMMIT and the mark repeats the file, which then inserts
-    no row.
+    and nothing is duplicated. If it is killed between COMMIT and the mark, the next sweep reads the
+    file again and inserts no row.
     """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded

@@ -1,8 +1,8 @@
 """Publishers that choose the event ids
 
 Publishers of platform events may choose the event id.
-Some of them count, and some use one id for all events.
-The key of a row therefore also contains a digest of the payload.
+Some publishers number their events, and some use one id for all events.
+So the key of a row also contains a digest of the event's payload.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def test_each_delete_is_exactly_one_row(
     azurite: emulators.Server,
     connection: Any,
 ) -> None:
-    """Whatever event ids the publishers choose, each delete is exactly one row. This also holds if
-    a poll is killed between its upload and its cursors.
+    """Whatever event ids the publishers choose, each delete becomes exactly one row. This is also
+    true if a poll is killed after it uploaded a file and before it saved the cursors.
     """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     topics = ",".join(SCHEMAS)

@@ -3,12 +3,14 @@
 A cursor is the stored position of one topic of one org.
 Salesforce starts the next stream behind it.
 
-The events under one replay id are a group.
-A group is whole when an event with another replay id follows, or when an empty response ends the
+The events under one replay id are a *group*.
+A group is *whole* when an event with another replay id follows, or when an empty response ends the
 drain.
 The cursor moves to the last whole group whose rows are uploaded.
-It moves to the position of an empty response only if that response came late and no event followed.
-No event has that position, but a stream can start behind it as behind any other.
+
+An *empty response* has no events, but it names a position.
+No event has that position, but a stream can start behind it.
+The cursor moves to it only if the empty response ends the drain.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ from salesforce_client.src.app.report import Report
 def test_an_empty_response_before_the_backlog_is_not_taken_for_its_end(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If Salesforce sends empty responses before the backlog, the collector continues to read.
-    Their position is ahead of events that are still to come, so it does not become the cursor.
+    """If Salesforce sends empty responses before the backlog, the collector continues to read. The
+    position of such a response is newer than events that have not arrived yet, so the cursor does
+    not move to it.
     """
     org = salesforce("empty_first=2, drop_stream=3", batch_size=3)
     report = org.poll(SALESFORCE_TOPICS=EVENT)
@@ -56,7 +59,8 @@ def test_a_cursor_never_points_into_a_group_of_events(
     ids: str, batch_size: int, salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """On an enriched channel, a change of 20 records arrives as 20 events under one replay id. If
-    the stream or the poll ends among them, the collector reads the whole group again.
+    the stream or the poll ends in the middle of these events, the collector reads all of them
+    again.
     """
     org = salesforce(
         f"split={ids}, drop_stream=31, delivery_limit=97, rare_changes", batch_size=batch_size
@@ -71,9 +75,8 @@ def test_a_cursor_never_points_into_a_group_of_events(
 def test_two_collectors_at_once_lose_and_double_nothing(
     salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
 ) -> None:
-    """If two collectors run at once, neither overwrites an event file of the other. A cursor
-    replaces only the version that was read, so the later poll keeps the cursor that the other one
-    saved.
+    """If two collectors run at once, neither overwrites an event file of the other. If one of them
+    has moved a cursor, the other one does not overwrite that cursor.
     """
     org = salesforce("trickle=0.01")
     reports: list[Report] = []
@@ -95,8 +98,8 @@ def test_two_collectors_at_once_lose_and_double_nothing(
 def test_another_org_has_cursors_of_its_own(
     salesforce: Callable[..., Org], cursors: ContainerClient
 ) -> None:
-    """Each org has its own cursors. A refreshed sandbox has another org id, so it never resumes
-    from the replay ids of the old one.
+    """Each org has its own cursors. A refreshed sandbox has a new org id, so the collector never
+    uses the old sandbox's cursors for it.
     """
     org = salesforce()
     org.poll(SALESFORCE_TOPICS=EVENT)

@@ -1,18 +1,23 @@
 """Draining a topic
 
-A drain reads one topic from its cursor until the topic is caught up or idle, or until the deadline.
+A drain reads one topic from its cursor.
+It ends when the topic is caught up or idle, or when the poll's time is up (the deadline).
 
-A topic is caught up after a late empty response with no event behind it.
+A topic is caught up if a late empty response arrives and no event follows it.
 An empty response is late if it arrives ``IDLE_SECONDS`` or more after the stream was opened.
 A topic is idle after ``IDLE_SECONDS`` without a response.
-If a drain waits for an upload, or the process is suspended, that time does not count as silence.
-The collector first reads what arrived meanwhile.
+A drain may have to wait for an upload, or the process may be suspended.
+That time does not count as silence.
+Afterwards the collector first reads what arrived in the meantime.
 
-The collector requests more events when 50 or fewer are outstanding, and never has more than 100
-outstanding.
-If its own count differs from that of Salesforce, the count of Salesforce is used.
-At the end of a drain, the collector half-closes the stream and cancels it.
-The next poll receives again whatever was received and not stored.
+The *credit* of a stream is the number of events that the collector has requested and not yet
+received.
+The collector requests more when the credit is 50 or less, and the credit is never more than 100.
+Each response says how much credit Salesforce has counted.
+If the collector has counted another number, it uses the one of Salesforce.
+
+At the end of a drain, the collector closes its side of the stream and then cancels the stream.
+If it received events that it did not store, the next poll receives them again.
 """
 
 from __future__ import annotations
@@ -36,9 +41,9 @@ from salesforce_client.src.app.errors import SalesforceUnavailableError
 def test_a_backlog_arrives_whole_however_it_is_served(
     salesforce: Callable[..., Org], rows: Rows, fault: str
 ) -> None:
-    """The whole backlog arrives, even if Salesforce sends it late, one event at a time, in
-    responses of odd sizes, or over many short streams. It also arrives if the request for a schema
-    fails at first.
+    """All waiting events (the backlog) arrive, even if Salesforce sends them late, one at a time,
+    in responses of any size, or over many short streams. They also arrive if the request for a
+    schema fails at first.
     """
     org = salesforce(fault)
     # A stream for every four events takes long.
@@ -49,8 +54,8 @@ def test_a_backlog_arrives_whole_however_it_is_served(
 def test_a_backlog_larger_than_the_credit_arrives_whole(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If the backlog is larger than the credit of 100 events, the collector requests more before
-    the credit runs out. A client that does not do that stops after 100 events.
+    """If more than 100 events wait, the collector requests more before the credit is used up. A
+    client that does not do that receives only 100 events.
     """
     org = salesforce(interval=300)
     report = org.poll()
@@ -62,8 +67,8 @@ def test_a_slow_stream_that_never_ends_is_stopped_at_the_deadline(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """If a slow stream never ends, the collector stops at the deadline and saves what arrived. The
-    next poll continues there. It reads the last event again, because its group may not have been
-    whole.
+    next poll continues from there. It reads the last event again, because more events of the same
+    group may follow.
     """
     org = salesforce("trickle=0.5", interval=600)
     began = time.monotonic()
@@ -83,9 +88,9 @@ def test_a_slow_stream_that_never_ends_is_stopped_at_the_deadline(
 def test_a_quiet_topics_cursor_is_refreshed_long_before_it_expires(
     salesforce: Callable[..., Org], cursors: ContainerClient
 ) -> None:
-    """If the position of a quiet topic is older than 24 hours, one drain waits for an empty
-    response, longer than ``IDLE_SECONDS``. The position of that response becomes the cursor, long
-    before the old one expires.
+    """If a topic has no new events and its position is older than 24 hours, one drain waits longer
+    than ``IDLE_SECONDS``, until an empty response arrives. The cursor moves to the position of that
+    response, long before the old position expires.
     """
     org = salesforce("keepalive=3")
     org.poll(SALESFORCE_TOPICS=EVENT, IDLE_SECONDS="4")
@@ -106,7 +111,7 @@ def test_a_quiet_topics_cursor_is_refreshed_long_before_it_expires(
 
 def test_a_silent_server_cannot_block_the_poll(salesforce: Callable[..., Org], rows: Rows) -> None:
     """Every wait for Salesforce has a limit. If a topic without a cursor receives no response, it
-    fails in time, and the rows of the other topics are stored.
+    fails before the poll's time is up, and the rows of the other topics are stored.
     """
     org = salesforce(f"silent@{ACCOUNT}")
     began = time.monotonic()
@@ -119,9 +124,7 @@ def test_a_silent_server_cannot_block_the_poll(salesforce: Callable[..., Org], r
 def test_a_response_of_three_megabytes_is_received(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """The collector receives responses of up to 16 MB. The largest responses of Salesforce have 3
-    MB.
-    """
+    """The collector accepts responses of up to 16 MB. Salesforce sends at most 3 MB."""
     org = salesforce("large=29", interval=600)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     assert len(rows()) == 108

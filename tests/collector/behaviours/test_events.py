@@ -1,13 +1,15 @@
 """Events and rows
 
-Each deleted record becomes one row, and a change event may name several records.
-Changes that are not deletes are skipped, also those of unknown kinds.
-The key of a row follows from the event alone, whatever arrives together with it.
+Each deleted record becomes one row.
+A change event may name several records, and then becomes several rows.
+Changes that are not deletes are skipped, even if their kind is unknown.
+The key of a row depends only on the event, and not on other events that arrive together with it.
 So an event that arrives again has the same key.
 
-On channels of several objects, Salesforce silently leaves out events of objects that the user may
-not see.
-No client can notice that: grant *View All* on each object.
+On channels with several objects, Salesforce leaves out the events of objects that the user may not
+see.
+It sends no error, so no client can notice that.
+So grant *View All* on each object.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from salesforce_client.src.app.mock_salesforce.org import RETENTION
 
 
 def test_rare_changes_become_rows_and_gaps(salesforce: Callable[..., Org], rows: Rows) -> None:
-    """A ``GAP_DELETE`` becomes a marked row, a ``GAP_OVERFLOW`` becomes a gap, and a wildcard
-    becomes both. ``GAP_UPDATE`` and ``SNAPSHOT`` are skipped.
+    """A ``GAP_DELETE`` becomes a marked row, and a ``GAP_OVERFLOW`` becomes a gap. A delete with a
+    pattern instead of a record id (a wildcard) becomes both. ``GAP_UPDATE`` and ``SNAPSHOT`` are
+    skipped.
     """
     org = salesforce("rare_changes")
     org.poll().raise_if_failed()
@@ -39,8 +42,8 @@ def test_rare_changes_become_rows_and_gaps(salesforce: Callable[..., Org], rows:
 
 
 def test_an_event_that_arrives_twice_is_one_row(salesforce: Callable[..., Org], rows: Rows) -> None:
-    """If an event arrives again under another replay id, it stays one row. A file contains it once,
-    and a later poll stores it under the same key.
+    """If an event arrives again under another replay id, it becomes one row only. An event file
+    contains it once, and a later poll stores it under the same key.
     """
     org = salesforce("duplicate=2, drop_stream=7")
     org.poll().raise_if_failed()
@@ -51,8 +54,8 @@ def test_an_event_that_arrives_twice_is_one_row(salesforce: Callable[..., Org], 
 
 
 def test_each_event_is_read_with_its_own_schema(salesforce: Callable[..., Org], rows: Rows) -> None:
-    """If an admin adds a field in mid-stream, the collector decodes each event with the schema that
-    the event names. It fetches each schema once in a poll.
+    """If an admin adds a field while a stream is open, the collector decodes each event with the
+    schema that the event names. It fetches each schema once in a poll.
     """
     org = salesforce("schema_change")
     org.poll().raise_if_failed()
@@ -63,6 +66,6 @@ def test_each_event_is_read_with_its_own_schema(salesforce: Callable[..., Org], 
 def test_the_object_comes_from_the_event_and_not_from_the_topic(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If several objects share a channel, each row has the object of its event."""
+    """If a channel has several objects, each row names the object of its own event."""
     salesforce().poll(SALESFORCE_TOPICS=CHANGES)
     assert {row["object_name"] for row in rows()} == {"Account", "Contact"}

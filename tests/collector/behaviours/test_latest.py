@@ -37,7 +37,7 @@ def test_latest_leaves_no_hole_between_the_first_polls(
 def test_latest_whose_stream_breaks_loses_nothing(
     salesforce: Callable[..., Org], rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """If the stream from ``LATEST`` breaks before it gave a position, the collector continues from
+    """If the stream from ``LATEST`` breaks before a position arrived, the collector continues from
     ``EARLIEST`` and logs that.
     """
     org = salesforce("schema_unavailable=1")

@@ -1,11 +1,12 @@
 """Errors of Salesforce
 
-The collector decides by the ``error-code`` that Salesforce sends.
-If the code is missing or unknown, the gRPC status decides.
+What the collector does depends on the ``error-code`` that Salesforce sends.
+If the code is missing or unknown, it depends on the gRPC status.
 
-The collector retries transient errors with backoff and jitter, within the deadline.
+The collector retries after temporary errors until the deadline.
+The wait before each retry is longer than the last one, and partly random.
 The next stream starts behind the last whole group.
-After the fifth failure at one position, the topic fails.
+If five attempts fail without progress, the topic fails.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from salesforce_client.src.app.mock_salesforce.org import RETENTION
 def test_only_the_documented_code_resets_a_cursor(
     salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
 ) -> None:
-    """Only the code ``…subscription.fetch.replayid.corrupted`` makes the collector give up a
-    cursor. It reads again from ``EARLIEST``, and records a gap together with the first position
-    behind the gap. The poll fails, so that a person notices, and the next poll succeeds.
+    """The collector gives up a cursor only if Salesforce sends the code
+    ``…subscription.fetch.replayid.corrupted``. It reads again from ``EARLIEST``, and records a gap
+    when it has the first new position. The poll fails, so that a person notices, and the next poll
+    succeeds.
     """
     org = salesforce("reject_replay_id=1")
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -48,8 +50,8 @@ def test_only_the_documented_code_resets_a_cursor(
 def test_a_cursor_older_than_retention_leaves_a_gap(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If a cursor is older than the 72 hours that Salesforce keeps events, the gap begins at the
-    time of its position. The collector reads again what is still retained.
+    """Salesforce keeps events for 72 hours. If a cursor is older, the gap begins at the time of the
+    cursor's position. The collector reads again all events that Salesforce still has.
     """
     org = salesforce("strict_retention")
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -79,9 +81,9 @@ def test_another_invalid_argument_does_not_reset_the_cursor(
 def test_a_session_that_ends_in_mid_stream_is_renewed_once(
     salesforce: Callable[..., Org], rows: Rows, fault: str
 ) -> None:
-    """If the session ends in mid-stream, the collector logs in again once and resumes behind the
-    last whole group. It does so whether or not Salesforce ends the stream together with the
-    session.
+    """If the session ends while a stream is open, the collector logs in again once and continues
+    behind the last whole group. This works whether or not Salesforce ends the stream together with
+    the session.
     """
     org = salesforce(fault)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
@@ -90,7 +92,7 @@ def test_a_session_that_ends_in_mid_stream_is_renewed_once(
 
 
 def test_a_session_that_is_always_refused_fails_the_topics(salesforce: Callable[..., Org]) -> None:
-    """If Salesforce refuses the new session too, without progress in between, the topics fail with
+    """If Salesforce also refuses the new session before the cursor could move, the topics fail with
     ``AuthenticationError``. A person must act.
     """
     org = salesforce("refuse_session")
@@ -129,7 +131,7 @@ def test_a_stream_that_fails_again_and_again_still_makes_progress(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """If every stream fails after a few events, each retry continues behind the last whole group.
-    The whole backlog arrives, and the poll ends in time.
+    All events arrive, and the poll ends in time.
     """
     org = salesforce("error=subscription.internal.error:6", batch_size=6)
     began = time.monotonic()
@@ -143,7 +145,7 @@ def test_an_exceeded_delivery_limit_stops_the_topic_until_the_next_poll(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """If the delivery limit of the org is exceeded, the topic fails at once, because no retry would
-    help. The whole groups before that are stored, and the next poll continues behind them.
+    help. The whole groups that arrived before are stored, and the next poll continues behind them.
     """
     org = salesforce("delivery_limit=10", batch_size=5)
     began = time.monotonic()
@@ -156,8 +158,9 @@ def test_an_exceeded_delivery_limit_stops_the_topic_until_the_next_poll(
 def test_a_topic_without_permission_fails_and_names_the_permission(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """The collector requests the topic before it subscribes. If the user may not subscribe, the
-    error names the missing permission, and the rows of the other topics are stored.
+    """Before the collector subscribes, it asks Salesforce about the topic (``GetTopic``). If the
+    user may not subscribe, the error names the missing permission, and the rows of the other topics
+    are stored.
     """
     org = salesforce(f"deny_topic@{ACCOUNT}")
     report = org.poll(SALESFORCE_TOPICS=f"{ACCOUNT},{EVENT}")

@@ -38,7 +38,7 @@ def test_an_undecodable_event_is_kept_and_the_topic_continues(
 def test_an_undecodable_event_that_arrives_alone_does_not_block_its_topic(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If such an event is the only one in its response, the topic succeeds all the same."""
+    """If a response has only one event, and it cannot be decoded, the topic still succeeds."""
     org = salesforce(f"corrupt=8@{EVENT}", batch_size=1)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     assert event_ids([*rows(), *rows("rejected_events")]) == org.published_events()
@@ -62,7 +62,7 @@ def test_an_undecodable_event_at_the_end_of_a_change_topic_does_not_block_it(
 def test_undecodable_events_do_not_block_the_events_behind_them(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If a whole poll could not be decoded, the next poll reads the events behind it."""
+    """If no event of a poll could be decoded, the next poll continues behind these events."""
     bad = salesforce(f"garbage@{EVENT}")
     bad.poll(SALESFORCE_TOPICS=EVENT)
     org = salesforce()
@@ -74,9 +74,9 @@ def test_undecodable_events_do_not_block_the_events_behind_them(
 def test_if_nothing_can_be_decoded_the_topic_fails_once_and_its_bytes_are_kept(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If not one event of a topic can be decoded in a poll, the topic fails with
-    ``AllUndecodableError``. Its events and their schema are kept and the cursor moves, so the topic
-    does not fail again in the next poll.
+    """If no event of a topic can be decoded in a poll, the topic fails with
+    ``AllUndecodableError``. Its events and their schema are kept, and the cursor moves. So the same
+    events do not make the next poll fail.
     """
     org = salesforce(f"garbage@{EVENT}")
     report = org.poll(SALESFORCE_TOPICS=EVENT)
@@ -94,9 +94,9 @@ def test_if_nothing_can_be_decoded_the_topic_fails_once_and_its_bytes_are_kept(
 def test_a_change_event_without_a_schema_becomes_a_row_from_its_header(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
-    """If Salesforce does not return the schema of a change event, its header is enough for a row.
-    The row is marked ``header_only``. A platform event has no such header, so it is kept as a
-    rejected event.
+    """If Salesforce does not return the schema of a change event, the collector makes the row from
+    the event's header and marks it ``header_only``. A platform event has no such header, so it is
+    kept as a rejected event.
     """
     org = salesforce("schema_missing")
     report = org.poll()
