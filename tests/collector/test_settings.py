@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -11,18 +13,29 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from salesforce_client.src.app.errors import SettingsError
-from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, read
+from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, Settings, read
 from salesforce_client.src.app.settings_reader import BlobAccount
 
+
+def pem(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    passphrase: str = "",
+    *,
+    traditional: bool = False,
+) -> str:
+    """The key as PEM. The traditional form of an encrypted key has headers."""
+    form = serialization.PrivateFormat
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        form.TraditionalOpenSSL if traditional else form.PKCS8,
+        serialization.BestAvailableEncryption(passphrase.encode())
+        if passphrase
+        else serialization.NoEncryption(),
+    ).decode()
+
+
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PEM = KEY.private_bytes(
-    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-).decode()
-TRADITIONAL = KEY.private_bytes(
-    serialization.Encoding.PEM,
-    serialization.PrivateFormat.TraditionalOpenSSL,
-    serialization.NoEncryption(),
-).decode()
+PEM = pem(KEY)
 COMPLETE = {
     "EVENTS_STORAGE": "UseDevelopmentStorage=true",
     "SALESFORCE_CLIENT_ID": "3MVG9",
@@ -30,6 +43,8 @@ COMPLETE = {
     "SALESFORCE_PRIVATE_KEY": PEM,
     "SALESFORCE_TOPICS": "/event/Delete_Event__e, /data/AccountChangeEvent",
 }
+MOCKED = {"EVENTS_STORAGE": "UseDevelopmentStorage=true", "MOCK_MODE": "true"}
+NO_KEY = {"SALESFORCE_PRIVATE_KEY": ""}
 
 
 def salesforce(**changes: str) -> Salesforce:
@@ -38,55 +53,200 @@ def salesforce(**changes: str) -> Salesforce:
     return found
 
 
-def problems(**changes: str) -> str:
+def problems(**changes: str) -> list[str]:
+    """What an operator reads after these changes to complete settings."""
     with pytest.raises(SettingsError) as raised:
         read({**COMPLETE, **changes})
-    return "\n".join(raised.value.problems)
+    return list(raised.value.problems)
+
+
+def problems_of(name: str, value: str) -> list[str]:
+    """What an operator reads if one value is wrong.
+
+    MOCK_MODE has the same rules and needs no key. The check of a key would take 40 ms.
+    """
+    with pytest.raises(SettingsError) as raised:
+        read({**MOCKED, name: value})
+    return list(raised.value.problems)
 
 
 def test_the_required_settings_are_enough() -> None:
     """All other settings have a default."""
-    settings = read(COMPLETE)
-    assert settings.topics == ("/event/Delete_Event__e", "/data/AccountChangeEvent")
-    assert settings.mock is None
-    assert salesforce().login_url == salesforce().audience == "https://login.salesforce.com"
-    assert salesforce().pubsub_endpoint == Endpoint("api.pubsub.salesforce.com:7443", tls=True)
-    assert (settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows) == (
-        480,
-        30,
-        250_000,
+    assert replace(read(COMPLETE), salesforce=None) == Settings(
+        storage=BlobAccount("UseDevelopmentStorage=true"),
+        events_container="events",
+        cursors_container="cursors",
+        salesforce=None,
+        mock=None,
+        topics=("/event/Delete_Event__e", "/data/AccountChangeEvent"),
+        replay_preset="EARLIEST",
+        event_fields={
+            "object_name": "Object_Name__c",
+            "record_id": "Record_Id__c",
+            "deleted_by": "Deleted_By__c",
+            "deleted_date": "Deleted_Date__c",
+            "owner_id": "Owner_Id__c",
+        },
+        max_run_seconds=480,
+        idle_seconds=30,
+        max_file_rows=250_000,
     )
-    assert settings.event_fields["record_id"] == "Record_Id__c"
+    org = salesforce()
+    assert (org.client_id, org.username) == ("3MVG9", "integration@example.com")
+    assert org.login_url == org.audience == "https://login.salesforce.com"
+    assert org.pubsub_endpoint == Endpoint("api.pubsub.salesforce.com:7443", tls=True)
+
+
+def test_each_optional_setting_replaces_its_default() -> None:
+    """The names are those of docs/settings.md."""
+    optional = {
+        "EVENTS_CONTAINER": "events-2",
+        "CURSORS_CONTAINER": "cursors-2",
+        "SALESFORCE_REPLAY_PRESET": "LATEST",
+        "MAX_RUN_SECONDS": "300",
+        "IDLE_SECONDS": "20",
+        "MAX_FILE_ROWS": "1000",
+    }
+    assert replace(read({**COMPLETE, **optional}), salesforce=None) == replace(
+        read(COMPLETE),
+        salesforce=None,
+        events_container="events-2",
+        cursors_container="cursors-2",
+        replay_preset="LATEST",
+        max_run_seconds=300,
+        idle_seconds=20,
+        max_file_rows=1000,
+    )
 
 
 def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     """An operator can correct all of them in one go."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_RUN_SECONDS": "soon", "MOCK_MODE": "perhaps"})
-    text = str(raised.value)
-    names = (
-        "EVENTS_STORAGE",
-        "SALESFORCE_CLIENT_ID",
-        "SALESFORCE_USERNAME",
-        "SALESFORCE_PRIVATE_KEY",
-        "SALESFORCE_TOPICS",
-    )
-    for name in (*names, "MAX_RUN_SECONDS", "MOCK_MODE"):
-        assert f"- {name} " in text
+    assert str(raised.value).splitlines() == [
+        "the app's settings need attention:",
+        "  - MOCK_MODE must be true or false, not 'perhaps'",
+        "  - EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri",
+        "  - SALESFORCE_CLIENT_ID is missing: set it",
+        "  - SALESFORCE_USERNAME is missing: set it",
+        "  - SALESFORCE_PRIVATE_KEY is missing: set it or SALESFORCE_PRIVATE_KEY_FILE",
+        "  - SALESFORCE_TOPICS is missing: set it",
+        "  - MAX_RUN_SECONDS must be a number, not 'soon'",
+    ]
 
 
 def test_mock_mode_needs_no_salesforce_settings() -> None:
     """The mock supplies them."""
-    settings = read({"MOCK_MODE": "true", "EVENTS_STORAGE": "UseDevelopmentStorage=true"})
+    settings = read(MOCKED)
     assert settings.mock == Mock(60, None, "", allowed_in_azure=False)
     assert settings.salesforce is None
+    assert settings.topics == ()
+
+
+def test_mock_mode_never_reaches_the_real_org() -> None:
+    """The settings of the real org may stay when somebody switches MOCK_MODE on."""
+    settings = read({**COMPLETE, "MOCK_MODE": "true"})
+    assert settings.salesforce is None
+    assert settings.topics == ("/event/Delete_Event__e", "/data/AccountChangeEvent")
+
+
+def test_each_setting_of_the_mock_replaces_its_default() -> None:
+    """The names are those of docs/settings.md."""
+    optional = {
+        "MOCK_INTERVAL_SECONDS": "0.001",
+        "MOCK_NOW": "2026-01-31T12:00:00Z",
+        "MOCK_FAULTS": "drop_stream=25",
+        "MOCK_MODE_IN_AZURE": "true",
+    }
+    assert read({**MOCKED, **optional}).mock == Mock(
+        interval_seconds=0.001,
+        now=datetime(2026, 1, 31, 12, tzinfo=timezone.utc),
+        faults="drop_stream=25",
+        allowed_in_azure=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31 12:00", "2026-01-31T14:00+02:00"],
+)
+def test_a_time_is_utc_unless_it_names_an_offset(value: str) -> None:
+    """All of these are the same moment."""
+    mock = read({**MOCKED, "MOCK_NOW": value}).mock
+    assert mock
+    assert mock.now == datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("MAX_RUN_SECONDS", "9", "MAX_RUN_SECONDS must be at least 10, not 9"),
+        ("IDLE_SECONDS", "0", "IDLE_SECONDS must be at least 0.1, not 0"),
+        ("MAX_FILE_ROWS", "0.5", "MAX_FILE_ROWS must be at least 1, not 0.5"),
+        ("MOCK_INTERVAL_SECONDS", "0", "MOCK_INTERVAL_SECONDS must be at least 0.001, not 0"),
+        (
+            "EVENTS_CONTAINER",
+            "Events",
+            "EVENTS_CONTAINER must be a container name"
+            " (3 to 63 lower-case letters, digits and single hyphens), not 'Events'",
+        ),
+        (
+            "CURSORS_CONTAINER",
+            "events",
+            "CURSORS_CONTAINER must not be the same as EVENTS_CONTAINER",
+        ),
+        (
+            "SALESFORCE_REPLAY_PRESET",
+            "CUSTOM",
+            "SALESFORCE_REPLAY_PRESET must be EARLIEST or LATEST, not 'CUSTOM'",
+        ),
+        (
+            "MOCK_NOW",
+            "yesterday",
+            "MOCK_NOW must be a time such as 2026-01-31T12:00:00Z, not 'yesterday'",
+        ),
+        ("MOCK_MODE_IN_AZURE", "on", "MOCK_MODE_IN_AZURE must be true or false, not 'on'"),
+        ("SALESFORCE_TOPICS", " , ", "SALESFORCE_TOPICS names no topic: set at least one"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_reported_with_the_rule(
+    name: str, value: str, problem: str
+) -> None:
+    """The sentence says what to write instead."""
+    assert problems_of(name, value) == [problem]
+
+
+def test_two_malformed_names_of_containers_are_two_problems() -> None:
+    """They do not also count as the same container."""
+    rule = "must be a container name (3 to 63 lower-case letters, digits and single hyphens)"
+    assert problems(EVENTS_CONTAINER="A", CURSORS_CONTAINER="A") == [
+        f"EVENTS_CONTAINER {rule}, not 'A'",
+        f"CURSORS_CONTAINER {rule}, not 'A'",
+    ]
+
+
+def test_the_smallest_values_are_accepted() -> None:
+    """A test or a trial may need short runs and small files."""
+    smallest = {"MAX_RUN_SECONDS": "10", "IDLE_SECONDS": "0.1", "MAX_FILE_ROWS": "1"}
+    settings = read({**COMPLETE, **smallest})
+    assert (settings.max_run_seconds, settings.idle_seconds) == (10, 0.1)
+    assert settings.max_file_rows == 1
+
+
+def test_the_time_to_idle_is_at_most_a_third_of_a_run() -> None:
+    """A run waits for silence several times."""
+    assert read({**COMPLETE, "MAX_RUN_SECONDS": "90", "IDLE_SECONDS": "30"}).idle_seconds == 30
+    assert problems(MAX_RUN_SECONDS="90", IDLE_SECONDS="30.1") == [
+        "IDLE_SECONDS must be at most a third of MAX_RUN_SECONDS: a poll waits for silence several"
+        " times"
+    ]
 
 
 @pytest.mark.parametrize(
     "key",
     [
         PEM,
-        TRADITIONAL,
+        pem(KEY, traditional=True),
         PEM.replace("\n", "\\n"),
         PEM.replace("\n", "\\r\\n"),
         PEM.replace("\n", " "),
@@ -128,34 +288,53 @@ def elliptic_with_another_curve() -> str:
     )
 
 
-def test_an_unusable_private_key_is_reported_with_the_reason(tmp_path: Path) -> None:
-    """The key is garbage, encrypted, of another kind or missing, or both settings are set."""
-    encrypted = KEY.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"x"),
-    )
-    elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    assert "SALESFORCE_PRIVATE_KEY is not a private key in PEM form" in problems(
-        SALESFORCE_PRIVATE_KEY="garbage"
-    )
-    assert "SALESFORCE_PRIVATE_KEY is encrypted" in problems(
-        SALESFORCE_PRIVATE_KEY=encrypted.decode()
-    )
-    assert "SALESFORCE_PRIVATE_KEY must be an RSA key" in problems(
-        SALESFORCE_PRIVATE_KEY=elliptic.decode()
-    )
-    unsupported = elliptic_with_another_curve()
-    assert "SALESFORCE_PRIVATE_KEY is not a private key" in problems(
-        SALESFORCE_PRIVATE_KEY=unsupported
-    )
-    missing = problems(
-        SALESFORCE_PRIVATE_KEY="", SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem")
-    )
-    assert "SALESFORCE_PRIVATE_KEY_FILE names a file that cannot be read" in missing
-    assert "both set" in problems(SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "none.pem"))
+NO_PEM = "is not a private key in PEM form (BEGIN PRIVATE KEY …)"
+NO_KEY_IN_PEM = f"{NO_PEM}, or its type is not supported: store an RSA key"
+ENCRYPTED = "is encrypted: store it in Key Vault without a passphrase"
+TOO_SHORT = "must be an RSA key of at least 2048 bits"
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("garbage", NO_PEM),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", NO_KEY_IN_PEM),
+        (elliptic_with_another_curve(), NO_KEY_IN_PEM),
+        (pem(KEY, "sesame"), ENCRYPTED),
+        (pem(KEY, "sesame", traditional=True), ENCRYPTED),
+        (pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)), TOO_SHORT),
+        (pem(ec.generate_private_key(ec.SECP256R1())), TOO_SHORT),
+        (pem(ec.generate_private_key(ec.SECP521R1())), TOO_SHORT),
+    ],
+    ids=[
+        *("garbage", "garbage in a PEM", "unknown curve", "encrypted", "encrypted with headers"),
+        *("1024 bits", "elliptic curve", "longer elliptic curve"),
+    ],
+)
+def test_a_private_key_that_cannot_be_used_is_reported_with_the_reason(
+    key: str, problem: str, tmp_path: Path
+) -> None:
+    """The sentence begins with the setting that holds the key or names its file."""
+    assert problems(SALESFORCE_PRIVATE_KEY=key) == [f"SALESFORCE_PRIVATE_KEY {problem}"]
+    (tmp_path / "key.pem").write_text(key)
+    from_file = {**NO_KEY, "SALESFORCE_PRIVATE_KEY_FILE": str(tmp_path / "key.pem")}
+    assert problems(**from_file) == [f"SALESFORCE_PRIVATE_KEY_FILE {problem}"]
+
+
+def test_a_key_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    """The sentence names the setting of the file."""
+    missing = {**NO_KEY, "SALESFORCE_PRIVATE_KEY_FILE": str(tmp_path / "none.pem")}
+    assert problems(**missing) == [
+        "SALESFORCE_PRIVATE_KEY_FILE names a file that cannot be read: No such file or directory"
+    ]
+
+
+def test_a_key_and_the_path_of_a_key_are_not_set_together(tmp_path: Path) -> None:
+    """The collector does not choose one."""
+    (tmp_path / "key.pem").write_text(PEM)
+    assert problems(SALESFORCE_PRIVATE_KEY_FILE=str(tmp_path / "key.pem")) == [
+        "SALESFORCE_PRIVATE_KEY and SALESFORCE_PRIVATE_KEY_FILE are both set: remove one of them"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,10 +343,10 @@ def test_an_unusable_private_key_is_reported_with_the_reason(tmp_path: Path) -> 
 def test_an_unresolved_key_vault_reference_is_reported_as_such(name: str) -> None:
     """If the identity has no right to the secret, the app receives the text of the reference."""
     reference = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/)"
-    assert problems(**{name: reference}) == (
+    assert problems(**{name: reference}) == [
         f"{name} is a Key Vault reference that was not resolved: check that the secret exists "
         "and that the app's identity may read it (func start never resolves references)"
-    )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +382,7 @@ def test_a_given_audience_is_used_unchanged() -> None:
         ("http://127.0.0.1:5000", Endpoint("127.0.0.1:5000", tls=False)),
         ("http://localhost:5000", Endpoint("localhost:5000", tls=False)),
         ("http://[::1]:5000", Endpoint("[::1]:5000", tls=False)),
+        ("https://[::1]/", Endpoint("[::1]:7443", tls=True)),
     ],
 )
 def test_an_endpoint_uses_tls_unless_it_is_plaintext_to_this_machine(
@@ -212,21 +392,75 @@ def test_an_endpoint_uses_tls_unless_it_is_plaintext_to_this_machine(
     assert salesforce(SALESFORCE_PUBSUB_ENDPOINT=value).pubsub_endpoint == endpoint
 
 
-def test_plaintext_to_another_machine_is_refused() -> None:
+@pytest.mark.parametrize(
+    "host", ["example.com", "10.0.0.1", "127.0.0.1.example.com", "localhost.example.com"]
+)
+def test_plaintext_to_another_machine_is_refused(host: str) -> None:
     """The rule protects tokens and events."""
-    assert "SALESFORCE_PUBSUB_ENDPOINT must use TLS" in problems(
-        SALESFORCE_PUBSUB_ENDPOINT="http://example.com:7443"
-    )
-    assert "SALESFORCE_LOGIN_URL must be https" in problems(
-        SALESFORCE_LOGIN_URL="http://login.salesforce.com"
-    )
+    assert problems_of("SALESFORCE_PUBSUB_ENDPOINT", f"http://{host}:7443") == [
+        f"SALESFORCE_PUBSUB_ENDPOINT must use TLS to reach {host}: write https://"
+        " (http:// is for this machine only)"
+    ]
+    assert problems_of("SALESFORCE_LOGIN_URL", f"http://{host}") == [
+        f"SALESFORCE_LOGIN_URL must be https://<host>, not 'http://{host}'"
+        " (http:// is accepted for this machine only)"
+    ]
 
 
-def test_a_malformed_topic_is_reported() -> None:
-    """The problem quotes the topic."""
-    text = problems(SALESFORCE_TOPICS="/event/Delete_Event__e, Delete_Event__e, /data/Bad Name")
-    assert "SALESFORCE_TOPICS has 'Delete_Event__e'" in text
-    assert "SALESFORCE_TOPICS has '/data/Bad Name'" in text
+@pytest.mark.parametrize(
+    "value",
+    [
+        "api.pubsub.salesforce.com:port",
+        "api.pubsub.salesforce.com:7443/PubSub",
+        "api.pubsub.salesforce.com/X",
+        "grpc://api.pubsub.salesforce.com:7443",
+        "https://:7443",
+        "https://[::1",
+    ],
+)
+def test_an_endpoint_without_a_host_and_port_is_reported(value: str) -> None:
+    """The problem quotes the value."""
+    assert problems_of("SALESFORCE_PUBSUB_ENDPOINT", value) == [
+        f"SALESFORCE_PUBSUB_ENDPOINT must be <host>:<port>, not '{value}'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "login_url"),
+    [
+        ("https://acme.my.salesforce.com//", "https://acme.my.salesforce.com"),
+        ("https://LOGIN.EXAMPLE.MX", "https://LOGIN.EXAMPLE.MX"),
+        ("http://localhost:5000", "http://localhost:5000"),
+        ("http://127.0.0.1:5000/", "http://127.0.0.1:5000"),
+    ],
+)
+def test_a_login_url_is_used_without_the_slash_at_its_end(value: str, login_url: str) -> None:
+    """The collector appends a path to it. Plaintext is accepted for this machine."""
+    assert salesforce(SALESFORCE_LOGIN_URL=value).login_url == login_url
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["login.salesforce.com", "https://acme.my.salesforce.com/services", "https://", "https://[::1"],
+)
+def test_a_login_url_that_is_more_or_less_than_a_host_is_reported(value: str) -> None:
+    """The problem quotes the value."""
+    assert problems_of("SALESFORCE_LOGIN_URL", value) == [
+        f"SALESFORCE_LOGIN_URL must be https://<host>, not '{value.rstrip('/')}'"
+        " (http:// is accepted for this machine only)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["Delete_Event__e", "/data/Bad Name", "/topic/Deletes", "/event/", "/event/1st", "/data/Größe"],
+)
+def test_a_malformed_topic_is_reported(topic: str) -> None:
+    """The problem quotes the topic. Other topics in the list may be right."""
+    assert problems_of("SALESFORCE_TOPICS", f"/event/Delete_Event__e, {topic}") == [
+        f"SALESFORCE_TOPICS has '{topic}': a topic looks like /event/Delete_Event__e"
+        " or /data/AccountChangeEvent"
+    ]
 
 
 def test_a_topic_that_is_listed_twice_is_drained_once() -> None:
@@ -245,25 +479,15 @@ def test_event_fields_replace_single_defaults() -> None:
     assert settings.event_fields["record_id"] == "RecordId__c"
     assert settings.event_fields["owner_id"] == "Owner__c"
     assert settings.event_fields["object_name"] == "Object_Name__c"
-    assert "SALESFORCE_EVENT_FIELDS has 'record=X__c'" in problems(
-        SALESFORCE_EVENT_FIELDS="record=X__c"
-    )
 
 
-def test_storage_is_a_connection_string_or_an_identity() -> None:
-    """Exactly one of them must be set."""
-    uri = "https://account.blob.core.windows.net"
-    identity = {
-        "EVENTS_STORAGE": "",
-        "EVENTS_STORAGE__blobServiceUri": uri,
-        "EVENTS_STORAGE__clientId": "1234",
-    }
-    assert read({**COMPLETE, **identity}).storage == BlobAccount("", uri, "1234")
-    assert "both set" in problems(EVENTS_STORAGE__blobServiceUri=uri)
-    assert "EVENTS_STORAGE is missing" in problems(EVENTS_STORAGE="")
-    assert "EVENTS_STORAGE is not a storage connection string" in problems(
-        EVENTS_STORAGE="my-account"
-    )
+@pytest.mark.parametrize("pair", ["record=X__c", "record_id", "record_id=", "=X__c"])
+def test_a_malformed_event_field_is_reported(pair: str) -> None:
+    """The sentence lists the columns."""
+    assert problems_of("SALESFORCE_EVENT_FIELDS", f"owner_id=Owner__c,{pair}") == [
+        f"SALESFORCE_EVENT_FIELDS has '{pair}': write <column>=<Field__c> with one of"
+        " object_name, record_id, deleted_by, deleted_date, owner_id"
+    ]
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from delete_sync.src.errors import SettingsError
-from delete_sync.src.settings import read
+from delete_sync.src.settings import Settings, Snowflake, read
+from delete_sync.src.settings_reader import BlobAccount
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 DER = KEY.private_bytes(
@@ -27,65 +30,173 @@ COMPLETE = {
     "EVENTS_STORAGE": "UseDevelopmentStorage=true",
     "SNOWFLAKE_ACCOUNT": "org-account",
     "SNOWFLAKE_USER": "delete_sync_svc",
-    "SNOWFLAKE_PRIVATE_KEY": PEM,
+    "SNOWFLAKE_PASSWORD": "hush-hush",
     "SNOWFLAKE_WAREHOUSE": "delete_sync_wh",
     "SNOWFLAKE_DATABASE": "audit",
     "SNOWFLAKE_SCHEMA": "salesforce",
 }
-NO_KEY = {"SNOWFLAKE_PRIVATE_KEY": ""}
+NO_LOGIN = {"SNOWFLAKE_PASSWORD": ""}
+WAYS_TO_LOG_IN = (
+    "SNOWFLAKE_AUTHENTICATOR or SNOWFLAKE_PRIVATE_KEY or SNOWFLAKE_PRIVATE_KEY_FILE"
+    " or SNOWFLAKE_TOKEN or SNOWFLAKE_PASSWORD"
+)
 
 
-def problems(**changes: str) -> str:
+def problems(**changes: str) -> list[str]:
+    """What an operator reads after these changes to complete settings."""
     with pytest.raises(SettingsError) as raised:
         read({**COMPLETE, **changes})
-    return "\n".join(raised.value.problems)
+    return list(raised.value.problems)
+
+
+def test_the_required_settings_are_enough() -> None:
+    """All other settings have a default."""
+    assert read(COMPLETE) == Settings(
+        storage=BlobAccount("UseDevelopmentStorage=true"),
+        events_container="events",
+        snowflake=Snowflake(
+            account="org-account",
+            login={"user": "delete_sync_svc", "password": "hush-hush"},
+            warehouse="delete_sync_wh",
+            role="",
+            database='"AUDIT"',
+            schema='"SALESFORCE"',
+            table='"DELETE_TRACKER"',
+            server={},
+        ),
+        full_sweep=False,
+        max_run_seconds=480,
+        max_merge_rows=1_000_000,
+        merge_window_days=7,
+    )
+
+
+def test_each_optional_setting_replaces_its_default() -> None:
+    """The names are those of docs/settings.md. The numbers are the smallest that are accepted."""
+    optional = {
+        "EVENTS_CONTAINER": "events-2",
+        "SNOWFLAKE_ROLE": "delete_sync_role",
+        "FULL_SWEEP": "true",
+        "MAX_RUN_SECONDS": "10",
+        "MAX_MERGE_ROWS": "1",
+        "MERGE_WINDOW_DAYS": "0",
+    }
+    default = read(COMPLETE)
+    assert read({**COMPLETE, **optional}) == replace(
+        default,
+        events_container="events-2",
+        snowflake=replace(default.snowflake, role="delete_sync_role"),
+        full_sweep=True,
+        max_run_seconds=10,
+        max_merge_rows=1,
+        merge_window_days=0,
+    )
 
 
 def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     """An operator can correct all settings at once."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_MERGE_ROWS": "many"})
-    names = (
-        "EVENTS_STORAGE",
-        "SNOWFLAKE_ACCOUNT",
-        "SNOWFLAKE_USER",
-        "SNOWFLAKE_AUTHENTICATOR",
-        "SNOWFLAKE_WAREHOUSE",
-    )
-    for name in (*names, "SNOWFLAKE_DATABASE", "SNOWFLAKE_SCHEMA", "MAX_MERGE_ROWS"):
-        assert f"- {name} " in str(raised.value)
+    assert str(raised.value).splitlines() == [
+        "the app's settings need attention:",
+        "  - EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri",
+        "  - SNOWFLAKE_ACCOUNT is missing: set it",
+        f"  - {WAYS_TO_LOG_IN} must be set, exactly one of them: found none",
+        "  - SNOWFLAKE_USER is missing: set it",
+        "  - SNOWFLAKE_WAREHOUSE is missing: set it",
+        "  - SNOWFLAKE_DATABASE is missing: set it",
+        "  - SNOWFLAKE_SCHEMA is missing: set it",
+        "  - MAX_MERGE_ROWS must be a number, not 'many'",
+    ]
 
 
-def test_there_is_exactly_one_way_to_log_in() -> None:
-    """No login and two logins are both reported. An empty setting counts as absent."""
-    assert "exactly one of them: found none" in problems(**NO_KEY)
-    two = problems(SNOWFLAKE_PASSWORD="secret", SNOWFLAKE_TOKEN="")
-    assert "found SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD" in two
-    assert "secret" not in two
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("MAX_RUN_SECONDS", "9", "MAX_RUN_SECONDS must be at least 10, not 9"),
+        ("MAX_MERGE_ROWS", "0", "MAX_MERGE_ROWS must be at least 1, not 0"),
+        ("MERGE_WINDOW_DAYS", "-1", "MERGE_WINDOW_DAYS must be at least 0, not -1"),
+        ("SNOWFLAKE_PORT", "-1", "SNOWFLAKE_PORT must be at least 0, not -1"),
+        ("SNOWFLAKE_PORT", "https", "SNOWFLAKE_PORT must be a number, not 'https'"),
+        ("SNOWFLAKE_PROTOCOL", "ftp", "SNOWFLAKE_PROTOCOL must be http or https, not 'ftp'"),
+        ("FULL_SWEEP", "on", "FULL_SWEEP must be true or false, not 'on'"),
+        (
+            "EVENTS_CONTAINER",
+            "Events",
+            "EVENTS_CONTAINER must be a container name"
+            " (3 to 63 lower-case letters, digits and single hyphens), not 'Events'",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_reported_with_the_rule(
+    name: str, value: str, problem: str
+) -> None:
+    """The sentence says what to write instead."""
+    assert problems(**{name: value}) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        (NO_LOGIN, "none"),
+        ({"SNOWFLAKE_TOKEN": "secret"}, "SNOWFLAKE_TOKEN and SNOWFLAKE_PASSWORD"),
+        (
+            {**NO_LOGIN, "SNOWFLAKE_PRIVATE_KEY": PEM, "SNOWFLAKE_TOKEN": "secret"},
+            "SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_TOKEN",
+        ),
+        (
+            {**NO_LOGIN, "SNOWFLAKE_PRIVATE_KEY_FILE": "key.pem", "SNOWFLAKE_TOKEN": "secret"},
+            "SNOWFLAKE_PRIVATE_KEY_FILE and SNOWFLAKE_TOKEN",
+        ),
+        (
+            {"SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_PRIVATE_KEY": " "},
+            "SNOWFLAKE_AUTHENTICATOR and SNOWFLAKE_PASSWORD",
+        ),
+    ],
+    ids=["none", "token and password", "key and token", "file and token", "identity and password"],
+)
+def test_there_is_exactly_one_way_to_log_in(changes: dict[str, str], found: str) -> None:
+    """The sentence names what is set, but quotes no secret. An empty setting counts as absent."""
+    reported = problems(**changes)
+    assert reported[0] == f"{WAYS_TO_LOG_IN} must be set, exactly one of them: found {found}"
+    assert "secret" not in str(reported)
+    assert "hush-hush" not in str(reported)
+
+
+def test_an_unknown_authenticator_is_reported() -> None:
+    """The other ways to log in have settings of their own."""
+    changes = {**NO_LOGIN, "SNOWFLAKE_AUTHENTICATOR": "externalbrowser"}
+    assert problems(**changes) == [
+        "SNOWFLAKE_AUTHENTICATOR must be WORKLOAD_IDENTITY or unset, not 'externalbrowser'"
+    ]
 
 
 @pytest.mark.parametrize(
     ("changes", "login"),
     [
-        ({}, {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER}),
+        (
+            {**NO_LOGIN, "SNOWFLAKE_PRIVATE_KEY": PEM},
+            {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER},
+        ),
         (
             {
+                **NO_LOGIN,
                 "SNOWFLAKE_PRIVATE_KEY": ENCRYPTED.replace("\n", "\\n"),
                 "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame",
             },
             {"user": "delete_sync_svc", "authenticator": "SNOWFLAKE_JWT", "private_key": DER},
         ),
         (
-            {**NO_KEY, "SNOWFLAKE_TOKEN": "pat"},
+            {**NO_LOGIN, "SNOWFLAKE_TOKEN": "pat"},
             {
                 "user": "delete_sync_svc",
                 "authenticator": "PROGRAMMATIC_ACCESS_TOKEN",
                 "token": "pat",
             },
         ),
-        ({**NO_KEY, "SNOWFLAKE_PASSWORD": "p"}, {"user": "delete_sync_svc", "password": "p"}),
+        ({"SNOWFLAKE_PASSWORD": "p"}, {"user": "delete_sync_svc", "password": "p"}),
         (
-            {**NO_KEY, "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_USER": ""},
+            {**NO_LOGIN, "SNOWFLAKE_AUTHENTICATOR": "WORKLOAD_IDENTITY", "SNOWFLAKE_USER": ""},
             {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "AZURE"},
         ),
     ],
@@ -98,48 +209,65 @@ def test_each_login_becomes_parameters_of_the_connector(
     assert read({**COMPLETE, **changes}).snowflake.login == login
 
 
-def test_a_key_that_does_not_open_is_reported_with_the_reason() -> None:
-    """A passphrase is missing, wrong or not needed, or the key is garbage."""
-    assert (
-        "SNOWFLAKE_PRIVATE_KEY is encrypted: it needs SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
-        in problems(SNOWFLAKE_PRIVATE_KEY=ENCRYPTED)
-    )
-    wrong = problems(SNOWFLAKE_PRIVATE_KEY=ENCRYPTED, SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="open")
-    assert "SNOWFLAKE_PRIVATE_KEY does not open" in wrong
-    assert "needs no SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" in problems(
-        SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="sesame"
-    )
-    assert "SNOWFLAKE_PRIVATE_KEY is not a private key" in problems(SNOWFLAKE_PRIVATE_KEY="garbage")
+def test_a_key_may_be_in_a_file(tmp_path: Path) -> None:
+    """``SNOWFLAKE_PRIVATE_KEY_FILE`` names the file."""
+    (tmp_path / "key.pem").write_text(PEM)
+    from_file = {**NO_LOGIN, "SNOWFLAKE_PRIVATE_KEY_FILE": str(tmp_path / "key.pem")}
+    assert read({**COMPLETE, **from_file}).snowflake.login == {
+        "user": "delete_sync_svc",
+        "authenticator": "SNOWFLAKE_JWT",
+        "private_key": DER,
+    }
 
 
-def test_a_key_of_an_unsupported_type_is_reported_like_other_problems() -> None:
-    """The key is on an unknown elliptic curve: the last number of the curve's name is changed."""
+def elliptic_with_an_unknown_curve() -> str:
+    """A key on an elliptic curve, with another last number in the name of the curve."""
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     known, unknown = (bytes.fromhex(f"06082a8648ce3d0301{last}") for last in ("07", "06"))
-    pem = (
+    return (
         "-----BEGIN PRIVATE KEY-----\n"
         f"{base64.b64encode(der.replace(known, unknown)).decode()}\n"
         "-----END PRIVATE KEY-----"
     )
-    assert (
-        problems(SNOWFLAKE_PRIVATE_KEY=pem)
-        == "SNOWFLAKE_PRIVATE_KEY has a type that is not supported: create an RSA key"
-    )
 
 
-@pytest.mark.parametrize("passphrase", ["", "sesame"])
-def test_a_text_that_is_not_a_key_is_reported_with_and_without_a_passphrase(
-    passphrase: str,
+@pytest.mark.parametrize(
+    ("key", "passphrase", "problem"),
+    [
+        (ENCRYPTED, "", "is encrypted: it needs SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
+        (ENCRYPTED, "open", "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
+        (PEM, "sesame", "needs no SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"),
+        ("garbage", "", "is not a private key in PEM form (BEGIN PRIVATE KEY …)"),
+        ("garbage", "sesame", "is not a private key in PEM form (BEGIN PRIVATE KEY …)"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+            "",
+            "is not a private key in PEM form",
+        ),
+        (
+            elliptic_with_an_unknown_curve(),
+            "",
+            "has a type that is not supported: create an RSA key",
+        ),
+    ],
+    ids=[
+        *("no passphrase", "wrong passphrase", "needless passphrase", "garbage"),
+        *("garbage and a passphrase", "garbage in a PEM", "unknown curve"),
+    ],
+)
+def test_a_key_that_does_not_open_is_reported_with_the_reason(
+    key: str, passphrase: str, problem: str, tmp_path: Path
 ) -> None:
-    """Another passphrase would not help."""
-    garbage = {"SNOWFLAKE_PRIVATE_KEY": "garbage", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase}
-    assert (
-        problems(**garbage)
-        == "SNOWFLAKE_PRIVATE_KEY is not a private key in PEM form (BEGIN PRIVATE KEY …)"
-    )
+    """The sentence begins with the setting that holds the key or names its file."""
+    login = {**NO_LOGIN, "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase}
+    assert problems(**login, SNOWFLAKE_PRIVATE_KEY=key) == [f"SNOWFLAKE_PRIVATE_KEY {problem}"]
+    (tmp_path / "key.pem").write_text(key)
+    assert problems(**login, SNOWFLAKE_PRIVATE_KEY_FILE=str(tmp_path / "key.pem")) == [
+        f"SNOWFLAKE_PRIVATE_KEY_FILE {problem}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -161,41 +289,52 @@ def test_a_name_means_the_same_as_in_snowflake(name: str, identifier: str) -> No
 )
 def test_a_name_that_could_change_the_sql_is_refused(name: str) -> None:
     """The sync writes these names into SQL statements."""
-    assert "SNOWFLAKE_TABLE must be a name" in problems(SNOWFLAKE_TABLE=name)
+    assert problems(SNOWFLAKE_TABLE=name) == [
+        "SNOWFLAKE_TABLE must be a name of letters, digits and underscores,"
+        f" or a name in double quotes, not {name!r}"
+    ]
 
 
 def test_an_unresolved_key_vault_reference_is_reported_as_one() -> None:
     """The app sees the reference's own text if its identity may not read the secret."""
     reference = "@Microsoft.KeyVault(VaultName=v;SecretName=n)"
-    assert problems(SNOWFLAKE_PRIVATE_KEY=reference).startswith(
-        "SNOWFLAKE_PRIVATE_KEY is a Key Vault reference that was not resolved"
-    )
+    assert problems(**NO_LOGIN, SNOWFLAKE_PRIVATE_KEY=reference) == [
+        "SNOWFLAKE_PRIVATE_KEY is a Key Vault reference that was not resolved: check that the"
+        " secret exists and that the app's identity may read it (func start never resolves"
+        " references)"
+    ]
 
 
-def test_plain_http_is_allowed_only_for_this_machine() -> None:
-    """The local emulator uses it."""
-    local = {"SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": "10085", "SNOWFLAKE_PROTOCOL": "http"}
-    assert read({**COMPLETE, **local}).snowflake.server == {
-        "host": "127.0.0.1",
+@pytest.mark.parametrize(
+    ("protocol", "host"),
+    [
+        ("http", "127.0.0.1"),
+        ("http", "localhost"),
+        ("http", "::1"),
+        ("https", "org-account.privatelink.snowflakecomputing.com"),
+    ],
+)
+def test_another_address_of_snowflake_may_be_set(protocol: str, host: str) -> None:
+    """The local emulator uses plain http."""
+    server = {"SNOWFLAKE_HOST": host, "SNOWFLAKE_PORT": "10085", "SNOWFLAKE_PROTOCOL": protocol}
+    assert read({**COMPLETE, **server}).snowflake.server == {
+        "host": host,
         "port": 10085,
-        "protocol": "http",
+        "protocol": protocol,
     }
-    assert "SNOWFLAKE_PROTOCOL is http" in problems(
-        SNOWFLAKE_PROTOCOL="http", SNOWFLAKE_HOST="example.com"
-    )
+
+
+@pytest.mark.parametrize("host", ["", "example.com", "127.0.0.1.example.com"])
+def test_plain_http_is_allowed_only_for_this_machine(host: str) -> None:
+    """The rule protects the login and the rows."""
+    assert problems(SNOWFLAKE_PROTOCOL="http", SNOWFLAKE_HOST=host) == [
+        "SNOWFLAKE_PROTOCOL is http, which is allowed only for this machine"
+        " (SNOWFLAKE_HOST=localhost)"
+    ]
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     """Logs and tracebacks of debuggers contain no secret."""
-    shown = repr(
-        read(
-            {
-                **COMPLETE,
-                **NO_KEY,
-                "SNOWFLAKE_PASSWORD": "hush-hush",
-                "EVENTS_STORAGE": "AccountKey=c2VjcmV0",
-            }
-        )
-    )
+    shown = repr(read({**COMPLETE, "EVENTS_STORAGE": "AccountKey=c2VjcmV0"}))
     assert "hush-hush" not in shown
     assert "c2VjcmV0" not in shown

@@ -1,0 +1,324 @@
+"""The kinds of settings that both apps use: accepted values, and the exact report of a problem."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from salesforce_client.src.app.errors import SettingsError
+from salesforce_client.src.app.settings_reader import BlobAccount, SettingsReader, as_pem
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PEM = KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+ENCRYPTED_WITH_HEADERS = KEY.private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.TraditionalOpenSSL,
+    serialization.BestAvailableEncryption(b"sesame"),
+).decode()
+URI = "https://account.blob.core.windows.net"
+UNRESOLVED = (
+    "is a Key Vault reference that was not resolved: check that the secret exists and that the"
+    " app's identity may read it (func start never resolves references)"
+)
+
+
+def test_a_value_is_read_without_the_blanks_around_it() -> None:
+    """A value that was pasted often has some."""
+    assert SettingsReader({"NAME": " \tvalue \n"}).text("NAME") == "value"
+
+
+def test_settings_without_a_problem_raise_no_error() -> None:
+    """An optional setting may be missing or empty."""
+    reader = SettingsReader({"EMPTY": " "})
+    assert reader.text("EMPTY") == reader.text("MISSING") == ""
+    reader.raise_problems()
+
+
+@pytest.mark.parametrize("value", [None, "", " "])
+def test_a_required_setting_must_have_a_value(value: str | None) -> None:
+    """An empty value counts as not set. The error lists the problem."""
+    reader = SettingsReader({} if value is None else {"NAME": value})
+    assert reader.text("NAME", required=True) == ""
+    with pytest.raises(SettingsError) as raised:
+        reader.raise_problems()
+    assert raised.value.problems == ("NAME is missing: set it",)
+
+
+def test_an_unresolved_key_vault_reference_counts_as_empty() -> None:
+    """If the app may not read the secret, it receives the text of the reference."""
+    reader = SettingsReader({"NAME": "@Microsoft.KeyVault(VaultName=v;SecretName=n)"})
+    assert reader.text("NAME", required=True) == ""
+    assert reader.problems == [f"NAME {UNRESOLVED}"]
+
+
+@pytest.mark.parametrize("value", ["true", "True", "TRUE", "1", "yes", "YES"])
+def test_true_may_be_written_as_true_1_or_yes(value: str) -> None:
+    """Upper and lower case mean the same."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.boolean("NAME") is True
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("value", ["", "false", "False", "FALSE", "0", "no", "NO"])
+def test_false_may_be_written_as_false_0_or_no_or_left_empty(value: str) -> None:
+    """A setting that is not set is false."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.boolean("NAME") is False
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("value", ["on", "2", "truee"])
+def test_any_other_word_for_true_or_false_is_reported(value: str) -> None:
+    """The reader does not guess."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.boolean("NAME") is False
+    assert reader.problems == [f"NAME must be true or false, not '{value}'"]
+
+
+def test_a_boolean_whose_reference_was_not_resolved_is_false() -> None:
+    """The reference is the only problem."""
+    reader = SettingsReader({"NAME": "@Microsoft.KeyVault(VaultName=v;SecretName=n)"})
+    assert reader.boolean("NAME") is False
+    assert reader.problems == [f"NAME {UNRESOLVED}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [("", 30), ("10", 10), ("10.5", 10.5), ("1e3", 1000), (" 20 ", 20)]
+)
+def test_a_number_may_be_as_small_as_its_bound(value: str, number: float) -> None:
+    """Without a value, the default counts."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.number("NAME", 30, least=10) == number
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("9.9", "NAME must be at least 10, not 9.9"),
+        ("-20", "NAME must be at least 10, not -20"),
+        ("inf", "NAME must be at least 10, not inf"),
+        ("-inf", "NAME must be at least 10, not -inf"),
+        ("nan", "NAME must be at least 10, not nan"),
+        ("soon", "NAME must be a number, not 'soon'"),
+        ("10 s", "NAME must be a number, not '10 s'"),
+        ("1,000", "NAME must be a number, not '1,000'"),
+    ],
+)
+def test_a_number_that_is_too_small_or_not_finite_is_reported(value: str, problem: str) -> None:
+    """The reader continues with the default."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.number("NAME", 30, least=10) == 30
+    assert reader.problems == [problem]
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [("", "events"), ("events-2", "events-2"), ("abc", "abc"), ("0" * 63, "0" * 63)],
+)
+def test_a_container_has_a_name_that_azure_accepts(value: str, name: str) -> None:
+    """Without a value, the default counts."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.container("NAME", "events") == name
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("value", ["ab", "0" * 64, "Events", "my_events", "a--b", "-abc", "abc-"])
+def test_a_container_name_that_azure_would_refuse_is_reported(value: str) -> None:
+    """The report states the rule."""
+    reader = SettingsReader({"NAME": value})
+    assert reader.container("NAME", "events") == "events"
+    assert reader.problems == [
+        "NAME must be a container name (3 to 63 lower-case letters, digits and single hyphens),"
+        f" not '{value}'"
+    ]
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("values", [("a", ""), ("", "b")])
+def test_one_of_two_alternative_settings_is_enough(values: tuple[str, str], required: bool) -> None:
+    """An empty setting counts as not set."""
+    reader = SettingsReader({"ONE": values[0], "OTHER": values[1]})
+    assert reader.either("ONE", "OTHER", required=required) == values
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_two_alternative_settings_must_not_both_be_set(required: bool) -> None:
+    """The reader does not choose one."""
+    reader = SettingsReader({"ONE": "a", "OTHER": "b"})
+    reader.either("ONE", "OTHER", required=required)
+    assert reader.problems == ["ONE and OTHER are both set: remove one of them"]
+
+
+def test_two_alternative_settings_may_both_be_missing_only_if_none_is_required() -> None:
+    """The report names both."""
+    reader = SettingsReader({})
+    assert reader.either("ONE", "OTHER", required=False) == ("", "")
+    assert reader.problems == []
+    assert reader.either("ONE", "OTHER", required=True) == ("", "")
+    assert reader.problems == ["ONE is missing: set it or OTHER"]
+
+
+def test_an_unresolved_reference_is_not_reported_as_missing_too() -> None:
+    """One cause is one problem, even if an earlier setting has a problem as well."""
+    reader = SettingsReader({"OTHER": "@Microsoft.KeyVault(VaultName=v;SecretName=n)"})
+    reader.text("EARLIER", required=True)
+    reader.either("ONE", "OTHER", required=True)
+    assert reader.problems == ["EARLIER is missing: set it", f"OTHER {UNRESOLVED}"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "account"),
+    [
+        (
+            {"EVENTS_STORAGE": "UseDevelopmentStorage=true"},
+            BlobAccount("UseDevelopmentStorage=true", "", ""),
+        ),
+        (
+            {"EVENTS_STORAGE": "AccountName=a;AccountKey=c2VjcmV0"},
+            BlobAccount("AccountName=a;AccountKey=c2VjcmV0", "", ""),
+        ),
+        ({"EVENTS_STORAGE__blobServiceUri": URI}, BlobAccount("", URI, "")),
+        (
+            {"EVENTS_STORAGE__blobServiceUri": URI, "EVENTS_STORAGE__clientId": "1234"},
+            BlobAccount("", URI, "1234"),
+        ),
+    ],
+    ids=["Azurite", "connection string", "identity of the app", "user-assigned identity"],
+)
+def test_storage_is_a_connection_string_or_an_address_for_an_identity(
+    environ: dict[str, str], account: BlobAccount
+) -> None:
+    """The names are those of a storage connection in Azure Functions."""
+    reader = SettingsReader(environ)
+    assert reader.storage() == account
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "problem"),
+    [
+        ({}, "EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri"),
+        (
+            {"EVENTS_STORAGE": "AccountName=a", "EVENTS_STORAGE__blobServiceUri": URI},
+            "EVENTS_STORAGE and EVENTS_STORAGE__blobServiceUri are both set: remove one of them",
+        ),
+        (
+            {"EVENTS_STORAGE": "my-account"},
+            "EVENTS_STORAGE is not a storage connection string (Name=value;…)",
+        ),
+        (
+            {"EVENTS_STORAGE__blobServiceUri": "http://account.blob.core.windows.net"},
+            "EVENTS_STORAGE__blobServiceUri must be https://<account>.blob.core.windows.net",
+        ),
+    ],
+    ids=["missing", "both", "no connection string", "plaintext"],
+)
+def test_a_storage_account_that_cannot_be_reached_is_reported(
+    environ: dict[str, str], problem: str
+) -> None:
+    """A connection string is not quoted, because it contains a key."""
+    reader = SettingsReader(environ)
+    reader.storage()
+    assert reader.problems == [problem]
+
+
+def test_a_key_is_read_from_its_setting_or_from_a_file(tmp_path: Path) -> None:
+    """Both have the same content."""
+    (tmp_path / "key.pem").write_text(PEM)
+    reader = SettingsReader({})
+    assert reader.pem("KEY", PEM, "") == as_pem(PEM)
+    assert reader.pem("KEY_FILE", "", str(tmp_path / "key.pem")) == as_pem(PEM)
+    assert reader.problems == []
+
+
+def test_a_key_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
+    """The operating system says why the file cannot be read."""
+    reader = SettingsReader({})
+    assert reader.pem("KEY_FILE", "", str(tmp_path / "none.pem")) == b""
+    assert reader.problems == [
+        "KEY_FILE names a file that cannot be read: No such file or directory"
+    ]
+
+
+def test_a_key_that_was_pasted_where_its_path_belongs_is_not_printed() -> None:
+    """The log must not contain a private key."""
+    reader = SettingsReader({})
+    assert reader.pem("KEY_FILE", "", PEM) == b""
+    (problem,) = reader.problems
+    assert problem.startswith("KEY_FILE names a file that cannot be read: ")
+    assert "PRIVATE KEY" not in problem
+
+
+def test_a_key_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
+    """It may be a key in DER form."""
+    (tmp_path / "key.der").write_bytes(b"\x81\xff")
+    reader = SettingsReader({})
+    assert reader.pem("KEY_FILE", "", str(tmp_path / "key.der")) == b""
+    assert reader.problems == ["KEY_FILE must be the path of a text file"]
+
+
+def test_a_text_that_is_not_a_key_is_reported() -> None:
+    """The report does not quote the text, because it may be a part of a key."""
+    reader = SettingsReader({})
+    assert reader.pem("KEY", "garbage", "") == b""
+    assert reader.problems == ["KEY is not a private key in PEM form (BEGIN PRIVATE KEY …)"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PEM,
+        PEM.replace("\n", "\\n"),
+        PEM.replace("\n", "\\r\\n"),
+        PEM.replace("\n", " "),
+        PEM.replace("\n", ""),
+        f"Bag Attributes\n{PEM}\n\n",
+        base64.b64encode(PEM.encode()).decode(),
+        base64.encodebytes(PEM.encode()).decode(),
+    ],
+    ids=[
+        *("unchanged", "escapes", "Windows escapes", "spaces", "one line", "more text around it"),
+        *("base64", "base64 in lines"),
+    ],
+)
+def test_a_pasted_pem_becomes_one_form(text: str) -> None:
+    """The result has the label in lines of its own and no blanks between them."""
+    content = "".join(PEM.splitlines()[1:-1])
+    pem = f"-----BEGIN PRIVATE KEY-----\n{content}\n-----END PRIVATE KEY-----\n"
+    assert as_pem(text) == pem.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [ENCRYPTED_WITH_HEADERS, ENCRYPTED_WITH_HEADERS.replace("\n", "\\n")],
+    ids=["unchanged", "escapes"],
+)
+def test_a_pem_with_headers_keeps_its_lines(text: str) -> None:
+    """Headers such as ``Proc-Type: 4,ENCRYPTED`` end with their line."""
+    assert as_pem(text) == ENCRYPTED_WITH_HEADERS.strip().encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("garbage", "neither a PEM nor base64 of one"),
+        (f"!{base64.b64encode(PEM.encode()).decode()}", "neither a PEM nor base64 of one"),
+        (base64.b64encode("schlüssel".encode()).decode(), "neither a PEM nor base64 of one"),
+        (base64.b64encode(b"not a key").decode(), "no PEM block"),
+        (PEM[:100], "no PEM block"),
+        (PEM.replace("END PRIVATE", "END PUBLIC"), "no PEM block"),
+    ],
+    ids=["garbage", "stray character", "not ASCII", "other text", "cut off", "other label"],
+)
+def test_a_text_without_a_pem_is_refused_with_the_reason(text: str, reason: str) -> None:
+    """A successor sees in a debugger which form was missing."""
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        as_pem(text)
