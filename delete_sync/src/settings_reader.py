@@ -122,7 +122,7 @@ class SettingsReader:
         connection, uri = self.either(name, uri_name, required=True)
         if uri and not uri.startswith("https://"):
             self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
-        if connection and connection != "UseDevelopmentStorage=true" and "=" not in connection:
+        if connection and "=" not in connection:
             self.problem(name, "is not a storage connection string (Name=value;…)", None)
         return BlobAccount(connection, uri, self.text("EVENTS_STORAGE__clientId"))
 
