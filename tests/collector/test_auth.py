@@ -15,7 +15,6 @@ from local.emulators import free_port
 from salesforce_client.src.app.errors import AuthenticationError, SalesforceUnavailableError
 from salesforce_client.src.app.mock_salesforce import AUDIENCES, CLIENT_ID, USERNAME, MockSalesforce
 from salesforce_client.src.app.model import Session, with_checksum
-from salesforce_client.src.app.salesforce import login
 from salesforce_client.src.app.salesforce.login import authenticate, claims
 from salesforce_client.src.app.settings import read
 
@@ -110,13 +109,10 @@ def test_a_refused_login_shows_salesforces_words_and_the_setting_to_check(
     assert advice in str(raised.value)
 
 
-def test_an_expired_assertion_points_to_the_clock(
-    mock: MockSalesforce, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_assertion_points_to_the_clock(mock: MockSalesforce) -> None:
     """Only this refusal has its cause on this machine."""
-    monkeypatch.setattr(login, "LIFETIME_SECONDS", -60)
     with pytest.raises(AuthenticationError, match="clock"):
-        log_in(mock)
+        log_in(mock, lifetime_seconds=-60)
 
 
 def test_a_login_is_retried_during_an_outage(

@@ -61,13 +61,24 @@ ADVICE = (
 )
 
 
-def claims(client_id: str, username: str, audience: str, now: float) -> dict[str, Any]:
+def claims(
+    client_id: str,
+    username: str,
+    audience: str,
+    now: float,
+    lifetime_seconds: int = LIFETIME_SECONDS,
+) -> dict[str, Any]:
     """The claims of the assertion. ``now`` and ``exp`` are seconds since 1970."""
-    return {"iss": client_id, "sub": username, "aud": audience, "exp": int(now) + LIFETIME_SECONDS}
+    return {"iss": client_id, "sub": username, "aud": audience, "exp": int(now) + lifetime_seconds}
 
 
 def authenticate(
-    login_url: str, audience: str, client_id: str, username: str, private_key: RSAPrivateKey
+    login_url: str,
+    audience: str,
+    client_id: str,
+    username: str,
+    private_key: RSAPrivateKey,
+    lifetime_seconds: int = LIFETIME_SECONDS,
 ) -> Session:
     """Sign a new assertion and exchange it for a session.
 
@@ -81,7 +92,9 @@ def authenticate(
         if attempt:
             time.sleep(2.0**attempt)
         assertion = jwt.encode(
-            claims(client_id, username, audience, time.time()), private_key, algorithm="RS256"
+            claims(client_id, username, audience, time.time(), lifetime_seconds),
+            private_key,
+            algorithm="RS256",
         )
         try:
             response = requests.post(
