@@ -17,12 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .errors import (
-    DataRefusedError,
-    RefusedFileError,
-    StorageRefusedError,
-    StorageUnavailableError,
-)
+from .errors import DataRefusedError, RefusedFileError, StorageRefusedError, StorageUnavailableError
 from .event_files.downloads import downloads
 from .event_files.event_file import FORMAT_VERSION, EventFile
 from .model import Batch, Download, EventBlob, Loaded, LocalFile, StagedFile, UnavailableFile
@@ -31,11 +26,6 @@ from .scratch import local_storage, scratch_folder
 from .warehouse.staging import BatchWriter, batch_writer
 
 log = logging.getLogger(__name__)
-
-# After the merge, the sweep still records and marks each file. That must fit into the run's last
-# minute.
-FILES_IN_A_BATCH = 500
-MARKS_AT_ONCE = 8
 
 
 class Store(Protocol):
@@ -69,11 +59,14 @@ class Limits:
     """Bounds of one sweep.
 
     After ``run_seconds`` the sweep begins no further batch.
-    A batch is merged as soon as it has ``merge_rows`` rows.
+    A batch is merged as soon as it has ``merge_rows`` rows or ``batch_files`` files. After the
+    merge, the sweep still records and marks each file. That must fit into the run's last minute.
     """
 
     run_seconds: float
     merge_rows: int
+    batch_files: int = 500
+    marks_at_once: int = 8
 
 
 def sweep(
@@ -83,6 +76,7 @@ def sweep(
     *,
     full: bool,
     limits: Limits,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Load the event files that are not synced yet. Connects only if there is something to load.
 
@@ -93,11 +87,12 @@ def sweep(
         full: read every file again, also synced and refused files. New files come first. The files
             that were marked longest ago come next.
         limits: bounds of the sweep.
+        clock: returns seconds, like ``time.monotonic``.
 
     Raises:
         SyncError: the sweep failed. Batches that it has already committed stay loaded.
     """
-    deadline = time.monotonic() + limits.run_seconds
+    deadline = clock() + limits.run_seconds
     report = Report(sweep_id)
     if not _pending(store, report, full=full):
         return report
@@ -110,7 +105,7 @@ def sweep(
         if pending:
             with scratch_folder("sweep") as scratch, connect() as target:
                 target.prepare()
-                _Sweep(store, target, report, limits, deadline, scratch).run(pending)
+                _Sweep(store, target, report, limits, clock, deadline, scratch).run(pending)
     return report
 
 
@@ -120,17 +115,13 @@ def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
     if full:
         # A mark changes last_modified. So if this sweep has no time for some files, the next full
         # sweep begins with them.
-        return sorted(
-            blobs,
-            key=lambda blob: (
-                blob.is_synced() or blob.is_refused_by(FORMAT_VERSION),
-                blob.last_modified,
-            ),
-        )
+        return sorted(blobs, key=lambda blob: (_is_marked(blob), blob.last_modified))
     report.refused_before = sum(blob.is_refused_by(FORMAT_VERSION) for blob in blobs)
-    return [
-        blob for blob in blobs if not blob.is_synced() and not blob.is_refused_by(FORMAT_VERSION)
-    ]
+    return [blob for blob in blobs if not _is_marked(blob)]
+
+
+def _is_marked(blob: EventBlob) -> bool:
+    return blob.is_synced() or blob.is_refused_by(FORMAT_VERSION)
 
 
 @dataclass(frozen=True)
@@ -142,43 +133,36 @@ class _Attempt:
     refusal: DataRefusedError | None = None
 
 
+@dataclass(frozen=True)
 class _Sweep:
     """A sweep that has files to load. No other sweep runs at the same time."""
 
-    def __init__(
-        self,
-        store: Store,
-        target: Target,
-        report: Report,
-        limits: Limits,
-        deadline: float,
-        scratch: Path,
-    ) -> None:
-        self._store = store
-        self._target = target
-        self._report = report
-        self._limits = limits
-        self._deadline = deadline
-        self._scratch = scratch
+    store: Store
+    target: Target
+    report: Report
+    limits: Limits
+    clock: Callable[[], float]
+    deadline: float
+    scratch: Path
 
     def run(self, pending: Sequence[EventBlob]) -> None:
         """Fill and load batches until no file or no time is left."""
         taken = 0
-        with downloads(self._store, pending, self._scratch) as files:
-            while taken < len(pending) and time.monotonic() < self._deadline:
+        with downloads(self.store, pending, self.scratch) as files:
+            while taken < len(pending) and self.clock() < self.deadline:
                 attempt = self._load(files)
                 if attempt.refusal:
                     self._one_by_one(attempt.blobs, attempt.refusal)
                 taken += len(attempt.blobs)
-        self._report.left += len(pending) - taken
+        self.report.left += len(pending) - taken
 
     def _load(self, files: Iterator[Download]) -> _Attempt:
         """Fill one batch and load it. Mark its files unless Snowflake refuses a value."""
-        with batch_writer(self._scratch) as writer:
+        with batch_writer(self.scratch) as writer:
             blobs = self._fill(writer, files)
             batch = writer.finish()
             try:
-                loaded = self._target.load(batch)
+                loaded = self.target.load(batch)
             except DataRefusedError as error:
                 return _Attempt(batch, blobs, error)
         self._settle(loaded, batch, blobs)
@@ -190,12 +174,12 @@ class _Sweep:
         for file in files:
             blobs.append(file.blob)
             if isinstance(file, UnavailableFile):
-                self._report.left += 1
+                self.report.left += 1
                 log.warning("event_file=%s state=left reason=%s", file.blob.name, file.reason)
                 continue
             _add(writer, file)
-            full = writer.lines >= self._limits.merge_rows or len(blobs) >= FILES_IN_A_BATCH
-            if full or time.monotonic() >= self._deadline:
+            full = writer.lines >= self.limits.merge_rows or len(blobs) >= self.limits.batch_files
+            if full or self.clock() >= self.deadline:
                 break
         return blobs
 
@@ -206,7 +190,7 @@ class _Sweep:
         """
         log.warning("batch=refused files=%s reason=%s", len(blobs), error)
         for blob in blobs:
-            with downloads(self._store, [blob], self._scratch) as files:
+            with downloads(self.store, [blob], self.scratch) as files:
                 attempt = self._load(files)
             if attempt.refusal:
                 self._refuse(attempt.batch, attempt.refusal, blob)
@@ -216,19 +200,19 @@ class _Sweep:
         (file,) = batch.files
         reason = f"Snowflake refuses a value in this file: {error}"
         refused = Batch((StagedFile.refused(file.name, file.sha256, reason),))
-        self._settle(self._target.load(refused), refused, [blob])
+        self._settle(self.target.load(refused), refused, [blob])
 
     def _settle(self, loaded: Loaded, batch: Batch, blobs: Iterable[EventBlob]) -> None:
         """Count a committed batch and mark its files."""
-        self._report.count(loaded)
+        self.report.count(loaded)
         by_name = {blob.name: blob for blob in blobs}
         for file in batch.files:
             if file.error is None:
-                self._report.synced.append(file.name)
+                self.report.synced.append(file.name)
             else:
-                self._report.refused[file.name] = file.error
+                self.report.refused[file.name] = file.error
                 log.error("event_file=%s state=refused reason=%s", file.name, file.error)
-        with ThreadPoolExecutor(MARKS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(self.limits.marks_at_once) as pool:
             list(pool.map(lambda file: self._mark(by_name[file.name], file), batch.files))
 
     def _mark(self, blob: EventBlob, file: StagedFile) -> None:
@@ -236,10 +220,9 @@ class _Sweep:
 
         A later sweep then reads the file again and inserts no row twice.
         """
+        synced = file.error is None
         try:
-            if not self._store.mark(
-                blob, file.sha256, synced=file.error is None, reader_version=FORMAT_VERSION
-            ):
+            if not self.store.mark(blob, file.sha256, synced=synced, reader_version=FORMAT_VERSION):
                 log.warning(
                     "event_file=%s mark=skipped reason=the blob has changed since it was listed",
                     blob.name,
@@ -261,4 +244,4 @@ def _add(writer: BatchWriter, file: LocalFile) -> None:
         writer.refuse(name, file.sha256, str(error))
     finally:
         with local_storage(f"event file {name}"):
-            file.path.unlink(missing_ok=True)
+            file.path.unlink()

@@ -6,6 +6,7 @@ constraints. fakesnow has no locks, but Snowflake has. So a test checks the orde
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import subprocess
@@ -15,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from delete_sync.src.errors import (
     WarehouseRefusedError,
 )
 from delete_sync.src.event_files import blobs
+from delete_sync.src.model import Batch, Loaded
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from delete_sync.src.warehouse.snowflake_errors import ADVICE, TRANSIENT, translate
@@ -93,22 +94,40 @@ def query(connection: Any) -> Query:
     return lambda sql: warehouse.query(connection, sql)[1]
 
 
+class Target:
+    """Accepts every batch, and does nothing with it. Its session is open all the time."""
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def load(self, batch: Batch) -> Loaded:
+        """Nothing to load."""
+        return Loaded(0, 0, 0, 0)
+
+
 def test_full_sweeps_that_run_out_of_time_get_through_all_files_together(
-    put: Put, sweep: Sweep, query: Query, monkeypatch: pytest.MonkeyPatch
+    put: Put, events: ContainerClient, service: BlobServiceClient
 ) -> None:
     """A lost table is rebuilt from more files than one sweep has time for."""
-    keys = [f"e{number:02}" for number in range(16)]
-    for key in keys:
-        put(key)
-    sweep()
-    query("TRUNCATE TABLE delete_tracker")
+    names = [put(f"e{number:02}") for number in range(16)]
+    container = blobs.EventContainer(service, events.container_name)
+
+    def full_sweep(run_seconds: float) -> Report:
+        """Run a full sweep with one file in each batch. A batch takes a second."""
+        return sync.sweep(
+            container,
+            lambda: contextlib.nullcontext(Target()),
+            "full",
+            full=True,
+            limits=sync.Limits(run_seconds, merge_rows=1000, batch_files=1),
+            clock=itertools.count().__next__,
+        )
+
+    assert full_sweep(run_seconds=100).synced == names
     time.sleep(1)  # the times of marks differ only by whole seconds
-    ticks = itertools.count()
-    monkeypatch.setattr(sync, "FILES_IN_A_BATCH", 1)
-    monkeypatch.setattr(sync, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
-    first, second = (sweep(FULL_SWEEP="true", MAX_RUN_SECONDS="10") for _ in range(2))
-    assert first.left > 0
-    assert sorted(row[0] for row in query("SELECT event_id FROM delete_tracker")) == keys
+    first, second = (full_sweep(run_seconds=10) for _ in range(2))
+    assert (len(first.synced), first.left) == (9, 7)
+    assert sorted({*first.synced, *second.synced}) == names
     assert not set(first.synced) & set(second.synced[: first.left])
 
 
@@ -148,17 +167,22 @@ def test_two_sweeps_at_once_double_nothing(put: Put, sweep: Sweep, query: Query)
 
 
 def test_a_sweep_is_skipped_while_another_one_is_running(
-    put: Put, sweep: Sweep, events: ContainerClient, monkeypatch: pytest.MonkeyPatch
+    put: Put, sweep: Sweep, events: ContainerClient, service: BlobServiceClient
 ) -> None:
     """The sweep first waits as long as a killed sweep would keep the lease."""
-    monkeypatch.setattr(blobs, "LEASE_SECONDS", -1)  # an endless lease, and a short wait
     put("e1")
-    lease: BlobLeaseClient = events.acquire_lease(-1)
-    report = sweep()
+    lease: BlobLeaseClient = events.acquire_lease(-1)  # an endless lease
+    report = sync.sweep(
+        blobs.EventContainer(service, events.container_name, patience_seconds=1),
+        lambda: contextlib.nullcontext(Target()),
+        "second",
+        full=False,
+        limits=sync.Limits(run_seconds=60, merge_rows=1000),
+    )
     report.raise_if_failed()
     assert (report.skipped, list(report.lines())) == (
         True,
-        [f"sweep={report.sweep_id} state=skipped reason=another sweep is running"],
+        ["sweep=second state=skipped reason=another sweep is running"],
     )
     lease.release()
     assert sweep().inserted == 1

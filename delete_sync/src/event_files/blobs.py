@@ -68,10 +68,23 @@ def connect(
 
 
 class EventContainer:
-    """The container of the event files. It implements the port ``Store`` of the sweep."""
+    """The container of the event files. It implements the port ``Store`` of the sweep.
 
-    def __init__(self, service: BlobServiceClient, container: str) -> None:
+    Args:
+        service: the client for the storage account.
+        container: the name of the container.
+        patience_seconds: how long ``sole_sweep`` waits for the lease of another sweep.
+    """
+
+    def __init__(
+        self,
+        service: BlobServiceClient,
+        container: str,
+        *,
+        patience_seconds: float = LEASE_SECONDS + 5,
+    ) -> None:
         self._container = service.get_container_client(container)
+        self._patience_seconds = patience_seconds
 
     def event_files(self) -> list[EventBlob]:
         """List all event files, oldest name first. A missing container counts as empty.
@@ -124,7 +137,8 @@ class EventContainer:
     def sole_sweep(self) -> Iterator[bool]:
         """Hold the lease on the container while the block runs. False if another sweep holds it.
 
-        The lease of a killed sweep lasts up to ``LEASE_SECONDS``. This method waits until it ends.
+        The lease of a killed sweep lasts up to ``LEASE_SECONDS``. By default, this method waits
+        until it ends.
         """
         lease = self._acquire()
         if lease is None:
@@ -142,7 +156,7 @@ class EventContainer:
                 lease.release()
 
     def _acquire(self) -> BlobLeaseClient | None:
-        deadline = time.monotonic() + LEASE_SECONDS + 5
+        deadline = time.monotonic() + self._patience_seconds
         while True:
             with translated(f"container {self._container.container_name}"):
                 try:

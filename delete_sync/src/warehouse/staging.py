@@ -17,7 +17,7 @@ from ..scratch import local_storage, scratch_folder
 
 # Compressed size of a file. It is small, because the connector has four files in memory, and an
 # X-Small warehouse loads eight files at the same time.
-FILE_BYTES = 1_000_000
+PART_BYTES = 1_000_000
 # Most of this app's computing time is compression. Higher levels save a fifth of the bytes, but
 # take three times as long.
 LEVEL = 1
@@ -53,14 +53,16 @@ class BatchWriter:
 
     Args:
         folder: an empty folder for this batch alone.
+        part_bytes: compressed size at which the next file is begun.
 
     Attributes:
         lines: number of rows so far, of all kinds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, part_bytes: int = PART_BYTES) -> None:
         self.lines = 0
         self._folder = folder
+        self._part_bytes = part_bytes
         self._files: list[StagedFile] = []
         self._deletes = 0
         self._unwanted: list[str] = []
@@ -112,7 +114,7 @@ class BatchWriter:
 
     def _write(self, lines: bytes) -> None:
         with local_storage("rows of a batch"):
-            full = self._part and self._path.stat().st_size >= FILE_BYTES
+            full = self._part and self._path.stat().st_size >= self._part_bytes
         if full:
             self._close()
         with local_storage("rows of a batch"):
