@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 from local import emulators, warehouse
+from local.disk import no_file_larger_than
 
 from delete_sync.src.errors import LocalStorageError
 from delete_sync.src.event_files.event_file import EventFile
-from delete_sync.src.model import Figures
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from delete_sync.src.scratch import local_storage, scratch_folder
-from delete_sync.src.warehouse.staging import batch_writer
 from salesforce_client.src.app.model import Delete
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
@@ -77,18 +75,6 @@ def pending(events: ContainerClient, tmp_path: Path) -> str:
 @pytest.fixture
 def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> Sweep:
     return lambda **changes: run({**blob_settings, **snowflake_settings, **changes})
-
-
-@contextlib.contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Simulate a full disk: the operating system refuses to write larger files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # The operating system also sends a signal, which Python ignores.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def age(path: Path, seconds: float) -> None:
@@ -169,37 +155,6 @@ def test_a_machine_without_room_for_a_folder_refuses_no_file(
     with pytest.raises(LocalStorageError, match="temporary files: No such file"):
         sweep(SNOWFLAKE_PORT=str(emulators.free_port()))
     assert not_marked(events, connection)
-
-
-class NoisyRows:
-    """Two rows of random bytes, which compression does not make smaller."""
-
-    def figures(self) -> Figures:
-        """Figures of two deletes."""
-        return Figures(2, 0, 0, "2026-02-01T00:00:00.123", "2026-02-01T00:00:00.123")
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Two rows of a quarter of a megabyte each."""
-        for _ in range(2):
-            yield 1, os.urandom(250_000)
-
-
-def stage(scratch: Path) -> None:
-    """Write a whole batch."""
-    with batch_writer(scratch) as writer:
-        writer.add(NoisyRows(), "events_20260201T000000Z.db", "f" * 64)
-        writer.finish()
-
-
-@pytest.mark.parametrize("room", [100_000, 499_000])
-def test_a_disk_that_is_full_while_rows_are_staged_is_reported(tmp_path: Path, room: int) -> None:
-    """The disk may be full in the middle of the rows, or only at the last bytes."""
-    with (
-        no_file_larger_than(room),
-        pytest.raises(LocalStorageError, match="rows of a batch: File too large"),
-    ):
-        stage(tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fails_while_a_file_is_read_refuses_no_file(tmp_path: Path) -> None:
