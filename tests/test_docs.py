@@ -81,8 +81,8 @@ def test_settings_are_the_same_in_code_docs_and_example(app: str) -> None:
     """A setting that is missing in one of the three fails this test."""
     # The app reads the passphrase only if there is a private key.
     code = in_code(app) | ({"SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"} if app == "delete_sync" else set())
-    assert in_docs(app) == code
-    assert in_example(app) == code
+    assert in_docs(app) == code, f"docs/settings.md and settings.py of {app} differ"
+    assert in_example(app) == code, f"local.settings.example.json and settings.py of {app} differ"
 
 
 @pytest.mark.parametrize("app", READERS)

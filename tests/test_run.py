@@ -22,15 +22,14 @@ def steps(*arguments: str) -> list[str]:
 
 def test_without_arguments_it_runs_everything() -> None:
     """Lint comes first because it takes a second."""
-    checks = [*STYLE, "-m mypy"] if sys.version_info >= (3, 10) else []
-    assert steps() == [*checks, ALL_TESTS]
+    types = ["-m mypy"] if sys.version_info >= (3, 10) else []
+    assert steps() == [*STYLE, *types, ALL_TESTS]
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["lint"], STYLE),
-        (["types"], ["-m mypy"]),
         (["lock"], ["-m tests.local.lock"]),
         (["mutants"], ["-m tests.local.mutants"]),
         (["test"], [ALL_TESTS]),
@@ -41,10 +40,13 @@ def test_without_arguments_it_runs_everything() -> None:
     ],
 )
 def test_a_word_runs_one_part_and_a_file_or_an_option_runs_pytest_alone(
-    arguments: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str],
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """So one test takes seconds."""
-    monkeypatch.chdir(REPOSITORY)
+    """So one test takes seconds. A file may be named from any folder."""
+    monkeypatch.chdir(tmp_path)
     assert steps(*arguments) == expected
 
 
@@ -58,9 +60,27 @@ def test_every_step_names_a_script_or_a_module_that_exists() -> None:
                 assert (REPOSITORY / command[1].replace(".", "/")).with_suffix(".py").exists()
 
 
+@pytest.mark.parametrize("version", [(3, 9), (3, 10)])
+def test_types_need_python_3_10(version: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest mypy needs it. On 3.9, everything else is checked."""
+    monkeypatch.setattr(sys, "version_info", (*version, 0))
+    if version < (3, 10):
+        with pytest.raises(ValueError, match=r"types needs Python 3\.10"):
+            steps("types")
+        assert "-m mypy" not in steps()
+    else:
+        assert steps("types") == ["-m mypy"]
+        assert "-m mypy" in steps()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["lnit"], "'lnit' is neither"), (["lint", "x"], "lint takes no arguments")],
+    [
+        (["lnit"], "'lnit' is neither"),
+        (["lnit", "x"], "'lnit' is neither"),
+        (["tests/absent.py", "-k", "x"], "'tests/absent.py' is neither"),
+        (["lint", "x"], "lint takes no arguments"),
+    ],
 )
 def test_an_unknown_argument_is_an_error(arguments: list[str], message: str) -> None:
     """The command does not run something else instead."""

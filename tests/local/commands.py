@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import environments
+from .environments import REPOSITORY
 
 TWO_FILES_AT_A_TIME = ["--numprocesses", "2", "--dist", "loadfile"]
 BENCHMARKS = ("startup", "steps", "drain", "sweep", "flat")
@@ -40,11 +41,10 @@ def main(arguments: Sequence[str], usage: str | None) -> int:
         return 2
     python = str(environments.dev())
     environment = {**os.environ, "PYTHONUTF8": "1"}
+    folder = (_folder_of(arguments[0]) if arguments else None) or REPOSITORY
     for step in steps:
         environments.say(f"── {' '.join(part for part in step if part != '-m')}")
-        done = subprocess.run(
-            [python, *step], cwd=environments.REPOSITORY, check=False, env=environment
-        )
+        done = subprocess.run([python, *step], cwd=folder, check=False, env=environment)
         if done.returncode:
             return done.returncode
     return 0
@@ -56,18 +56,30 @@ def chosen(arguments: Sequence[str]) -> list[Command]:
     Raises:
         ValueError: there is no such word or file; the message says what is wrong.
     """
-    word, *rest = arguments or ["all"]
+    if not arguments:
+        return [*LINT, *(TYPES if _has_mypy() else []), *_pytest(())]
+    word, *rest = arguments
     if word == "test":
         return _pytest(rest)
-    if word.startswith("-") or Path(word.partition("::")[0]).exists():
+    if word.startswith("-") or _folder_of(word):
         return _pytest(arguments)
-    if rest:
-        raise ValueError(f"{word} takes no arguments, but got {' '.join(rest)!r}")
-    if word == "all":
-        return [*(LINT + TYPES if sys.version_info >= (3, 10) else []), *_pytest(())]
     if word not in WORDS:
         raise ValueError(f"{word!r} is neither a command nor a file: see tests/run.py --help")
+    if rest:
+        raise ValueError(f"{word} takes no arguments, but got {' '.join(rest)!r}")
+    if word == "types" and not _has_mypy():
+        raise ValueError("types needs Python 3.10 or newer, because mypy does")
     return WORDS[word]
+
+
+def _folder_of(argument: str) -> Path | None:
+    """The folder in which this argument is a path: the current one or the repository."""
+    path = argument.partition("::")[0]
+    return next((it for it in (Path.cwd(), REPOSITORY) if (it / path).exists()), None)
+
+
+def _has_mypy() -> bool:
+    return sys.version_info >= (3, 10)
 
 
 def _pytest(arguments: Sequence[str]) -> list[Command]:

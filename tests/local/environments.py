@@ -180,7 +180,10 @@ def install(command: Sequence[str], **options: Any) -> None:
         SystemExit: it failed.
     """
     if subprocess.run(command, check=False, **options).returncode:
-        sys.exit(f"Installing failed; the reason is above. The command was:\n  {' '.join(command)}")
+        sys.exit(
+            f"Installing failed; the reason is above. The command was:\n  {' '.join(command)}\n"
+            "Behind a proxy or a mirror, configure both pip, which installs uv, and uv."
+        )
 
 
 def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]) -> None:
