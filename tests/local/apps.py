@@ -15,8 +15,8 @@ from typing import Any
 
 from .environments import REPOSITORY
 
-# A proxy of the test machine must not redirect an app that talks to servers on loopback. The setting
-# of gRPC is for processes that start others; the apps start none.
+# A proxy of the test machine must not redirect an app that talks to servers on loopback. The
+# setting of gRPC is for processes that start others; the apps start none.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 NOT_INHERITED = (*PROXIES, "GRPC_ENABLE_FORK_SUPPORT")
 
