@@ -96,7 +96,7 @@ class Marathon:
 
     def run(self, seconds: float) -> Outcome:
         """Inject faults for this long, then run without faults and compare."""
-        # Gives each topic a cursor. Without one, events that expire would leave no gap.
+        # This gives each topic a cursor. Without one, events that expire would leave no gap.
         self._set_in_order()
         end = time.monotonic() + seconds
         while time.monotonic() < end:

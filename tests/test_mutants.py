@@ -43,7 +43,7 @@ def test_a_change_without_an_explanation_is_an_error() -> None:
 
 
 def test_each_survivor_needs_an_explanation_and_each_explanation_a_survivor() -> None:
-    """So the list is complete, and ends when a test notices the change."""
+    """The list has every survivor, and loses an entry as soon as a test notices the change."""
     assert list(compare([ONE], {ONE: "x"})) == []
     (problem,) = compare([ONE, TWO], {ONE: "x"})
     assert problem.startswith("No test notices this change")

@@ -44,7 +44,7 @@ def versions(requirements: list[Requirement], python: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("group", lock.groups())
 def test_every_export_fulfils_its_group(group: str) -> None:
-    """On each Python that the group supports, each package is there in a version that it allows."""
+    """On each Python that the group supports, the export has each package in an allowed version."""
     supported = (
         lock.project()["tool"]["uv"]["dependency-groups"].get(group, {}).get("requires-python", "")
     )
@@ -62,7 +62,10 @@ def test_every_export_fulfils_its_group(group: str) -> None:
 
 @pytest.mark.parametrize("group", lock.groups())
 def test_every_export_is_pinned_with_hashes_and_names_no_registry(group: str) -> None:
-    """A changed or foreign file is not installed, and the clients decide where to look."""
+    """Because of the hash, pip and uv refuse a changed package.
+
+    Their own configuration names the registry.
+    """
     text = environments.requirements(group).read_text()
     assert "://" not in text
     assert "--index" not in text

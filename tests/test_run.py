@@ -45,7 +45,7 @@ def test_a_word_runs_one_part_and_a_file_or_an_option_runs_pytest_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """So one test takes seconds. A file may be named from any folder."""
+    """Without lint and types, one test takes seconds. A file may be named from any folder."""
     monkeypatch.chdir(tmp_path)
     assert steps(*arguments) == expected
 
@@ -62,7 +62,7 @@ def test_every_step_names_a_script_or_a_module_that_exists() -> None:
 
 @pytest.mark.parametrize("version", [(3, 9), (3, 10)])
 def test_types_need_python_3_10(version: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The newest mypy needs it. On 3.9, everything else is checked."""
+    """The newest mypy needs Python 3.10. On 3.9, everything else is checked."""
     monkeypatch.setattr(sys, "version_info", (*version, 0))
     if version < (3, 10):
         with pytest.raises(ValueError, match=r"types needs Python 3\.10"):
@@ -89,7 +89,7 @@ def test_an_unknown_argument_is_an_error(arguments: list[str], message: str) -> 
 
 
 def test_help_fits_on_a_screen_and_installs_nothing() -> None:
-    """It works with the plain Python of a new machine."""
+    """The help works with the plain Python of a new machine."""
     command = [sys.executable, "-S", "tests/run.py", "--help"]
     shown = subprocess.run(
         command, cwd=REPOSITORY, capture_output=True, text=True, check=True
@@ -103,7 +103,7 @@ def test_help_fits_on_a_screen_and_installs_nothing() -> None:
 def test_a_failed_installation_shows_the_reason_of_the_installer(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """The installer prints it. The last line is the command, to try it by hand."""
+    """The installer prints the reason. The last line is the command, to try it by hand."""
     command = [sys.executable, "-c", "import sys; sys.exit('no space left on the disk')"]
     with pytest.raises(SystemExit, match=r"Installing failed(.|\n)*-c import sys"):
         environments.install(command)
@@ -166,7 +166,10 @@ def test_lint_accepts_lines_within_their_width(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("script", ["run.py", "demo.py", "launch.py"])
 def test_an_older_python_is_told_which_version_is_needed(script: str) -> None:
-    """It gets one sentence instead of a traceback. The scripts check the version first of all."""
+    """The user gets one sentence instead of a traceback.
+
+    The scripts check the version first of all.
+    """
     older = "import sys; sys.version_info = (3, 8, 0); import runpy; runpy.run_path(sys.argv[1])"
     command = [sys.executable, "-c", older, str(REPOSITORY / "tests" / script)]
     ran = subprocess.run(
@@ -178,5 +181,5 @@ def test_an_older_python_is_told_which_version_is_needed(script: str) -> None:
 
 @pytest.mark.parametrize("script", ["run.py", "demo.py", "launch.py", "local/__init__.py"])
 def test_the_scripts_of_users_are_readable_for_python_3_7(script: str) -> None:
-    """Newer syntax would hide the sentence behind a SyntaxError."""
+    """With newer syntax, a SyntaxError would appear instead of the sentence about the version."""
     ast.parse((REPOSITORY / "tests" / script).read_text(), feature_version=(3, 7))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run one sweep in a separate process, and print its figures as JSON.
 
-They are seconds, peak memory in MB, inserted rows, batches, and staged megabytes.
+The figures are seconds, peak memory in MB, inserted rows, batches, and staged megabytes.
 """
 
 from __future__ import annotations

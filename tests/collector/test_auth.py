@@ -156,7 +156,7 @@ def test_an_answer_without_a_complete_session_is_an_authentication_error(
 
 
 def test_a_printed_session_or_error_shows_no_token_and_no_assertion(mock: MockSalesforce) -> None:
-    """Whoever reads one of them can log in with it."""
+    """Whoever reads a token or an assertion can log in with it."""
     session = log_in(mock)
     assert session.access_token not in repr(session)
     with pytest.raises(AuthenticationError) as raised:
@@ -173,5 +173,5 @@ def test_a_printed_session_or_error_shows_no_token_and_no_assertion(mock: MockSa
     ],
 )
 def test_the_checksum_of_an_id_encodes_the_case_of_its_letters(short: str, long: str) -> None:
-    """It has three characters, one for each five characters of the id."""
+    """The checksum has three characters, one for each five characters of the id."""
     assert with_checksum(short) == long

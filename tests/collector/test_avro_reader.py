@@ -156,7 +156,7 @@ def test_the_compiled_engine_leaves_unusual_lengths_to_another_engine(
 ) -> None:
     """A length is unusual if it is negative or has more than two bytes.
 
-    Enough bytes follow to misread it.
+    Enough bytes follow, so an engine that misreads the length returns a wrong value.
     """
     with pytest.raises(LookupError):
         compiled(
@@ -179,7 +179,7 @@ def test_the_compiled_engine_gives_up_an_endless_number_at_once() -> None:
 def test_the_compiled_engine_reads_usual_events_by_itself(
     schema_json: str,
 ) -> None:
-    """It leaves no part of a platform event or of a change event's header to another engine."""
+    """No part of a platform event or of a change event's header is left to another engine."""
     schema = json.loads(schema_json)
     first = schema["fields"][0]
     value: dict[str, Any] = {"CreatedDate": 1767225600123, "CreatedById": "005AA000000ExmpAAA"}
@@ -229,7 +229,7 @@ def test_all_engines_refuse_a_payload_that_is_cut_off(
 def test_fastavro_is_used_if_it_is_installed_else_the_reference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """``requirements.txt`` installs ``fastavro``, but nothing depends on it."""
+    """``requirements.txt`` installs ``fastavro``, but the collector also works without it."""
     schema = {
         "type": "record",
         "name": "R",
@@ -254,7 +254,10 @@ LINKED = {
 
 
 def test_a_schema_that_refers_to_itself_is_read_by_the_reference() -> None:
-    """In C, deeply nested data would end the process. In Python it is an error of the event."""
+    """In ``fastavro``, which is written in C, deeply nested data would end the process.
+
+    In Python it is an error of the event.
+    """
     assert not suits(LINKED)
     assert reader(LINKED)(linked(2)) == ({"next": {"next": {"next": None}}}, 3)
     with pytest.raises(RecursionError):
@@ -364,7 +367,7 @@ ADDRESS = [field.partition(":")[0] for field in schemas.ADDRESS_FIELDS.split()]
 
 
 def test_only_the_header_of_a_change_that_is_no_delete_is_read() -> None:
-    """Nobody needs its body. Here a part of the body is missing, and nothing fails."""
+    """Nobody needs the body of such a change. Here a part of it is missing, and nothing fails."""
     payload = encode(schemas.ACCOUNT, {"ChangeEventHeader": {**HEADER, "changeType": "UPDATE"}})
     value, _ = Decoder(schemas.ACCOUNT).decode(payload[:-20])
     assert list(value) == ["ChangeEventHeader"]

@@ -134,14 +134,20 @@ def test_a_group_is_delivered_when_an_event_with_another_replay_id_follows() -> 
 
 
 def test_the_position_is_that_of_the_last_whole_group() -> None:
-    """It has the publishing time and the id of the group's last event. The cursor stores both."""
+    """The position has the publishing time and the id of the group's last event.
+
+    The cursor stores both.
+    """
     script = Script().hear(1, "a", "b", "c")
     assert script.positions == [Position(b"b", BEFORE, "b-1")]
     assert script.backlog.resume == script.positions[-1]
 
 
 def test_a_position_without_a_time_of_its_own_takes_the_last_known_time() -> None:
-    """At first that is the time of the cursor. So a gap may begin too early, but never too late."""
+    """At first, the last known time is that of the cursor.
+
+    A gap may begin too early, but never too late.
+    """
     script = Script().hear(1, "a", "b", published_at=None)
     assert script.positions[-1].at == OLD.at
     script.hear(2, "c", published_at=BEFORE).hear(3, "d", published_at=None)
@@ -190,7 +196,10 @@ def test_after_a_broken_stream_the_last_group_is_read_again() -> None:
 
 
 def test_an_early_empty_response_proves_nothing() -> None:
-    """It may come before the backlog. It does not end the drain, and its position is not used."""
+    """An early empty response may come before the backlog.
+
+    So it does not end the drain, and its position is not used.
+    """
     script = Script().hear_nothing_but_a_position(29.9).wait(30.1)
     assert script.end is None
     script.hear(31, "a", "b").wait(61.1)
@@ -199,7 +208,7 @@ def test_an_early_empty_response_proves_nothing() -> None:
 
 
 def test_a_late_empty_response_with_nothing_behind_it_ends_the_drain() -> None:
-    """The cursor moves to its position."""
+    """The cursor moves to the position of that response."""
     script = Script().hear_nothing_but_a_position(30)
     assert script.end is None
     assert script.backlog.patience(30) == 0, "whether anything follows is checked without waiting"
@@ -208,7 +217,7 @@ def test_a_late_empty_response_with_nothing_behind_it_ends_the_drain() -> None:
 
 
 def test_events_after_a_late_empty_response_cancel_it() -> None:
-    """Its position is before these events, so the drain continues."""
+    """The position of that response is before these events, so the drain continues."""
     script = Script().hear_nothing_but_a_position(40).hear(40, "a", "b").wait(41)
     assert script.end is None
     assert script.backlog.patience(41) == 29
@@ -240,7 +249,10 @@ def test_the_time_that_a_delivery_takes_is_not_silence() -> None:
 
 
 def test_after_a_suspension_the_drain_waits_again_before_the_topic_is_idle() -> None:
-    """Events that were sent meanwhile wait in the socket. The deadline does not move."""
+    """Events that were sent during the suspension wait in the socket.
+
+    The deadline does not move.
+    """
     script = Script().hear(10, "a")
     script.backlog.suspended(1000)
     assert script.backlog.look(1020, silent=True) == End(DEADLINE, events("a"), None)
@@ -251,9 +263,9 @@ def test_after_a_suspension_the_drain_waits_again_before_the_topic_is_idle() -> 
 
 
 def test_a_long_delivery_does_not_make_an_empty_response_late() -> None:
-    """Salesforce may have sent it before the backlog.
+    """Salesforce may have sent that response before the backlog.
 
-    The time of a delivery does not count for the age of the stream.
+    So the age of a stream does not include the time of deliveries.
     """
     script = Script().hear(0.1, "a", "b", until=45).hear_nothing_but_a_position(45).wait(45)
     assert script.end is None
@@ -262,7 +274,10 @@ def test_a_long_delivery_does_not_make_an_empty_response_late() -> None:
 
 
 def test_a_suspension_does_not_make_an_empty_response_late() -> None:
-    """It may be the first response of the stream. The stream's age is without the suspensions."""
+    """That response may be the first one of the stream.
+
+    So the age of a stream does not include suspensions.
+    """
     script = Script()
     script.backlog.suspended(100)
     script.backlog.suspended(20)
@@ -271,7 +286,7 @@ def test_a_suspension_does_not_make_an_empty_response_late() -> None:
 
 
 def test_the_deadline_ends_the_drain() -> None:
-    """It does so right after a response and in silence."""
+    """The drain ends at the deadline both right after a response and during silence."""
     script = Script().hear(419, "a")
     assert script.backlog.patience(419) == 1
     script.hear(420, "b")
@@ -280,8 +295,8 @@ def test_the_deadline_ends_the_drain() -> None:
 
 
 @pytest.mark.parametrize("now", [30, 31, 420, 500])
-def test_there_is_no_more_waiting_after_the_silence_or_the_deadline_is_over(now: float) -> None:
-    """A delivery may end later than that. The drain then takes only what has already arrived."""
+def test_the_drain_does_not_wait_after_the_silence_or_the_deadline_has_passed(now: float) -> None:
+    """A delivery may end after that moment. The drain then takes only what has already arrived."""
     assert Script().backlog.patience(now) == 0
 
 
@@ -289,7 +304,7 @@ def test_there_is_no_more_waiting_after_the_silence_or_the_deadline_is_over(now:
 
 
 def test_a_held_topic_waits_for_an_empty_response() -> None:
-    """Salesforce sends one after 60 to 270 seconds of silence."""
+    """Salesforce sends an empty response after 60 to 270 seconds of silence."""
     script = Script(hold=True).hear(10, "a", "b")
     assert script.backlog.patience(10) == 285
     assert script.wait(279).end is None
@@ -314,7 +329,7 @@ def test_a_held_topic_is_idle_after_hold_seconds_of_silence() -> None:
 
 @pytest.mark.parametrize("at", [285, 420])
 def test_a_held_topic_that_reaches_no_position_fails(at: float) -> None:
-    """The next poll may start at a later point and miss the events in between."""
+    """Without a position, the next poll may start later and miss the events in between."""
     script = Script(Preset.LATEST, hold=True).wait(at)
     with pytest.raises(SalesforceUnavailableError) as raised:
         script.finish()
@@ -344,7 +359,7 @@ def test_a_held_topic_is_not_caught_up_by_an_event_without_a_publishing_time() -
 
 
 def test_a_topic_that_is_not_held_continues_after_an_event_published_after_the_poll_began() -> None:
-    """The drain has nothing to prove, and has time to read more."""
+    """Such an event ends only the drain of a held topic. Any other drain has time to read more."""
     assert Script().hear(1, "a", "b", published_at=AFTER).end is None
 
 
@@ -352,14 +367,14 @@ def test_a_topic_that_is_not_held_continues_after_an_event_published_after_the_p
 
 
 def test_rejected_events_move_the_cursor_like_other_events() -> None:
-    """The event file keeps their bytes."""
+    """The event file keeps the bytes of rejected events."""
     script = Script().hear(1, "a", "b", "c", rejected=2).hear(2, "d").wait(40)
     assert script.finish() == IDLE
     assert [position.replay_id for position in script.positions] == [b"b", b"c"]
 
 
 def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves() -> None:
-    """The cause is hardly the events themselves. The error names the first event."""
+    """The events themselves are probably not the cause. The error names the first event."""
     script = (
         Script()
         .hear(1, "a", "b", rejected=1, published_at=None)
@@ -378,7 +393,7 @@ def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves() 
 
 
 def test_a_topic_does_not_fail_if_one_event_can_be_read() -> None:
-    """It may be the last event or the first one."""
+    """The readable event may be the last one or the first one."""
     script = Script().hear(1, "a", "b", rejected=1).wait(400)
     assert script.finish(rejected=0) == IDLE
     script = Script().hear(1, "a", "b").hear(2, "c", "d", rejected=2).wait(400)
@@ -386,7 +401,10 @@ def test_a_topic_does_not_fail_if_one_event_can_be_read() -> None:
 
 
 def test_a_topic_is_held_while_none_of_its_events_can_be_read() -> None:
-    """So the cursor moves behind all of them, and the topic fails once and not in each poll."""
+    """The drain waits until the cursor can move behind all of these events.
+
+    So the topic fails once and not in each poll.
+    """
     script = Script().hear(1, "a", "b", rejected=1)
     assert script.wait(100).end is None
     assert script.hear(101, "c").wait(131).finish() == IDLE
@@ -408,7 +426,7 @@ def test_latest_is_not_requested_again_after_its_stream_was_open() -> None:
 
 
 def test_latest_stays_latest_until_its_stream_is_open() -> None:
-    """The drain checks the topic before that, and the check may fail."""
+    """Before it opens the stream, the drain checks the topic, and the check may fail."""
     backlog = Backlog(Preset.LATEST, BOUNDS, hold=True)
     backlog.broken()
     assert backlog.resume is Preset.LATEST
@@ -433,7 +451,7 @@ def test_latest_continues_from_earliest_if_its_events_cannot_be_decoded_yet() ->
 
 
 def test_events_that_cannot_be_decoded_yet_are_read_again() -> None:
-    """The next stream starts before them."""
+    """The next stream starts before these events."""
     script = Script().hear(1, "a", "b")
     assert script.backlog.received(response("c", "d"), 2)
     script.backlog.broken()
@@ -441,7 +459,7 @@ def test_events_that_cannot_be_decoded_yet_are_read_again() -> None:
 
 
 def test_the_last_group_is_read_again_if_it_cannot_be_decoded_yet() -> None:
-    """The position of the empty response behind it is not used."""
+    """The position of the empty response behind the group is not used."""
     script = Script().hear(1, "a", "b").hear_nothing_but_a_position(60).wait(60)
     assert script.end
     script.backlog.broken()
@@ -452,7 +470,7 @@ def test_the_last_group_is_read_again_if_it_cannot_be_decoded_yet() -> None:
 
 
 def test_after_a_rejected_replay_id_the_topic_starts_from_earliest_and_is_held() -> None:
-    """The drain treats it as a topic without a cursor."""
+    """The drain treats the topic like one without a cursor."""
     script = Script()
     script.backlog.rejected()
     assert script.backlog.resume is Preset.EARLIEST

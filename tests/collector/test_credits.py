@@ -42,8 +42,8 @@ def test_more_events_are_requested_when_50_or_fewer_are_outstanding(
     assert credit.outstanding == outstanding + requested
 
 
-def test_a_request_counts_until_its_response_although_salesforce_does_not_know_it_yet() -> None:
-    """Otherwise the collector would request the same events again."""
+def test_a_request_counts_as_credit_before_salesforce_has_received_it() -> None:
+    """If the request did not count, the collector would request the same events again."""
     credit = stream((50, 50))
     assert credit.grant() == 50
     credit.settle(10, 40)
@@ -53,7 +53,7 @@ def test_a_request_counts_until_its_response_although_salesforce_does_not_know_i
 
 
 def test_several_requests_may_be_under_way() -> None:
-    """Each response confirms as many of them as its pending number contains."""
+    """Each response confirms as many requests as its pending number contains."""
     credit = stream((50, 50))
     assert credit.grant() == 50
     credit.settle(50, 0)
@@ -65,7 +65,7 @@ def test_several_requests_may_be_under_way() -> None:
 
 
 def test_one_response_may_confirm_several_requests() -> None:
-    """Salesforce got both requests before it sent that response."""
+    """Salesforce got both requests before it sent the response."""
     credit = stream((50, 50))
     credit.grant()
     credit.settle(50, 0)
@@ -80,7 +80,10 @@ def test_one_response_may_confirm_several_requests() -> None:
 def test_the_servers_count_of_credit_wins_if_the_counts_differ(
     pending: int, outstanding: int
 ) -> None:
-    """The server is the one that stops sending. No request counts as under way any more."""
+    """The server sends only what its own count allows.
+
+    After that, no request counts as under way.
+    """
     credit = stream((10, pending))
     assert credit.outstanding == outstanding
     assert credit.grant() == 100 - outstanding
@@ -88,7 +91,7 @@ def test_the_servers_count_of_credit_wins_if_the_counts_differ(
 
 
 @given(st.data())
-def test_credit_never_exceeds_the_cap_and_never_runs_dry(data: st.DataObject) -> None:
+def test_credit_never_exceeds_its_limit_and_never_runs_out(data: st.DataObject) -> None:
     """The server answers in parts of any size, and requests may still be under way."""
     account, on_the_wire, server = Credits(), [], 0
     on_the_wire.append(account.grant())

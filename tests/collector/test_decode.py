@@ -28,7 +28,7 @@ def test_a_decoded_payload_has_its_fields_in_the_order_of_the_schema() -> None:
 
 @pytest.mark.parametrize("cut", range(1, len(PAYLOAD)))
 def test_a_payload_that_is_cut_off_anywhere_is_an_error(cut: int) -> None:
-    """It never becomes a shorter event."""
+    """A payload that is cut off never becomes a shorter event."""
     with pytest.raises(DecodeError, match="does not fit its schema"):
         Decoder(schemas.DELETE_EVENT).decode(PAYLOAD[:cut])
 
@@ -86,7 +86,7 @@ def test_a_logical_type_does_not_change_the_decoded_value() -> None:
     ],
 )
 def test_a_field_that_only_has_the_name_of_the_header_is_decoded_like_any_other(kind: str) -> None:
-    """Anybody may give a field this name."""
+    """Anybody may name a field ``ChangeEventHeader``."""
     schema = json.loads(
         f'{{"type":"record","name":"E","fields":[{{"name":"ChangeEventHeader","type":{kind}}}]}}'
     )
@@ -106,6 +106,6 @@ def test_a_field_that_only_has_the_name_of_the_header_is_decoded_like_any_other(
     ],
 )
 def test_a_text_that_is_no_record_schema_is_an_error(schema: str) -> None:
-    """It is an error of the event, not of the run."""
+    """The error concerns the event, not the run."""
     with pytest.raises(DecodeError):
         Decoder(schema).decode(b"")

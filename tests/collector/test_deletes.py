@@ -155,7 +155,7 @@ def test_a_wildcard_is_both_a_row_with_its_pattern_and_a_gap() -> None:
 
 
 def test_a_delete_that_names_its_records_leaves_no_gap() -> None:
-    """Each record id is a whole one."""
+    """Each record id is complete, and none is a pattern."""
     assert gaps(change("DELETE", A, B)) == []
 
 
@@ -176,14 +176,14 @@ DELETED = change("DELETE", A)
 def test_an_event_that_cannot_become_a_row_raises_an_error(
     decoded: dict[str, Any], message: str
 ) -> None:
-    """The collector keeps it as a rejected event."""
+    """The collector keeps such an event as a rejected event."""
     with pytest.raises(DecodeError) as raised:
         deletes(decoded)
     assert str(raised.value) == message
 
 
 def test_an_event_without_an_id_raises_an_error() -> None:
-    """Nobody could distinguish it from its redelivery, so it does not become a row."""
+    """Nobody could recognize a second delivery of such an event, so it does not become a row."""
     with pytest.raises(DecodeError) as raised:
         interpret(event(DELETED), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS)
     assert str(raised.value) == (
@@ -192,7 +192,10 @@ def test_an_event_without_an_id_raises_an_error() -> None:
 
 
 def test_a_change_event_is_marked_if_only_its_header_could_be_read() -> None:
-    """The mark is the reason. The bitmaps stay numbers, because their names are in the schema."""
+    """The mark is the reason.
+
+    The bitmaps stay numbers, because only the schema has the names of the fields.
+    """
     decoded = with_header(DELETED, changedFields=["0x1"])
     (row,) = interpret(
         event(decoded), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS, header_only="no such schema"
@@ -222,7 +225,7 @@ FIELDS = (
 def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
     bitmaps: list[str], names: list[str] | None
 ) -> None:
-    """They name top-level fields, nested fields, or both.
+    """The bitmaps name top-level fields, nested fields, or both.
 
     An unknown bit or a damaged bitmap adds no name and never fails the row.
     """
@@ -243,7 +246,7 @@ def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
     ],
 )
 def test_each_of_the_three_bitmaps_has_a_remark_of_its_own(field: str, remark: str) -> None:
-    """A header may have only one of them."""
+    """A header may have only one of the bitmaps."""
     (row,) = deletes(with_header(DELETED, **{field: ["0x4"]}), schema_fields=FIELDS)
     assert json.loads(row.payload)["_tracker"] == {remark: ["Phone"]}
 
@@ -278,7 +281,7 @@ def test_a_platform_event_fills_its_row_from_its_fields() -> None:
 
 
 def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
-    """Publishers may count ids or repeat one.
+    """Publishers may number their events, or use one id for all.
 
     An event that is delivered again has the same bytes.
     """
@@ -311,12 +314,12 @@ def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
 def test_the_publishing_time_of_an_event_comes_from_salesforce(
     value: dict[str, Any], published: str | None
 ) -> None:
-    """It is the time of the commit or of the creation, not a field that a publisher fills."""
+    """The time is that of the commit or of the creation, not a field that a publisher fills."""
     assert published_at(value) == published
 
 
 def test_a_rejected_event_is_kept_with_all_that_was_received_and_the_error() -> None:
-    """Its bytes may be decoded later."""
+    """The bytes of a rejected event may be decoded later."""
     found = rejected(EVENT._replace(payload=b"\xff"), ORIGIN, DecodeError("it does not fit"))
     assert found == RejectedEvent(
         reject_id=found.reject_id,
@@ -408,7 +411,7 @@ def test_the_deletion_time_is_never_missing(value: Any, deleted_date: str) -> No
 
 
 def test_if_the_deleter_is_unknown_the_row_names_the_publisher() -> None:
-    """The field is null or empty."""
+    """The field of the deleter is null or empty."""
     for nobody in (None, ""):
         assert deletes({**PLATFORM, "Deleted_By__c": nobody})[0].deleted_by == "005AA000000CrtrAAA"
 
@@ -441,11 +444,11 @@ JSON_VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(), JSON_VALUES))
 def test_json_round_trips(value: dict[str, Any]) -> None:
-    """An event without bytes comes back unchanged."""
+    """A value that contains no bytes comes back unchanged."""
     assert json.loads(as_json(value)) == value
 
 
 @given(st.lists(st.binary(), min_size=2, max_size=2), st.lists(st.binary(), min_size=2, max_size=2))
 def test_identities_differ_if_any_part_differs(one: list[bytes], other: list[bytes]) -> None:
-    """They differ even if the joined parts are the same bytes."""
+    """Two identities differ even if their joined parts are the same bytes."""
     assert (identity(*one) == identity(*other)) == (one == other)

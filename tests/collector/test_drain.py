@@ -230,7 +230,7 @@ def test_a_backlog_is_delivered_with_its_positions_up_to_the_end(clock: Clock) -
 def test_events_that_arrive_during_a_slow_delivery_are_read_before_the_topic_is_idle(
     clock: Clock,
 ) -> None:
-    """Here they are the rest of a group under one replay id."""
+    """In this test, these events are the rest of a group under one replay id."""
     streams = Streams(clock, [response("1", "2"), 0.5, response("2", "3"), 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
     assert run.taken == [(1, [], b"1"), (2, [], b"2"), (2, [], b"3"), (1, [], None)]
@@ -254,7 +254,10 @@ def test_silence_begins_after_a_delivery(clock: Clock) -> None:
 def test_a_slow_delivery_does_not_make_an_empty_response_late(
     clock: Clock,
 ) -> None:
-    """Salesforce may have sent it before the backlog. Its position would skip those events."""
+    """Salesforce may have sent that response before the backlog.
+
+    Its position would skip the backlog.
+    """
     streams = Streams(clock, [response("1", "2"), EMPTY_RESPONSE, 0.5, response("3", "4")])
     run = Run(streams, clock, deliver_seconds=100)
     assert run.outcome == Outcome("idle")
@@ -263,7 +266,7 @@ def test_a_slow_delivery_does_not_make_an_empty_response_late(
 
 
 def test_a_wait_that_takes_slightly_too_long_is_no_suspension(clock: Clock) -> None:
-    """Otherwise a drain on a busy machine would never end."""
+    """If such a wait counted as a suspension, a drain on a busy machine would never end."""
     streams = Streams(clock, [1.5] * 20)
     Run(streams, clock)
     assert clock.now < 1000 + 32
@@ -302,7 +305,7 @@ def test_a_lasting_failure_ends_the_drain_but_delivered_events_stay_delivered(cl
 def test_the_check_of_a_topic_is_retried_if_unavailable_but_not_if_forbidden(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The check comes before any stream is opened, so LATEST stays LATEST."""
+    """The check comes before any stream is opened, so a retry may still start from LATEST."""
     streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE], topic_errors=[UNAVAILABLE, UNAVAILABLE])
     assert Run(streams, clock, Beginning(Preset.LATEST, hold=True)).outcome == Outcome("caught_up")
     assert streams.starts == [Preset.LATEST]
@@ -316,7 +319,7 @@ def test_the_check_of_a_topic_is_retried_if_unavailable_but_not_if_forbidden(
 def test_latest_that_breaks_continues_from_earliest_and_logs_it_once(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Also, the topic is begun from LATEST only once."""
+    """The drain also begins the topic from LATEST only once."""
     caplog.set_level(logging.WARNING)
     streams = Streams(
         clock, [UNAVAILABLE], [UNAVAILABLE], [response("1"), *quiet(60), EMPTY_RESPONSE]
@@ -365,9 +368,9 @@ def test_an_expired_session_is_renewed_as_long_as_there_is_progress(clock: Clock
 
 
 def test_events_without_a_replay_id_are_no_progress(clock: Clock) -> None:
-    """They move no position.
+    """An event without a replay id moves no position.
 
-    If a session expired behind them each time, it would be renewed without end.
+    If it counted as progress, the drain could renew the session without end.
     """
     expired = SessionExpiredError("expired")
     ending: list[Item] = [response("", "1"), expired]
@@ -377,7 +380,7 @@ def test_events_without_a_replay_id_are_no_progress(clock: Clock) -> None:
 
 
 def test_a_rejected_replay_id_leaves_a_gap_and_retained_events_are_read_again(clock: Clock) -> None:
-    """The outcome is an error although the rest succeeds, as a person must know of the gap."""
+    """The rest succeeds, but the outcome is an error, because a person must know about the gap."""
     streams = Streams(
         clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE]
     )
@@ -403,9 +406,9 @@ def test_a_second_rejected_replay_id_ends_the_drain_and_both_are_reported(clock:
 
 
 def test_a_gap_is_recorded_once_with_the_first_position_behind_it(clock: Clock) -> None:
-    """Until then the gap grows.
+    """The gap grows until the drain reaches a position.
 
-    A poll that reaches no position does not record it, as it would end too early.
+    If it reaches none, it records no gap, because the recorded gap would end too early.
     """
     rejected = ReplayIdRejectedError("corrupted")
     streams = Streams(clock, [rejected], [LimitExceededError("used up")])
@@ -424,7 +427,7 @@ def test_a_gap_is_recorded_once_with_the_first_position_behind_it(clock: Clock) 
 
 
 def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
-    """Nobody knows its replay id, nor when the gap began."""
+    """The replay id of the cursor and the beginning of the gap are not known."""
     streams = Streams(clock, [*quiet(60), EMPTY_RESPONSE])
     run = Run(streams, clock, Beginning(Preset.EARLIEST, hold=True, unreadable=b"{"))
     ((_, [gap], position),) = run.taken
@@ -435,7 +438,10 @@ def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
 
 
 def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves(clock: Clock) -> None:
-    """It fails only once. The drain waits for the end, so the next drain finds no such events."""
+    """The topic fails only once.
+
+    The drain waits until the cursor can move behind all these events.
+    """
     streams = Streams(clock, [response("1", "2"), *quiet(200), EMPTY_RESPONSE])
     run = Run(streams, clock, decoding=Decoding(unreadable=True))
     assert run.taken == [(1, [], b"1"), (1, [], b"empty")]
@@ -453,7 +459,7 @@ def test_a_held_topic_without_a_position_is_not_retried(clock: Clock) -> None:
 
 
 def test_a_drain_that_is_stopped_before_a_retry_opens_no_other_stream(clock: Clock) -> None:
-    """The poll is over."""
+    """The stop signal means that the poll is over."""
 
     class StoppedMeanwhile(Stop):
         """A stop signal that is set during the first wait."""

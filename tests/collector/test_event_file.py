@@ -58,7 +58,10 @@ def delete(number: int) -> Delete:
 
 
 def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
-    """The limit that is reached first counts. A file is in memory while it is uploaded."""
+    """The limit that is reached first counts.
+
+    Bytes are limited because a file is in memory while it is uploaded.
+    """
     by_rows, by_bytes = (
         EventFile(tmp_path / "1.db", BEGUN_AT),
         EventFile(tmp_path / "2.db", BEGUN_AT, fill_bytes=300_000),
@@ -124,7 +127,7 @@ def test_of_rows_with_the_same_key_the_earliest_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page_bytes", [4096, 32768])
 def test_the_writer_chooses_the_size_of_a_page(tmp_path: Path, page_bytes: int) -> None:
-    """The size in the DDL suits small files."""
+    """The DDL has a page size for small files."""
     file = EventFile(tmp_path / "x.db", BEGUN_AT, page_bytes=page_bytes)
     file.add([delete(1)])
     file.close()
@@ -153,7 +156,7 @@ def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
-    """It shows when a file is created, when rows are added, or when the file is closed."""
+    """The error appears when a file is created, when rows are added, or when the file is closed."""
     with pytest.raises(LocalStorageError, match="unable to open"):
         EventFile(tmp_path / "absent/x.db", BEGUN_AT)
     file = EventFile(tmp_path / "x.db", BEGUN_AT)

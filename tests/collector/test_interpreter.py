@@ -98,7 +98,7 @@ def test_a_skipped_event_counts_for_the_publishing_time() -> None:
 def test_a_publishing_time_is_never_later_than_now(minutes: int, believed: bool) -> None:
     """Clocks differ by minutes.
 
-    A time far ahead is damage. It must not make a topic look caught up.
+    A time that is further ahead is damage, and must not make a topic look caught up.
     """
     committed = int((datetime.now(timezone.utc) + timedelta(minutes=minutes)).timestamp() * 1000)
     told = interpreter().read(ACCOUNTS, [change(1, committed=committed)])
@@ -129,7 +129,7 @@ def test_an_unreadable_event_is_kept_with_its_bytes_and_its_schema() -> None:
     assert [type(row) for row in told.rows] == [Delete, RejectedEvent, RejectedEvent, Schema]
     assert [reject.payload for reject in told.rejects] == [b"\xff", b"\xff\xff"]
     assert len({reject.error for reject in told.rejects}) == 1, (
-        "one text for each cause, to count rejects by"
+        "one text for each cause, so that rejects can be counted by cause"
     )
     assert told.rows[-1] == Schema(DELETE_EVENT, schemas.DELETE_EVENT)
     assert (told.received, told.skipped) == (3, 0)
@@ -150,7 +150,7 @@ def test_no_schema_is_kept_if_no_event_is_rejected() -> None:
     ],
 )
 def test_a_readable_event_that_cannot_become_a_row_is_rejected(event: Event, words: str) -> None:
-    """Its bytes are kept."""
+    """The rejected event keeps the bytes."""
     told = interpreter().read(PLATFORM, [event])
     (reject,) = told.rejects
     assert words in reject.error
@@ -158,7 +158,7 @@ def test_a_readable_event_that_cannot_become_a_row_is_rejected(event: Event, wor
 
 
 def test_if_salesforce_refuses_a_schema_for_good_its_events_are_rejected_without_it() -> None:
-    """They may be decoded later, if Salesforce returns the schema then."""
+    """These events may be decoded later, if Salesforce returns the schema then."""
     told = interpreter(SchemaError("no such schema")).read(PLATFORM, [platform(1)])
     assert [type(row) for row in told.rows] == [RejectedEvent]
     assert told.rejects[0].error == "no such schema"
@@ -166,7 +166,7 @@ def test_if_salesforce_refuses_a_schema_for_good_its_events_are_rejected_without
 
 
 def test_a_change_event_whose_schema_is_refused_is_read_from_its_header() -> None:
-    """It still becomes a row, with the same key."""
+    """The event still becomes a row, with the same key."""
     told = interpreter(SchemaError("no such schema")).read(ACCOUNTS, [change(1)])
     (row,) = told.rows
     (whole,) = interpreter().read(ACCOUNTS, [change(1)]).rows
@@ -178,7 +178,7 @@ def test_a_change_event_whose_schema_is_refused_is_read_from_its_header() -> Non
 
 
 def test_a_platform_event_is_never_read_as_the_header_of_a_change() -> None:
-    """Its bytes may look like one."""
+    """The bytes of a platform event may look like such a header."""
     told = interpreter(SchemaError("no")).read(PLATFORM, [change(1)])
     assert len(told.rejects) == 1
 
@@ -199,7 +199,7 @@ def test_a_schema_is_fetched_once() -> None:
 
 
 def test_a_cursor_gap_lasts_from_the_time_of_the_cursor_until_now() -> None:
-    """It also has the reason and the replay id of the cursor."""
+    """The gap also has the reason and the replay id of the cursor."""
     gap = interpreter().cursor_gap(
         PLATFORM, "expired_cursor", b"old", since="2026-01-01T00:00:00.000Z", version="1"
     )
@@ -219,7 +219,7 @@ def test_a_cursor_gap_lasts_from_the_time_of_the_cursor_until_now() -> None:
 def test_the_same_cursor_gap_has_the_same_key_and_another_gap_has_another_key() -> None:
     """The key depends on the org, the topic, the reason, the stored bytes and their version.
 
-    The version counts because a cursor may be emptied twice.
+    The version counts because the same damage may happen twice.
     """
 
     def key(

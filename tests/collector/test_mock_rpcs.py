@@ -61,7 +61,7 @@ def code(error: Any) -> str:
 
 
 def test_a_published_event_is_delivered(client: Client) -> None:
-    """A subscriber from LATEST receives it with the publisher's event id."""
+    """A subscriber from LATEST receives the event with the publisher's event id."""
     first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
     stream, waiting = client.stream(client.stub.Subscribe, first)
     assert list(next(stream).events) == []
@@ -189,7 +189,10 @@ def test_a_stream_refuses_invalid_later_requests(client: Client, second: Any, su
 
 
 def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforce) -> None:
-    """Two requests for 90 events give credit for 100. The start in the second is ignored."""
+    """Two requests for 90 events give credit for 100.
+
+    The replay preset of the second is ignored.
+    """
     first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=90)
     stream, waiting = client.stream(client.stub.Subscribe, first)
     waiting.put(wire.FetchRequest(replay_preset=wire.EARLIEST, num_requested=90))
@@ -200,7 +203,10 @@ def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforc
 
 
 def test_every_fault_works_without_a_value() -> None:
-    """The name alone switches a fault on, with its default. A topic limits it."""
+    """The name alone switches a fault on, with its default.
+
+    ``@`` and a topic limit it to that topic.
+    """
     numbers = {
         name
         for name, (value, _) in FAULTS.items()

@@ -65,7 +65,7 @@ def test_record_ids_are_realistic() -> None:
 
 
 def test_the_history_contains_more_than_single_deletes() -> None:
-    """It also has creates, updates, and events that name several records."""
+    """The history also has creates, updates, and events that name several records."""
     mock = org()
     events = mock.events("/data/ChangeEvents", mock.earliest(), 1000)
     assert any(not event.deleted for event in events)

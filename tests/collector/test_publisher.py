@@ -213,7 +213,7 @@ def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
 
 
 def test_no_more_than_two_files_exist_at_once() -> None:
-    """One is filled while one is uploaded.
+    """One file is filled while the other is uploaded.
 
     The thread that has filled the second file waits for the upload of the first.
     """
@@ -235,7 +235,7 @@ def test_no_more_than_two_files_exist_at_once() -> None:
 
 
 def test_a_position_without_rows_needs_no_file() -> None:
-    """So the cursor of a quiet topic moves too."""
+    """The cursor of a quiet topic moves although there are no rows to upload."""
     poll = Poll()
     poll.take(TWO, 0, "a")
     assert poll.finish() == [f"save {TWO} a"]
@@ -272,7 +272,7 @@ def test_after_a_failed_upload_no_cursor_moves_and_no_later_file_is_uploaded(ste
 
 
 def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
-    """It would be useless to read on."""
+    """After a failed upload it is useless to read more events."""
     poll = Poll(file_rows=10)
     poll.store.failures["upload file1"] = UNAVAILABLE
     poll.take(ONE, 10, "1")
@@ -338,7 +338,7 @@ def test_rows_that_are_delivered_after_the_end_are_not_written() -> None:
 
 
 def test_a_file_that_is_not_published_is_abandoned() -> None:
-    """It can then be removed."""
+    """An abandoned file can be removed."""
     poll = Poll()
     poll.take(ONE, 1, "1")
     poll.publisher.close()
@@ -348,7 +348,7 @@ def test_a_file_that_is_not_published_is_abandoned() -> None:
 def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The other run is ahead. The other topics continue."""
+    """The other run is ahead. The remaining topics continue."""
     poll = Poll(file_rows=1)
     poll.store.versions[ONE] = "another's"
     for replay_id in ("1", "2"):
@@ -366,7 +366,7 @@ def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again(
 
 
 def test_a_cursor_that_could_not_be_saved_is_saved_with_the_next_file() -> None:
-    """Its stored version has not changed."""
+    """The stored version of the cursor has not changed, so the next save may replace it."""
     poll = Poll(file_rows=1)
     poll.store.failures[f"save {ONE} 1"] = UNAVAILABLE
     for replay_id in ("1", "2"):
@@ -377,7 +377,7 @@ def test_a_cursor_that_could_not_be_saved_is_saved_with_the_next_file() -> None:
 
 
 def test_of_several_failures_of_a_topic_the_first_is_reported() -> None:
-    """The others follow from it."""
+    """The later failures follow from the first one."""
     poll = Poll(file_rows=1)
     refused = StorageRefusedError("no")
     poll.store.failures = {f"save {ONE} 1": UNAVAILABLE, f"save {ONE} 2": refused}
@@ -428,7 +428,7 @@ def test_a_cursor_that_cannot_be_saved_fails_only_its_own_topic() -> None:
 
 
 def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> None:
-    """The first cursor that has a position replaces it."""
+    """The first cursor that has a position replaces the one that has none."""
     poll = Poll()
     poll.publisher.begin_from_latest(TWO)
     poll.take(TWO, 1, "a")
@@ -440,7 +440,7 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
 
 
 def test_a_topic_may_be_begun_from_latest_again_before_its_first_position() -> None:
-    """The stream from LATEST could not be opened, and the drain retries."""
+    """The drain does so if it retries because the stream from LATEST could not be opened."""
     poll = Poll()
     poll.publisher.begin_from_latest(TWO)
     poll.publisher.begin_from_latest(TWO)
@@ -467,7 +467,7 @@ def test_a_cursor_that_was_never_read_is_not_saved() -> None:
 
 
 def test_the_report_counts_the_deliveries_of_each_topic() -> None:
-    """It also has the last rpc id."""
+    """The report also has the last rpc id of each topic."""
     poll = Poll()
     poll.publisher.take(ONE, rows(2)._replace(received=5, skipped=3), at("1"), "rpc 1")
     poll.publisher.take(ONE, Delivery(), None, "")

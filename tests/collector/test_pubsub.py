@@ -76,7 +76,7 @@ def test_a_topic_that_does_not_exist_is_named(source: PubSub) -> None:
 def test_a_schema_is_fetched_by_its_id_and_an_unknown_id_is_a_schema_error(
     source: PubSub, mock: MockSalesforce
 ) -> None:
-    """So the collector can reject one event without failing its topic."""
+    """With this error, the collector can reject one event without failing its topic."""
     events, _ = drained(source, TOPIC, EARLIEST)
     assert '"AccountChangeEvent"' in source.schema(events[0].schema_id)
     for unknown in ("", "AAAAAAAAAAAAAAAAAAAAAA"):
@@ -145,7 +145,7 @@ def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])
 def test_an_unknown_replay_id_is_recognized_by_its_error_code(source: PubSub, bad: bytes) -> None:
-    """Only this error may reset a cursor."""
+    """Only this error code may reset a cursor."""
     with (
         source.subscribe(TOPIC, after(bad)) as stream,
         pytest.raises(ReplayIdRejectedError, match="within the retention window"),
@@ -156,7 +156,7 @@ def test_an_unknown_replay_id_is_recognized_by_its_error_code(source: PubSub, ba
 def test_another_invalid_argument_is_never_mistaken_for_an_unknown_replay_id(
     source: PubSub,
 ) -> None:
-    """If it reset the cursor, events would be lost."""
+    """A reset would record a gap that does not exist, and read all retained events again."""
     with (
         source.subscribe(TOPIC, after(b"")) as stream,
         pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"),

@@ -1,4 +1,4 @@
-"""Whether a broken stream is worth another one, tested with scripted errors: no waiting."""
+"""The decision whether to open another stream after an error, tested without waiting."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_an_unavailable_service_is_retried(kind: Any) -> None:
 @pytest.mark.parametrize(
     "kind", [LimitExceededError, TopicError, RequestRefusedError, AuthenticationError]
 )
-def test_an_error_that_a_retry_cannot_mend_ends_the_drain(kind: Any) -> None:
-    """It is raised at once."""
+def test_an_error_that_no_retry_can_fix_ends_the_drain(kind: Any) -> None:
+    """The error is raised at once."""
     with pytest.raises(kind, match="no"):
         Retries(420).after(kind("no"), HERE, 1)
 
@@ -84,16 +84,16 @@ def test_a_session_that_is_refused_again_without_progress_needs_a_person() -> No
 
 
 def test_a_renewal_does_not_count_as_an_attempt() -> None:
-    """A position keeps all its attempts."""
+    """After a renewal, the position still has all its attempts."""
     retries = Retries(420)
     retries.after(EXPIRED, HERE, 1)
     assert retries.after(UNAVAILABLE, HERE, 1).pause == 1
 
 
 def test_the_drain_starts_over_after_one_rejected_replay_id_and_ends_after_a_second() -> None:
-    """The second id may be another one, and there may be progress in between.
+    """The second rejected id may be another one, and there may be progress in between.
 
-    The first reset has not helped.
+    A second reset would not help either.
     """
     retries = Retries(420)
     assert retries.after(REJECTED, HERE, 1) == Retry(lost=HERE)

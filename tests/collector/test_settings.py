@@ -120,7 +120,7 @@ def test_each_optional_setting_replaces_its_default() -> None:
 
 
 def test_every_problem_is_reported_at_once_by_setting_name() -> None:
-    """An operator can correct all of them in one go."""
+    """An operator can correct all settings at once."""
     with pytest.raises(SettingsError) as raised:
         read({"MAX_RUN_SECONDS": "soon", "MOCK_MODE": "perhaps"})
     assert str(raised.value).splitlines() == [
@@ -136,7 +136,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
 
 
 def test_mock_mode_needs_no_salesforce_settings() -> None:
-    """The mock supplies them."""
+    """The mock supplies these settings."""
     settings = read(MOCKED)
     assert settings.mock == Mock(60, None, "", allowed_in_azure=False)
     assert settings.salesforce is None
@@ -171,7 +171,7 @@ def test_each_setting_of_the_mock_replaces_its_default() -> None:
     ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31 12:00", "2026-01-31T14:00+02:00"],
 )
 def test_a_time_is_utc_unless_it_names_an_offset(value: str) -> None:
-    """All of these are the same moment."""
+    """All these values mean the same moment."""
     mock = read({**MOCKED, "MOCK_NOW": value}).mock
     assert mock
     assert mock.now == datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
@@ -217,7 +217,7 @@ def test_a_value_that_cannot_be_used_is_reported_with_the_rule(
 
 
 def test_two_malformed_names_of_containers_are_two_problems() -> None:
-    """They do not also count as the same container."""
+    """The two names do not also count as the same container."""
     rule = "must be a container name (3 to 63 lower-case letters, digits and single hyphens)"
     assert problems(EVENTS_CONTAINER="A", CURSORS_CONTAINER="A") == [
         f"EVENTS_CONTAINER {rule}, not 'A'",
@@ -364,7 +364,7 @@ def test_the_audience_follows_from_the_login_host(login_url: str, audience: str)
 
 
 def test_a_given_audience_is_used_unchanged() -> None:
-    """Experience Cloud sites need one."""
+    """Experience Cloud sites need an audience of their own."""
     assert (
         salesforce(SALESFORCE_AUDIENCE="https://site.example.com").audience
         == "https://site.example.com"

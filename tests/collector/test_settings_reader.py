@@ -29,7 +29,7 @@ UNRESOLVED = (
 
 
 def test_a_value_is_read_without_the_blanks_around_it() -> None:
-    """A value that was pasted often has some."""
+    """A value that was pasted often has blanks around it."""
     assert SettingsReader({"NAME": " \tvalue \n"}).text("NAME") == "value"
 
 
@@ -231,7 +231,7 @@ def test_a_storage_account_that_cannot_be_reached_is_reported(
 
 
 def test_a_key_is_read_from_its_setting_or_from_a_file(tmp_path: Path) -> None:
-    """Both have the same content."""
+    """The setting and the file have the same content."""
     (tmp_path / "key.pem").write_text(PEM)
     reader = SettingsReader({})
     assert reader.pem("KEY", PEM, "") == as_pem(PEM)
@@ -258,7 +258,7 @@ def test_a_key_that_was_pasted_where_its_path_belongs_is_not_printed() -> None:
 
 
 def test_a_key_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
-    """It may be a key in DER form."""
+    """Such a file may be a key in DER form."""
     (tmp_path / "key.der").write_bytes(b"\x81\xff")
     reader = SettingsReader({})
     assert reader.pem("KEY_FILE", "", str(tmp_path / "key.der")) == b""
@@ -290,7 +290,7 @@ def test_a_text_that_is_not_a_key_is_reported() -> None:
     ],
 )
 def test_a_pasted_pem_becomes_one_form(text: str) -> None:
-    """The result has the label in lines of its own and no blanks between them."""
+    """The BEGIN and END lines are lines of their own, and the text between them has no blanks."""
     content = "".join(PEM.splitlines()[1:-1])
     pem = f"-----BEGIN PRIVATE KEY-----\n{content}\n-----END PRIVATE KEY-----\n"
     assert as_pem(text) == pem.encode()
@@ -319,6 +319,6 @@ def test_a_pem_with_headers_keeps_its_lines(text: str) -> None:
     ids=["garbage", "stray character", "not ASCII", "other text", "cut off", "other label"],
 )
 def test_a_text_without_a_pem_is_refused_with_the_reason(text: str, reason: str) -> None:
-    """A successor sees in a debugger which form was missing."""
+    """Operators do not see this reason, but a developer sees it in a debugger."""
     with pytest.raises(ValueError, match=f"^{reason}$"):
         as_pem(text)

@@ -85,7 +85,7 @@ def test_both_containers_are_created_if_they_are_absent(
 def test_an_uploaded_file_is_in_the_container_and_no_longer_on_the_disk(
     store: Store, events: ContainerClient, tmp_path: Path
 ) -> None:
-    """The next files need its space."""
+    """The next files need the space on the disk."""
     path = tmp_path / "x.db"
     path.write_bytes(b"content")
     name = store.upload(path, BEGUN_AT)
@@ -96,7 +96,7 @@ def test_an_uploaded_file_is_in_the_container_and_no_longer_on_the_disk(
 def test_a_file_that_is_missing_on_the_disk_is_an_error_of_the_disk(
     store: Store, tmp_path: Path
 ) -> None:
-    """It is not an error of Blob Storage."""
+    """The error does not come from Blob Storage."""
     with pytest.raises(LocalStorageError, match=r"event file x\.db: No such file"):
         store.upload(tmp_path / "x.db", BEGUN_AT)
 
@@ -116,7 +116,8 @@ def test_files_of_one_second_do_not_try_the_names_of_earlier_files(
 ) -> None:
     """A long backlog fills several files a second.
 
-    Otherwise each file would try the names of all files before it.
+    If the upload did not remember the last name, each file would try the names of all files before
+    it.
     """
     with proxy(azurite.port) as through, event_files_at(through.port, "events-often") as files:
         names = [files.upload(written(b"content"), BEGUN_AT) for _ in range(4)]
@@ -129,7 +130,7 @@ def test_files_of_one_second_do_not_try_the_names_of_earlier_files(
 
 
 def test_a_file_is_uploaded_in_one_request(written: Written, azurite: Server) -> None:
-    """So the blob is stored whole or not at all.
+    """One request stores the blob completely or not at all.
 
     By default the client would send such a large file in several requests.
     """
@@ -166,7 +167,7 @@ def test_an_upload_whose_answer_is_lost_counts_as_uploaded(
 def test_a_cursor_is_loaded_as_it_was_saved(store: Store, cursors: ContainerClient) -> None:
     """A replay id may have any bytes.
 
-    A position may lack a time or an event. The version is loaded too.
+    A position may lack a time or an event. The cursor's version, its ETag, is loaded too.
     """
     assert store.load_cursor(ORG, TOPIC) == StoredCursor(None, None)
     etag = store.save_cursor(cursor(), None)
@@ -230,7 +231,7 @@ def changed(**fields: Any) -> bytes:
 def test_an_unreadable_cursor_is_not_mistaken_for_an_absent_one(
     store: Store, cursors: ContainerClient, content: bytes
 ) -> None:
-    """It may be replaced, and causes a gap."""
+    """An unreadable cursor may be replaced, and it causes a gap."""
     cursors.upload_blob(NAME, content)
     stored = store.load_cursor(ORG, TOPIC)
     assert stored.cursor is None
@@ -243,7 +244,7 @@ def test_a_missing_container_is_not_mistaken_for_an_absent_cursor(
 ) -> None:
     """A topic without a cursor starts from the beginning.
 
-    That would be wrong if nobody knows whether there is a cursor.
+    If the container is missing, nobody knows whether the topic has a cursor.
     """
     with connect(connection_string(azurite.port), "", "") as service:
         kept = Cursors(service.get_container_client("never-made"))
@@ -266,7 +267,7 @@ def test_a_storage_that_does_not_answer_is_an_error_that_the_next_run_retries(
 def test_a_request_that_fails_for_a_while_is_retried_within_the_run(
     azurite: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client of the storage retries it."""
+    """The storage client retries the request."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b""), (500, b"")]
     with proxy(azurite.port) as through:
@@ -279,7 +280,7 @@ def test_a_request_that_fails_for_a_while_is_retried_within_the_run(
 def test_closing_one_client_leaves_the_others_open(
     written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each client has its own connections, for its retries too."""
+    """Each client has its own connections, and uses them for its retries too."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     failures = [(503, b"")]
     with (
@@ -304,7 +305,7 @@ REFUSED = (
 def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> None:
     """An upload may take longer than a connection attempt.
 
-    That attempt must end soon if nobody answers.
+    A connection attempt must end soon if nobody answers.
     """
     with slow_line(azurite.port, bytes_a_second=LARGE // 2) as port:
         began = time.monotonic()
@@ -318,7 +319,7 @@ def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> N
 def test_a_larger_file_has_more_time_for_its_upload(
     written: Written, size: int, seconds: int, error: type[AzureError]
 ) -> None:
-    """So an attempt that hangs on a small file ends soon.
+    """A small file has less time, so an attempt that hangs ends soon.
 
     After a time-out the error tells the operator which setting makes files smaller.
     """
@@ -410,7 +411,7 @@ def test_a_conflict_that_is_not_about_the_name_is_reported_unchanged(
 def test_the_service_checks_the_bytes_if_nothing_else_protects_them(
     written: Written, azurite: Server, elsewhere: bool
 ) -> None:
-    """Nothing protects them over plain http to another machine."""
+    """With plain http to another machine, the upload sends an MD5 that Blob Storage checks."""
     name = f"events-md5-{elsewhere}".lower()
     with (
         proxy(azurite.port) as through,
@@ -428,7 +429,7 @@ def test_the_service_checks_the_bytes_if_nothing_else_protects_them(
 def test_uploads_in_the_same_second_keep_their_own_content(
     written: Written, event_files: EventFiles, events: ContainerClient
 ) -> None:
-    """All use the same name before any of the blobs exists."""
+    """All uploads try the same name before any of the blobs exists."""
     with ThreadPoolExecutor(3) as pool:
         names = list(
             pool.map(
@@ -447,7 +448,7 @@ def test_uploads_in_the_same_second_keep_their_own_content(
 def test_an_identity_that_may_not_create_containers_uses_existing_ones(
     azurite: Server,
 ) -> None:
-    """Its role may cover two containers and not the account."""
+    """The role of an identity may cover two containers and not the account."""
     with event_files_at(azurite.port, "events-given"):
         pass
     with proxy(azurite.port) as through:

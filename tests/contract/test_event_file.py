@@ -63,7 +63,7 @@ def delete(event_id: str = "e1", **changes: Any) -> Delete:
     "golden", sorted((HERE / "golden").glob("*.db")), ids=lambda path: path.stem
 )
 def test_files_of_every_released_version_are_read(golden: Path) -> None:
-    """The collector of each version wrote its file."""
+    """Each file was written by the collector of its version."""
     with EventFile(golden, NAME, "f" * 64) as file:
         assert file.figures() == Figures(
             2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"
@@ -120,7 +120,7 @@ def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> Non
     "broken", sorted((HERE / "broken").glob("*.db")), ids=lambda path: path.stem
 )
 def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
-    """The reader refuses it before it reads any row."""
+    """The reader refuses the file before it reads any row."""
     with pytest.raises(RefusedFileError):
         EventFile(broken, NAME, "f" * 64)
 
@@ -142,7 +142,7 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
     ],
 )
 def test_a_refusal_says_why(name: str, words: str) -> None:
-    """An operator needs only the log to understand it."""
+    """An operator understands the reason from the log alone."""
     with pytest.raises(RefusedFileError, match=words):
         EventFile(HERE / f"broken/{name}.db", NAME, "f" * 64)
 
@@ -206,7 +206,10 @@ def test_the_sync_reads_the_same_rows_that_the_collector_wrote(rows: list[Delete
 
 
 def test_of_two_rows_with_one_key_the_earliest_stays(tmp_path: Path) -> None:
-    """The order is time of receipt, then topic. The order of adding them does not matter."""
+    """The time of receipt decides, then the topic.
+
+    The order in which the rows are added does not matter.
+    """
     early, late = "2026-02-01T00:10:00.000Z", "2026-02-01T00:10:00.001Z"
     path = written(
         tmp_path / "x.db",
@@ -230,7 +233,7 @@ def test_a_file_with_a_failed_write_is_never_completed(tmp_path: Path) -> None:
 
 
 def test_a_closed_file_needs_no_other_file(tmp_path: Path) -> None:
-    """It has no journal beside it, and its header names it as an event file."""
+    """A closed file has no journal beside it, and its header says that it is an event file."""
     path = written(tmp_path / "x.db", delete())
     assert [file.name for file in tmp_path.iterdir()] == ["x.db"]
     with sqlite3.connect(path) as connection:

@@ -53,7 +53,7 @@ def run_until_ended(
 ) -> None:
     """Run a function behind a proxy that ends it when a request matches.
 
-    ``when`` is ``before`` or ``after``: whether the request has not or has taken effect by then.
+    ``when`` says whether the function ends ``before`` or ``after`` the request takes effect.
     """
     with proxy(server.port) as running_proxy:
         running: list[subprocess.Popen[str]] = []

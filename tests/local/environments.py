@@ -22,7 +22,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-# Groups that have no wheels for every Python: the versions that they can have.
+# Some groups need packages that lack wheels for some Python versions. These versions have all.
 NEWER = ["3.11", "3.12", "3.13"]
 VERSIONS = {
     "fakesnow": NEWER,
@@ -187,9 +187,10 @@ def install(command: Sequence[str], **options: Any) -> None:
 
 
 def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]) -> None:
-    """Run ``build`` unless it made ``home`` from these files. Other processes wait meanwhile.
+    """Run ``build``, unless ``home`` was already made from these files.
 
-    ``what`` names the content of ``home`` for the user, who waits for it.
+    Other processes wait meanwhile. ``what`` names the content of ``home`` for the user, who waits
+    for it.
     """
     if _is_complete(home, files):
         return

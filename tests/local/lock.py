@@ -1,9 +1,9 @@
 """Resolve all dependency groups and export them: ``python3 tests/run.py lock``.
 
 uv reads ``pyproject.toml`` and resolves every group for every supported Python at once. It keeps
-the result in ``uv.lock``, which names the registry that it asked and therefore is not committed.
-The exports name none: ``tests/requirements/<group>.txt`` with hashes, and each app's
-``requirements.txt``, which Azure installs.
+the result in ``uv.lock``. This file names the registry that uv asked, so it is not committed.
+The exports name no registry. They are ``tests/requirements/<group>.txt``, with hashes, and each
+app's ``requirements.txt``, which Azure installs.
 """
 
 from __future__ import annotations

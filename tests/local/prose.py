@@ -1,7 +1,6 @@
-"""The countable part of plain English: ``python3 tests/run.py lint``.
+"""Finds lines that are too wide and phrases that are hard to read: ``python3 tests/run.py lint``.
 
-Lines that fit beside each other in an editor, tables whose cells hold a phrase, and none of the
-phrases that readers had to read twice.
+These are the rules of plain English that a program can check.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ CODE = {
     ".trigger", ".yaml", ".yml",
 }  # fmt: skip
 GENERATED = re.compile(r"/wire/|package-lock\.json$|^tests/requirements/|^[^/]+/requirements\.txt$")
-# In two parts each, so that this file does not contain them.
+# Each phrase is in two parts, so that this file does not contain it.
 PHRASES = [
     "".join(parts)
     for parts in (

@@ -57,8 +57,8 @@ def query(connection: Any, sql: str) -> tuple[list[str], Rows]:
 def end_sessions(port: int, requests: Sequence[Request]) -> None:
     """Roll back the open transactions of the sessions that sent these requests.
 
-    Snowflake aborts the transaction of a client that is gone. Fakesnow keeps the transaction and
-    its locks for ever.
+    Snowflake aborts the transaction of a client that is gone. fakesnow keeps the transaction open
+    for ever.
     """
     for token in {
         request.headers.get("Authorization", "")

@@ -1,4 +1,4 @@
-"""Both functions run as the worker loads them, each in its own process.
+"""Each function runs in its own process, loaded as the Functions worker loads it.
 
 The tests follow deletes from Salesforce to the warehouse.
 """
@@ -76,7 +76,10 @@ def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
 def test_the_collector_reaches_another_salesforce_by_its_settings_alone(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The connection uses TLS. gRPC and requests each read the authority from a variable."""
+    """The mock runs in another process and uses TLS.
+
+    Two environment variables name the certificate authority that gRPC and requests trust.
+    """
     with salesforce(
         "--tls",
         "--interval",
@@ -105,7 +108,7 @@ def test_the_collector_reaches_another_salesforce_by_its_settings_alone(
 
 @pytest.mark.parametrize("function", ["poll", "sweep"])
 def test_all_missing_settings_are_reported_in_one_error(function: str) -> None:
-    """An operator who starts an unconfigured app sees this error first."""
+    """An operator who starts an app without settings sees which settings are missing."""
     failed = getattr(apps, function)({"SNOWFLAKE_ACCOUNT": "", "MOCK_MODE": ""})
     assert not failed.succeeded
     assert (
@@ -117,7 +120,7 @@ def test_all_missing_settings_are_reported_in_one_error(function: str) -> None:
 def test_a_wrong_key_is_reported_in_salesforces_own_words(
     settings: Mapping[str, str], tmp_path: Path
 ) -> None:
-    """The message also says what to check. It does not show the key."""
+    """The error has Salesforce's message and says what to check. It does not show the key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 

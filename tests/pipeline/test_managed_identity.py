@@ -1,6 +1,7 @@
 """Both apps use Blob Storage by managed identity.
 
-azure-identity requests a token from the identity endpoint. Azurite checks the token over TLS.
+The library azure-identity requests a token from the identity endpoint. Azurite accepts tokens only
+over TLS, and checks them.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 
 
 class IdentityEndpoint:
-    """The endpoint that Azure runs beside an app.
+    """An identity endpoint, as Azure runs it beside each app.
 
-    It gives a token to every caller that sends the right header (App Service, "How to use managed
-    identities").
+    Azure gives a token only to a caller that sends the right header (App Service, "How to use
+    managed identities"). This endpoint gives a token to every caller, and records the header.
     """
 
     def __init__(self, *, audience: str = "https://storage.azure.com") -> None:

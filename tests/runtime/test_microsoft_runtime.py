@@ -99,7 +99,7 @@ def test_a_failure_names_its_cause_and_no_secret(
     settings: Mapping[str, str],
     microsoft: apps.Worker,
 ) -> None:
-    """Application Insights gets this text unchanged."""
+    """Application Insights gets the text of the failure unchanged."""
     first = {**settings, "MOCK_NOW": NOW.isoformat(), "MAX_RUN_SECONDS": "10"}
     if app == "sweep":
         assert apps.poll(first).succeeded

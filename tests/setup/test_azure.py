@@ -94,10 +94,10 @@ def test_bicep_is_valid(path: Path) -> None:
         ("github.bicep", "for name in appNames", "for name appNames", "github.bicep"),
     ],
 )
-def test_a_slip_in_bicep_is_found(
+def test_a_mistake_in_bicep_is_found(
     name: str, right: str, wrong: str, problem: str, tmp_path: Path
 ) -> None:
-    """If the checker missed slips, the test above would prove nothing."""
+    """If the checker missed mistakes, the test above would prove nothing."""
     for path in BICEP:
         shutil.copy(path, tmp_path)
     text = (AZURE / name).read_text()
@@ -215,7 +215,7 @@ def test_the_queries_are_valid_and_find_the_lines_that_the_apps_log(tmp_path: Pa
     "slip",
     ["AppTraces | where Mesage has 'x'", "AppTrace | take 1", "AppRequests | summarise count()"],
 )
-def test_a_slip_in_a_query_is_found(slip: str, tmp_path: Path) -> None:
+def test_a_mistake_in_a_query_is_found(slip: str, tmp_path: Path) -> None:
     """The checker finds wrong columns, wrong tables and wrong grammar."""
     (tmp_path / "x.kql").write_text(slip)
     assert node.check(tmp_path / "x.kql")
@@ -357,8 +357,10 @@ def test_workflows_run_on_a_named_image_with_every_supported_python() -> None:
         ("deploy.yml", "fromJSON(needs", "fromJson5(needs"),
     ],
 )
-def test_a_slip_in_a_workflow_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
-    """If the checkers missed slips, the test above would prove nothing."""
+def test_a_mistake_in_a_workflow_is_found(
+    name: str, right: str, wrong: str, tmp_path: Path
+) -> None:
+    """If the checkers missed mistakes, the test above would prove nothing."""
     text = (REPOSITORY / ".github/workflows" / name).read_text()
     assert right in text
     (tmp_path / name).write_text(text.replace(right, wrong, 1))

@@ -53,7 +53,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_apex_has_no_problem_that_is_visible_without_an_org(project: Path) -> None:
-    """Its grammar, types, methods and fields are valid, also the fields of the event."""
+    """Grammar, types, methods and fields of the Apex are valid, also the fields of the event."""
     assert len(list(project.rglob("*.cls"))) == 3
     assert node.check_apex(project) == []
 
@@ -73,8 +73,8 @@ def test_apex_has_no_problem_that_is_visible_without_an_org(project: Path) -> No
         ("AccountDeleteEvent.trigger", "DeleteEventPublisher.publish", "DeleteEventPublisher.send"),
     ],
 )
-def test_a_slip_in_apex_is_found(name: str, right: str, wrong: str, project: Path) -> None:
-    """If the checker missed slips, the test above would prove nothing."""
+def test_a_mistake_in_apex_is_found(name: str, right: str, wrong: str, project: Path) -> None:
+    """If the checker missed mistakes, the test above would prove nothing."""
     (source,) = project.rglob(name)
     text = source.read_text()
     assert right in text
@@ -111,8 +111,8 @@ def test_metadata_matches_its_type_and_is_in_the_right_folder(path: Path) -> Non
         ),
     ],
 )
-def test_a_slip_in_metadata_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
-    """If the check missed slips, the test above would prove nothing."""
+def test_a_mistake_in_metadata_is_found(name: str, right: str, wrong: str, tmp_path: Path) -> None:
+    """If the check missed mistakes, the test above would prove nothing."""
     (source,) = [path for path in METADATA if path.name == name]
     assert right in source.read_text()
     (tmp_path / name).write_text(source.read_text().replace(right, wrong))

@@ -50,7 +50,7 @@ def test_the_tables_are_those_that_the_sync_would_make() -> None:
 
 
 def test_the_grants_are_those_that_the_docs_name() -> None:
-    """The loader has the least rights: it can neither change nor remove a row of the table."""
+    """The loader has few rights: it can neither change nor remove a row of ``delete_tracker``."""
     grants = re.findall(
         r"GRANT ([A-Z, ]+) ON (\w+) (\S+)\s+TO ROLE delete_sync_loader",
         (SQL / "2_access.sql").read_text(),
@@ -217,8 +217,8 @@ def test_every_statement_is_valid_in_snowflakes_dialect(path: Path) -> None:
         ("1_tables.sql", "event_id VARCHAR(255) UNIQUE,", "event_id VARCHAR(255) UNIQUE"),
     ],
 )
-def test_a_slip_in_sql_is_found(file: str, right: str, wrong: str) -> None:
-    """If the parser missed slips, the test above would prove nothing."""
+def test_a_mistake_in_sql_is_found(file: str, right: str, wrong: str) -> None:
+    """If the parser missed mistakes, the test above would prove nothing."""
     text = (SQL / file).read_text()
     assert right in text
     assert slips(text.replace(right, wrong, 1))

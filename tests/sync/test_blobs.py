@@ -99,7 +99,7 @@ def test_a_sweep_closes_its_connections_to_storage(
 
 
 def test_closing_one_client_leaves_the_others_open(azurite: emulators.Server) -> None:
-    """Clients share no retry policy. A shared one would lead to closed connections."""
+    """Each client has its own retry policy. A policy keeps the connections of its client."""
     address = azurite.settings["EVENTS_STORAGE"]
     with blobs.connect(address, "", "") as first:
         with blobs.connect(address, "", "") as second:

@@ -108,7 +108,7 @@ class Target:
 def test_full_sweeps_that_run_out_of_time_get_through_all_files_together(
     put: Put, events: ContainerClient, service: BlobServiceClient
 ) -> None:
-    """A lost table is rebuilt from more files than one sweep has time for."""
+    """After a table is lost, it is rebuilt from more files than one sweep has time for."""
     names = [put(f"e{number:02}") for number in range(16)]
     container = blobs.EventContainer(service, events.container_name)
 
@@ -148,8 +148,8 @@ def statements(through: Proxy) -> list[str]:
 # -- overlapping sweeps
 
 
-def test_two_sweeps_at_once_double_nothing(put: Put, sweep: Sweep, query: Query) -> None:
-    """Every other sweep waits for the lease of the first one, and then has nothing to load.
+def test_two_sweeps_at_once_duplicate_nothing(put: Put, sweep: Sweep, query: Query) -> None:
+    """The other sweeps wait for the lease of the first one, and then have nothing to load.
 
     The table has no constraint that would refuse duplicates.
     """
@@ -189,9 +189,10 @@ def test_a_sweep_is_skipped_while_another_one_is_running(
 
 
 def test_the_transaction_begins_with_the_lock_row(put: Put, sweep: Sweep, through: Proxy) -> None:
-    """A second session waits there, and its MERGE sees the rows that the first has committed.
+    """A second session waits for that row.
 
-    Not run on a live account.
+    Then its MERGE sees the rows that the first has committed. This was not tested on a live
+    account.
     """
     put("e1")
     sweep(SNOWFLAKE_PORT=str(through.port))
@@ -336,7 +337,10 @@ def test_errors_are_sorted_by_who_has_to_act() -> None:
 def test_the_sync_numbers_the_rows_of_a_table_made_from_the_plain_ddl(
     put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """Its ``id`` has no default. The lock row keeps two sweeps from using the same numbers."""
+    """The ``id`` of such a table has no default.
+
+    The lock row keeps two sweeps from using the same numbers.
+    """
     query(BY_HAND)
     for batch in (("e1", "e2"), ("e2", "e3")):
         put(*batch)

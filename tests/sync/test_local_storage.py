@@ -172,7 +172,7 @@ def test_a_disk_that_fails_while_a_file_is_read_refuses_no_file(tmp_path: Path) 
 
 
 def test_a_file_that_can_no_longer_be_opened_is_not_refused(tmp_path: Path) -> None:
-    """Another program has removed it, or too many files are open."""
+    """Another program has removed the file, or too many files are open."""
     with pytest.raises(LocalStorageError, match="No such file"):
         EventFile(tmp_path / "gone.db", "x.db", "f" * 64)
 

@@ -123,7 +123,10 @@ def test_rows_are_compressed_at_the_fastest_level(tmp_path: Path) -> None:
 
 
 def test_a_large_batch_is_cut_into_several_compressed_files(tmp_path: Path) -> None:
-    """Snowflake loads them side by side. The rows of one event file may be in several of them."""
+    """Snowflake loads these files in parallel.
+
+    The rows of one event file may be in several of them.
+    """
     portions = [noise(2 * MEGABYTE + number) for number in range(5)]
     writer = BatchWriter(tmp_path, part_bytes=3 * MEGABYTE)
     writer.add(Rows(*((1, portion) for portion in portions[:3])), "a.db", SHA256)
@@ -156,7 +159,7 @@ def test_a_compressed_file_is_full_at_exactly_its_size(tmp_path: Path) -> None:
 def test_by_default_a_compressed_file_has_about_a_megabyte(
     tmp_path: Path, size: int, parts: int
 ) -> None:
-    """The connector holds four of them in memory."""
+    """The connector holds four compressed files in memory."""
     writer = BatchWriter(tmp_path)
     writer.add(Rows(*[(1, noise(size))] * 3), "a.db", SHA256)
     writer.finish()
@@ -167,7 +170,10 @@ def test_by_default_a_compressed_file_has_about_a_megabyte(
 
 
 def test_rows_of_a_file_that_turns_out_to_be_damaged_are_unwanted(tmp_path: Path) -> None:
-    """They are already compressed. So the batch names the file, and the loader drops its rows."""
+    """The rows are already compressed.
+
+    So the batch names the event file, and the loader drops its rows.
+    """
     writer = BatchWriter(tmp_path)
     writer.add(Rows((1, b"1\n")), "a.db", SHA256)
     with pytest.raises(RefusedFileError, match="a page is unreadable"):
@@ -183,7 +189,7 @@ def test_rows_of_a_file_that_turns_out_to_be_damaged_are_unwanted(tmp_path: Path
 def test_a_file_with_another_number_of_rows_than_it_counts_is_refused(
     tmp_path: Path, figures: tuple[int, int, int]
 ) -> None:
-    """An index and its table differ, for example."""
+    """Such a file has an index that differs from its table, for example."""
     writer = BatchWriter(tmp_path)
     with pytest.raises(RefusedFileError) as raised:
         writer.add(Rows((4, b"1\n2\n3\n4\n"), figures=figures), "a.db", SHA256)
@@ -195,7 +201,7 @@ def test_a_file_with_another_number_of_rows_than_it_counts_is_refused(
 
 
 def test_the_folder_of_a_batch_is_inside_the_folder_of_the_sweep(tmp_path: Path) -> None:
-    """It is removed with all its files, also after an error."""
+    """The folder of a batch is removed with all its files, also after an error."""
     with batch_writer(tmp_path) as writer:
         writer.add(Rows((1, b"1\n")), "a.db", SHA256)
         (folder,) = tmp_path.iterdir()
@@ -219,7 +225,7 @@ def test_a_disk_that_is_full_while_rows_are_staged_is_reported(tmp_path: Path, r
 
 
 def test_a_folder_that_disappears_is_reported(tmp_path: Path) -> None:
-    """It may be gone before the first compressed file, or before the next one."""
+    """The folder may be gone before the first compressed file, or before the next one."""
     message = r"^rows of a batch: No such file or directory"
     writer = BatchWriter(tmp_path / "absent")
     with pytest.raises(LocalStorageError, match=message):

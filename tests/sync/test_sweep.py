@@ -1,4 +1,4 @@
-"""The rules of a sweep: the order of its steps, when a batch is full, and what becomes of a file.
+"""The rules of a sweep: the order of its steps, when a batch is full, what happens to a file.
 
 The container and the warehouse are in memory and record each step. The event files are real.
 """
@@ -123,7 +123,7 @@ class Container:
         return sha256(content)
 
     def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Record the mark, unless it shall fail."""
+        """Record the mark, unless the test lets it fail."""
         with self._lock:
             self._steps.append(f"mark {blob.name}")
             self._marking += 1
@@ -172,7 +172,7 @@ class Warehouse:
         self._temporary = temporary
 
     def prepare(self) -> None:
-        """Only the step."""
+        """Record only the step."""
         self._steps.append("prepare")
 
     def load(self, batch: Batch) -> Loaded:
@@ -228,7 +228,7 @@ class World:
         return sweep(self.container, self.connect, "s1", full=full, limits=limits, clock=clock)
 
     def loads(self) -> list[str]:
-        """The batches that the warehouse was given: the names of their files."""
+        """The names of the files of each batch that the warehouse was given."""
         return [step[len("load ") :] for step in self.steps if step.startswith("load")]
 
 
@@ -267,7 +267,7 @@ def test_files_are_marked_only_after_their_batch_is_loaded(world: World) -> None
 
 
 def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
-    """It also has the name, the SHA-256 and the figures of each file, for the load records."""
+    """The batch also has the name, SHA-256 and figures of each file, for the load records."""
     world.container.put(A, B)
     report = world.sweep()
     (batch,) = world.warehouse.batches
@@ -307,7 +307,7 @@ def test_a_reject_of_the_sync_is_identified_by_the_content_of_its_file(
 
 
 def test_without_a_new_file_the_sweep_does_not_connect(world: World) -> None:
-    """It does not even take the lease."""
+    """The sweep does not even take the lease."""
     assert world.sweep() == Report("s1")
     world.container.put(A, metadata=SYNCED)
     world.container.put(B, metadata=REFUSED)
@@ -337,7 +337,7 @@ def test_files_that_another_sweep_loads_meanwhile_are_not_loaded_again(world: Wo
 
 
 def test_the_sweep_does_not_connect_if_another_sweep_has_loaded_everything(world: World) -> None:
-    """It releases the lease at once."""
+    """The sweep releases the lease at once."""
     world.container.put(A)
     world.container.while_waiting = lambda: world.container.set_metadata(A, SYNCED)
     assert world.sweep() == Report("s1", files=1)
@@ -345,7 +345,7 @@ def test_the_sweep_does_not_connect_if_another_sweep_has_loaded_everything(world
 
 
 def test_a_failed_load_ends_the_sweep_and_leaves_its_files_unmarked(world: World) -> None:
-    """The batches before stay loaded and marked. The session and the lease are given back."""
+    """Earlier batches stay loaded and marked. The session is closed and the lease is released."""
     world.container.put(A, B, C)
     world.warehouse.fails[B] = WarehouseUnavailableError("the session was lost")
     with pytest.raises(WarehouseUnavailableError):
@@ -366,7 +366,7 @@ def test_a_refused_file_is_read_again_only_by_a_newer_reader(world: World) -> No
 
 
 def test_a_full_sweep_reads_new_files_first_and_then_the_oldest_marks(world: World) -> None:
-    """It also reads files that are synced or refused. So several full sweeps read all files."""
+    """A full sweep also reads synced and refused files. So several full sweeps read all files."""
     world.container.put(A, metadata=SYNCED, day=4)
     world.container.put(B, day=3)
     world.container.put(C, metadata=REFUSED, day=2)
@@ -399,7 +399,7 @@ def test_a_full_sweep_reads_new_files_first_and_then_the_oldest_marks(world: Wor
 def test_a_batch_is_full_by_rows_by_files_or_at_the_end_of_the_time(
     world: World, bounds: dict[str, int], batches: list[int], left: int
 ) -> None:
-    """What is staged at the end of the time is still loaded. The rest is left."""
+    """At the end of the time, rows that are already staged are still loaded. The rest is left."""
     world.container.put(A, B, C, D)
     report = world.sweep(replace(LIMITS, **bounds))
     assert [len(batch.files) for batch in world.warehouse.batches] == batches
@@ -414,7 +414,7 @@ def test_by_default_a_batch_has_at_most_500_files(world: World) -> None:
     assert [len(batch.files) for batch in world.warehouse.batches] == [500, 1]
 
 
-# -- what becomes of a file
+# -- what happens to a file
 
 
 def test_a_file_that_changed_after_it_was_listed_is_left(
@@ -481,7 +481,10 @@ def test_a_refused_file_is_recorded_and_marked_and_does_not_stop_the_others(
 def test_only_the_file_with_a_refused_value_is_refused(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its batch was rolled back, so each file of it is loaded alone. Then the sweep goes on."""
+    """The batch of that file is rolled back, and each of its files is loaded alone.
+
+    Then the sweep goes on.
+    """
     world.container.put(A, B, C, D)
     world.warehouse.fails[B] = BAD_VALUE
     report = world.sweep(replace(LIMITS, batch_files=3))
@@ -533,8 +536,8 @@ def test_a_mark_that_cannot_be_written_is_only_logged(
     assert logged(caplog) == [("WARNING", message)]
 
 
-def test_some_files_are_marked_at_once(world: World) -> None:
-    """Each mark waits for an answer of Blob Storage."""
+def test_several_files_are_marked_at_the_same_time(world: World) -> None:
+    """Each mark waits for an answer of Blob Storage, so marking one by one would take longer."""
     world.container.put(A, B, C, D)
     world.container.mark_seconds = 0.05
     world.sweep(replace(LIMITS, marks_at_once=2))

@@ -155,7 +155,7 @@ def test_a_container_that_does_not_exist_yet_counts_as_empty(sweep: Sweep) -> No
     assert sweep().files == 0
 
 
-def test_a_sweep_after_all_marks_are_lost_doubles_nothing(
+def test_a_sweep_after_all_marks_are_lost_duplicates_nothing(
     put: Put, sweep: Sweep, query: Query, events: ContainerClient
 ) -> None:
     """The mark only saves work. The transaction keeps the promise."""
@@ -221,9 +221,9 @@ def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, que
 def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     broken: Path, put: Put, sweep: Sweep, query: Query, events: ContainerClient
 ) -> None:
-    """The sweep that finds the file fails, names, records and marks it, and leaves it unchanged.
+    """The sweep that finds the file records and marks it, and leaves its content unchanged.
 
-    Later sweeps do not read it again.
+    Then the sweep fails and names the file. Later sweeps do not read it again.
     """
     put(delete("before"))
     name = put(content=broken.read_bytes())
@@ -249,7 +249,10 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
 def test_a_file_that_does_not_match_its_sha256_is_refused(
     put: Put, sweep: Sweep, events: ContainerClient, query: Query
 ) -> None:
-    """It was damaged or changed after its upload. The declared SHA-256 stays in its metadata."""
+    """Such a file was damaged or changed after its upload.
+
+    The declared SHA-256 stays in its metadata.
+    """
     name = put(delete("e1"))
     events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
     with pytest.raises(FilesRefusedError, match="SHA-256"):
@@ -264,7 +267,7 @@ def test_a_file_that_does_not_match_its_sha256_is_refused(
 def test_a_file_without_metadata_is_synced_and_given_its_digest(
     put: Put, sweep: Sweep, events: ContainerClient
 ) -> None:
-    """A person may have copied it there by hand."""
+    """A person may have copied the file into the container."""
     put(delete("e1"), metadata=False)
     assert sweep().inserted == 1
     (blob,) = events.list_blobs(include=["metadata"])
