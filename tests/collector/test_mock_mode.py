@@ -35,7 +35,7 @@ def test_invented_deletes_stay_out_of_a_real_storage_account(
     blob_settings: Mapping[str, str], storage: dict[str, str]
 ) -> None:
     """If ``MOCK_MODE`` is on and the storage account is a real one, the poll fails before it sends
-    anything. This protects production if a laptop has its settings.
+    anything. This protects production if a laptop has the settings of production.
     """
     with pytest.raises(
         SettingsError,

@@ -60,8 +60,8 @@ def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
     events: ContainerClient,
 ) -> None:
     """If the collector is killed before or after it uploads a file or saves a cursor, nothing is
-    lost and nothing is duplicated. If it is killed between the upload and the first cursor, the
-    next poll uploads all rows again, with the same keys.
+    lost and nothing is duplicated. If it is killed after the upload and before it saves the
+    first cursor, the next poll uploads all rows again, with the same keys.
     """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}

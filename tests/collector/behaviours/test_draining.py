@@ -14,7 +14,7 @@ The *credit* of a stream is the number of events that the collector has requeste
 received.
 The collector requests more when the credit is 50 or less, and the credit is never more than 100.
 Each response says how much credit Salesforce has counted.
-If the collector has counted another number, it uses the one of Salesforce.
+If the collector has counted another number, it uses Salesforce's number.
 
 At the end of a drain, the collector closes its side of the stream and then cancels the stream.
 If it received events that it did not store, the next poll receives them again.

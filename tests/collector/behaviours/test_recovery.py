@@ -4,7 +4,7 @@ What the collector does depends on the ``error-code`` that Salesforce sends.
 If the code is missing or unknown, it depends on the gRPC status.
 
 The collector retries after temporary errors until the deadline.
-The wait before each retry is longer than the last one, and partly random.
+It waits longer before each further retry, and each wait is partly random.
 The next stream starts behind the last whole group.
 If five attempts fail without progress, the topic fails.
 """
