@@ -245,7 +245,7 @@ def test_nothing_but_definitions_runs_at_import_time(path: Path) -> None:
 
 @pytest.mark.parametrize("errors", [collector_errors, sync_errors], ids=APPS)
 def test_our_errors_are_not_caught_as_errors_of_a_library(errors: ModuleType) -> None:
-    """The adapters catch ValueError and OSError of storage and disk. Our errors must pass."""
+    """The adapters catch ValueError and OSError of storage and disk, but not our own errors."""
     ours = [
         kind
         for kind in vars(errors).values()

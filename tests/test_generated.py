@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def test_regenerating_changes_nothing(tmp_path: Path) -> None:
-    """The gRPC stubs and the copies of the event file's DDL follow from ``proto/``."""
+    """The gRPC stubs and the copies of the event file's DDL are made from ``proto/``."""
     try:
         environments.group("stubs")
     except environments.MissingInterpreterError as missing:

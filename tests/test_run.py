@@ -160,7 +160,7 @@ def test_lint_names_each_wide_line_and_each_phrase(name: str, text: str, fault: 
     [("a.py", "x" * 100), ("a.md", "x" * 120), ("a.md", "|" + "x" * 399), ("a.svg", "x" * 900)],
 )
 def test_lint_accepts_lines_within_their_width(name: str, text: str) -> None:
-    """Drawings and data have no width."""
+    """Drawings and data have no limit."""
     assert list(prose.faults(name, text)) == []
 
 

@@ -1,8 +1,8 @@
 """Where a poll starts and when it ends
 
 A topic is *held* if it has no usable cursor, or if its position is older than 24 hours.
-The collector reads a held topic until the topic is caught up, or until it was silent for 285
-seconds.
+It is also held after a rejected replay id, and while the collector could read none of its events.
+The collector reads a held topic until the topic is caught up or has been silent for 285 seconds.
 Any other topic is idle after ``IDLE_SECONDS`` of silence, and its drain then ends.
 """
 

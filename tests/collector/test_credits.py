@@ -49,7 +49,7 @@ def test_a_request_counts_as_credit_before_salesforce_has_received_it() -> None:
     credit.settle(10, 40)
     assert credit.outstanding == 90, "Salesforce sent this response before it got the request"
     credit.settle(10, 80)
-    assert credit.outstanding == 80, "this one after it"
+    assert credit.outstanding == 80, "Salesforce sent this one after it got the request"
 
 
 def test_several_requests_may_be_under_way() -> None:

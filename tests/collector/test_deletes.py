@@ -65,7 +65,7 @@ def gaps(value: dict[str, Any]) -> list[Gap]:
 
 
 def test_a_delete_of_one_record_is_a_row_keyed_by_event_and_record() -> None:
-    """The row has the facts of the header, and the unchanged event as its payload.
+    """The row has the values of the header, and the unchanged event as its payload.
 
     The key does not depend on the number of records.
     """
@@ -227,7 +227,7 @@ def test_the_bitmaps_of_a_header_are_kept_and_expanded_to_field_names(
 ) -> None:
     """The bitmaps name top-level fields, nested fields, or both.
 
-    An unknown bit or a damaged bitmap adds no name and never fails the row.
+    An unknown bit or a damaged bitmap adds no name, and the event still becomes a row.
     """
     decoded = change("DELETE", A)
     decoded["ChangeEventHeader"]["changedFields"] = bitmaps

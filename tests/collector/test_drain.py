@@ -335,7 +335,7 @@ def test_latest_that_breaks_continues_from_earliest_and_logs_it_once(
 def test_events_whose_schema_cannot_be_fetched_yet_move_no_cursor_and_are_read_again(
     clock: Clock, error: Exception
 ) -> None:
-    """The rule holds within a stream and at its end."""
+    """The rule holds for events within a stream and for the last events of a drain."""
     streams = Streams(clock, [response("1", "2")], [response("1", "2")])
     run = Run(streams, clock, decoding=Decoding(error))
     assert streams.starts == [CURSOR, CURSOR]

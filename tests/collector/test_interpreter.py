@@ -108,7 +108,7 @@ def test_a_publishing_time_is_never_later_than_now(minutes: int, believed: bool)
 
 
 def test_a_row_does_not_depend_on_the_events_delivered_with_it() -> None:
-    """Neither events with the same event id nor rejected events change it."""
+    """Neither events with the same event id nor rejected events change a row."""
     events = [
         change(1),
         change(2)._replace(event_id="e1"),
@@ -123,7 +123,7 @@ def test_a_row_does_not_depend_on_the_events_delivered_with_it() -> None:
 
 
 def test_an_unreadable_event_is_kept_with_its_bytes_and_its_schema() -> None:
-    """So the event can be decoded later from the event file alone. Each schema is kept once."""
+    """Such an event can be decoded later from the event file alone. Each schema is kept once."""
     broken = [platform(n)._replace(payload=b"\xff" * n) for n in (1, 2)]
     told = interpreter().read(PLATFORM, [platform(3), *broken])
     assert [type(row) for row in told.rows] == [Delete, RejectedEvent, RejectedEvent, Schema]
@@ -136,7 +136,7 @@ def test_an_unreadable_event_is_kept_with_its_bytes_and_its_schema() -> None:
 
 
 def test_no_schema_is_kept_if_no_event_is_rejected() -> None:
-    """Otherwise every file would hold schemas."""
+    """If the schemas of all events were kept, every file would hold schemas."""
     assert not [
         row for row in interpreter().read(PLATFORM, [platform(1)]).rows if isinstance(row, Schema)
     ]

@@ -435,7 +435,7 @@ def test_an_endpoint_without_a_host_and_port_is_reported(value: str) -> None:
     ],
 )
 def test_a_login_url_is_used_without_the_slash_at_its_end(value: str, login_url: str) -> None:
-    """The collector appends a path to it. Plaintext is accepted for this machine."""
+    """The collector appends a path to the URL. Plaintext is accepted for this machine."""
     assert salesforce(SALESFORCE_LOGIN_URL=value).login_url == login_url
 
 

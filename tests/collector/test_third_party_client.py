@@ -94,7 +94,7 @@ def test_the_client_gets_the_documented_error_for_a_bad_token(
 def test_the_client_gets_the_documented_error_for_a_bad_replay_id(
     salesforce: MockSalesforce,
 ) -> None:
-    """The client sends a replay id of eight bytes, and the org's have ten."""
+    """The client sends a replay id of eight bytes, and those of the org have ten."""
     (error,) = [
         line for line in told(salesforce, by_jwt(salesforce), replayId=5) if line["kind"] == "error"
     ]

@@ -47,7 +47,7 @@ def microsoft_runtime(folder: Path) -> Worker:
 def older_worker(version: str, packages: str, folder: Path) -> Worker:
     """Return the worker of this Python version. Its own gRPC and protobuf hide the app's.
 
-    The dependency group ``packages`` has the versions of the two. This is the worst case:
+    The dependency group ``packages`` has these two packages. This is the worst case:
     ``func start`` without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``. In Azure the app's packages come
     first, as Microsoft documents. Since 2026 the worker's protobuf is the pure Python one.
 

@@ -51,7 +51,7 @@ SYNC_WAREHOUSE = {
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", COLLECTOR)
-def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
+def test_a_collector_killed_at_any_step_loses_and_duplicates_nothing(
     step: str,
     when: str,
     settings: Mapping[str, str],
@@ -77,7 +77,7 @@ def test_a_collector_killed_at_any_step_loses_and_doubles_nothing(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", [*SYNC_STORAGE, *SYNC_WAREHOUSE])
-def test_a_sync_killed_at_any_step_loses_and_doubles_nothing(
+def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     step: str,
     when: str,
     settings: Mapping[str, str],

@@ -23,7 +23,7 @@ from salesforce_client.src.app.mock_salesforce.org import (
 )
 
 SCHEMAS = {DELETE_EVENT_TOPIC: schemas.DELETE_EVENT, ARCHIVE_EVENT_TOPIC: schemas.ARCHIVE_EVENT}
-NEVER = 10_000_000.0  # seconds between two events of the org's own
+NEVER = 10_000_000.0  # seconds between two events that the mock publishes itself
 
 
 class Publisher:

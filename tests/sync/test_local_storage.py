@@ -158,7 +158,7 @@ def test_a_machine_without_room_for_a_folder_refuses_no_file(
 
 
 def test_a_disk_that_fails_while_a_file_is_read_refuses_no_file(tmp_path: Path) -> None:
-    """Otherwise a good file would be refused for ever."""
+    """If a failure of the disk counted as damage, a good file would be refused for ever."""
     path = write(tmp_path / "x.db", *('{"a":"' + "x" * 700_000 + '"}' for _ in range(10)))
     folder = os.open(tmp_path, os.O_RDONLY)
     with EventFile(path, "x.db", "f" * 64) as file:

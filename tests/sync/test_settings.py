@@ -296,7 +296,7 @@ def test_a_name_that_could_change_the_sql_is_refused(name: str) -> None:
 
 
 def test_an_unresolved_key_vault_reference_is_reported_as_one() -> None:
-    """The app sees the reference's own text if its identity may not read the secret."""
+    """If the app may not read the secret, it receives the text of the reference."""
     reference = "@Microsoft.KeyVault(VaultName=v;SecretName=n)"
     assert problems(**NO_LOGIN, SNOWFLAKE_PRIVATE_KEY=reference) == [
         "SNOWFLAKE_PRIVATE_KEY is a Key Vault reference that was not resolved: check that the"

@@ -296,7 +296,7 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
 def test_a_reject_of_the_sync_is_identified_by_the_content_of_its_file(
     world: World, tmp_path: Path
 ) -> None:
-    """So a file that is read again does not add the same reject again."""
+    """A file that is read again does not add the same reject again."""
     file = Writer(tmp_path / "written.db", BEGUN_AT)
     file.add([DELETES[0]._replace(payload="[]")])
     file.close()
@@ -316,7 +316,7 @@ def test_without_a_new_file_the_sweep_does_not_connect(world: World) -> None:
 
 
 def test_a_sweep_is_skipped_if_another_one_holds_the_lease(world: World) -> None:
-    """The report says so, and no file is read."""
+    """The report says that the sweep was skipped, and no file is read."""
     world.container.put(A)
     world.container.is_free = False
     assert world.sweep() == Report("s1", files=1, skipped=True)
@@ -420,7 +420,7 @@ def test_by_default_a_batch_has_at_most_500_files(world: World) -> None:
 def test_a_file_that_changed_after_it_was_listed_is_left(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The next sweep reads it. The other files are loaded."""
+    """The next sweep reads the changed file. The other files are loaded."""
     world.container.put(A, B, C, D)
     world.container.downloads_fail[B] = ChangedBlobError(f"{B}: it was archived")
     report = world.sweep(replace(LIMITS, batch_files=3))

@@ -28,7 +28,7 @@ from salesforce_client.src.app.model import with_checksum
 from salesforce_client.src.app.report import Report
 
 
-def test_an_empty_response_before_the_backlog_is_not_taken_for_its_end(
+def test_an_empty_response_before_the_backlog_does_not_end_the_drain(
     salesforce: Callable[..., Org], rows: Rows
 ) -> None:
     """If Salesforce sends empty responses before the backlog, the collector continues to read. The
@@ -72,7 +72,7 @@ def test_a_cursor_never_points_into_a_group_of_events(
     assert keys(rows()) == org.published(topics=(CHANGES,))
 
 
-def test_two_collectors_at_once_lose_and_double_nothing(
+def test_two_collectors_at_once_lose_and_duplicate_nothing(
     salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
 ) -> None:
     """If two collectors run at once, neither overwrites an event file of the other. If one of them

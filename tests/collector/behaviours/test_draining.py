@@ -38,7 +38,7 @@ from salesforce_client.src.app.errors import SalesforceUnavailableError
     "fault",
     ["odd_batches", "delay_first=0.5", "trickle=0.01", "end_stream=4", "schema_unavailable=2"],
 )
-def test_a_backlog_arrives_whole_however_it_is_served(
+def test_a_backlog_arrives_whole_however_salesforce_sends_it(
     salesforce: Callable[..., Org], rows: Rows, fault: str
 ) -> None:
     """All waiting events (the backlog) arrive, even if Salesforce sends them late, one at a time,
@@ -46,7 +46,7 @@ def test_a_backlog_arrives_whole_however_it_is_served(
     schema fails at first.
     """
     org = salesforce(fault)
-    # A stream for every four events takes long.
+    # With end_stream=4, each stream brings only four events, so the poll takes longer.
     org.poll(MAX_RUN_SECONDS="90").raise_if_failed()
     assert keys(rows()) == org.published()
 

@@ -1,7 +1,7 @@
 """Starting from LATEST
 
 With ``SALESFORCE_REPLAY_PRESET=LATEST``, the first poll of a topic reads only events that are
-published after it began.
+published after the poll began.
 The collector requests ``LATEST`` once for each topic.
 A second request would start later, and the events between the two would be lost.
 """
