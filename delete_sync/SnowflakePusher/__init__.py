@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def main(timer: func.TimerRequest) -> None:
-    """Run one sweep. Errors are not caught, because a failed invocation is the alert."""
+    """Run one sweep. Errors are not caught, because the failed invocation causes the alert."""
     report = run(os.environ)
     for line in report.lines():
         log.info("past_due=%s %s", timer.past_due, line)

@@ -30,7 +30,7 @@ class EventBlob:
         return synced is not None and synced == self.metadata.get("sha256")
 
     def is_refused_by(self, reader_version: int) -> bool:
-        """Whether this version of the reader or a newer one has refused this content.
+        """Whether a reader of this or a newer format version has refused this content.
 
         If somebody uploads new content, the metadata and its mark are gone.
         """

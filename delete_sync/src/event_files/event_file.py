@@ -20,7 +20,7 @@ from ..model import Figures
 from ..scratch import local_storage
 from .statements import STATEMENTS
 
-# The DDL of every released version and of the current one.
+# The DDL of every version of the format.
 FORMATS = {
     version: Path(__file__).with_name(name).read_text(encoding="utf-8")
     for version, name in ((1, "event_file_v1.sql"), (2, "event_file.sql"))
