@@ -157,7 +157,7 @@ def test_a_readable_event_that_cannot_become_a_row_is_rejected(event: Event, wor
     assert reject.payload == event.payload
 
 
-def test_if_salesforce_refuses_a_schema_for_good_its_events_are_rejected_without_it() -> None:
+def test_if_salesforce_refuses_a_schema_permanently_its_events_are_rejected_without_it() -> None:
     """These events may be decoded later, if Salesforce returns the schema then."""
     told = interpreter(SchemaError("no such schema")).read(PLATFORM, [platform(1)])
     assert [type(row) for row in told.rows] == [RejectedEvent]

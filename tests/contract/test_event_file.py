@@ -322,7 +322,7 @@ def gap(gap_id: str = "g", **changes: Any) -> Gap:
 
 
 def test_long_values_of_gaps_and_rejects_are_cut_to_fit_the_table(tmp_path: Path) -> None:
-    """These are records for operators. A cut record is better than none."""
+    """Gaps and rejects are records for operators. A cut record is better than none."""
     long = gap(topic="t" * 300, from_time="yesterday", to_time="2026-02-31T00:00:00.000Z")
     reject = RejectedEvent("r", "t", "e", b"", "s", b"\0" * 5_000_000, "x" * 9000, "now")
     line_of_reject, line_of_gap = lines(written(tmp_path / "x.db", long, reject))
