@@ -357,7 +357,7 @@ def test_a_failed_load_ends_the_sweep_and_leaves_its_files_unmarked(world: World
 
 
 def test_a_refused_file_is_read_again_only_by_a_newer_reader(world: World) -> None:
-    """The report counts the files that this version has refused before."""
+    """The report counts the files that this format version has refused before."""
     world.container.put(A, metadata=REFUSED)
     world.container.put(B, metadata={"refused": f"{sha256(GOOD)};{FORMAT_VERSION - 1}"})
     world.container.put(C, metadata=REFUSED)
@@ -458,7 +458,7 @@ def test_a_refused_file_is_recorded_and_marked_and_does_not_stop_the_others(
     metadata: dict[str, str],
     reason: str,
 ) -> None:
-    """The mark has the version of the reader. So a newer reader tries the file again."""
+    """The mark has the reader's format version, so a reader of a newer version tries again."""
     world.container.put(A)
     world.container.put(B, content=content, metadata=metadata)
     world.container.put(C)
