@@ -77,7 +77,7 @@ def event_files_at(port: int, name: str, **options: Any) -> Iterator[EventFiles]
 def test_both_containers_are_created_if_they_are_absent(
     store: Store, events: ContainerClient, cursors: ContainerClient
 ) -> None:
-    """A second run finds both of them."""
+    """So a first poll needs no set-up of the storage account."""
     assert events.exists()
     assert cursors.exists()
 
