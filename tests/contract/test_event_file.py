@@ -16,6 +16,7 @@ import pytest
 from contract.make_files import BROKEN, BROKEN_V1
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from local.event_files import delete
 
 from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile
@@ -40,23 +41,6 @@ def written(path: Path, *rows: Delete | RejectedEvent | Gap) -> Path:
 def lines(path: Path) -> list[dict[str, Any]]:
     with EventFile(path, NAME, "f" * 64) as file:
         return [json.loads(line) for _, several in file.lines() for line in several.splitlines()]
-
-
-def delete(event_id: str = "e1", **changes: Any) -> Delete:
-    values = {
-        "event_id": event_id,
-        "topic": "/event/X__e",
-        "object_name": "Account",
-        "record_id": "001",
-        "deleted_by": "005",
-        "deleted_date": "2026-02-01T00:00:00.000Z",
-        "owner_id": None,
-        "payload": "{}",
-        "ingested_at": "2026-02-01T00:10:00.000Z",
-        "replay_id": b"\1",
-        "schema_id": "s",
-    }
-    return Delete(**{**values, **changes})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Reads the event files of a container."""
+"""Rows for event files, and the rows of the event files in a container."""
 
 from __future__ import annotations
 
@@ -8,7 +8,27 @@ from typing import Any
 
 from azure.storage.blob import ContainerClient
 
+from salesforce_client.src.app.model import Delete
+
 Row = dict[str, Any]
+
+
+def delete(event_id: str = "e1", **changes: Any) -> Delete:
+    """A delete with plain values, except for these changes."""
+    values = {
+        "event_id": event_id,
+        "topic": "/event/X__e",
+        "object_name": "Account",
+        "record_id": "001",
+        "deleted_by": "005",
+        "deleted_date": "2026-02-01T00:00:00.123Z",
+        "owner_id": None,
+        "payload": "{}",
+        "ingested_at": "2026-02-01T00:10:00.456Z",
+        "replay_id": b"\1",
+        "schema_id": "s",
+    }
+    return Delete(**{**values, **changes})
 
 
 def rows(events: ContainerClient, folder: Path, table: str = "events") -> list[Row]:

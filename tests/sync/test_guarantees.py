@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContainerClient
 from local import emulators, warehouse
+from local.event_files import delete
 from local.proxy import Proxy, Request, proxy
 
 from delete_sync.src import sync
@@ -35,7 +36,6 @@ from delete_sync.src.model import Batch, Loaded
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from delete_sync.src.warehouse.snowflake_errors import ADVICE, TRANSIENT, translate
-from salesforce_client.src.app.model import Delete
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile
 
@@ -44,26 +44,6 @@ BY_HAND = f"CREATE TABLE delete_tracker {warehouse.COLUMNS.format(id='INTEGER PR
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
 Query = Callable[[str], list[tuple[Any, ...]]]
-
-
-def deletes(*event_ids: str, payload: str = "{}") -> list[Delete]:
-    times = ("2026-02-01T00:00:00.123Z", "2026-02-01T00:10:00.456Z")
-    return [
-        Delete(
-            one,
-            "/event/X__e",
-            "Account",
-            "001",
-            "005",
-            times[0],
-            None,
-            payload,
-            times[1],
-            b"\1",
-            "s",
-        )
-        for one in event_ids
-    ]
 
 
 @pytest.fixture
@@ -75,7 +55,7 @@ def put(events: ContainerClient, tmp_path: Path) -> Put:
     def once(*event_ids: str, metadata: Mapping[str, str] | None = None) -> str:
         number = next(numbers)
         file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
-        file.add(deletes(*event_ids))
+        file.add([delete(one) for one in event_ids])
         file.close()
         name = blob_name(BEGUN_AT, number)
         events.upload_blob(name, file.path.read_bytes(), metadata=dict(metadata or {}))
@@ -400,7 +380,7 @@ def test_the_first_and_the_last_possible_date_are_loaded(
     """The window does not reach beyond the first or the last possible date."""
     events.create_container()
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
-    file.add([deletes("e1")[0]._replace(deleted_date=f"{day}T00:00:00.000Z")])
+    file.add([delete("e1", deleted_date=f"{day}T00:00:00.000Z")])
     file.close()
     events.upload_blob(blob_name(BEGUN_AT), file.path.read_bytes())
     assert sweep().inserted == 1
@@ -494,7 +474,7 @@ def test_memory_stays_flat_over_half_a_million_rows(
     for number in range(2):
         file = EventFile(tmp_path / "x.db", BEGUN_AT)
         payload = json.dumps({"text": "x" * 400})
-        file.add(deletes(*(f"{number}-{row}" for row in range(250_000)), payload=payload))
+        file.add([delete(f"{number}-{row}", payload=payload) for row in range(250_000)])
         file.close()
         with file.path.open("rb") as data:
             events.upload_blob(blob_name(BEGUN_AT, number), data)

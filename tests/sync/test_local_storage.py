@@ -16,13 +16,13 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local import emulators, warehouse
 from local.disk import no_file_larger_than
+from local.event_files import delete
 
 from delete_sync.src.errors import LocalStorageError
 from delete_sync.src.event_files.event_file import EventFile
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from delete_sync.src.scratch import local_storage, scratch_folder
-from salesforce_client.src.app.model import Delete
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
@@ -33,23 +33,8 @@ Sweep = Callable[..., Report]
 
 def write(path: Path, *payloads: str) -> Path:
     """An event file with a delete for each payload."""
-    times = ("2026-02-01T00:00:00.123Z", "2026-02-01T00:10:00.456Z")
     file = Writer(path, BEGUN_AT)
-    for number, payload in enumerate(payloads):
-        row = (
-            f"e{number}",
-            "/event/X__e",
-            "Account",
-            "001",
-            "005",
-            times[0],
-            None,
-            payload,
-            times[1],
-            b"\1",
-            "s",
-        )
-        file.add([Delete._make(row)])
+    file.add([delete(f"e{number}", payload=it) for number, it in enumerate(payloads)])
     file.close()
     return path
 

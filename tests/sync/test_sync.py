@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 from local import emulators, warehouse
+from local.event_files import delete
 from local.proxy import Proxy, proxy
 
 from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUnavailableError
@@ -32,23 +33,6 @@ AWKWARD = {
 }
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
-
-
-def delete(event_id: str, **changes: Any) -> Delete:
-    values = {
-        "event_id": event_id,
-        "topic": "/event/X__e",
-        "object_name": "Account",
-        "record_id": "001",
-        "deleted_by": "005",
-        "deleted_date": "2026-02-01T00:00:00.123Z",
-        "owner_id": None,
-        "payload": "{}",
-        "ingested_at": "2026-02-01T00:10:00.456Z",
-        "replay_id": b"\1",
-        "schema_id": "s",
-    }
-    return Delete(**{**values, **changes})
 
 
 REJECT = RejectedEvent(
