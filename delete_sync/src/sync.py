@@ -152,7 +152,7 @@ class _Sweep:
             while taken < len(pending) and self.clock() < self.deadline:
                 attempt = self._load(files)
                 if attempt.refusal:
-                    self._one_by_one(attempt.blobs, attempt.refusal)
+                    self._one_by_one(attempt, attempt.refusal)
                 taken += len(attempt.blobs)
         self.report.left += len(pending) - taken
 
@@ -161,6 +161,8 @@ class _Sweep:
         with batch_writer(self.scratch) as writer:
             blobs = self._fill(writer, files)
             batch = writer.finish()
+            if not batch.files:
+                return _Attempt(batch, blobs)
             try:
                 loaded = self.target.load(batch)
             except DataRefusedError as error:
@@ -183,17 +185,20 @@ class _Sweep:
                 break
         return blobs
 
-    def _one_by_one(self, blobs: Sequence[EventBlob], error: DataRefusedError) -> None:
+    def _one_by_one(self, attempt: _Attempt, error: DataRefusedError) -> None:
         """Load each file of a refused batch alone, to find the file with the refused value.
 
         The reader's own checks have not found that value.
         """
-        log.warning("batch=refused files=%s reason=%s", len(blobs), error)
-        for blob in blobs:
+        staged = {file.name for file in attempt.batch.files}
+        log.warning("batch=refused files=%s reason=%s", len(staged), error)
+        for blob in attempt.blobs:
+            if blob.name not in staged:
+                continue
             with downloads(self.store, [blob], self.scratch) as files:
-                attempt = self._load(files)
-            if attempt.refusal:
-                self._refuse(attempt.batch, attempt.refusal, blob)
+                alone = self._load(files)
+            if alone.refusal:
+                self._refuse(alone.batch, alone.refusal, blob)
 
     def _refuse(self, batch: Batch, error: DataRefusedError, blob: EventBlob) -> None:
         """Record that Snowflake has refused this file, which was alone in its batch."""

@@ -505,6 +505,31 @@ def test_only_the_file_with_a_refused_value_is_refused(
     ]
 
 
+def test_a_file_that_is_left_is_counted_once_even_if_its_batch_is_refused(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sweep loads only the files alone that it could download."""
+    world.container.put(A, B, C)
+    world.container.downloads_fail[A] = ChangedBlobError("it was archived")
+    world.warehouse.fails[B] = BAD_VALUE
+    report = world.sweep()
+    assert world.loads() == [f"{B} {C}", B, f"{B}:refused", C]
+    assert (report.synced, list(report.refused), report.left) == ([C], [B], 1)
+    assert logged(caplog)[:2] == [
+        ("WARNING", f"event_file={A} state=left reason=it was archived"),
+        ("WARNING", f"batch=refused files=2 reason={BAD_VALUE}"),
+    ]
+
+
+def test_a_batch_of_which_no_file_can_be_downloaded_is_not_loaded(world: World) -> None:
+    """The warehouse has nothing to do, and the report counts no batch."""
+    world.container.put(A, B)
+    for name in (A, B):
+        world.container.downloads_fail[name] = ChangedBlobError("it was archived")
+    report = world.sweep()
+    assert (world.loads(), report.batches, report.left) == ([], 0, 2)
+
+
 # -- marks
 
 
