@@ -46,6 +46,8 @@ def test_a_word_runs_one_part_and_a_file_or_an_option_runs_pytest_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without lint and types, one test takes seconds. A file may be named from any folder."""
+    for word in commands.WORDS:  # mutation testing makes a folder of that name
+        (tmp_path / word).mkdir()
     monkeypatch.chdir(tmp_path)
     assert steps(*arguments) == expected
 

@@ -73,7 +73,12 @@ def chosen(arguments: Sequence[str]) -> list[Command]:
 
 
 def _folder_of(argument: str) -> Path | None:
-    """The folder in which this argument is a path: the current one or the repository."""
+    """The folder in which this argument is a path: the current one or the repository.
+
+    None if the argument is no path. A word is none, even if there is a folder of that name.
+    """
+    if argument == "test" or argument in WORDS:
+        return None
     path = argument.partition("::")[0]
     return next((it for it in (Path.cwd(), REPOSITORY) if (it / path).exists()), None)
 
