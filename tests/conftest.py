@@ -11,11 +11,18 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from local import emulators, warehouse
+from local import emulators, environments, warehouse
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 
 HOURLY = 3600.0  # seconds: one event an hour, so 72 of them are retained
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Show the progress of installations, although pytest hides what tests print."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture:
+        environments.visibly = capture.global_and_fixture_disabled
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SUPPORTED = ("3.9", "3.10", "3.11", "3.12", "3.13")
 REPAIR = "run python3 tests/run.py lock"
 
 
@@ -49,7 +48,7 @@ def test_every_export_fulfils_its_group(group: str) -> None:
         lock.project()["tool"]["uv"]["dependency-groups"].get(group, {}).get("requires-python", "")
     )
     pins = exported(environments.requirements(group))
-    for python in SUPPORTED:
+    for python in environments.SUPPORTED:
         if not Requirement(f"python{supported}").specifier.contains(python):
             continue
         found = versions(pins, python)
@@ -86,7 +85,7 @@ def test_an_app_is_deployed_with_what_was_tested(group: str, app: str) -> None:
         str(it) for it in declared(group) if it.name == lock.NOT_PINNED
     ]
     of_group, of_dev = (exported(environments.requirements(name)) for name in (group, "dev"))
-    for python in SUPPORTED:
+    for python in environments.SUPPORTED:
         found = versions(required, python)
         del found[lock.NOT_PINNED]
         expected = versions(of_group, python)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from . import environments
+from . import environments, node
 from .environments import REPOSITORY
 
-TWO_FILES_AT_A_TIME = ["--numprocesses", "2", "--dist", "loadfile"]
+ALL_TESTS = ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile"]  # two files at a time
 BENCHMARKS = ("startup", "steps", "drain", "sweep", "flat")
 LINT = [
     ["-m", "ruff", "check", "."],
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str], usage: str | None) -> int:
     environment = {**os.environ, "PYTHONUTF8": "1"}
     folder = (_folder_of(arguments[0]) if arguments else None) or REPOSITORY
     for step in steps:
+        if step == ALL_TESTS:
+            _install_for_all_tests()
         environments.say(f"── {' '.join(part for part in step if part != '-m')}")
         done = subprocess.run([python, *step], cwd=folder, check=False, env=environment)
         if done.returncode:
@@ -57,12 +60,12 @@ def chosen(arguments: Sequence[str]) -> list[Command]:
         ValueError: there is no such word or file; the message says what is wrong.
     """
     if not arguments:
-        return [*LINT, *(TYPES if _has_mypy() else []), *_pytest(())]
+        return [*LINT, *(TYPES if _has_mypy() else []), ALL_TESTS]
     word, *rest = arguments
     if word == "test":
-        return _pytest(rest)
+        return [["-m", "pytest", *rest] if rest else ALL_TESTS]
     if word.startswith("-") or _folder_of(word):
-        return _pytest(arguments)
+        return [["-m", "pytest", *arguments]]
     if word not in WORDS:
         raise ValueError(f"{word!r} is neither a command nor a file: see tests/run.py --help")
     if rest:
@@ -87,5 +90,16 @@ def _has_mypy() -> bool:
     return sys.version_info >= (3, 10)
 
 
-def _pytest(arguments: Sequence[str]) -> list[Command]:
-    return [["-m", "pytest", *(arguments or TWO_FILES_AT_A_TIME)]]
+def _install_for_all_tests() -> None:
+    """Install now what the tests would install one by one, where nobody sees the progress."""
+    install: list[Callable[[], object]] = [
+        *(partial(environments.group, name) for name in ("fakesnow", "stubs", "java")),
+        node.node_modules,
+        partial(node.node_modules, node.CHECKERS),
+        *(partial(environments.workers, version) for version in environments.SUPPORTED),
+    ]
+    for part in install:
+        try:
+            part()
+        except environments.MissingInterpreterError as missing:
+            environments.say(f"not installed: {missing}; the tests that need it do not run")

@@ -22,6 +22,9 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13"]
+# The groups with the packages that the worker of Python 3.12 and older brings.
+WORKER_PACKAGES = ["worker-2025", "worker-2026"]
 # Some groups need packages that lack wheels for some Python versions. These versions have all.
 NEWER = ["3.11", "3.12", "3.13"]
 VERSIONS = {
@@ -31,6 +34,10 @@ VERSIONS = {
     "peers": NEWER,
     "stubs": ["3.11", "3.12"],
 }
+
+
+# Surrounds each installation. pytest hides what a test prints, so tests/conftest.py replaces it.
+visibly: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
 
 
 class MissingInterpreterError(RuntimeError):
@@ -77,6 +84,18 @@ def worker(app: str, version: str) -> Path:
         files.append(requirements("runtime"))
     constraint = ("--constraint", str(requirements("dev")))  # for the range of azure-functions
     return _environment(f"{app}-worker", [version], files, *constraint)
+
+
+def workers(version: str) -> None:
+    """Install everything that :func:`worker` and :func:`worker_packages` return for a version.
+
+    Raises:
+        MissingInterpreterError: this version is not there.
+    """
+    worker("delete_sync", version)
+    python = worker("salesforce_client", version)
+    for name in WORKER_PACKAGES if version != "3.13" else ():
+        worker_packages(python, name)
 
 
 def worker_packages(python: Path, name: str) -> Path:
@@ -194,7 +213,7 @@ def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]
     """
     if _is_complete(home, files):
         return
-    with _locked(home.with_name(f"{home.name}.lock")):
+    with visibly(), _locked(home.with_name(f"{home.name}.lock")):
         if not _is_complete(home, files):
             say(f"installing {what} …")
             began = time.monotonic()

@@ -56,8 +56,8 @@ def test_only_what_runs_is_published(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("packages", ["worker-2025", "worker-2026"])
-@pytest.mark.parametrize("version", ["3.9", "3.10", "3.11", "3.12"])
+@pytest.mark.parametrize("packages", environments.WORKER_PACKAGES)
+@pytest.mark.parametrize("version", environments.SUPPORTED[:-1])
 def test_the_published_apps_run_with_the_workers_own_grpc_and_protobuf(
     version: str, packages: str, settings: Mapping[str, str], connection: Any, tmp_path: Path
 ) -> None:

@@ -27,7 +27,6 @@ from salesforce_client.src.app.settings import read as read_collector
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 AZURE = REPOSITORY / "docs/setup/azure"
 BICEP = sorted(AZURE.glob("*.bicep"))
-SUPPORTED_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 OF_THE_HOST = re.compile(
     r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE"
@@ -340,10 +339,10 @@ def test_workflows_run_on_a_named_image_with_every_supported_python() -> None:
     workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text()
     matrix = re.search(r"python: \[(.*)\]", workflow)
     assert matrix
-    assert re.findall(r'"(.*?)"', matrix[1]) == list(SUPPORTED_PYTHONS)
+    assert re.findall(r'"(.*?)"', matrix[1]) == environments.SUPPORTED
     installed = re.search(r"python-version: \|\n((?: +3\.\d+\n)+)", workflow)
     assert installed
-    assert installed[1].split() == list(SUPPORTED_PYTHONS)
+    assert installed[1].split() == environments.SUPPORTED
 
 
 @pytest.mark.parametrize(
