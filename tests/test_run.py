@@ -55,8 +55,8 @@ def test_a_word_runs_one_part_and_a_file_or_an_option_runs_pytest_alone(
 
 def test_every_step_names_a_script_or_a_module_that_exists() -> None:
     """A renamed benchmark or module is noticed here."""
-    for word in commands.WORDS:
-        for command in commands.chosen([word]):
+    for steps_of_word in commands.WORDS.values():
+        for command in steps_of_word:
             if command[0] != "-m":
                 assert (REPOSITORY / command[0]).exists()
             elif command[1].startswith("tests."):
