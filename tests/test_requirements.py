@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from local import environments, lock
+from local import environments, requirements
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -17,7 +17,7 @@ REPAIR = "run python3 tests/run.py lock"
 def declared(group: str) -> list[Requirement]:
     """What a group asks for, and the groups that it includes."""
     found: list[Requirement] = []
-    for entry in lock.groups()[group]:
+    for entry in requirements.groups()[group]:
         if isinstance(entry, dict):
             found += declared(entry["include-group"])
         else:
@@ -31,23 +31,25 @@ def exported(path: Path) -> list[Requirement]:
     return [Requirement(line) for line in text.splitlines() if line and line[0] != "#"]
 
 
-def versions(requirements: list[Requirement], python: str) -> dict[str, str]:
+def versions(pins: list[Requirement], python: str) -> dict[str, str]:
     """The pinned version of each package on a Python version."""
     environment = {"python_version": python, "python_full_version": f"{python}.18"}
     return {
         canonicalize_name(it.name): str(it.specifier).lstrip("=")
-        for it in requirements
+        for it in pins
         if it.marker is None or it.marker.evaluate(environment)
     }
 
 
-@pytest.mark.parametrize("group", lock.groups())
+@pytest.mark.parametrize("group", requirements.groups())
 def test_every_export_fulfils_its_group(group: str) -> None:
     """On each Python that the group supports, the export has each package in an allowed version."""
     supported = (
-        lock.project()["tool"]["uv"]["dependency-groups"].get(group, {}).get("requires-python", "")
+        requirements.project()["tool"]["uv"]["dependency-groups"]
+        .get(group, {})
+        .get("requires-python", "")
     )
-    pins = exported(environments.requirements(group))
+    pins = exported(environments.requirements_file(group))
     for python in environments.SUPPORTED:
         if not Requirement(f"python{supported}").specifier.contains(python):
             continue
@@ -59,13 +61,13 @@ def test_every_export_fulfils_its_group(group: str) -> None:
                 assert wanted.specifier.contains(version), f"{wanted}, not {version}: {REPAIR}"
 
 
-@pytest.mark.parametrize("group", lock.groups())
+@pytest.mark.parametrize("group", requirements.groups())
 def test_every_export_is_pinned_with_hashes_and_names_no_registry(group: str) -> None:
     """Because of the hash, pip and uv refuse a changed package.
 
     Their own configuration names the registry.
     """
-    text = environments.requirements(group).read_text()
+    text = environments.requirements_file(group).read_text()
     assert "://" not in text
     assert "--index" not in text
     entries = re.split(r"\n(?=\w)", text)[1:]
@@ -75,29 +77,29 @@ def test_every_export_is_pinned_with_hashes_and_names_no_registry(group: str) ->
         assert "--hash=sha256:" in entry, entry
 
 
-@pytest.mark.parametrize(("group", "app"), lock.APPS.items())
+@pytest.mark.parametrize(("group", "app"), requirements.APPS.items())
 def test_an_app_is_deployed_with_what_was_tested(group: str, app: str) -> None:
     """Azure installs the versions of the development environment, without hashes."""
     required = exported(REPOSITORY / app / "requirements.txt")
     ranges = [it for it in required if str(it.specifier)[:2] != "=="]
-    assert [it.name for it in ranges] == [lock.NOT_PINNED]
+    assert [it.name for it in ranges] == [requirements.NOT_PINNED]
     assert [str(it) for it in ranges] == [
-        str(it) for it in declared(group) if it.name == lock.NOT_PINNED
+        str(it) for it in declared(group) if it.name == requirements.NOT_PINNED
     ]
-    of_group, of_dev = (exported(environments.requirements(name)) for name in (group, "dev"))
+    of_group, of_dev = (exported(environments.requirements_file(name)) for name in (group, "dev"))
     for python in environments.SUPPORTED:
         found = versions(required, python)
-        del found[lock.NOT_PINNED]
+        del found[requirements.NOT_PINNED]
         expected = versions(of_group, python)
-        del expected[lock.NOT_PINNED]
+        del expected[requirements.NOT_PINNED]
         assert found == expected, REPAIR
         assert found.items() <= versions(of_dev, python).items()
 
 
-@pytest.mark.parametrize("group", lock.APPS)
+@pytest.mark.parametrize("group", requirements.APPS)
 def test_microsofts_runtime_fits_beside_an_app(group: str) -> None:
     """From Python 3.13 on, both are in one environment."""
-    runtime = versions(exported(environments.requirements("runtime")), "3.13")
-    app = versions(exported(environments.requirements(group)), "3.13")
+    runtime = versions(exported(environments.requirements_file("runtime")), "3.13")
+    app = versions(exported(environments.requirements_file(group)), "3.13")
     assert runtime["protobuf"]
     assert {name: runtime[name] for name in runtime.keys() & app.keys()}.items() <= app.items()

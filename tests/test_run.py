@@ -31,7 +31,7 @@ def test_without_arguments_it_runs_everything() -> None:
     ("arguments", "expected"),
     [
         (["lint"], STYLE),
-        (["lock"], ["-m tests.local.lock"]),
+        (["lock"], ["-m tests.local.requirements"]),
         (["mutants"], ["-m tests.local.mutants"]),
         (["test"], [ALL_TESTS]),
         (["test", "-k", "cursor"], ["-m pytest -k cursor"]),

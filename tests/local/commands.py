@@ -25,7 +25,7 @@ WORDS = {
     "types": TYPES,
     "mutants": [["-m", "tests.local.mutants"]],
     "bench": [[f"tests/benchmarks/{name}.py"] for name in BENCHMARKS],
-    "lock": [["-m", "tests.local.lock"]],
+    "lock": [["-m", "tests.local.requirements"]],
 }
 Command = list[str]
 

@@ -68,7 +68,7 @@ def group(name: str) -> Path:
         MissingInterpreterError: no Python version that it needs is there.
     """
     versions = VERSIONS.get(name, [RUNNING])
-    return _environment(name, versions, [requirements(name)], "--require-hashes")
+    return _environment(name, versions, [requirements_file(name)], "--require-hashes")
 
 
 def worker(app: str, version: str) -> Path:
@@ -81,8 +81,8 @@ def worker(app: str, version: str) -> Path:
     """
     files = [REPOSITORY / app / "requirements.txt"]
     if version == "3.13":
-        files.append(requirements("runtime"))
-    constraint = ("--constraint", str(requirements("dev")))  # for the range of azure-functions
+        files.append(requirements_file("runtime"))
+    constraint = ("--constraint", str(requirements_file("dev")))  # for the range of azure-functions
     return _environment(f"{app}-worker", [version], files, *constraint)
 
 
@@ -100,7 +100,7 @@ def workers(version: str) -> None:
 
 def worker_packages(python: Path, name: str) -> Path:
     """A folder with the gRPC and protobuf that the group ``name`` has, for this interpreter."""
-    file = requirements(name)
+    file = requirements_file(name)
     home = python.parent.parent.with_name(f"{python.parent.parent.name}-{name}")
     once(
         home,
@@ -111,7 +111,7 @@ def worker_packages(python: Path, name: str) -> Path:
     return home
 
 
-def requirements(name: str) -> Path:
+def requirements_file(name: str) -> Path:
     """The exported requirements of a dependency group."""
     return REPOSITORY / f"tests/requirements/{name}.txt"
 
@@ -120,7 +120,7 @@ def uv() -> str:
     """The path of uv: from PATH, else from PyPI."""
     if found := shutil.which("uv"):
         return found
-    home, file = LOCAL / "uv", requirements("uv")
+    home, file = LOCAL / "uv", requirements_file("uv")
 
     def build() -> None:
         install([sys.executable, "-m", "venv", "--clear", str(home)])

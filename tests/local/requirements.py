@@ -53,7 +53,7 @@ def main() -> None:
     """Resolve, then write all files."""
     subprocess.run([environments.uv(), "lock", "--upgrade"], cwd=REPOSITORY, check=True)
     for group in groups():
-        environments.requirements(group).write_text(export(group))
+        environments.requirements_file(group).write_text(export(group))
     for group, app in APPS.items():
         (REPOSITORY / app / "requirements.txt").write_text(deployed(group))
 
