@@ -120,7 +120,14 @@ def test_a_number_that_is_too_small_or_not_finite_is_reported(value: str, proble
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [("", "events"), ("events-2", "events-2"), ("abc", "abc"), ("0" * 63, "0" * 63)],
+    [
+        ("", "events"),
+        ("events-2", "events-2"),
+        ("abc", "abc"),
+        ("a-b", "a-b"),
+        ("0" * 63, "0" * 63),
+        ("a" + "-b" * 31, "a" + "-b" * 31),
+    ],
 )
 def test_a_container_has_a_name_that_azure_accepts(value: str, name: str) -> None:
     """Without a value, the default counts."""
@@ -129,7 +136,10 @@ def test_a_container_has_a_name_that_azure_accepts(value: str, name: str) -> Non
     assert reader.problems == []
 
 
-@pytest.mark.parametrize("value", ["ab", "0" * 64, "Events", "my_events", "a--b", "-abc", "abc-"])
+@pytest.mark.parametrize(
+    "value",
+    ["ab", "0" * 64, "a" + "-b" * 40, "Events", "my_events", "a--b", "-abc", "abc-"],
+)
 def test_a_container_name_that_azure_would_refuse_is_reported(value: str) -> None:
     """The report states the rule."""
     reader = SettingsReader({"NAME": value})

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .errors import SettingsError
 
-CONTAINER = re.compile(r"[a-z0-9](-?[a-z0-9]){2,62}")
+CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](-?[a-z0-9])*")
 T = TypeVar("T")
 
 
