@@ -23,4 +23,7 @@ import sys
 from local import commands
 
 if __name__ == "__main__":
-    sys.exit(commands.main(sys.argv[1:], __doc__))
+    try:
+        sys.exit(commands.main(sys.argv[1:], __doc__))
+    except KeyboardInterrupt:  # the step that ran has printed what it was doing
+        sys.exit(130)
