@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from local.mutants import Change, change, compare, explained
+from local.mutants import Change, change, compare, explained, without_mutants
 
 SHOWN = """\
 # delete_sync.src.settings.x_read__mutmut_9: survived
@@ -50,3 +50,11 @@ def test_each_survivor_needs_an_explanation_and_each_explanation_a_survivor() ->
     assert "+ a <= b" in problem
     (problem,) = compare([ONE], {ONE: "x", TWO: "y"})
     assert problem.startswith("A test notices this change now")
+
+
+def test_a_module_that_was_not_changed_at_all_is_reported() -> None:
+    """A wrong name in pyproject.toml must not look like a module without survivors."""
+    mutants = ["delete_sync.src.sync.x_sweep__mutmut_1", "delete_sync.src.sync.xǁAǁb__mutmut_2"]
+    assert list(without_mutants(mutants, ["delete_sync/src/sync.py"])) == []
+    (problem,) = without_mutants(mutants, ["delete_sync/src/sync.py", "delete_sync/src/gone.py"])
+    assert problem.startswith("delete_sync/src/gone.py: mutmut changed nothing")

@@ -20,6 +20,7 @@ LINT = [
     ["-m", "tests.local.prose"],
 ]
 TYPES = [["-m", "mypy"]]
+NO_MYPY = "mypy needs Python 3.10 or newer"
 WORDS = {
     "lint": LINT,
     "types": TYPES,
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str], usage: str | None) -> int:
         return 2
     python = str(environments.dev())
     environment = {**os.environ, "PYTHONUTF8": "1"}
+    if not arguments and not _has_mypy():
+        environments.say(f"Types are not checked: {NO_MYPY}.")
     folder = (_folder_of(arguments[0]) if arguments else None) or REPOSITORY
     for step in steps:
         if step == ALL_TESTS:
@@ -71,7 +74,7 @@ def chosen(arguments: Sequence[str]) -> list[Command]:
     if rest:
         raise ValueError(f"{word} takes no arguments, but got {' '.join(rest)!r}")
     if word == "types" and not _has_mypy():
-        raise ValueError("types needs Python 3.10 or newer, because mypy does")
+        raise ValueError(f"types cannot run here: {NO_MYPY}")
     return WORDS[word]
 
 

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from . import environments
+from . import environments, requirements
 from .environments import REPOSITORY
 
 LEAST_SCORE = 0.9
@@ -52,7 +52,11 @@ def main() -> int:
         for name, status in statuses.items()
         if status not in KILLED
     }
-    problems = [*_too_low(statuses), *compare(survivors.values(), explained(EXPLAINED.read_text()))]
+    problems = [
+        *_too_low(statuses),
+        *without_mutants(statuses, requirements.project()["tool"]["mutmut"]["only_mutate"]),
+        *compare(survivors.values(), explained(EXPLAINED.read_text())),
+    ]
     print("\n".join(problems))
     print(f"\n{len(statuses)} mutants in {time.monotonic() - began:.0f} s")
     return 1 if problems else 0
@@ -108,6 +112,18 @@ def compare(survivors: Iterable[Change], reasons: dict[Change, str]) -> Iterator
         yield f"A test notices this change now. Remove it from tests/survivors.txt:\n{it}"
 
 
+def without_mutants(mutants: Iterable[str], modules: Iterable[str]) -> Iterator[str]:
+    """The modules that ``pyproject.toml`` names, but in which mutmut changed nothing."""
+    changed = {_module(name) for name in mutants}
+    for module in modules:
+        if module.replace("/", ".")[: -len(".py")] not in changed:
+            yield f"{module}: mutmut changed nothing there. Correct its name in pyproject.toml."
+
+
+def _module(mutant: str) -> str:
+    return re.sub(r"\.x[_ǁ].*", "", mutant)
+
+
 def _statuses(results: str) -> Iterator[tuple[str, str]]:
     for line in results.splitlines():
         if match := re.fullmatch(r"\s*(\S+__mutmut_\d+): (.+)", line):
@@ -119,7 +135,7 @@ def _too_low(statuses: dict[str, str]) -> Iterator[str]:
     total: Counter[str] = Counter()
     killed: Counter[str] = Counter()
     for name, status in statuses.items():
-        module = re.sub(r"\.x[_ǁ].*", "", name)
+        module = _module(name)
         total[module] += 1
         killed[module] += status in KILLED
     for module, count in sorted(total.items()):
