@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
 # Python finds these through the line above.
-from salesforce_client.src.app.model import Delete, Gap, RejectedEvent  # noqa: E402
+from salesforce_client.src.app.model import Delete, Gap, Poll, RejectedEvent  # noqa: E402
 from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
 
 DELETES = [
@@ -74,12 +74,38 @@ GAP = Gap(
     to_time="2026-02-01T00:10:00.000Z",
     detected_at="2026-02-01T00:10:00.003Z",
 )
+POLL = Poll(
+    poll_id="c" * 64,
+    org_id="00D5f000000ABCDEA2",
+    writer="0.1.0",
+    topic="/event/Delete_Event__e",
+    began_at="2026-02-01T00:09:59.000Z",
+    ended_at="2026-02-01T00:10:30.000Z",
+    objects=None,
+    ended="idle",
+    read_until="2026-02-01T00:09:59.000Z",
+    received=3,
+    deletes=2,
+    restores=0,
+    skipped=0,
+    rejected=1,
+    gaps=1,
+    error=None,
+)
+FAILED_POLL = POLL._replace(
+    poll_id="d" * 64,
+    topic="/data/AccountChangeEvent",
+    objects='["Account"]',
+    ended="failed",
+    read_until=None,
+    error="/data/AccountChangeEvent: Salesforce does not answer",
+)
 
 
 def write(path: Path) -> None:
     """Write an event file with a row of every kind."""
     file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc), page_bytes=4096)
-    file.add([*DELETES, REJECTED, GAP])
+    file.add([*DELETES, REJECTED, GAP, POLL, FAILED_POLL])
     file.close()
     sql(f"INSERT INTO schemas VALUES ('{REJECTED.schema_id}', '{SCHEMA}')")(path)
 

@@ -60,3 +60,26 @@ CREATE TABLE gaps (
     to_time        TEXT,
     detected_at    TEXT NOT NULL
 );
+
+-- One row for each topic of a poll. They are in the last file of the poll.
+-- Every poll leaves them, also a poll that found nothing or failed.
+CREATE TABLE polls (
+    poll_id    TEXT PRIMARY KEY,              -- SHA-256 of org, topic and began_at, in hex
+    org_id     TEXT,                          -- 18 characters; null if the login failed
+    writer     TEXT NOT NULL,                 -- the version of the collector
+    topic      TEXT NOT NULL,
+    began_at   TEXT NOT NULL,
+    ended_at   TEXT NOT NULL,
+    objects    TEXT,                          -- JSON list of object names; null if not known
+    ended      TEXT NOT NULL,                 -- caught_up, idle, deadline or failed
+    -- When the topic ended caught up or idle: began_at. Otherwise the publishing time of the last
+    -- event that was read, or null.
+    read_until TEXT,
+    received   INTEGER NOT NULL,              -- events; the next five count what became of them
+    deletes    INTEGER NOT NULL,
+    restores   INTEGER NOT NULL,
+    skipped    INTEGER NOT NULL,
+    rejected   INTEGER NOT NULL,
+    gaps       INTEGER NOT NULL,
+    error      TEXT                           -- why the topic failed
+);

@@ -184,7 +184,37 @@ class Gap(NamedTuple):
     detected_at: str
 
 
-Row = Union[Delete, RejectedEvent, Schema, Gap]
+class Poll(NamedTuple):
+    """What one poll did with one topic.
+
+    Attributes:
+        org_id: 18 characters. None if the login failed.
+        writer: the version of the collector.
+        objects: a JSON list of object names. None if they are not known.
+        ended: ``caught_up``, ``idle``, ``deadline`` or ``failed``.
+        read_until: ``began_at`` if the topic ended caught up or idle. Otherwise the publishing time
+            of the last event that was read. None if there was none.
+    """
+
+    poll_id: str
+    org_id: Optional[str]
+    writer: str
+    topic: str
+    began_at: str
+    ended_at: str
+    objects: Optional[str]
+    ended: str
+    read_until: Optional[str]
+    received: int
+    deletes: int
+    restores: int
+    skipped: int
+    rejected: int
+    gaps: int
+    error: Optional[str]
+
+
+Row = Union[Delete, RejectedEvent, Schema, Gap, Poll]
 
 
 class Delivery(NamedTuple):

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
-from ..model import Delete, Gap, RejectedEvent, Row, Schema
+from ..model import Delete, Gap, Poll, RejectedEvent, Row, Schema
 from ..scratch import local_storage
 
 DDL = Path(__file__).with_name("event_file.sql")
@@ -21,8 +21,8 @@ FILL_BYTES = 50_000_000  # maximum size of a file; during its upload the file is
 # of a 16 kB page.
 PAGE_BYTES = 32_768
 # Rows of one INSERT. A response has up to 100 events. SQLite before 3.32 accepts at most 999 values
-# in a statement, and a row of the widest table has 11.
-ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 90
+# in a statement. A row of events has 11 values. A row of polls has 16, but a file has few of them.
+ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 60
 # How many prepared statements are kept. The number is small, because each of them also keeps its
 # last values in memory. There is one statement for each table and number of rows.
 STATEMENTS_KEPT = 4
@@ -39,6 +39,7 @@ TABLES = {
     RejectedEvent: ("rejected_events", "ON CONFLICT DO NOTHING"),
     Schema: ("schemas", "ON CONFLICT DO NOTHING"),
     Gap: ("gaps", "ON CONFLICT DO NOTHING"),
+    Poll: ("polls", "ON CONFLICT DO NOTHING"),
 }
 
 
