@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Union
@@ -13,29 +12,42 @@ LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load recor
 
 @dataclass(frozen=True)
 class EventBlob:
-    """An event file, as the container lists it.
+    """An event file, as the container shows it.
 
-    ``metadata`` may have ``sha256``, ``synced`` and ``refused``.
+    Attributes:
+        size: bytes.
+        etag: the version of the blob.
+        sha256: the SHA-256 in the metadata, 64 hex digits. Empty if the metadata has none.
     """
 
     name: str
     size: int
     etag: str
-    metadata: Mapping[str, str]
-    last_modified: datetime
+    sha256: str
 
-    def is_synced(self) -> bool:
-        """Whether an earlier sweep marked this content as synced."""
-        synced = self.metadata.get("synced")
-        return synced is not None and synced == self.metadata.get("sha256")
 
-    def is_refused_by(self, reader_version: int) -> bool:
-        """Whether a reader of this or a newer format version has refused this content.
+@dataclass(frozen=True)
+class LoadRecord:
+    """What ``<table>_loads`` says about an event file. A refused file has an ``error``."""
 
-        If somebody uploads new content, the metadata and its mark are gone.
+    event_file: str
+    sha256: str
+    length: int
+    etag: str
+    reader: int
+    error: str | None
+
+    def settles(self, blob: EventBlob, reader_version: int) -> bool:
+        """Whether this record is about the content of this blob, and no newer reader may load it.
+
+        The content is known by the SHA-256 in the metadata, else by length and ETag.
         """
-        _, _, version = self.metadata.get("refused", "").partition(";")
-        return version.isdigit() and int(version) >= reader_version
+        same = (
+            self.sha256 == blob.sha256
+            if blob.sha256
+            else (self.length, self.etag) == (blob.size, blob.etag)
+        )
+        return same and (self.error is None or self.reader >= reader_version)
 
 
 @dataclass(frozen=True)
@@ -53,13 +65,25 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class UnavailableFile:
-    """An event file that this sweep cannot download, and why. The next sweep tries again."""
+    """An event file that this sweep cannot download, and why. The next sweep tries again.
+
+    ``needs_a_person`` is true if the next sweep cannot download it either.
+    """
 
     blob: EventBlob
     reason: str
+    needs_a_person: bool
 
 
 Download = Union[LocalFile, UnavailableFile]
+
+
+@dataclass(frozen=True)
+class LeftFile:
+    """An event file that is still pending after a sweep, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -74,23 +98,32 @@ class Figures:
     deletes: int
     rejected: int
     gaps: int
+    polls: int
     first_event_at: str | None
     last_event_at: str | None
 
 
 @dataclass(frozen=True)
 class StagedFile:
-    """An event file of a batch. A refused file has an ``error`` instead of ``figures``."""
+    """An event file of a batch. A refused file has an ``error`` instead of ``figures``.
 
-    name: str
+    ``sha256`` is the digest of the load record: the one in the metadata, else that of the content.
+    """
+
+    blob: EventBlob
     sha256: str
     figures: Figures | None
     error: str | None = None
 
     @staticmethod
-    def refused(name: str, sha256: str, error: str) -> StagedFile:
+    def refused(blob: EventBlob, sha256: str, error: str) -> StagedFile:
         """A file that is not loaded. It is in the batch because it needs a load record."""
-        return StagedFile(name, sha256, None, " ".join(error.split())[:LONGEST_ERROR])
+        return StagedFile(blob, sha256, None, " ".join(error.split())[:LONGEST_ERROR])
+
+    @property
+    def name(self) -> str:
+        """The name of the blob."""
+        return self.blob.name
 
 
 @dataclass(frozen=True)
@@ -99,28 +132,45 @@ class Batch:
 
     Attributes:
         files: the event files of these rows, and the refused files.
-        parts: path with a wildcard that matches the compressed files. None if there are no rows.
-        lines: number of rows of all kinds in the compressed files.
-        deletes: how many of these rows are deletes to load.
+        parts: path with a wildcard that matches the compressed files.
+        lines: number of rows of all kinds in the compressed files, with one for each file.
+        deletes, gaps, rejects, polls: how many of these rows are to be loaded, by kind.
         unwanted: names of files that could be read only in part. Their rows must not be loaded.
     """
 
     files: tuple[StagedFile, ...]
-    parts: Path | None = None
-    lines: int = 0
+    parts: Path
+    lines: int
     deletes: int = 0
+    gaps: int = 0
+    rejects: int = 0
+    polls: int = 0
     unwanted: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows to load, of all kinds."""
+        return self.deletes + self.gaps + self.rejects + self.polls
 
 
 @dataclass(frozen=True)
 class Loaded:
     """What the transaction of a batch did.
 
-    ``duplicates`` lists keys of the batch that are in the table more than once.
+    Attributes:
+        inserted, gaps, rejects: new rows of ``delete_tracker``, ``_gaps`` and ``_rejects``.
+        elsewhere: names of the files that another sweep loaded meanwhile.
     """
 
-    staged: int
-    inserted: int
-    gaps: int
-    rejects: int
-    duplicates: list[str] = field(default_factory=list)
+    inserted: int = 0
+    gaps: int = 0
+    rejects: int = 0
+    elsewhere: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class TopicPoll:
+    """When a topic of the newest poll last ended caught up or idle. None if it never did."""
+
+    topic: str
+    last_good: datetime | None
