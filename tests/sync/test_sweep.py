@@ -44,7 +44,7 @@ CONTRACT = Path(__file__).resolve().parent.parent / "contract"
 # Four rows: two deletes, a reject and a gap.
 GOOD = (CONTRACT / f"golden/v{FORMAT_VERSION}.db").read_bytes()
 ROWS = 4
-FIGURES = Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000")
+FIGURES = Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000", 2)
 DAMAGED = (CONTRACT / "broken/not_sqlite.db").read_bytes()
 # By default, all files of a test fit into one batch, and they are marked one after another.
 LIMITS = Limits(run_seconds=1000, merge_rows=1000, marks_at_once=1)

@@ -132,5 +132,5 @@ class BatchWriter:
 
 
 def _check_count(written: int, figures: Figures) -> None:
-    if written != figures.deletes + figures.rejected + figures.gaps:
+    if written != figures.deletes + figures.rejected + figures.gaps + figures.polls:
         raise RefusedFileError("it is damaged: reading and counting gave different numbers of rows")
