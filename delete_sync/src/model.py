@@ -92,15 +92,15 @@ class Figures:
 
     The times are those of the first and the last delete, as UTC text without a zone. They are None
     if there is no delete. ``rejected`` counts the rejected events and the rows of ``events`` that
-    Snowflake would refuse.
+    Snowflake would refuse. ``polls`` counts the rows about polls: one for each topic of a poll.
     """
 
     deletes: int
     rejected: int
     gaps: int
-    polls: int
     first_event_at: str | None
     last_event_at: str | None
+    polls: int = 0
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for _, several in file.lines() for line in several.splitlines()]
 
 
+def polls(path: Path) -> list[dict[str, Any]]:
+    return [line for line in lines(path) if line["kind"] == "poll"]
+
+
 @pytest.mark.parametrize(
     "golden", sorted((HERE / "golden").glob("*.db")), ids=lambda path: path.stem
 )
@@ -50,9 +54,9 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
     """Each file was written by the collector of its version."""
     with EventFile(golden, NAME, "f" * 64) as file:
         assert file.figures() == Figures(
-            2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"
+            2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000", len(polls(golden))
         )
-    first, second, reject, gap = lines(golden)
+    first, second, reject, gap = lines(golden)[:4]
     assert first == {
         "kind": "delete",
         "event_file": NAME,
@@ -81,6 +85,41 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
         "00000000000093010000",
         "2026-01-20T00:00:00.000",
     )
+
+
+def test_the_polls_of_version_2_are_read() -> None:
+    """A topic that failed says why. Version 1 has no polls."""
+    idle, failed = polls(HERE / "golden/v2.db")
+    assert idle == {
+        "kind": "poll",
+        "event_file": NAME,
+        "poll_id": "c" * 64,
+        "org_id": "00D5f000000ABCDEA2",
+        "writer": "0.1.0",
+        "topic": "/event/Delete_Event__e",
+        "began_at": "2026-02-01T00:09:59.000",
+        "ended_at": "2026-02-01T00:10:30.000",
+        "objects": None,
+        "ended": "idle",
+        "read_until": "2026-02-01T00:09:59.000",
+        "received": 3,
+        "deletes": 2,
+        "restores": 0,
+        "skipped": 0,
+        "rejected": 1,
+        "gaps": 1,
+        "error": None,
+    }
+    assert failed == {
+        **idle,
+        "poll_id": "d" * 64,
+        "topic": "/data/AccountChangeEvent",
+        "objects": ["Account"],
+        "ended": "failed",
+        "read_until": None,
+        "error": "/data/AccountChangeEvent: Salesforce does not answer",
+    }
+    assert polls(HERE / "golden/v1.db") == []
 
 
 def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:

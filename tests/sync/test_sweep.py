@@ -41,10 +41,10 @@ from salesforce_client.src.app.storage.event_file import EventFile as Writer
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 A, B, C, D = (blob_name(BEGUN_AT, number) for number in range(4))
 CONTRACT = Path(__file__).resolve().parent.parent / "contract"
-# Four rows: two deletes, a reject and a gap.
+# Six rows: two deletes, a reject, a gap and two polls.
 GOOD = (CONTRACT / f"golden/v{FORMAT_VERSION}.db").read_bytes()
-ROWS = 4
-FIGURES = Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000")
+ROWS = 6
+FIGURES = Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000", 2)
 DAMAGED = (CONTRACT / "broken/not_sqlite.db").read_bytes()
 # By default, all files of a test fit into one batch, and they are marked one after another.
 LIMITS = Limits(run_seconds=1000, merge_rows=1000, marks_at_once=1)
@@ -281,6 +281,8 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
         "delete",
         "reject",
         "gap",
+        "poll",
+        "poll",
     ] * 2
     assert [line["event_file"] for line in world.warehouse.lines if line["kind"] == "delete"] == [
         A,
@@ -289,7 +291,7 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
         B,
     ]
     assert report == Report(
-        "s1", files=2, synced=[A, B], staged=8, inserted=4, gaps=2, rejects=2, batches=1
+        "s1", files=2, synced=[A, B], staged=12, inserted=4, gaps=2, rejects=2, batches=1
     )
 
 

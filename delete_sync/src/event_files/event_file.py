@@ -29,7 +29,10 @@ FORMAT_VERSION = max(FORMATS)
 PORTION_BYTES = 1_000_000
 LONGEST_VALUE = 64_000_000  # bytes of one value; SQLite enforces it from Python 3.11 on
 # The statements that build the lines, in this order.
-LINES = ("delete", "refused_row", "rejected_event", "gap")
+LINES = {
+    1: ("delete", "refused_row", "rejected_event", "gap"),
+    2: ("delete", "refused_row", "rejected_event", "gap", "poll"),
+}
 
 
 def _has_bad_escape(payload: str) -> bool:
@@ -64,7 +67,7 @@ class EventFile:
         try:
             with self._as_refusal():
                 _harden(self._connection)
-                _check_format(self._connection)
+                self._version = _check_format(self._connection)
         except BaseException:
             self._connection.close()
             raise
@@ -85,24 +88,37 @@ class EventFile:
         with self._as_refusal():
             bad_key = self._connection.execute(STATEMENTS["bad_keys"]).fetchone()
             counts = self._connection.execute(STATEMENTS["counts"]).fetchone()
+            polls = 0
+            if self._version > 1:
+                bad_key = (
+                    bad_key or self._connection.execute(STATEMENTS["bad_poll_keys"]).fetchone()
+                )
+                (polls,) = self._connection.execute(
+                    "SELECT count(*) FROM polls NOT INDEXED"
+                ).fetchone()
         if bad_key:
             raise RefusedFileError(f"it has a malformed key: {bad_key[0]}")
         rows, refused, first, last, rejected, gaps = counts
         return Figures(
-            rows - refused, refused + rejected, gaps, first and first[:23], last and last[:23]
+            rows - refused,
+            refused + rejected,
+            gaps,
+            first and first[:23],
+            last and last[:23],
+            polls,
         )
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield all rows as lines of JSON, about a megabyte at a time, each time with their number.
 
-        Each line has a ``kind``: delete, reject or gap.
+        Each line has a ``kind``: delete, reject, gap or poll.
 
         Raises:
             RefusedFileError: a page is unreadable.
             LocalStorageError: the disk fails.
         """
         count, portion = 0, bytearray()
-        for statement in LINES:
+        for statement in LINES[self._version]:
             with self._as_refusal():
                 for (line,) in self._connection.execute(STATEMENTS[statement], self._parameters):
                     portion += line.encode() + b"\n"
@@ -155,7 +171,8 @@ def _harden(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _check_format(connection: sqlite3.Connection) -> None:
+def _check_format(connection: sqlite3.Connection) -> int:
+    """The version of the format, which is one that this reader knows."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != _expected(FORMAT_VERSION).application_id:
@@ -171,6 +188,7 @@ def _check_format(connection: sqlite3.Connection) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise RefusedFileError(f"it is damaged: {' '.join(str(verdict).split())}")
+    return int(version)
 
 
 def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ PART_BYTES = 1_000_000
 # Most of this app's computing time is compression. Higher levels save a fifth of the bytes, but
 # take three times as long.
 LEVEL = 1
-NOTHING = Figures(0, 0, 0, 0, None, None)
+NOTHING = Figures(0, 0, 0, None, None)
 
 
 class Rows(Protocol):
