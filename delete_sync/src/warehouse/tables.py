@@ -126,7 +126,7 @@ class Tables:
             )
         columns = existing.get(self._names["table"].name)
         # If somebody has created the table without AUTOINCREMENT, id has no default.
-        return columns is None or columns["id"].fills_itself
+        return columns is None or columns["ID"].fills_itself
 
     def token(self) -> str:
         """The token of the lock row: it names the transaction that was last committed.
@@ -173,7 +173,7 @@ class Tables:
             ) from None
 
     def _columns(self) -> dict[str, dict[str, Found]]:
-        """The columns of those of our tables that exist, by table and by lower-case name."""
+        """The columns of those of our tables that exist, by table and by name."""
         tables = [self._names[part].name for part in TABLES]
         any_of_them = " OR ".join(["table_name = %s"] * len(tables))
         found: dict[str, dict[str, Found]] = {}
@@ -188,9 +188,7 @@ def _read(row: Sequence[Any]) -> tuple[str, str, Found]:
     table, name, kind, length, nullable, default, identity = row
     fills_itself = default is not None or str(identity).upper() in ("YES", "TRUE")
     may_be_null = str(nullable).upper() in ("YES", "TRUE")
-    # The sync writes names without quotes, so Snowflake knows them in upper case.
-    key = str(name).lower() if str(name).isupper() else str(name)
-    return str(table), key, Found(str(kind), int(length or 0), may_be_null, fills_itself)
+    return str(table), str(name), Found(str(kind), int(length or 0), may_be_null, fills_itself)
 
 
 def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Iterator[str]:
@@ -199,10 +197,10 @@ def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Ite
     Yields a sentence for each problem, with a statement that Snowflake accepts.
     Source: Snowflake documentation, page "ALTER TABLE … ALTER COLUMN".
     """
-    ours = columns_of(part)
-    for column in ours:
-        name = column.name.upper()
-        there = found.get(column.name)
+    # Statements without quotes name a column in upper case.
+    ours = {column.name.upper(): column for column in columns_of(part)}
+    for name, column in ours.items():
+        there = found.get(name)
         if there is None:
             yield (
                 f"{table} has no column {name}; "
@@ -225,10 +223,9 @@ def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Ite
                 f"{table}.{name} is NOT NULL, but the value may be unknown; "
                 f"run: ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
             )
-    known = {column.name for column in ours}
-    for extra, there in found.items():
-        if extra not in known and not there.may_be_null and not there.fills_itself:
-            name = extra.upper() if extra.islower() else str(Identifier(extra))
+    for extra in sorted(found.keys() - ours.keys()):
+        there, name = found[extra], Identifier(extra)
+        if not there.may_be_null and not there.fills_itself:
             yield (
                 f"{table}.{name} is NOT NULL, but the sync does not write this column; "
                 f"run: ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
