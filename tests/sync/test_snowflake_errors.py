@@ -67,7 +67,6 @@ def test_a_server_that_does_not_answer_is_tried_again(kind: type) -> None:
     assert isinstance(translate(error(250001, kind=kind), "merge"), WarehouseUnavailableError)
 
 
-@pytest.mark.parametrize("state", ["22000", "22018", "42601", "57014"])
 def test_a_login_that_is_forbidden_needs_a_person() -> None:
     """The connector makes its number from that of a failed login and that of an HTTP status."""
     raised = translate(error(540001, kind=errors.DatabaseError), "connecting to Snowflake")
@@ -75,6 +74,7 @@ def test_a_login_that_is_forbidden_needs_a_person() -> None:
     assert str(raised).endswith(f" – {ADVICE[540001]}")
 
 
+@pytest.mark.parametrize("state", ["22000", "22018", "42601", "57014"])
 def test_an_unknown_number_of_a_statement_needs_a_person(state: str) -> None:
     """It is neither retried for ever, nor does it cost a file."""
     assert type(translate(error(2999, state), "merge")) is WarehouseRefusedError
