@@ -37,7 +37,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "settings_reader": {"errors"},
         "settings": {"settings_reader"},
-        "report": {"errors", "model"},
+        "report": {"__init__", "errors", "model"},
         "backlog": {"errors", "model"},
         "retries": {"errors", "model"},
         "drain": {"backlog", "errors", "model", "retries"},
