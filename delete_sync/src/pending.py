@@ -85,7 +85,8 @@ class Pending:
         for name in itertools.chain(pending, (blob.name for blob in self._listed)):
             self._report.leave(name, NO_TIME)
         repeated = len(self._not_taken) - len(pending)
-        self._report.to_repeat = repeated + sum(1 for _ in self._to_repeat)
+        not_asked_for = sum(name not in self._asked_for for name in self._to_repeat)
+        self._report.to_repeat = repeated + not_asked_for
 
     def _pending(self) -> Iterator[EventBlob]:
         for page in self._container.pages():
