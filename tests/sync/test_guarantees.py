@@ -112,8 +112,8 @@ def test_full_sweeps_that_run_out_of_time_get_through_all_files_together(
 
 
 @pytest.fixture
-def through(fakesnow: emulators.Server) -> Iterator[Proxy]:
-    with proxy(fakesnow.port) as running:
+def through(snowflake: emulators.Server) -> Iterator[Proxy]:
+    with proxy(snowflake.port) as running:
         yield running
 
 

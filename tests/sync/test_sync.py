@@ -124,12 +124,12 @@ def test_a_synced_file_is_marked_and_not_read_again(
 
 
 def test_a_sweep_without_new_files_does_not_connect_to_snowflake(
-    put: Put, sweep: Sweep, fakesnow: emulators.Server
+    put: Put, sweep: Sweep, snowflake: emulators.Server
 ) -> None:
     """Each wake-up of a warehouse costs a minute of compute."""
     put(delete("e1"))
     sweep()
-    with proxy(fakesnow.port) as through:
+    with proxy(snowflake.port) as through:
         assert sweep(SNOWFLAKE_PORT=str(through.port)).batches == 0
         assert through.seen == []
 
@@ -285,7 +285,7 @@ def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query
 
 
 def test_the_number_of_statements_does_not_grow_with_the_rows(
-    put: Put, sweep: Sweep, fakesnow: emulators.Server
+    put: Put, sweep: Sweep, snowflake: emulators.Server
 ) -> None:
     """A hundred times as many rows need the same number of statements."""
 
@@ -297,7 +297,7 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(
     counts = []
     for size in (10, 1000):
         put(*(delete(f"{size}-{number}") for number in range(size)))
-        with proxy(fakesnow.port) as through:
+        with proxy(snowflake.port) as through:
             assert sweep(SNOWFLAKE_PORT=str(through.port)).inserted == size
             counts.append(statements(through))
     assert counts[0] == counts[1]
