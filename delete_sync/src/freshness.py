@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from .errors import ActionNeededError, BacklogError, SilenceError
 from .model import LeftFile, TopicPoll
@@ -24,8 +24,15 @@ class Patience:
 
 
 def begun_at(name: str) -> datetime:
-    """The time in the name of an event file: the UTC second in which it was begun."""
-    moment = datetime.strptime(name[len("events_") : len("events_") + 15], "%Y%m%dT%H%M%S")
+    """The time in the name of an event file: the UTC second in which it was begun.
+
+    A name without a real date, such as one with month 13, counts as very old.
+    """
+    digits = name[len("events_") : len("events_") + 15]
+    try:
+        moment = datetime.strptime(digits, "%Y%m%dT%H%M%S")
+    except ValueError:
+        moment = datetime.min
     return moment.replace(tzinfo=timezone.utc)
 
 
@@ -46,20 +53,18 @@ def judge(
         newest_file: the newest name of an event file. Empty if there was never one.
     """
     overdue: list[ActionNeededError] = []
-    backlog, silence = (
-        timedelta(hours=hours) for hours in (patience.backlog_hours, patience.silence_hours)
-    )
-    waits = now - begun_at(oldest_left.name) if oldest_left else timedelta()
-    if backlog and oldest_left and waits > backlog:
-        overdue.append(
-            BacklogError(
-                f"{oldest_left.name} is still pending after {_hours(waits)}"
-                f" (MAX_BACKLOG_HOURS={patience.backlog_hours:g}): {oldest_left.reason}. "
-                "See 'BacklogError' in docs/operations.md"
+    if patience.backlog_hours and oldest_left:
+        waits = _hours(now, begun_at(oldest_left.name))
+        if waits > patience.backlog_hours:
+            overdue.append(
+                BacklogError(
+                    f"{oldest_left.name} is still pending after {waits:.1f} hours"
+                    f" (MAX_BACKLOG_HOURS={patience.backlog_hours:g}): {oldest_left.reason}. "
+                    "See 'BacklogError' in docs/operations.md"
+                )
             )
-        )
-    if silence:
-        silent = list(_silent(now, silence, topics, newest_file))
+    if patience.silence_hours:
+        silent = _silent(now, patience.silence_hours, topics, newest_file)
         if silent:
             overdue.append(
                 SilenceError(
@@ -71,25 +76,25 @@ def judge(
 
 
 def _silent(
-    now: datetime, longest: timedelta, topics: Sequence[TopicPoll], newest_file: str
+    now: datetime, longest: float, topics: Sequence[TopicPoll], newest_file: str
 ) -> list[str]:
-    """A clause for each topic that was not read to its end for too long."""
+    """A clause for each topic that was not read to its end for ``longest`` hours."""
     if topics:
         return [
-            f"{poll.topic} last ended caught up or idle {_hours(now - poll.last_good)} ago, "
-            f"at {poll.last_good:%Y-%m-%d %H:%M} UTC"
+            f"{poll.topic} last ended caught up or idle {_hours(now, poll.last_good):.1f} hours "
+            f"ago, at {poll.last_good:%Y-%m-%d %H:%M} UTC"
             if poll.last_good
             else f"{poll.topic} has never ended caught up or idle"
             for poll in topics
-            if poll.last_good is None or now - poll.last_good > longest
+            if poll.last_good is None or _hours(now, poll.last_good) > longest
         ]
     if not newest_file:
         return ["no event file has ever arrived, so it has never run with this container"]
-    age = now - begun_at(newest_file)
+    age = _hours(now, begun_at(newest_file))
     if age > longest:
-        return [f"its newest event file is {newest_file}, begun {_hours(age)} ago"]
+        return [f"its newest event file is {newest_file}, begun {age:.1f} hours ago"]
     return []
 
 
-def _hours(duration: timedelta) -> str:
-    return f"{duration.total_seconds() / 3600:.1f} hours"
+def _hours(now: datetime, since: datetime) -> float:
+    return (now - since).total_seconds() / 3600

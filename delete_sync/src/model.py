@@ -102,6 +102,11 @@ class Figures:
     last_event_at: str | None
     polls: int = 0
 
+    @property
+    def rows(self) -> int:
+        """Number of rows of all kinds."""
+        return self.deletes + self.rejected + self.gaps + self.polls
+
 
 @dataclass(frozen=True)
 class StagedFile:
@@ -134,23 +139,26 @@ class Batch:
         files: the event files of these rows, and the refused files.
         parts: path with a wildcard that matches the compressed files.
         lines: number of rows of all kinds in the compressed files, with one for each file.
-        deletes, gaps, rejects, polls: how many of these rows are to be loaded, by kind.
         unwanted: names of files that could be read only in part. Their rows must not be loaded.
     """
 
     files: tuple[StagedFile, ...]
     parts: Path
     lines: int
-    deletes: int = 0
-    gaps: int = 0
-    rejects: int = 0
-    polls: int = 0
     unwanted: tuple[str, ...] = ()
 
     @property
-    def rows(self) -> int:
-        """Number of rows to load, of all kinds."""
-        return self.deletes + self.gaps + self.rejects + self.polls
+    def figures(self) -> Figures:
+        """The sums of the files. The times are not summed up."""
+        of_files = [file.figures for file in self.files if file.figures]
+        return Figures(
+            deletes=sum(one.deletes for one in of_files),
+            rejected=sum(one.rejected for one in of_files),
+            gaps=sum(one.gaps for one in of_files),
+            polls=sum(one.polls for one in of_files),
+            first_event_at=None,
+            last_event_at=None,
+        )
 
 
 @dataclass(frozen=True)

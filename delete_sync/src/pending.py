@@ -62,6 +62,7 @@ class Pending:
         self._records = records
         self._report = report
         self._reader_version = reader_version
+        self._full = full
         self._not_taken: dict[str, EventBlob] = {}
         self._asked_for: set[str] = set()
         self._listed = self._pending()
@@ -84,7 +85,8 @@ class Pending:
         for name in itertools.chain(pending, (blob.name for blob in self._listed)):
             self._report.leave(name, NO_TIME)
         repeated = len(self._not_taken) - len(pending)
-        self._report.to_repeat = repeated + sum(1 for _ in self._to_repeat)
+        not_asked_for = sum(name not in self._asked_for for name in self._to_repeat)
+        self._report.to_repeat = repeated + not_asked_for
 
     def _pending(self) -> Iterator[EventBlob]:
         for page in self._container.pages():
@@ -102,7 +104,7 @@ class Pending:
                 if not settled:
                     self._asked_for.add(blob.name)
                     yield blob
-                elif all(record.error for record in settled):
+                elif not self._full and all(record.error for record in settled):
                     self._report.refused_before += 1
 
     def _loaded(self) -> Iterator[EventBlob]:

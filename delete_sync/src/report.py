@@ -63,7 +63,7 @@ class Report:
     def count(self, batch: Batch, loaded: Loaded) -> None:
         """Add the figures of a batch that was loaded."""
         self.batches += 1
-        self.staged += batch.rows
+        self.staged += batch.figures.rows
         self.inserted += loaded.inserted
         self.gaps += loaded.gaps
         self.rejects += loaded.rejects

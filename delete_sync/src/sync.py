@@ -141,7 +141,7 @@ class _Sweep:
         pending.leave_rest()
 
     def _load(
-        self, files: Iterator[Download], take: Callable[[EventBlob], None]
+        self, files: Iterator[Download], take: Callable[[EventBlob], object]
     ) -> tuple[_Attempt, bool]:
         """Fill one batch and load it. Returns also whether there may be more files."""
         with batch_writer(self.scratch, self.report.sweep_id, FORMAT_VERSION) as writer:
@@ -157,20 +157,18 @@ class _Sweep:
         return _Attempt(batch), more
 
     def _fill(
-        self, writer: BatchWriter, files: Iterator[Download], take: Callable[[EventBlob], None]
+        self, writer: BatchWriter, files: Iterator[Download], take: Callable[[EventBlob], object]
     ) -> bool:
         """Verify and stage files until the batch is full or the time is up.
 
         Returns False if no file is left.
         """
-        count = 0
-        for file in files:
-            count += 1
+        for count, file in enumerate(files, 1):
             take(file.blob)
             if isinstance(file, UnavailableFile):
                 self.report.cannot_read(file)
-                continue
-            _add(writer, file)
+            else:
+                _add(writer, file)
             full = writer.lines >= self.limits.merge_rows or count >= self.limits.batch_files
             if full or not self.budget.may_begin():
                 return True
@@ -195,9 +193,12 @@ class _Sweep:
 
     def _load_alone(self, files: Sequence[StagedFile]) -> DataRefusedError | None:
         """Load these files as a batch of their own. Returns why it was refused."""
-        blobs = [file.blob for file in files]
-        with downloads(self.store, blobs, self.scratch) as again:
-            attempt, _ = self._load(again, lambda _: None)
+        not_taken = {file.name: file.blob for file in files}
+        with downloads(self.store, list(not_taken.values()), self.scratch) as again:
+            attempt, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
+        if attempt.refusal is None:  # else the search goes on with all of them
+            for name in not_taken:
+                self.report.leave(name, NO_TIME)
         return attempt.refusal
 
     def _refuse(self, files: Sequence[StagedFile]) -> None:

@@ -6,13 +6,14 @@ import base64
 import contextlib
 import hashlib
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
@@ -275,6 +276,50 @@ def test_a_request_that_fails_for_a_while_is_retried_within_the_run(
         with event_files_at(through.port, "events-retry"):
             pass
     assert not failures
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_brief_upload_sends_each_request_once(
+    written: Written, azurite: Server, method: str
+) -> None:
+    """A poll that failed uploads its last file like this, because its time may be over."""
+    with (
+        proxy(azurite.port) as through,
+        event_files_at(through.port, f"events-brief-{method.lower()}") as files,
+    ):
+        asked: list[str] = []
+
+        def refuse(request: Request) -> Optional[tuple[int, bytes]]:
+            asked.append(request.method)
+            return (503, b"") if request.method == method else None
+
+        through.before = refuse
+        with pytest.raises(StorageUnavailableError):
+            files.upload(written(b"content"), BEGUN_AT, briefly=True)
+        assert asked.count(method) == 1
+        through.before = lambda _: None
+        name = files.upload(written(b"content"), BEGUN_AT, briefly=True)
+        assert name == "events_20260201T000059Z.db"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_brief_upload_waits_only_a_few_seconds_for_an_answer(
+    written: Written, azurite: Server, method: str
+) -> None:
+    """The host would end a run that waits longer, and its own error would be lost."""
+    answered = threading.Event()
+    with (
+        proxy(azurite.port) as through,
+        event_files_at(through.port, f"events-hangs-{method.lower()}") as files,
+    ):
+        through.before = lambda request: (
+            (503, b"") if request.method == method and answered.wait(30) else None
+        )
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailableError):
+            files.upload(written(b"content"), BEGUN_AT, briefly=True)
+        assert 4 < time.monotonic() - began < 9
+        answered.set()
 
 
 def test_closing_one_client_leaves_the_others_open(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,8 @@ class Source:
             return self._news.wait_for(lambda: len(self.asked) >= count, timeout=1)
 
 
-def blob(name: str, size: int) -> EventBlob:
-    return EventBlob(name, size, "etag", {}, datetime(2026, 2, 1, tzinfo=timezone.utc))
+def blob(name: str, size: int, sha256: str = "") -> EventBlob:
+    return EventBlob(name, size, "etag", sha256)
 
 
 @pytest.mark.parametrize(

@@ -211,19 +211,20 @@ class Loader:
         """Insert the rows that are new, and the load records of these files."""
         new_rows = dict.fromkeys(files, 0)
         inserted = gaps = rejects = 0
-        if batch.deletes:
-            counted = {str(name): int(rows) for name, rows in session.rows("count_new")}
-            new_rows.update({name: rows for name, rows in counted.items() if name in new_rows})
+        rows = batch.figures
+        if rows.deletes:
+            counted = {str(name): int(new) for name, new in session.rows("count_new")}
+            new_rows.update({name: new for name, new in counted.items() if name in new_rows})
             inserted = self._merge(session, token)
             if inserted != sum(counted.values()):
                 raise BooksDifferError(
                     f"the merge inserted {inserted} rows, but {sum(counted.values())} were new"
                 )
-        if batch.gaps:
+        if rows.gaps:
             gaps = session.change("insert_gaps", [token])
-        if batch.rejects:
+        if rows.rejected:
             rejects = session.change("insert_rejects", [token])
-        if batch.polls:
+        if rows.polls:
             session.change("insert_polls", [token])
         values = [value for item in new_rows.items() for value in item]
         new = ", ".join(["(%s, %s)"] * len(new_rows))

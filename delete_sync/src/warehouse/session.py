@@ -19,7 +19,7 @@ import snowflake.connector
 from snowflake.connector import errors as snowflake_errors
 
 from ..budget import Budget
-from ..errors import OutOfTimeError
+from ..errors import OutOfTimeError, WarehouseRefusedError, WarehouseUnavailableError
 from .snowflake_errors import translated
 
 FOLDER = Path(__file__).with_name("sql")
@@ -128,6 +128,15 @@ class Session:
         with translated("COMMIT"):
             self._connection.commit()
 
+    def rollback(self) -> None:
+        """Roll back the open transaction.
+
+        Raises:
+            WarehouseUnavailableError, WarehouseRefusedError: the transaction may still be open.
+        """
+        with translated("ROLLBACK"):
+            self._connection.rollback()
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit the changes of the block as a whole, or roll them back after an error.
@@ -139,8 +148,8 @@ class Session:
             yield
             self.commit()
         except BaseException:
-            with contextlib.suppress(snowflake_errors.Error):
-                self._connection.rollback()
+            with contextlib.suppress(WarehouseUnavailableError, WarehouseRefusedError):
+                self.rollback()
             raise
 
     def _seconds(self, doing: str) -> int:

@@ -111,8 +111,9 @@ ADVICE = {
     250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network; "
     "if its account name has _ in it, write - instead",
 }
-# Numbers with advice that the server sends: a person must act, whatever class the error has.
-OF_A_PERSON = set(ADVICE) - TRANSIENT - {250001}
+# Numbers that the server sends, with advice: a person must act, whatever class the error has.
+# The other two are the connector's own.
+OF_A_PERSON = set(ADVICE) - TRANSIENT - {250001, 540001}
 
 
 @contextlib.contextmanager
@@ -134,7 +135,9 @@ def translate(error: Any, doing: str) -> SyncError:
         column = re.search(r"failed on column ([\w.\"]{1,255})", str(error.msg or ""))
         where = f" of the column {column.group(1)}" if column else ""
         return DataRefusedError(f"{doing}: Snowflake refuses a value{where} {about}", number)
-    message = f"{doing}: {' '.join(str(error.msg or error).split())[:1000]} {about}"
+    # Without the number, which stands at the end. Version 5 of the connector has no raw_msg.
+    text = getattr(error, "raw_msg", None) or error.msg or str(error)
+    message = f"{doing}: {' '.join(text.split())[:1000]} {about}"
     if number in TRANSIENT:
         return WarehouseUnavailableError(message)
     if number not in OF_A_PERSON and isinstance(error, UNANSWERED):

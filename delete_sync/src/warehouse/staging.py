@@ -28,11 +28,11 @@ NOTHING = Figures(0, 0, 0, None, None)
 class Rows(Protocol):
     """The rows of one event file."""
 
-    def figures(self) -> Figures:
-        """The numbers of rows, and the times of the first and last delete."""
-
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield all rows as lines of JSON, some at a time, each time with their number."""
+
+    def figures(self) -> Figures:
+        """The numbers of rows, and the times of the first and last delete, after ``lines``."""
 
 
 @contextlib.contextmanager
@@ -88,19 +88,17 @@ class BatchWriter:
             RefusedFileError: the file can be read only in part. The batch lists it as unwanted.
             LocalStorageError: the disk is full or fails.
         """
-        figures = rows.figures()
         written = 0
         try:
             for count, lines in rows.lines():
                 self._write(lines)
                 written += count
-            _check_count(written, figures)
         except RefusedFileError:
             self._unwanted.append(blob.name)
             raise
         finally:
             self.lines += written
-        self._files.append(StagedFile(blob, sha256, figures))
+        self._files.append(StagedFile(blob, sha256, rows.figures()))
 
     def refuse(self, blob: EventBlob, sha256: str, error: str) -> None:
         """Add a file that is not loaded. It gets a load record with the error."""
@@ -116,17 +114,8 @@ class BatchWriter:
             self._write(self._file_line(file))
             self.lines += 1
         self._close()
-        loaded = [file.figures for file in self._files if file.figures]
-        return Batch(
-            tuple(self._files),
-            self._folder / "rows_*.ndjson.gz",
-            self.lines,
-            deletes=sum(figures.deletes for figures in loaded),
-            gaps=sum(figures.gaps for figures in loaded),
-            rejects=sum(figures.rejected for figures in loaded),
-            polls=sum(figures.polls for figures in loaded),
-            unwanted=tuple(self._unwanted),
-        )
+        parts = self._folder / "rows_*.ndjson.gz"
+        return Batch(tuple(self._files), parts, self.lines, tuple(self._unwanted))
 
     def _file_line(self, file: StagedFile) -> bytes:
         """What the load record will say about a file."""
@@ -139,7 +128,7 @@ class BatchWriter:
             "etag": file.blob.etag,
             "sweep_id": self._sweep_id,
             "reader": self._reader_version,
-            "rows_staged": _rows(figures),
+            "rows_staged": figures.rows,
             "rows_read": figures.deletes + figures.rejected,
             "rows_rejected": figures.rejected,
             "gaps": figures.gaps,
@@ -172,12 +161,3 @@ class BatchWriter:
         if part:
             with local_storage("rows of a batch"):
                 part.close()
-
-
-def _check_count(written: int, figures: Figures) -> None:
-    if written != _rows(figures):
-        raise RefusedFileError("it is damaged: reading and counting gave different numbers of rows")
-
-
-def _rows(figures: Figures) -> int:
-    return figures.deletes + figures.rejected + figures.gaps + figures.polls

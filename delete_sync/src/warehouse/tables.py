@@ -224,9 +224,9 @@ def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Ite
                 f"run: ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
             )
     for extra in sorted(found.keys() - ours.keys()):
-        there, name = found[extra], Identifier(extra)
+        there, quoted = found[extra], Identifier(extra)
         if not there.may_be_null and not there.fills_itself:
             yield (
-                f"{table}.{name} is NOT NULL, but the sync does not write this column; "
-                f"run: ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
+                f"{table}.{quoted} is NOT NULL, but the sync does not write this column; "
+                f"run: ALTER TABLE {table} ALTER COLUMN {quoted} DROP NOT NULL"
             )
