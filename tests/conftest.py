@@ -1,4 +1,4 @@
-"""The servers that tests share: one Azurite and one fakesnow for the whole session.
+"""The servers that tests share: one Azurite and one Snowflake for the whole session.
 
 Each test gets containers and a schema of its own in them.
 """
@@ -32,8 +32,8 @@ def azurite() -> Iterator[emulators.Server]:
 
 
 @pytest.fixture(scope="session")
-def fakesnow() -> Iterator[emulators.Server]:
-    with emulators.fakesnow() as server:
+def snowflake() -> Iterator[emulators.Server]:
+    with emulators.snowflake() as server:
         yield server
 
 
@@ -49,9 +49,9 @@ def blob_settings(azurite: emulators.Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def snowflake_settings(fakesnow: emulators.Server) -> dict[str, str]:
-    """Settings for fakesnow, with a schema for this test alone."""
-    return {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:12]}"}
+def snowflake_settings(snowflake: emulators.Server) -> dict[str, str]:
+    """Settings for Snowflake, with a schema for this test alone."""
+    return {**snowflake.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:12]}"}
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def demonstrate(*, keep: bool) -> int:
     step("Start Azurite (for Blob Storage) and fakesnow (for Snowflake)")
     with contextlib.ExitStack() as started:
         blob = started.enter_context(emulators.azurite(BLOB_PORT if keep else 0))
-        snowflake = started.enter_context(emulators.fakesnow(SNOWFLAKE_PORT if keep else 0))
+        snowflake = started.enter_context(emulators.snowflake(SNOWFLAKE_PORT if keep else 0))
         settings = {**blob.settings, **snowflake.settings}
         print(f"  Azurite on 127.0.0.1:{blob.port}, fakesnow on 127.0.0.1:{snowflake.port}")
         second = datetime.now(timezone.utc).replace(microsecond=0)

@@ -242,22 +242,22 @@ def run(minutes: float, seed: int) -> Outcome:
     from local import emulators, proxy, warehouse
 
     with contextlib.ExitStack() as stack:
-        azurite, fakesnow = (
+        azurite, server = (
             stack.enter_context(emulators.azurite()),
-            stack.enter_context(emulators.fakesnow()),
+            stack.enter_context(emulators.snowflake()),
         )
         blob, snowflake = (
             stack.enter_context(proxy.proxy(azurite.port)),
-            stack.enter_context(proxy.proxy(fakesnow.port)),
+            stack.enter_context(proxy.proxy(server.port)),
         )
         addresses = {
             "EVENTS_STORAGE": emulators.connection_string(blob.port),
             "SNOWFLAKE_PORT": str(snowflake.port),
         }
-        settings = {**fakesnow.settings, **addresses}
+        settings = {**server.settings, **addresses}
         with warehouse.connect(settings) as connection:
             warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
-        return Marathon(seed, settings, blob, snowflake, fakesnow.port).run(minutes * 60)
+        return Marathon(seed, settings, blob, snowflake, server.port).run(minutes * 60)
 
 
 def main() -> int:

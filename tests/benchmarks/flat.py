@@ -43,8 +43,8 @@ def main() -> int:
             return drain.collector(case, server, azurite.settings)
 
     def swept(count: int) -> Mapping[str, float]:
-        with emulators.azurite(on_disk=True) as azurite, emulators.fakesnow() as fakesnow:
-            return sweep.ours(count, azurite, fakesnow, ROWS_IN_A_FILE)
+        with emulators.azurite(on_disk=True) as azurite, emulators.snowflake() as server:
+            return sweep.ours(count, azurite, server, ROWS_IN_A_FILE)
 
     lines = [
         "| app | events or rows | events or rows per second | peak MB | merges |",

@@ -102,18 +102,18 @@ def counted(port: int) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def alternative(
-    work: Callable[[Any, Rows], None], count: int, fakesnow: Any, paramstyle: str
+    work: Callable[[Any, Rows], None], count: int, server: Any, paramstyle: str
 ) -> dict[str, float]:
     """Run one of the other ways, and return its seconds, statements and megabytes."""
     import snowflake.connector
     from local import warehouse
 
     given = plain(count)
-    settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
+    settings = {**server.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
     before, snowflake.connector.paramstyle = snowflake.connector.paramstyle, paramstyle
     try:
         with (
-            counted(fakesnow.port) as (port, figures),
+            counted(server.port) as (port, figures),
             warehouse.connect({**settings, "SNOWFLAKE_PORT": str(port)}) as session,
         ):
             session.cursor().execute(TABLE)
@@ -128,14 +128,14 @@ def alternative(
 
 
 def ours(
-    count: int, azurite: Any, fakesnow: Any, rows_in_a_file: int = ROWS_IN_A_FILE
+    count: int, azurite: Any, server: Any, rows_in_a_file: int = ROWS_IN_A_FILE
 ) -> dict[str, float]:
     """Run a whole sweep: listing, download, verification, staging, merge, marks."""
     name = uuid.uuid4().hex[:8]
     storage = {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}"}
     upload(count, storage, rows_in_a_file)
-    with counted(fakesnow.port) as (port, figures):
-        target = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
+    with counted(server.port) as (port, figures):
+        target = {**server.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
         swept = process.told(
             [sys.executable, str(HERE / "sweeper.py")],
             {**storage, **target, "MAX_RUN_SECONDS": "3000"},
@@ -145,13 +145,13 @@ def ours(
     return {**swept, **figures}
 
 
-def peer(name: str, count: int, fakesnow: Any) -> dict[str, float]:
+def peer(name: str, count: int, server: Any) -> dict[str, float]:
     """Run a library in its own environment."""
     from local import warehouse
 
-    settings = {**fakesnow.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
+    settings = {**server.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
     with (
-        counted(fakesnow.port) as (port, figures),
+        counted(server.port) as (port, figures),
         warehouse.connect(settings),
     ):  # creates the schema
         command = [str(environments.group("peers")), str(HERE / "sweep_peers.py"), name, str(count)]
@@ -172,26 +172,26 @@ def main() -> int:
     from local import emulators
 
     runs: dict[str, tuple[int, Callable[[], dict[str, float]]]] = {
-        "delete_sync": (count, lambda: ours(count, azurite, fakesnow)),
+        "delete_sync": (count, lambda: ours(count, azurite, server)),
         "row by row": (
             ROW_BY_ROW,
-            lambda: alternative(row_by_row, ROW_BY_ROW, fakesnow, "pyformat"),
+            lambda: alternative(row_by_row, ROW_BY_ROW, server, "pyformat"),
         ),
         "`executemany`": (
             count // 25,
-            lambda: alternative(executemany, count // 25, fakesnow, "pyformat"),
+            lambda: alternative(executemany, count // 25, server, "pyformat"),
         ),
         "array binding": (
             count // 250,
-            lambda: alternative(array_binding, count // 250, fakesnow, "qmark"),
+            lambda: alternative(array_binding, count // 250, server, "qmark"),
         ),
-        "`write_pandas`": (count // 25, lambda: peer("write_pandas", count // 25, fakesnow)),
-        "dlt": (count // 25, lambda: peer("dlt", count // 25, fakesnow)),
+        "`write_pandas`": (count // 25, lambda: peer("write_pandas", count // 25, server)),
+        "dlt": (count // 25, lambda: peer("dlt", count // 25, server)),
     }
     measured: dict[str, list[dict[str, float]]] = {title: [] for title in runs}
     errors: dict[str, str] = {}
     for _ in range(ROUNDS):
-        with emulators.azurite() as azurite, emulators.fakesnow() as fakesnow:
+        with emulators.azurite() as azurite, emulators.snowflake() as server:
             for title, (_, work) in runs.items():
                 try:
                     measured[title].append(work())

@@ -1,4 +1,4 @@
-"""Starts Azurite and fakesnow on loopback, returns their settings, and always ends them."""
+"""Starts Azurite and the stand-in for Snowflake on loopback, returns their settings, and always ends them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from . import environments, node
 
@@ -19,6 +20,7 @@ from . import environments, node
 AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
+TESTS = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 3  # then SIGKILL: Azurite would wait until idle connections close
 
@@ -77,19 +79,12 @@ def azurite(
 
 
 @contextlib.contextmanager
-def fakesnow(port: int = 0) -> Iterator[Server]:
-    """Run fakesnow's HTTP server. All connections share one empty account in memory."""
+def snowflake(port: int = 0) -> Iterator[Server]:
+    """Run the stand-in for Snowflake. All connections share one empty account in memory."""
     port = port or free_port()
-    command = [
-        str(environments.group("fakesnow").with_name("fakesnow")),
-        "-s",
-        "--host",
-        "127.0.0.1",
-        "-p",
-        str(port),
-    ]
+    command = [str(environments.group("fakesnow")), "-m", "local.snowflake", str(port)]
     settings = {
-        "SNOWFLAKE_ACCOUNT": "fakesnow",
+        "SNOWFLAKE_ACCOUNT": "local",
         "SNOWFLAKE_USER": "local",
         "SNOWFLAKE_PASSWORD": "local",
         "SNOWFLAKE_WAREHOUSE": "delete_sync_wh",
@@ -99,7 +94,7 @@ def fakesnow(port: int = 0) -> Iterator[Server]:
         "SNOWFLAKE_PORT": str(port),
         "SNOWFLAKE_PROTOCOL": "http",
     }
-    with _process("fakesnow", command, port) as pid:
+    with _process("snowflake", command, port, {"PYTHONPATH": str(TESTS)}) as pid:
         yield Server(port, pid, settings)
 
 
@@ -111,7 +106,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _process(name: str, command: Sequence[str], port: int) -> Iterator[int]:
+def _process(
+    name: str,
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[int]:
     """Start a server process, wait until its port answers, and yield its process id.
 
     At the end, also on Ctrl-C, the server ends with every process that it started.
@@ -122,6 +122,7 @@ def _process(name: str, command: Sequence[str], port: int) -> Iterator[int]:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
+                env={**os.environ, "TMPDIR": folder, **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

@@ -28,7 +28,7 @@ WITHOUT_CONSTRAINTS = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER 
 
 @contextlib.contextmanager
 def connect(settings: Mapping[str, str]) -> Iterator[Any]:
-    """Open a session with the settings of ``emulators.fakesnow``."""
+    """Open a session with the settings of ``emulators.snowflake``."""
     connection = snowflake.connector.connect(
         account=settings["SNOWFLAKE_ACCOUNT"],
         user=settings["SNOWFLAKE_USER"],

@@ -82,7 +82,7 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     when: str,
     settings: Mapping[str, str],
     azurite: emulators.Server,
-    fakesnow: emulators.Server,
+    snowflake: emulators.Server,
     connection: Any,
     events: ContainerClient,
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
         )
     else:
         crashes.run_until_ended(
-            crashes.SYNC, settings, fakesnow, crashes.through_warehouse, SYNC_WAREHOUSE[step], when
+            crashes.SYNC, settings, snowflake, crashes.through_warehouse, SYNC_WAREHOUSE[step], when
         )
     crashes.break_lease(events)
     again = apps.sweep(settings)

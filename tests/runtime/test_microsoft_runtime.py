@@ -116,7 +116,7 @@ def test_a_failure_names_its_cause_and_no_secret(
 def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
     settings: Mapping[str, str],
     azurite: emulators.Server,
-    fakesnow: emulators.Server,
+    snowflake: emulators.Server,
     connection: Any,
     events: ContainerClient,
     microsoft: apps.Worker,
@@ -135,7 +135,7 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
     crashes.run_until_ended(
         crashes.SYNC,
         settings,
-        fakesnow,
+        snowflake,
         crashes.through_warehouse,
         crashes.statement("COMMIT"),
         **how,

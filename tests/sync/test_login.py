@@ -90,10 +90,10 @@ def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def login_request(
-    settings: Mapping[str, str], fakesnow: emulators.Server, **changes: str
+    settings: Mapping[str, str], snowflake: emulators.Server, **changes: str
 ) -> dict[str, Any]:
     """The login request of a sweep with these settings."""
-    with proxy(fakesnow.port) as through:
+    with proxy(snowflake.port) as through:
         report = run(
             {**settings, "SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PORT": str(through.port), **changes}
         )
@@ -124,19 +124,19 @@ def login_request(
 )
 def test_a_way_to_log_in_reaches_snowflake(
     settings: dict[str, str],
-    fakesnow: emulators.Server,
+    snowflake: emulators.Server,
     changes: dict[str, str],
     expected: dict[str, str],
 ) -> None:
     """The login also sets the query tag that names the sweep."""
-    login = login_request(settings, fakesnow, **changes)
+    login = login_request(settings, snowflake, **changes)
     assert {name: login[name] for name in expected} == expected
     assert json.loads(login["SESSION_PARAMETERS"]["QUERY_TAG"])["app"] == "delete_sync"
 
 
 @pytest.mark.usefixtures("pending")
 def test_a_managed_identity_logs_in_without_any_secret(
-    settings: dict[str, str], fakesnow: emulators.Server, identity_endpoint: list[str]
+    settings: dict[str, str], snowflake: emulators.Server, identity_endpoint: list[str]
 ) -> None:
     """The token comes from Azure's own endpoint, for the identity that the settings name."""
     identity = {
@@ -144,7 +144,7 @@ def test_a_managed_identity_logs_in_without_any_secret(
         "SNOWFLAKE_USER": "",
         "SNOWFLAKE_HOST": "localhost",
     }
-    login = login_request(settings, fakesnow, **identity)
+    login = login_request(settings, snowflake, **identity)
     assert (login["AUTHENTICATOR"], login["PROVIDER"]) == ("WORKLOAD_IDENTITY", "AZURE")
     assert "client_id=my-identity" in identity_endpoint[0]
     assert identity_endpoint[0].endswith(" header")

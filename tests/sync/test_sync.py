@@ -1,4 +1,4 @@
-"""Whole sweeps in this process: real event files on Azurite, the real connector and fakesnow."""
+"""Whole sweeps in this process: real event files on Azurite, the real connector and snowflake."""
 
 from __future__ import annotations
 
@@ -294,7 +294,7 @@ def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query
 
 
 def test_the_number_of_statements_does_not_grow_with_the_rows(
-    put: Put, sweep: Sweep, fakesnow: emulators.Server
+    put: Put, sweep: Sweep, snowflake: emulators.Server
 ) -> None:
     """A hundred times as many rows need the same number of statements."""
 
@@ -306,7 +306,7 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(
     counts = []
     for size in (10, 1000):
         put(*(delete(f"{size}-{number}") for number in range(size)))
-        with proxy(fakesnow.port) as through:
+        with proxy(snowflake.port) as through:
             assert sweep(SNOWFLAKE_PORT=str(through.port)).inserted == size
             counts.append(statements(through))
     assert counts[0] == counts[1]

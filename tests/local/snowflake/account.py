@@ -1,0 +1,143 @@
+"""The account: its sessions, and what all of them share."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from fakesnow.instance import FakeSnow
+from sqlglot import exp
+
+from . import names
+from .locks import Locks
+from .sessions import Session
+from .versions import Change, Key, Versions
+
+IDLE_SECONDS = 300.0
+
+
+@dataclass
+class Scope:
+    """What a test sets for the sessions that begin in one schema.
+
+    Attributes:
+        reading: what a session answers after its transaction was ended from outside. ``silent``: a
+            new transaction begins at the next DML. ``error``: 000615 until ROLLBACK.
+        idle_seconds: a transaction that is idle for so long and blocks another is aborted.
+        blind: ``off``, ``always`` or ``random``: whether a session does not see what others
+            committed after its login.
+        parameters: set for the account.
+    """
+
+    reading: str = "silent"
+    idle_seconds: float = IDLE_SECONDS
+    blind: str = "off"
+    parameters: dict[str, str] = field(default_factory=dict)
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+
+
+class Account:
+    """One account on one fakesnow.
+
+    Attributes:
+        fakesnow: the emulator that runs the SQL.
+        versions: which rows each session sees.
+        locks: the locks of tables.
+        sessions: the open sessions by token.
+        views: the query of each view.
+        ddl: held while a statement changes the catalog, as DuckDB refuses two at once.
+    """
+
+    def __init__(self) -> None:
+        self.fakesnow = FakeSnow()
+        self.duck = self.fakesnow.duck_conn.cursor()
+        # A checkpoint would give rows new ids.
+        self.duck.execute("SET GLOBAL checkpoint_threshold = '1TB'")
+        self.versions = Versions(self.fakesnow.duck_conn.cursor())
+        self.locks = Locks()
+        self.sessions: dict[str, Session] = {}
+        self.views: dict[Key, exp.Expression] = {}
+        self.ddl = threading.RLock()
+        self.scopes: dict[str, Scope] = {}
+        self.numbers = itertools.count(1)
+        self._known_databases: set[str] = set()
+
+    def scope(self, schema: str) -> Scope:
+        """The settings of a schema's sessions."""
+        return self.scopes.setdefault(schema.upper(), Scope())
+
+    def log_in(
+        self, database: str, schema: str, user: str, parameters: Mapping[str, Any]
+    ) -> Session:
+        """Open a session. fakesnow makes a database and a schema that are missing."""
+        with self.ddl:
+            fake = self.fakesnow.connect(database or None, schema or None)
+            session = Session(self, fake, next(self.numbers), user, parameters)
+            if database:
+                self._known_databases.add(session.database)
+        self.sessions[session.token] = session
+        return session
+
+    def log_out(self, session: Session) -> None:
+        """Close a session: its transaction is rolled back."""
+        self.sessions.pop(session.token, None)
+        session.close()
+
+    def databases(self) -> list[str]:
+        """The databases in which a session may have tables."""
+        return list(self._known_databases)
+
+    def add_database(self, name: str) -> None:
+        """Note a database that a statement made."""
+        self._known_databases.add(name)
+
+    def condition(
+        self, key: Key, session: Session, *, latest: bool = False
+    ) -> Optional[exp.Expression]:
+        """The condition for the rows of a table that a session sees, or None for all."""
+        return self.versions.condition(
+            key, session, (lambda _: False) if latest else session.is_blind_to
+        )
+
+    def lengths(self, key: Key) -> dict[str, int]:
+        """The columns of a table that have a length, with it."""
+        if key[0] == names.TEMPORARY:
+            return {}
+        with self.duck.cursor() as duck:
+            found = duck.execute(
+                "SELECT ext_column_name, ext_character_maximum_length "
+                "FROM _fs_global._fs_information_schema._fs_columns_ext "
+                "WHERE ext_table_catalog = ? AND ext_table_schema = ? AND ext_table_name = ?",
+                list(key),
+            ).fetchall()
+        return {str(column): int(length) for column, length in found if length}
+
+    def record_lengths(self, key: Key, lengths: Mapping[str, int]) -> None:
+        """Record the lengths of a table's texts, instead of those of an earlier table."""
+        with self.duck.cursor() as duck:
+            table = "_fs_global._fs_information_schema._fs_columns_ext"
+            duck.execute(
+                f"DELETE FROM {table} WHERE ext_table_catalog = ? AND ext_table_schema = ? "
+                "AND ext_table_name = ?",
+                list(key),
+            )
+            for column, length in lengths.items():
+                octets = min(length * 4, 16777216)
+                duck.execute(
+                    f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", [*key, column, length, octets]
+                )
+
+    def exists(self, key: Key) -> bool:
+        """Whether a table or a view has this name."""
+        with self.duck.cursor() as duck:
+            return bool(
+                duck.execute(
+                    "SELECT 1 FROM system.information_schema.tables WHERE table_catalog = ? "
+                    "AND table_schema = ? AND table_name = ?",
+                    list(key),
+                ).fetchall()
+            )

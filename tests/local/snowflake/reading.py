@@ -1,0 +1,124 @@
+"""Rewrites what a statement reads, so that a session sees its own rows and committed ones only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Optional
+
+from sqlglot import exp
+
+from . import names
+from .versions import Key
+
+if TYPE_CHECKING:
+    from .sessions import Session
+
+ROW_ID = "_RID"
+
+
+@contextmanager
+def snapshot(session: Session, *, write: bool) -> Iterator[None]:
+    """Let the statements of the block read one state of the database.
+
+    DuckDB takes its snapshot when a transaction first reads. It happens under the lock of the
+    versions, so it fits to the conditions that the block puts into its statements. The caller
+    holds that lock until :func:`begin` returns.
+    """
+    try:
+        yield
+    except BaseException:
+        session.duck.execute("ROLLBACK")
+        raise
+    session.duck.execute("COMMIT" if write else "ROLLBACK")
+
+
+def begin(session: Session) -> None:
+    """Begin DuckDB's transaction of one statement."""
+    session.duck.execute("BEGIN")
+    for database in session.account.databases():
+        session.duck.execute(
+            f'SELECT 1 FROM "{database}"._fs_information_schema._fs_load_history LIMIT 0'
+        )
+
+
+def rewrite(
+    session: Session, statement: exp.Expression, target: Optional[exp.Table] = None
+) -> None:
+    """Let each table in a statement mean the rows that the session sees.
+
+    Args:
+        session: who reads.
+        statement: changed in place.
+        target: a table that the statement writes and that stays as it is.
+    """
+    expand_views(session, statement)
+    for table in names.read_tables(statement):
+        if table is target:
+            continue
+        key = names.key(session, table)
+        condition = session.account.condition(key, session)
+        if condition is None:
+            if key[0] == names.TEMPORARY:
+                table.set("db", None)
+                table.set("catalog", None)
+            continue
+        table.replace(_subquery(key, condition, _alias(table), row_ids=False))
+
+
+def seen(session: Session, key: Key, alias: exp.TableAlias, *, latest: bool) -> exp.Subquery:
+    """The rows of a table that a session sees, with their row ids in the column ``_RID``.
+
+    With ``latest``, also those that a blind session would not see.
+    """
+    condition = session.account.condition(key, session, latest=latest)
+    return _subquery(key, condition, alias, row_ids=True)
+
+
+def _subquery(
+    key: Key, condition: Optional[exp.Expression], alias: exp.TableAlias, *, row_ids: bool
+) -> exp.Subquery:
+    row_id = [exp.alias_(exp.column("rowid"), ROW_ID)] if row_ids else []
+    select = exp.select(*row_id, exp.Star()).from_(names.node(key))
+    if condition is not None:
+        select = select.where(condition)
+    return exp.Subquery(this=select, alias=alias)
+
+
+def _alias(table: exp.Table) -> exp.TableAlias:
+    given = table.args.get("alias")
+    return given.copy() if given else exp.TableAlias(this=table.this.copy())
+
+
+def expand_views(session: Session, statement: exp.Expression) -> None:
+    """Replace each view by its query, if a session may not see all rows of a table in it."""
+    for _ in range(10):  # a view of views
+        found = False
+        for table in names.read_tables(statement):
+            query = session.account.views.get(names.key(session, table))
+            if query is not None and _hides(session, query):
+                table.replace(exp.Subquery(this=query.copy(), alias=_alias(table)))
+                found = True
+        if not found:
+            return
+
+
+def _hides(session: Session, query: exp.Expression) -> bool:
+    keys = [names.key(session, table) for table in names.read_tables(query)]
+    return any(
+        key in session.account.views or session.account.condition(key, session) is not None
+        for key in keys
+    )
+
+
+def run(session: Session, statement: exp.Expression) -> Any:
+    """Let fakesnow transform and run a statement. Return its cursor."""
+    cursor = session.fake.cursor()
+    for part in cursor._transform_explode(statement):
+        cursor._execute(cursor._transform(part, None), None)
+    return cursor
+
+
+def transformed(session: Session, query: exp.Expression) -> str:
+    """The text of a query for DuckDB."""
+    return str(session.fake.cursor()._transform(query, None).sql(dialect="duckdb"))

@@ -1,0 +1,217 @@
+"""One session: its parameters, its transaction, and how it runs a statement.
+
+Source: Snowflake documentation, pages "Transactions", "Parameters", "COMMIT", "ROLLBACK".
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Optional
+
+from . import names
+from .errors import StatementError
+from .versions import Change, Key
+
+if TYPE_CHECKING:
+    from .account import Account
+
+LOCK_TIMEOUT = 43_200.0
+STATEMENT_TIMEOUT = 172_800.0
+
+
+@dataclass(eq=False)
+class Transaction:
+    """An open transaction.
+
+    Attributes:
+        session: whose it is.
+        changes: what its statements wrote.
+        running: whether one of its statements is running.
+        aborted: whether it was ended from outside while a statement was running.
+        last_active: when its last statement ended.
+    """
+
+    session: Session
+    number: int
+    changes: list[Change] = field(default_factory=list)
+    running: bool = False
+    aborted: bool = False
+    last_active: float = field(default_factory=time.monotonic)
+
+
+class Session:
+    """One session.
+
+    Attributes:
+        token: the secret with which a client names it.
+        number: counts the logins.
+        temporary: its temporary tables, each with the database and schema where it was made.
+        transaction: the open transaction, if any.
+        autocommit: whether each statement outside of BEGIN commits by itself.
+        failed: whether its transaction was ended from outside, and ROLLBACK was not yet sent.
+    """
+
+    def __init__(
+        self, account: Account, fake: Any, number: int, user: str, parameters: Mapping[str, Any]
+    ) -> None:
+        self.account = account
+        self.fake = fake
+        self.duck = fake._duck_conn
+        self.number = number
+        self.user = user.upper()
+        self.token = secrets.token_urlsafe(32)
+        self.parameters = {name.upper(): str(value) for name, value in parameters.items()}
+        self.autocommit = self.parameters.get("AUTOCOMMIT", "true").lower() != "false"
+        self.scope = account.scope(fake.schema or "")
+        self.scope_name = (fake.schema or "").upper()
+        self.temporary: dict[str, tuple[str, str]] = {}
+        self.transaction: Optional[Transaction] = None
+        self.failed = False
+        self.closed = False
+        self.began_at = account.versions.commits
+        self.cancelled = False
+        self.busy = threading.Lock()  # one statement at a time
+        self._seen: set[tuple[int, Key]] = set()
+
+    @property
+    def database(self) -> str:
+        """The current database."""
+        return str(self.fake.database or "")
+
+    @property
+    def schema(self) -> str:
+        """The current schema."""
+        return str(self.fake.schema or "")
+
+    def seconds(self, parameter: str, default: float) -> float:
+        """A parameter that is a time. 0 means the default."""
+        return float(self.parameters.get(parameter) or 0) or default
+
+    def set_parameter(self, name: str, value: Optional[str]) -> None:
+        """ALTER SESSION SET, or UNSET with None. A change of AUTOCOMMIT commits.
+
+        Source: Snowflake documentation, page "Transactions".
+        """
+        if name == "AUTOCOMMIT":
+            self.commit()
+            self.autocommit = (value or "true").lower() != "false"
+        if value is None:
+            self.parameters.pop(name, None)
+        else:
+            self.parameters[name] = value
+
+    # -- transactions
+
+    def begin(self) -> Transaction:
+        """Return the open transaction, or begin one."""
+        if self.transaction is None:
+            self.transaction = Transaction(self, next(self.account.numbers))
+        return self.transaction
+
+    def commit(self) -> None:
+        """Commit the open transaction. Without one, nothing happens.
+
+        Source: Snowflake documentation, page "COMMIT": it is then ignored.
+        """
+        transaction, self.transaction = self.transaction, None
+        if transaction:
+            self.account.versions.commit(transaction.changes, self._delete)
+            self.account.locks.release(transaction)
+
+    def roll_back(self) -> None:
+        """Roll the open transaction back. Without one, nothing happens."""
+        self.failed = False
+        self._undo()
+
+    def _undo(self) -> None:
+        transaction, self.transaction = self.transaction, None
+        if transaction:
+            self.account.versions.roll_back(transaction.changes, self._delete)
+            self.account.locks.release(transaction)
+
+    def abort(self) -> None:
+        """End the transaction from outside.
+
+        A running statement of it fails when it ends.
+        Source: pages "Transactions" and "SYSTEM$ABORT_TRANSACTION". What the session answers next
+        is open, so there are two readings: see ``Scope``.
+        """
+        with self.account.versions.lock:
+            transaction = self.transaction
+            if transaction is None:
+                return
+            if transaction.running:
+                transaction.aborted = True
+                self.account.locks.cancel(transaction)
+                return
+            self._undo()
+            self.failed = self.scope.reading == "error"
+
+    def blocks(self, transaction: Transaction) -> None:
+        """Abort this session's transaction if it is idle for too long. Another one waits for it.
+
+        Source: page "Transactions": after 5 minutes. A client that is just gone counts as idle.
+        """
+        with self.account.versions.lock:
+            idle = time.monotonic() - transaction.last_active
+            if (
+                self.transaction is transaction
+                and not transaction.running
+                and idle >= self.scope.idle_seconds
+            ):
+                self.abort()
+
+    def close(self) -> None:
+        """Roll back and close. A running statement is waited for."""
+        self.closed = True
+        with self.busy:
+            self._undo()
+            for name in self.temporary:
+                self.account.versions.forget((names.TEMPORARY, str(self.number), name))
+            self.fake.close()
+
+    def _delete(self, key: Key, condition: str) -> None:
+        self.duck.execute(f"DELETE FROM {names.sql(key)} WHERE {condition}")
+
+    def lock(self, key: Key) -> None:
+        """Take the lock of a table, as :meth:`Locks.take` says."""
+        self.account.locks.take(
+            self.begin(),
+            key,
+            self.seconds("LOCK_TIMEOUT", LOCK_TIMEOUT),
+            self.seconds("STATEMENT_TIMEOUT_IN_SECONDS", STATEMENT_TIMEOUT),
+            lambda holder: holder.session.blocks(holder),
+        )
+
+    def cancel(self) -> None:
+        """Cancel the running statement. It fails with 000604."""
+        transaction = self.transaction
+        if transaction:
+            self.account.locks.cancel(transaction)
+        if self.busy.locked():
+            self.duck.interrupt()
+
+    def refuse_if_failed(self) -> None:
+        """Refuse every statement until ROLLBACK after an abort from outside.
+
+        Source: page "Parameters", TRANSACTION_ABORT_ON_ERROR; snowflake-connector-net 560.
+        """
+        if self.failed:
+            raise StatementError(
+                "000615",
+                "57014",
+                "The current transaction has been aborted. Execute ROLLBACK to begin a new one.",
+            )
+
+    # -- READ_CONSISTENCY_MODE
+
+    def is_blind_to(self, change: Change) -> bool:
+        """Whether this session does not see what another one committed after this login."""
+        return False
+
+    def has_seen(self, key: Key) -> None:
+        """Note that this session has read the latest version of a table."""

@@ -1,0 +1,107 @@
+"""Runs one statement of a session: parses it, applies the rules, and lets fakesnow do the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fakesnow.dialect import parse_one
+from sqlglot import exp
+
+from . import commands, ddl, dml, names, reading
+from .errors import StatementError, translate
+from .results import Result
+from .translation import translate as translate_functions
+
+if TYPE_CHECKING:
+    from .sessions import Session
+
+
+def execute(session: Session, sql: str, bindings: Sequence[Any] = ()) -> Result:
+    """Run a statement.
+
+    Args:
+        session: who sends it. It runs one statement at a time.
+        sql: the text.
+        bindings: the values of its question marks.
+
+    Raises:
+        StatementError: it is refused.
+    """
+    try:
+        with session.busy:
+            return _execute(session, sql, bindings)
+    except Exception as error:  # noqa: BLE001  (every refusal gets a number)
+        raise translate(error) from error
+
+
+def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
+    if commands.ROLLBACK.fullmatch(sql):
+        return commands.run_rollback(session)
+    session.refuse_if_failed()
+    if command := commands.find(sql):
+        return command(session, sql)
+    statement = bound(parse_one(sql), bindings)
+    statement = translate_functions(commands.with_values(session, statement))
+    session.fake.cursor().check_db_and_schema(statement)
+    if isinstance(statement, dml.Dml):
+        return _change(session, statement)
+    if isinstance(statement, ddl.Ddl):
+        return ddl.run(session, statement)
+    return _read(session, statement)
+
+
+def bound(statement: exp.Expression, bindings: Sequence[Any]) -> exp.Expression:
+    """Put values in the place of question marks."""
+    values = iter(bindings)
+    for placeholder in list(statement.find_all(exp.Placeholder)) if bindings else ():
+        placeholder.replace(exp.convert(next(values)))
+    return statement
+
+
+def _read(session: Session, statement: exp.Expression) -> Result:
+    if not isinstance(statement, exp.Query):
+        return Result.of_cursor(reading.run(session, statement), statement)
+    with session.account.versions.lock:
+        reading.begin(session)
+        reading.rewrite(session, statement)
+    with reading.snapshot(session, write=False):
+        return Result.of_cursor(reading.run(session, statement), statement)
+
+
+def _change(session: Session, statement: exp.Expression) -> Result:
+    """Run DML in the open transaction, or in one of its own.
+
+    A failed statement leaves the transaction open, with what it had. With AUTOCOMMIT off, a
+    transaction begins at the first DML.
+    Source: Snowflake documentation, page "Transactions".
+    """
+    key = names.key(session, dml.target(statement))
+    alone = session.autocommit and session.transaction is None
+    transaction = session.begin()
+    transaction.running = True
+    try:
+        if isinstance(statement, dml.LOCKING) and key[0] != names.TEMPORARY:
+            session.lock(key)
+        result = dml.run(session, statement, key)
+    except BaseException:
+        _end(session, transaction, undo=alone)
+        raise
+    if _end(session, transaction, undo=False):
+        raise StatementError("000604", "57014", "SQL execution canceled")
+    if alone:
+        session.commit()
+    return result
+
+
+def _end(session: Session, transaction: Any, *, undo: bool) -> bool:
+    """Note that a statement of the transaction ended. Return whether someone ended it meanwhile."""
+    with session.account.versions.lock:
+        transaction.running = False
+        transaction.last_active = time.monotonic()
+        if transaction.aborted:
+            session.abort()
+        elif undo:
+            session.roll_back()
+        return bool(transaction.aborted)
