@@ -40,8 +40,8 @@ The service user that logs in with the private key in the Key Vault. Empty for w
 param snowflakeUser string = ''
 
 @description('''
-Azure removes an event file this many days after its last change. A sweep changes a file when it
-marks it. Choose more days than any outage lasts.
+Azure removes an event file this many days after its creation, also if it was never loaded. Choose
+more days than any outage lasts.
 ''')
 @minValue(30)
 param keepEventFilesDays int = 365
@@ -90,7 +90,7 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
             definition: {
               filters: { blobTypes: ['blockBlob'], prefixMatch: ['events/events_'] }
               actions: {
-                baseBlob: { delete: { daysAfterModificationGreaterThan: keepEventFilesDays } }
+                baseBlob: { delete: { daysAfterCreationGreaterThan: keepEventFilesDays } }
               }
             }
           }
@@ -125,6 +125,7 @@ module collector 'app.bicep' = {
     insightsName: insights.name
     dataAccountName: data.name
     dataContainers: [data::blobs::events.name, data::blobs::cursors.name]
+    writesData: true
     settings: {
       POLL_SCHEDULE: pollSchedule
       SALESFORCE_LOGIN_URL: salesforceLoginUrl
@@ -133,7 +134,7 @@ module collector 'app.bicep' = {
       SALESFORCE_TOPICS: salesforceTopics
       EVENTS_STORAGE__blobServiceUri: blobServiceUri
     }
-    secrets: { SALESFORCE_PRIVATE_KEY: 'salesforce-private-key' }
+    vaultReferences: { SALESFORCE_PRIVATE_KEY: 'salesforce-private-key' }
   }
 }
 
@@ -147,6 +148,7 @@ module sync 'app.bicep' = {
     insightsName: insights.name
     dataAccountName: data.name
     dataContainers: [data::blobs::events.name]
+    writesData: false
     settings: union(
       {
         SYNC_SCHEDULE: syncSchedule
@@ -161,7 +163,7 @@ module sync 'app.bicep' = {
         SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY'
       } : { SNOWFLAKE_USER: snowflakeUser }
     )
-    secrets: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
+    vaultReferences: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
   }
 }
 
