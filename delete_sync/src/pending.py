@@ -62,6 +62,7 @@ class Pending:
         self._records = records
         self._report = report
         self._reader_version = reader_version
+        self._full = full
         self._not_taken: dict[str, EventBlob] = {}
         self._asked_for: set[str] = set()
         self._listed = self._pending()
@@ -103,7 +104,7 @@ class Pending:
                 if not settled:
                     self._asked_for.add(blob.name)
                     yield blob
-                elif all(record.error for record in settled):
+                elif not self._full and all(record.error for record in settled):
                     self._report.refused_before += 1
 
     def _loaded(self) -> Iterator[EventBlob]:
