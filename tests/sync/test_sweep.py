@@ -455,8 +455,22 @@ def test_the_search_for_a_refused_value_ends_with_the_time(
     report = world.sweep(replace(LIMITS, batch_files=4), run_seconds=run_seconds)
     assert world.loads() == [f"{A} {B} {C} {D}", *halves]
     assert (report.synced, report.refused, report.left) == (synced, {}, left)
+    refused = f"{NO_TIME}, after its batch was refused: {BAD_VALUE}"
+    assert report.oldest_left
+    assert report.oldest_left.reason in (NO_TIME, refused)
     later = world.sweep()
     assert (report.synced + later.synced, list(later.refused)) == ([A, B, C], [D])
+
+
+def test_files_whose_batch_is_refused_are_left_with_the_reason(world: World) -> None:
+    """If the table is at fault, the search may never have enough time. So the error names it."""
+    world.container.put(A, B)
+    world.warehouse.fails = dict.fromkeys((A, B), BAD_VALUE)
+    report = world.sweep(run_seconds=5, patience=Patience(1, 0), hours=2)
+    assert world.loads() == [f"{A} {B}", A]
+    assert (report.refused, report.left) == ({}, 2)
+    (error,) = report.overdue
+    assert f"{NO_TIME}, after its batch was refused: {BAD_VALUE}. See" in str(error)
 
 
 def test_a_file_that_is_left_is_counted_once_even_if_its_batch_is_refused(
