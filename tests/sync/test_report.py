@@ -34,7 +34,7 @@ def blob(name: str) -> EventBlob:
 
 
 def batch(*files: StagedFile) -> Batch:
-    return Batch(files, Path("rows"), 100, deletes=5, gaps=4, rejects=3, polls=2)
+    return Batch(files, Path("rows"), 100)
 
 
 def failure(report: Report) -> ActionNeededError:
@@ -57,7 +57,7 @@ def test_the_figures_of_all_batches_are_added(caplog: pytest.LogCaptureFixture) 
         "s1",
         synced=["a.db", "b.db"],
         refused={"c.db": "it is damaged"},
-        staged=28,
+        staged=10,
         inserted=13,
         gaps=22,
         rejects=31,

@@ -115,12 +115,9 @@ def test_the_rows_of_all_files_are_in_the_batch_in_their_order(tmp_path: Path) -
         ),
         parts=tmp_path / "rows_*.ndjson.gz",
         lines=14,
-        deletes=6,
-        gaps=2,
-        rejects=3,
-        polls=1,
     )
-    assert batch.rows == 12
+    assert batch.figures == Figures(6, 3, 2, None, None, 1)
+    assert batch.figures.rows == 12
     assert names(tmp_path) == ["rows_0001.ndjson.gz"]
     assert content(batch) == b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n"
 
@@ -174,7 +171,7 @@ def test_a_refused_file_has_a_line_with_the_reason(tmp_path: Path) -> None:
             "error": error,
         }
     ]
-    assert (batch.lines, batch.rows) == (1, 0)
+    assert (batch.lines, batch.figures.rows) == (1, 0)
     assert error.encode() in _content(batch)  # readable in the staging table, not escaped
 
 
@@ -268,7 +265,7 @@ def test_rows_of_a_file_that_turns_out_to_be_damaged_are_unwanted(tmp_path: Path
     writer.add(Rows((1, b"4\n")), blob("c.db"), SHA256)
     batch = writer.finish()
     assert [file.name for file in batch.files] == ["a.db", "c.db"]
-    assert (batch.lines, batch.rows, batch.unwanted) == (6, 2, ("b.db",))
+    assert (batch.lines, batch.figures.rows, batch.unwanted) == (6, 2, ("b.db",))
     assert content(batch) == b"1\n2\n3\n4\n"
 
 

@@ -42,7 +42,7 @@ from delete_sync.src.errors import (
 )
 from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
-from delete_sync.src.model import EventBlob, LeftFile, StagedFile, TopicPoll
+from delete_sync.src.model import EventBlob, Figures, LeftFile, StagedFile, TopicPoll
 from delete_sync.src.report import Report
 from delete_sync.src.sync import Limits, sweep
 from salesforce_client.src.app.storage.blobs import blob_name
@@ -100,8 +100,8 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
     report = world.sweep()
     (batch,) = world.warehouse.batches
     assert batch.files == tuple(StagedFile(blob(name), sha256(GOOD), FIGURES) for name in (A, B))
-    assert (batch.lines, batch.rows, batch.unwanted) == (2 * ROWS + 2, 2 * ROWS, ())
-    assert (batch.deletes, batch.rejects, batch.gaps, batch.polls) == (4, 2, 2, 4)
+    assert (batch.lines, batch.unwanted) == (2 * ROWS + 2, ())
+    assert batch.figures == Figures(4, 2, 2, None, None, 4)
     of_a_file = ["delete", "delete", "reject", "gap", "poll", "poll"]
     assert kinds(world.warehouse.lines) == [
         *((kind, name) for name in (A, B) for kind in of_a_file),
