@@ -295,9 +295,8 @@ def look(settings: Mapping[str, str], files: Mapping[str, Sequence[str]], result
         keys = [
             key for (key,) in warehouse.query(connection, "SELECT event_id FROM delete_tracker")[1]
         ]
-        records: list[Any] = warehouse.query(
-            connection, "SELECT event_file, rows_inserted FROM delete_tracker_loads"
-        )[1]
+        counts = "SELECT event_file, rows_inserted FROM delete_tracker_loads"
+        records: list[Any] = warehouse.query(connection, counts)[1]
     recorded = [name for name, _ in records]
     result.doubled = len(keys) - len(set(keys))
     result.records_twice = len(recorded) - len(set(recorded))
