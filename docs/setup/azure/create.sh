@@ -28,7 +28,7 @@ sync_settings=(
 keep_event_files_days=365
 
 if [[ ! "$prefix" =~ ^[a-z][a-z0-9]{2,10}$ ]]; then
-    echo "create: prefix must begin with a letter and have 3 to 11 lower-case letters and digits" >&2
+    echo "create: prefix must begin with a letter and have 3 to 11 lower-case letters or digits" >&2
     exit 1
 fi
 isolation=()
