@@ -29,7 +29,8 @@ class Report:
         newest_file: the newest name among them.
         synced: names of the files that it loaded.
         elsewhere: files that another sweep loaded meanwhile.
-        refused, refused_before: files that this or an earlier sweep refused.
+        refused: files that it refused, and why.
+        refused_before: files that an earlier sweep refused, so that this one skipped them.
         unavailable: files that cannot be read, and why. They are among those left.
         left: files that are still pending.
         oldest_left: the oldest of them.

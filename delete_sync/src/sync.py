@@ -184,7 +184,7 @@ class _Sweep:
         search = Search(self._load_alone, self.budget.may_begin)
         search.run(staged, error)
         for file in search.left:
-            self.report.leave(file.name, NO_TIME)
+            self.report.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
         refused = [file for file in batch.files if file.error is not None]
         refused += [
             StagedFile.refused(file.blob, file.sha256, str(why)) for file, why in search.refused

@@ -367,7 +367,8 @@ def test_a_malformed_key_refuses_the_file(
     tmp_path: Path, table: str, row: dict[str, Any], column: str, key: Any
 ) -> None:
     """The key must identify a row that is delivered again. The reason does not quote it."""
-    path = written(tmp_path / "x.db", **{table: [row, {**row, column: key}]})
+    tables: dict[str, Any] = {table: [row, {**row, column: key}]}
+    path = written(tmp_path / "x.db", **tables)
     with pytest.raises(RefusedFileError) as raised:
         read(path)
     assert str(raised.value) == f"it has a malformed key: {column} of row 2"
@@ -539,7 +540,7 @@ def test_any_value_in_any_column_costs_at_most_its_row(
     polls: list[dict[str, Any]],
 ) -> None:
     """Every row becomes one line that Snowflake can load. No reason quotes a value."""
-    tables = {"gaps": gaps, "rejected_events": rejected}
+    tables: dict[str, Any] = {"gaps": gaps, "rejected_events": rejected}
     if version == 2:
         tables["polls"] = polls
     events = distinct(events)
@@ -563,10 +564,12 @@ def test_any_value_in_any_column_costs_at_most_its_row(
         *["poll"] * len(tables.get("polls", [])),
     ]
     dates = sorted(line["deleted_date"] for line in of_events if line["kind"] == "delete")
+    first, last = (dates[0], dates[-1]) if dates else (None, None)
     assert figures == Figures(
         kinds.count("delete"),
         kinds.count("reject") + len(rejected),
         len(gaps),
-        *((dates[0], dates[-1]) if dates else (None, None)),
+        first,
+        last,
         len(tables.get("polls", [])),
     )

@@ -1,4 +1,4 @@
-"""Starts Azurite and the stand-in for Snowflake on loopback, returns their settings, and always ends them."""
+"""Starts Azurite and the stand-in for Snowflake on loopback, with their settings; ends both."""
 
 from __future__ import annotations
 

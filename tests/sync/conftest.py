@@ -1,8 +1,9 @@
-"""What the tests of whole sweeps share: event files, a sweep in this process, and queries."""
+"""What tests of the sync share: event files, a sweep in this process, queries, and fakes."""
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local import warehouse
 from local.event_files import delete
+from local.in_memory import World
 
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -60,3 +62,10 @@ def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str
 def query(connection: Any) -> Query:
     """Ask the warehouse as an analyst does."""
     return lambda sql: warehouse.query(connection, sql)[1]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An empty container. The machine's temporary directory is ``tmp_path``."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return World(tmp_path)

@@ -67,7 +67,14 @@ def test_errors_of_storage_are_sorted_by_who_has_to_act(
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("error", [ClientAuthenticationError("x"), ResourceNotFoundError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientAuthenticationError("x", response=SimpleNamespace(status_code=403, reason="no")),
+        ResourceNotFoundError("x"),
+    ],
+    ids=["refused", "not found"],
+)
 def test_the_error_of_a_refused_identity_says_what_to_check(error: Exception) -> None:
     """The operator must check the setting and the roles of the identity."""
     with (

@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from local import emulators, warehouse
+from local.event_files import delete
 from local.proxy import Proxy, proxy
 
 from delete_sync.src.errors import TableError, WarehouseRefusedError
 from delete_sync.src.report import Report
 
 BY_HAND = f"CREATE TABLE delete_tracker {warehouse.COLUMNS.format(id='INTEGER PRIMARY KEY')}"
+PLAIN = warehouse.COLUMNS.format(id="INTEGER AUTOINCREMENT")
+REPLACE = "CREATE OR REPLACE TABLE delete_tracker "
+TOO_SHORT = REPLACE + PLAIN.replace("deleted_by VARCHAR(255)", "deleted_by VARCHAR(15)")
+NOT_NULL = REPLACE + PLAIN.replace("owner_id VARCHAR(255)", "owner_id VARCHAR(255) NOT NULL")
+OF_OTHERS = REPLACE + PLAIN.replace("owner_id", "batch INTEGER NOT NULL, owner_id")
+MEND = re.compile(r"run(?:, as the owner of the table)?: (.*?)(?: – |$)", re.MULTILINE)
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
 Query = Callable[[str], "list[tuple[Any, ...]]"]
+
+
+@pytest.fixture
+def through(snowflake: emulators.Server) -> Iterator[Proxy]:
+    with proxy(snowflake.port) as running:
+        yield running
+
+
+def statements(through: Proxy) -> list[str]:
+    """The statements that were sent, each in one line."""
+    asked = [
+        json.loads(request.text) for request in through.seen if "query-request" in request.path
+    ]
+    return [" ".join(one["sqlText"].split()) for one in asked]
+
+
+def sweep_once(put: Put, sweep: Sweep, key: str) -> None:
+    """Let the sync make its tables, and load a first row."""
+    put(key)
+    assert sweep().inserted == 1
 
 
 def test_the_sync_numbers_the_rows_of_a_table_made_from_the_plain_ddl(
@@ -39,39 +67,50 @@ def test_the_sync_numbers_the_rows_of_a_table_made_from_the_plain_ddl(
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    "change",
     [
-        ("ALTER TABLE delete_tracker DROP COLUMN owner_id", "ADD COLUMN OWNER_ID VARCHAR(255)"),
-        (
-            "CREATE OR REPLACE TABLE delete_tracker (id INTEGER, event_id INTEGER)",
-            "EVENT_ID is NUMBER, not TEXT",
-        ),
+        "ALTER TABLE delete_tracker DROP COLUMN owner_id",
+        "CREATE OR REPLACE TABLE delete_tracker (id INTEGER, event_id INTEGER)",
+        TOO_SHORT,
+        OF_OTHERS,
+        NOT_NULL,
+        "CREATE OR REPLACE TABLE delete_tracker_gaps (gap_id VARCHAR(64))",
+        "DELETE FROM delete_tracker_lock",
+        "INSERT INTO delete_tracker_lock SELECT * FROM delete_tracker_lock",
     ],
 )
-def test_the_error_about_a_wrong_table_has_the_statement_to_run(
-    put: Put, sweep: Sweep, query: Query, change: str, words: str
+def test_the_error_about_a_wrong_table_has_the_statements_that_mend_it(
+    put: Put, sweep: Sweep, query: Query, change: str
 ) -> None:
-    """The sweep fails before it loads anything."""
-    query(warehouse.WITHOUT_CONSTRAINTS)
+    """The sweep fails before it loads or refuses anything. After the statements it loads the file.
+
+    The row has a NULL and a text of 18 characters.
+    """
+    sweep_once(put, sweep, "e0")
     query(change)
-    put("e1")
+    put(delete("e1", owner_id=None, deleted_by="005000000000001AAA"))
     with pytest.raises(TableError) as raised:
         sweep()
-    assert words in str(raised.value)
+    assert query("SELECT COUNT(*) FROM delete_tracker_loads") == [(1,)]
+    mend = re.findall(
+        r"run(?:, as the owner of the table)?: (.*?)(?: – |$)", str(raised.value), re.M
+    )
+    assert mend
+    for statement in mend:
+        query(statement)
+    report = sweep()
+    report.raise_if_failed()
+    assert report.inserted == 1
 
 
-@pytest.mark.parametrize("day", ["1582-01-01", "9999-12-31"])
-def test_the_first_and_the_last_possible_date_are_loaded(
-    events: ContainerClient, tmp_path: Path, sweep: Sweep, day: str, query: Query
+def test_the_statement_that_renames_a_table_loses_no_row(
+    put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """The window does not reach beyond the first or the last possible date."""
-    events.create_container()
-    file = EventFile(tmp_path / "x.db", BEGUN_AT)
-    file.add([delete("e1", deleted_date=f"{day}T00:00:00.000Z")])
-    file.close()
-    events.upload_blob(blob_name(BEGUN_AT), file.path.read_bytes())
-    assert sweep().inserted == 1
-    assert sweep(FULL_SWEEP="true").inserted == 0
+    """The new table is empty. A full sweep fills it again."""
+    sweep_once(put, sweep, "e0")
+    query("ALTER TABLE delete_tracker RENAME TO delete_tracker_old")
+    assert sweep().inserted == 0
+    assert sweep(FULL_SWEEP="true").inserted == 1
 
 
 def test_a_column_that_someone_else_added_is_ignored(put: Put, sweep: Sweep, query: Query) -> None:
@@ -112,5 +151,3 @@ def test_the_error_about_a_missing_right_has_the_statement_to_run(
         match=r'Insufficient privileges.*run: CREATE TABLE IF NOT EXISTS "DELETE_TRACKER" \( id',
     ):
         sweep(SNOWFLAKE_PORT=str(through.port))
-
-

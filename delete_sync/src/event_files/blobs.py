@@ -157,12 +157,15 @@ class EventContainer:
 
 
 def _event_blob(blob: BlobProperties) -> EventBlob:
-    """An event file from its properties. The names of metadata have no fixed case."""
+    """An event file from its properties.
+
+    The names of metadata have no fixed case. The list shows an ETag without its quotes.
+    """
     metadata = {key.lower(): value for key, value in (blob.metadata or {}).items()}
     declared = metadata.get("sha256", "").strip().lower()
     # A text that is no digest proves nothing, so it counts as missing.
     sha256 = declared if SHA256.fullmatch(declared) else ""
-    return EventBlob(blob.name, blob.size, blob.etag, sha256)
+    return EventBlob(blob.name, blob.size, blob.etag.strip('"'), sha256)
 
 
 def _unreadable(error: AzureError) -> UnreadableBlobError:

@@ -128,8 +128,8 @@ class EventFile:
 
     def _rows(self, table: str, columns: Sequence[str]) -> Iterator[rows.Row]:
         # quick_check compares no index with its table, so read the table.
-        statement = f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED"  # noqa: S608 - our names
-        return self._connection.execute(statement)
+        names = ", ".join(columns)
+        return self._connection.execute(f"SELECT {names} FROM {table} NOT INDEXED")  # noqa: S608
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:

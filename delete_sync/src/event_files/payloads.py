@@ -21,7 +21,8 @@ DEEPEST = 100
 # https://docs.snowflake.com/en/sql-reference/data-types-numeric
 MOST_DIGITS = 38
 
-NUL = re.compile(r"\0|\\(?:u0000|.)", re.DOTALL)  # a NUL, or any escape sequence
+# An escape sequence, or its beginning. After an escaped backslash, u0000 is plain text.
+ESCAPE = re.compile(r"\\(?:u0000|.)", re.DOTALL)
 # A string or a bracket. A string without an end extends to the end of the text.
 PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
 OBJECT_FOLLOWS = re.compile(r"\s*:\s*\{")
@@ -53,7 +54,7 @@ def checked(payload: str, *, nul_replaced: bool = False) -> str:
     value = parsed(without_nul)
     if not isinstance(value, dict):
         raise RefusedValueError("payload is not a JSON object")
-    if nul_replaced or without_nul is not payload:
+    if nul_replaced or without_nul != payload:
         without_nul = _noted(without_nul, value)
     # In JSON, line breaks can only stand between values. Inside a text they are escaped.
     return without_nul.replace("\n", " ").replace("\r", " ")
@@ -88,11 +89,11 @@ def is_utf8(text: str) -> bool:
 
 
 def _without_nul(payload: str) -> str:
-    """The payload with U+FFFD for each U+0000. It is the same object if there is none."""
-    if "\0" not in payload and "\\u0000" not in payload:
-        return payload
-    replaced = NUL.sub(lambda it: "\ufffd" if it[0] in ("\0", "\\u0000") else it[0], payload)
-    return payload if replaced == payload else replaced
+    """The payload with U+FFFD for each U+0000, as a character or as an escape sequence."""
+    found = payload.replace("\0", "\ufffd")
+    if "\\u0000" not in found:
+        return found
+    return ESCAPE.sub(lambda it: "\ufffd" if it[0] == "\\u0000" else it[0], found)
 
 
 def _noted(payload: str, value: dict[str, Any]) -> str:

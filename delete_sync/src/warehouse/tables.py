@@ -199,19 +199,24 @@ def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Ite
     """
     # Statements without quotes name a column in upper case.
     ours = {column.name.upper(): column for column in columns_of(part)}
+    wrong = [
+        f"{table}.{name} is {found[name].kind}, not {column.spelled}"
+        for name, column in ours.items()
+        if name in found and found[name].kind != CATALOGUE.get(column.kind, column.kind)
+    ]
+    if wrong:
+        # Snowflake changes no column into another type.
+        yield (
+            f"{' and '.join(wrong)}; run: ALTER TABLE {table} RENAME TO {table.beside('old')} – "
+            "the next sweep makes a new table. With FULL_SWEEP=true it fills it again"
+        )
+        return
     for name, column in ours.items():
         there = found.get(name)
         if there is None:
             yield (
                 f"{table} has no column {name}; "
                 f"run: ALTER TABLE {table} ADD COLUMN {name} {column.spelled}"
-            )
-        elif there.kind != CATALOGUE.get(column.kind, column.kind):
-            # Snowflake changes no column into another type.
-            yield (
-                f"{table}.{name} is {there.kind}, not {column.spelled}; "
-                f"run: ALTER TABLE {table} RENAME TO {table.beside('old')} – "
-                "the next sweep makes a new table. With FULL_SWEEP=true it fills it again"
             )
         elif there.length < column.length:
             yield (

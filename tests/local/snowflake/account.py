@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import random
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from fakesnow.instance import FakeSnow
@@ -14,30 +12,9 @@ from sqlglot import exp
 
 from . import names
 from .locks import Locks
+from .scope import Scope
 from .sessions import Session
-from .versions import Change, Key, Versions
-
-IDLE_SECONDS = 300.0
-
-
-@dataclass
-class Scope:
-    """What a test sets for the sessions that begin in one schema.
-
-    Attributes:
-        reading: what a session answers after its transaction was ended from outside. ``silent``: a
-            new transaction begins at the next DML. ``error``: 000615 until ROLLBACK.
-        idle_seconds: a transaction that is idle for so long and blocks another is aborted.
-        blind: ``off``, ``always`` or ``random``: whether a session does not see what others
-            committed after its login.
-        parameters: set for the account.
-    """
-
-    reading: str = "silent"
-    idle_seconds: float = IDLE_SECONDS
-    blind: str = "off"
-    parameters: dict[str, str] = field(default_factory=dict)
-    chance: random.Random = field(default_factory=lambda: random.Random(0))
+from .versions import Key, Versions
 
 
 class Account:
@@ -60,7 +37,7 @@ class Account:
         self.versions = Versions(self.fakesnow.duck_conn.cursor())
         self.locks = Locks()
         self.sessions: dict[str, Session] = {}
-        self.views: dict[Key, exp.Expression] = {}
+        self.views: dict[Key, exp.Expr] = {}
         self.ddl = threading.RLock()
         self.scopes: dict[str, Scope] = {}
         self.numbers = itertools.count(1)
@@ -95,9 +72,7 @@ class Account:
         """Note a database that a statement made."""
         self._known_databases.add(name)
 
-    def condition(
-        self, key: Key, session: Session, *, latest: bool = False
-    ) -> Optional[exp.Expression]:
+    def condition(self, key: Key, session: Session, *, latest: bool = False) -> Optional[exp.Expr]:
         """The condition for the rows of a table that a session sees, or None for all."""
         return self.versions.condition(
             key, session, (lambda _: False) if latest else session.is_blind_to

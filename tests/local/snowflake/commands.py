@@ -81,7 +81,7 @@ def find(sql: str) -> Optional[Command]:
     return next((command for pattern, command in COMMANDS if pattern.fullmatch(sql)), None)
 
 
-def with_values(session: Session, statement: exp.Expression) -> exp.Expression:
+def with_values(session: Session, statement: exp.Expr) -> exp.Expr:
     """Put the session's own values in the place of functions that fakesnow does not know."""
     transaction = session.transaction
     values = {

@@ -23,7 +23,7 @@ KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint)
 LONGEST = 16_777_216
 
 
-def run(session: Session, statement: exp.Expression) -> Result:
+def run(session: Session, statement: exp.Expr) -> Result:
     """Commit the open transaction, then run a statement that changes the catalog."""
     session.commit()
     with session.account.ddl:
@@ -41,8 +41,8 @@ def _create(session: Session, statement: exp.Create) -> Result:
     if kind == "VIEW":
         return _create_view(session, statement)
     result = Result.of_cursor(reading.run(session, statement), statement)
-    if kind == "DATABASE":
-        session.account.add_database(names.text(statement.find(exp.Table).this))
+    if kind == "DATABASE" and (database := statement.find(exp.Table)):
+        session.account.add_database(names.text(database.this))
     return result
 
 
@@ -74,7 +74,7 @@ def _create_table(session: Session, statement: exp.Create) -> Result:
 
 
 def _write_table(
-    session: Session, statement: exp.Create, key: Key, query: Optional[exp.Expression]
+    session: Session, statement: exp.Create, key: Key, query: Optional[exp.Expr]
 ) -> None:
     """Make the table and its rows in one transaction of DuckDB, so that nobody sees it empty."""
     with session.account.versions.lock:
@@ -124,7 +124,7 @@ def _columns_without_keys(statement: exp.Create) -> dict[str, int]:
     if not isinstance(schema, exp.Schema):
         return {}
     required: set[str] = set()
-    kept: list[exp.Expression] = []
+    kept: list[exp.Expr] = []
     for part in schema.expressions:
         if isinstance(part, exp.ColumnDef):
             kept.append(part)
@@ -142,7 +142,7 @@ def _columns_without_keys(statement: exp.Create) -> dict[str, int]:
     return lengths
 
 
-def _without_keys(column: exp.Expression, required: set[str]) -> None:
+def _without_keys(column: exp.Expr, required: set[str]) -> None:
     constraints = column.args.get("constraints") or []
     is_key = names.text(column.this) in required or any(
         isinstance(one.kind, exp.PrimaryKeyColumnConstraint) for one in constraints
@@ -169,7 +169,7 @@ def _create_view(session: Session, statement: exp.Create) -> Result:
 def _drop(session: Session, statement: exp.Drop) -> Result:
     table = statement.find(exp.Table)
     key = names.key(session, table) if table else None
-    if key and key[0] == names.TEMPORARY:
+    if table and key and key[0] == names.TEMPORARY:
         table.replace(names.node(key))
     result = Result.of_cursor(reading.run(session, statement), statement)
     if key:

@@ -23,7 +23,7 @@ Dml = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
 LOCKING = (exp.Update, exp.Delete, exp.Merge)
 
 
-def target(statement: exp.Expression) -> exp.Table:
+def target(statement: exp.Expr) -> exp.Table:
     """The table that a statement writes."""
     table = statement.this
     found = table.this if isinstance(table, exp.Schema) else table
@@ -32,7 +32,7 @@ def target(statement: exp.Expression) -> exp.Table:
     return found
 
 
-def run(session: Session, statement: exp.Expression, key: Key) -> Result:
+def run(session: Session, statement: exp.Expr, key: Key) -> Result:
     """Run a statement that changes the table ``key``. Its lock is already taken."""
     if isinstance(statement, exp.Insert):
         return _insert(session, statement, key)
@@ -133,7 +133,7 @@ def _copy(session: Session, statement: exp.Copy, key: Key) -> Result:
 
 
 def _matching(
-    session: Session, statement: exp.Expression, key: Key, others: list[exp.Expression]
+    session: Session, statement: exp.Expr, key: Key, others: list[exp.Expr]
 ) -> exp.Select:
     """The rows that an UPDATE or a DELETE changes, without a list of columns."""
     table = target(statement)
@@ -147,14 +147,14 @@ def _matching(
     return select
 
 
-def _of(statement: exp.Expression, column: str) -> exp.Column:
+def _of(statement: exp.Expr, column: str) -> exp.Column:
     table = target(statement)
     alias = table.args.get("alias")
     owner = (alias.this if alias else table.this).copy()
     return exp.Column(this=exp.to_identifier(column, quoted=True), table=owner)
 
 
-def _sources(session: Session, statement: exp.Expression) -> list[exp.Expression]:
+def _sources(session: Session, statement: exp.Expr) -> list[exp.Expr]:
     """The tables of FROM or USING, as the session sees them."""
     table = target(statement)
     reading.rewrite(session, statement, table)
@@ -194,14 +194,14 @@ def _update(session: Session, statement: exp.Update, key: Key) -> Result:
     return counts(changed, exp.Update)
 
 
-def append(session: Session, key: Key, columns: list[str], rows: exp.Expression) -> int:
+def append(session: Session, key: Key, columns: list[str], rows: exp.Expr) -> int:
     """Insert the rows of a query into the columns of a table. Return how many."""
     fields = [exp.to_identifier(column, quoted=True) for column in columns]
     into = exp.Schema(this=names.node(key), expressions=fields)
     return int(reading.run(session, exp.Insert(this=into, expression=rows)).rowcount)
 
 
-def _ids(session: Session, statement: exp.Expression, matching: exp.Select) -> list[int]:
+def _ids(session: Session, statement: exp.Expr, matching: exp.Select) -> list[int]:
     query = matching.copy().select(_of(statement, reading.ROW_ID)).distinct()
     return [int(row[0]) for row in reading.run(session, query).fetchall()]
 

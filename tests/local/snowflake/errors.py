@@ -59,16 +59,18 @@ def translate(error: Exception) -> StatementError:
 
 
 def _of_duckdb(error: duckdb.Error, text: str) -> StatementError:
-    if missing := re.search(r"NOT NULL constraint failed: (?:\w+\.)*(\w+)\.(\w+)", text):
-        return null_value(missing[1], missing[2])
+    if null := re.search(r"NOT NULL constraint failed: (?:\w+\.)*(\w+)\.(\w+)", text):
+        return null_value(null[1], null[2])
     if isinstance(error, duckdb.InterruptException):
         return StatementError("000604", "57014", "SQL execution canceled")
     if isinstance(error, duckdb.ParserException):
         return StatementError("001003", "42000", f"SQL compilation error:\n{text}")
-    if isinstance(error, duckdb.CatalogException):
-        return _of_catalog(text)
-    if isinstance(error, duckdb.BinderException):
-        return _of_binder(text)
+    if isinstance(error, (duckdb.CatalogException, duckdb.BinderException)):
+        return _of_catalog(text) if text.startswith("Catalog") else _of_binder(text)
+    return _of_value(text)
+
+
+def _of_value(text: str) -> StatementError:
     for words, number, sqlstate in VALUES:
         if re.search(words, text):
             return StatementError(number, sqlstate, text)
@@ -99,7 +101,7 @@ def _of_binder(text: str) -> StatementError:
 
 
 def null_value(table: str, column: str) -> StatementError:
-    """NULL in a column that is NOT NULL. Source: transcripts of live sessions, page "Constraints"."""
+    """NULL in a column that is NOT NULL. Source: transcripts of live sessions."""
     return StatementError(
         "100072",
         "22000",
@@ -115,3 +117,8 @@ def missing(kind: str, name: str) -> StatementError:
         "02000",
         f"SQL compilation error:\n{kind} '{name}' does not exist or not authorized.",
     )
+
+
+def gone() -> StatementError:
+    """The session was closed, or never was. Source: the connector's ``network.py``."""
+    return StatementError("390111", "08001", "Session no longer exists. New login required.")

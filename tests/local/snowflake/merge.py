@@ -5,7 +5,7 @@ Source: Snowflake documentation, page "MERGE".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -51,7 +51,7 @@ def _insert_new(session: Session, statement: exp.Merge, key: Key, when: exp.When
     return dml.append(session, key, fields, rows)
 
 
-def _values(session: Session, key: Key, when: exp.When) -> tuple[list[str], list[exp.Expression]]:
+def _values(session: Session, key: Key, when: exp.When) -> tuple[list[str], list[exp.Expr]]:
     then = when.args["then"]
     values = [value.copy() for value in then.expression.expressions]
     if then.this is None:
@@ -77,7 +77,9 @@ def _by_candidates(
         of_clause = (
             f'FROM {CANDIDATES} AS "{source_alias}" WHERE "{source_alias}".{OPERATION} = {number}'
         )
-        candidates = exp.maybe_parse(f"SELECT {reading.ROW_ID} {of_clause}", dialect="snowflake")
+        candidates: Any = exp.maybe_parse(
+            f"SELECT {reading.ROW_ID} {of_clause}", dialect="snowflake"
+        )
         if isinstance(then, exp.Insert):
             fields, values = _values(session, key, when)
             rows = candidates.select(*values, append=False)
@@ -128,7 +130,7 @@ def _make_candidates(
     operation = exp.Case()
     for number, when in enumerate(whens):
         matched = exp.Is(this=row_id.copy(), expression=exp.Null())
-        condition: exp.Expression = exp.not_(matched) if when.args.get("matched") else matched
+        condition: Any = exp.not_(matched) if when.args.get("matched") else matched
         if extra := when.args.get("condition"):
             condition = exp.and_(condition, extra.copy())
         operation = operation.when(condition, exp.Literal.number(number))

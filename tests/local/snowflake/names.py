@@ -58,7 +58,7 @@ def node(key: Key, alias: Optional[exp.TableAlias] = None) -> exp.Table:
     )
 
 
-def read_tables(statement: exp.Expression) -> Iterator[exp.Table]:
+def read_tables(statement: exp.Expr) -> Iterator[exp.Table]:
     """The names of tables and views in a statement, without those of common table expressions."""
     local = {text(cte.args["alias"].this) for cte in statement.find_all(exp.CTE)}
     for table in list(statement.find_all(exp.Table)):

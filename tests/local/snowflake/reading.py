@@ -42,9 +42,7 @@ def begin(session: Session) -> None:
         )
 
 
-def rewrite(
-    session: Session, statement: exp.Expression, target: Optional[exp.Table] = None
-) -> None:
+def rewrite(session: Session, statement: exp.Expr, target: Optional[exp.Table] = None) -> None:
     """Let each table in a statement mean the rows that the session sees.
 
     Args:
@@ -76,7 +74,7 @@ def seen(session: Session, key: Key, alias: exp.TableAlias, *, latest: bool) -> 
 
 
 def _subquery(
-    key: Key, condition: Optional[exp.Expression], alias: exp.TableAlias, *, row_ids: bool
+    key: Key, condition: Optional[exp.Expr], alias: exp.TableAlias, *, row_ids: bool
 ) -> exp.Subquery:
     row_id = [exp.alias_(exp.column("rowid"), ROW_ID)] if row_ids else []
     select = exp.select(*row_id, exp.Star()).from_(names.node(key))
@@ -90,7 +88,7 @@ def _alias(table: exp.Table) -> exp.TableAlias:
     return given.copy() if given else exp.TableAlias(this=table.this.copy())
 
 
-def expand_views(session: Session, statement: exp.Expression) -> None:
+def expand_views(session: Session, statement: exp.Expr) -> None:
     """Replace each view by its query, if a session may not see all rows of a table in it."""
     for _ in range(10):  # a view of views
         found = False
@@ -103,7 +101,7 @@ def expand_views(session: Session, statement: exp.Expression) -> None:
             return
 
 
-def _hides(session: Session, query: exp.Expression) -> bool:
+def _hides(session: Session, query: exp.Expr) -> bool:
     keys = [names.key(session, table) for table in names.read_tables(query)]
     return any(
         key in session.account.views or session.account.condition(key, session) is not None
@@ -111,7 +109,7 @@ def _hides(session: Session, query: exp.Expression) -> bool:
     )
 
 
-def run(session: Session, statement: exp.Expression) -> Any:
+def run(session: Session, statement: exp.Expr) -> Any:
     """Let fakesnow transform and run a statement. Return its cursor."""
     cursor = session.fake.cursor()
     for part in cursor._transform_explode(statement):
@@ -119,6 +117,6 @@ def run(session: Session, statement: exp.Expression) -> Any:
     return cursor
 
 
-def transformed(session: Session, query: exp.Expression) -> str:
+def transformed(session: Session, query: exp.Expr) -> str:
     """The text of a query for DuckDB."""
     return str(session.fake.cursor()._transform(query, None).sql(dialect="duckdb"))

@@ -35,7 +35,7 @@ class Result:
     upload: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_cursor(cls, cursor: Any, statement: exp.Expression) -> Result:
+    def of_cursor(cls, cursor: Any, statement: exp.Expr) -> Result:
         """The result of a statement that fakesnow ran."""
         type_id = statement_type_id(statement)
         rowtype = describe_as_rowtype(cursor._describe_last_sql())
@@ -131,7 +131,7 @@ def status(words: str = SUCCESS, type_id: int = 0x6000) -> Result:
     return table(["status"], [[words]], type_id)
 
 
-def counts(numbers: Mapping[str, int], kind: type[exp.Expression]) -> Result:
+def counts(numbers: Mapping[str, int], kind: type[exp.Expr]) -> Result:
     """The result of DML: how many rows it changed."""
     return Result(
         [column(name, "fixed") for name in numbers],

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import os
 import uuid
+from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import quote
 
@@ -22,9 +22,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import statements
+from . import control, statements
 from .account import Account
-from .errors import StatementError
+from .errors import StatementError, gone
 from .results import Result
 from .sessions import Session
 
@@ -50,6 +50,7 @@ class Server:
                 Route("/fs_bucket/{path:path}", self.upload, methods=["PUT"]),
                 Route("/fs_bucket/{path:path}", _not_there, methods=["HEAD", "GET"]),
                 Route("/telemetry/send", _nothing, methods=["POST"]),
+                Route("/stand-in", self.control, methods=["POST"]),
             ]
         )
 
@@ -151,6 +152,11 @@ class Server:
                 await run_in_threadpool(session.cancel)
         return JSONResponse({"success": True, "data": None})
 
+    async def control(self, request: Request) -> JSONResponse:
+        """Do what a test asks for. The server listens on 127.0.0.1 only."""
+        asked = await _body(request)
+        return JSONResponse(await run_in_threadpool(control.run, self.account, asked))
+
     async def upload(self, request: Request) -> Response:
         """Store a file on a stage."""
         body = await request.body()
@@ -177,11 +183,6 @@ def run(session: Session, body: dict[str, Any]) -> Result:
     return result
 
 
-def gone() -> StatementError:
-    """The session was closed, or never was. Source: the connector's ``network.py``."""
-    return StatementError("390111", "08001", "Session no longer exists. New login required.")
-
-
 def _refusal(error: StatementError, query_id: str = "") -> dict[str, Any]:
     return {
         "success": False,
@@ -194,8 +195,8 @@ def _refusal(error: StatementError, query_id: str = "") -> dict[str, Any]:
 def _upload(request: Request, data: dict[str, Any]) -> dict[str, Any]:
     """Let the client upload by plain HTTP, as to a stage on Google Cloud with a presigned URL."""
     folder = data["stageInfo"]["location"]
-    name = os.path.basename(data["src_locations"][0])
-    path = quote(os.path.relpath(os.path.join(folder, name), stage.LOCAL_BUCKET_PATH))
+    target = Path(folder) / Path(data["src_locations"][0]).name
+    path = quote(target.relative_to(stage.LOCAL_BUCKET_PATH).as_posix())
     info = {
         "locationType": "GCS",
         "location": f"{data['stage']}/",

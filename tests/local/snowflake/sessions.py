@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import names
-from .errors import StatementError
+from .errors import StatementError, gone
 from .versions import Change, Key
 
 if TYPE_CHECKING:
@@ -67,13 +67,12 @@ class Session:
         self.parameters = {name.upper(): str(value) for name, value in parameters.items()}
         self.autocommit = self.parameters.get("AUTOCOMMIT", "true").lower() != "false"
         self.scope = account.scope(fake.schema or "")
-        self.scope_name = (fake.schema or "").upper()
+        self.role = ""
         self.temporary: dict[str, tuple[str, str]] = {}
         self.transaction: Optional[Transaction] = None
         self.failed = False
         self.closed = False
         self.began_at = account.versions.commits
-        self.cancelled = False
         self.busy = threading.Lock()  # one statement at a time
         self._seen: set[tuple[int, Key]] = set()
 
@@ -87,7 +86,12 @@ class Session:
         """The current schema."""
         return str(self.fake.schema or "")
 
-    def seconds(self, parameter: str, default: float) -> float:
+    @property
+    def statement_seconds(self) -> float:
+        """How long a statement may run or wait."""
+        return self._seconds("STATEMENT_TIMEOUT_IN_SECONDS", STATEMENT_TIMEOUT)
+
+    def _seconds(self, parameter: str, default: float) -> float:
         """A parameter that is a time. 0 means the default."""
         return float(self.parameters.get(parameter) or 0) or default
 
@@ -109,8 +113,28 @@ class Session:
     def begin(self) -> Transaction:
         """Return the open transaction, or begin one."""
         if self.transaction is None:
-            self.transaction = Transaction(self, next(self.account.numbers))
+            self.transaction = Transaction(self, next(self.account.numbers), running=True)
         return self.transaction
+
+    def begins_statement(self) -> None:
+        """Note that a statement begins, so that its transaction is not idle."""
+        if self.closed:
+            raise gone()
+        with self.account.versions.lock:
+            if self.transaction:
+                self.transaction.running = True
+
+    def ends_statement(self) -> bool:
+        """Note that a statement ended. Return whether its transaction was aborted meanwhile."""
+        with self.account.versions.lock:
+            transaction = self.transaction
+            if transaction is None:
+                return False
+            transaction.running = False
+            transaction.last_active = time.monotonic()
+            if transaction.aborted:
+                self.abort()
+            return transaction.aborted
 
     def commit(self) -> None:
         """Commit the open transaction. Without one, nothing happens.
@@ -168,6 +192,7 @@ class Session:
     def close(self) -> None:
         """Roll back and close. A running statement is waited for."""
         self.closed = True
+        self.cancel_wait()
         with self.busy:
             self._undo()
             for name in self.temporary:
@@ -182,18 +207,21 @@ class Session:
         self.account.locks.take(
             self.begin(),
             key,
-            self.seconds("LOCK_TIMEOUT", LOCK_TIMEOUT),
-            self.seconds("STATEMENT_TIMEOUT_IN_SECONDS", STATEMENT_TIMEOUT),
+            self._seconds("LOCK_TIMEOUT", LOCK_TIMEOUT),
+            self.statement_seconds,
             lambda holder: holder.session.blocks(holder),
         )
 
     def cancel(self) -> None:
         """Cancel the running statement. It fails with 000604."""
-        transaction = self.transaction
-        if transaction:
-            self.account.locks.cancel(transaction)
+        self.cancel_wait()
         if self.busy.locked():
             self.duck.interrupt()
+
+    def cancel_wait(self) -> None:
+        """End the wait for a lock, if there is one."""
+        if self.transaction:
+            self.account.locks.cancel(self.transaction)
 
     def refuse_if_failed(self) -> None:
         """Refuse every statement until ROLLBACK after an abort from outside.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def execute(session: Session, sql: str, bindings: Sequence[Any] = ()) -> Result:
-    """Run a statement.
+    """Run a statement, with the fault that a test wants for it.
 
     Args:
         session: who sends it. It runs one statement at a time.
@@ -29,11 +28,30 @@ def execute(session: Session, sql: str, bindings: Sequence[Any] = ()) -> Result:
     Raises:
         StatementError: it is refused.
     """
+    sent = session.scope.log(session.number, session.role, sql)
     try:
-        with session.busy:
-            return _execute(session, sql, bindings)
-    except Exception as error:  # noqa: BLE001  (every refusal gets a number)
-        raise translate(error) from error
+        result = session.scope.faults.around(
+            session, sql, lambda: _execute_alone(session, sql, bindings)
+        )
+    except StatementError as error:
+        sent["outcome"] = error.number
+        raise
+    sent["outcome"] = "ok"
+    return result
+
+
+def _execute_alone(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
+    """Run a statement while no other one of its session runs."""
+    with session.busy:
+        session.begins_statement()
+        try:
+            result = _execute(session, sql, bindings)
+        except Exception as error:
+            session.ends_statement()
+            raise translate(error) from error
+        if session.ends_statement():
+            raise StatementError("000604", "57014", "SQL execution canceled")
+        return result
 
 
 def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
@@ -52,7 +70,7 @@ def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
     return _read(session, statement)
 
 
-def bound(statement: exp.Expression, bindings: Sequence[Any]) -> exp.Expression:
+def bound(statement: exp.Expr, bindings: Sequence[Any]) -> exp.Expr:
     """Put values in the place of question marks."""
     values = iter(bindings)
     for placeholder in list(statement.find_all(exp.Placeholder)) if bindings else ():
@@ -60,7 +78,7 @@ def bound(statement: exp.Expression, bindings: Sequence[Any]) -> exp.Expression:
     return statement
 
 
-def _read(session: Session, statement: exp.Expression) -> Result:
+def _read(session: Session, statement: exp.Expr) -> Result:
     if not isinstance(statement, exp.Query):
         return Result.of_cursor(reading.run(session, statement), statement)
     with session.account.versions.lock:
@@ -70,7 +88,7 @@ def _read(session: Session, statement: exp.Expression) -> Result:
         return Result.of_cursor(reading.run(session, statement), statement)
 
 
-def _change(session: Session, statement: exp.Expression) -> Result:
+def _change(session: Session, statement: exp.Expr) -> Result:
     """Run DML in the open transaction, or in one of its own.
 
     A failed statement leaves the transaction open, with what it had. With AUTOCOMMIT off, a
@@ -80,28 +98,14 @@ def _change(session: Session, statement: exp.Expression) -> Result:
     key = names.key(session, dml.target(statement))
     alone = session.autocommit and session.transaction is None
     transaction = session.begin()
-    transaction.running = True
     try:
         if isinstance(statement, dml.LOCKING) and key[0] != names.TEMPORARY:
             session.lock(key)
         result = dml.run(session, statement, key)
     except BaseException:
-        _end(session, transaction, undo=alone)
+        if alone:
+            session.roll_back()
         raise
-    if _end(session, transaction, undo=False):
-        raise StatementError("000604", "57014", "SQL execution canceled")
-    if alone:
+    if alone and not transaction.aborted:
         session.commit()
     return result
-
-
-def _end(session: Session, transaction: Any, *, undo: bool) -> bool:
-    """Note that a statement of the transaction ended. Return whether someone ended it meanwhile."""
-    with session.account.versions.lock:
-        transaction.running = False
-        transaction.last_active = time.monotonic()
-        if transaction.aborted:
-            session.abort()
-        elif undo:
-            session.roll_back()
-        return bool(transaction.aborted)

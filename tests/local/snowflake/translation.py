@@ -9,12 +9,12 @@ from sqlglot import exp
 fakesnow.transforms.numeric_agg_implicit_cast = lambda expression: expression
 
 
-def translate(statement: exp.Expression) -> exp.Expression:
+def translate(statement: exp.Expr) -> exp.Expr:
     """Change a statement so that fakesnow runs it as Snowflake does."""
     return statement.transform(_tries)
 
 
-def _tries(node: exp.Expression) -> exp.Expression:
+def _tries(node: exp.Expr) -> exp.Expr:
     """TRY_CAST and TRY_TO_… give NULL for a value that cannot be converted.
 
     Source: Snowflake documentation, pages "TRY_CAST" and "TRY_TO_TIMESTAMP".
@@ -26,5 +26,5 @@ def _tries(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _tried(node: exp.Expression) -> exp.Expression:
+def _tried(node: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="TRY", expressions=[node])

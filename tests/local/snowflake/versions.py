@@ -107,7 +107,7 @@ class Versions:
         with self.lock:
             self.table(change.key).changes.append(change)
 
-    def condition(self, key: Key, session: Any, blind: Blind) -> Optional[exp.Expression]:
+    def condition(self, key: Key, session: Any, blind: Blind) -> Optional[exp.Expr]:
         """The condition for rows that a session sees, or None if it sees all.
 
         Args:
