@@ -173,6 +173,29 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
     return Az((folder / "record").read_text().splitlines())
 
 
+@pytest.mark.parametrize("prefix", ["A1-", "1ab", "a-b", "ab", "abcdefghijkl"])
+def test_a_prefix_that_no_name_may_have_is_refused_before_anything_is_created(
+    prefix: str, tmp_path: Path
+) -> None:
+    """Otherwise, Azure refuses the names of some resources after others are created."""
+    script = tmp_path / "create.sh"
+    text = (AZURE / "create.sh").read_text()
+    script.write_text(text.replace("prefix=sfdeletes\n", f"prefix={prefix}\n", 1))
+    (tmp_path / "az").write_text('#!/usr/bin/env bash\ntouch "$(dirname "$0")/called"\n')
+    (tmp_path / "az").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", str(script)],
+        check=False,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "prefix must begin with a letter and have 3 to 11" in ended.stderr
+    assert not (tmp_path / "called").exists()
+
+
 def queries() -> dict[str, tuple[Any, ...]]:
     """The alerts in Bicep by name, each with severity, frequency, window and query."""
     alerts = bicep.parse(AZURE / "alerts.bicep")["variables"]["alerts"]["value"]

@@ -26,6 +26,11 @@ sync_settings=(
     "SNOWFLAKE_AUTHENTICATOR=WORKLOAD_IDENTITY"
 )
 keep_event_files_days=365
+
+if [[ ! "$prefix" =~ ^[a-z][a-z0-9]{2,10}$ ]]; then
+    echo "create: prefix must begin with a letter and have 3 to 11 lower-case letters or digits" >&2
+    exit 1
+fi
 isolation=()
 if [ "$python" = 3.12 ]; then isolation=(PYTHON_ISOLATE_WORKER_DEPENDENCIES=1); fi
 
