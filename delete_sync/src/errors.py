@@ -90,21 +90,22 @@ class StorageRefusedError(ActionNeededError):
 
 
 class WarehouseRefusedError(ActionNeededError):
-    """Snowflake refuses the login, a right, a warehouse or a statement."""
+    """Snowflake refuses the login, a right, a warehouse or a statement.
+
+    Attributes:
+        number: Snowflake's number of the error. 0 if the sync itself found the reason.
+    """
+
+    def __init__(self, message: str, number: int = 0) -> None:
+        self.number = number
+        super().__init__(message)
 
 
 class DataRefusedError(WarehouseRefusedError):
     """Snowflake refuses a value in the rows of a batch.
 
     The batch is rolled back, and the sweep looks for the file with the value.
-
-    Attributes:
-        number: Snowflake's number of the error.
     """
-
-    def __init__(self, message: str, number: int) -> None:
-        self.number = number
-        super().__init__(message)
 
 
 class TableError(ActionNeededError):

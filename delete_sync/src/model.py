@@ -38,16 +38,15 @@ class LoadRecord:
     error: str | None
 
     def settles(self, blob: EventBlob, reader_version: int) -> bool:
-        """Whether this record is about the content of this blob, and no newer reader may load it.
+        """Whether this blob need not be read again.
 
-        The content is known by the SHA-256 in the metadata, else by length and ETag.
+        The content of a loaded file is known by the SHA-256 in the metadata, else by length and
+        ETag. A refused file is read again if the blob was changed, or by a newer reader.
         """
-        same = (
-            self.sha256 == blob.sha256
-            if blob.sha256
-            else (self.length, self.etag) == (blob.size, blob.etag)
-        )
-        return same and (self.error is None or self.reader >= reader_version)
+        unchanged = (self.length, self.etag) == (blob.size, blob.etag)
+        if self.error is not None:
+            return unchanged and self.reader >= reader_version
+        return self.sha256 == blob.sha256 if blob.sha256 else unchanged
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ from delete_sync.src.warehouse.tables import Identifier, names_of
 from local import warehouse
 from local.account import Account
 
+# The statements that lock a table until the end of their transaction.
+LOCKED = {"take_lock": "lock", "merge": "table", "replace_loads": "loads"}
 KEYS = [f"k{number}" for number in range(8)]
 Names = Mapping[str, Identifier]
 
@@ -88,9 +90,9 @@ class Turns:
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
-        self.holder: object = None  # the session that has the lock row
+        self.holders: dict[str, object] = {}  # the session that has the lock of a table
         self._condition = threading.Condition()
-        self._waiting: dict[int, object] = {}  # thread: the session if it wants the lock row
+        self._waiting: dict[int, tuple[str, object]] = {}  # the lock that a thread wants, for whom
         self._turn: int | None = None
         self._alive = 0
 
@@ -109,19 +111,19 @@ class Turns:
                     return
                 ready = sorted(
                     thread
-                    for thread, wanted in self._waiting.items()
-                    if wanted is None or self.holder in (None, wanted)
+                    for thread, (lock, session) in self._waiting.items()
+                    if self.holders.get(lock) in (None, session)
                 )
-                assert ready, "both sweeps wait for the lock row"
+                assert ready, "both sweeps wait for each other"
                 self._turn = self.chance.choice(ready)
                 del self._waiting[self._turn]
                 self._condition.notify_all()
 
-    def wait(self, session: object = None) -> None:
-        """Wait for this thread's turn. With a session, it wants the lock row."""
+    def wait(self, lock: str = "", session: object = None) -> None:
+        """Wait for this thread's turn, and until no other session has the lock."""
         me = threading.get_ident()
         with self._condition:
-            self._waiting[me] = session
+            self._waiting[me] = (lock, session)
             if self._turn == me:
                 self._turn = None
             self._condition.notify_all()
@@ -129,8 +131,7 @@ class Turns:
 
     def free(self, session: object) -> None:
         """The session's transaction has ended."""
-        if self.holder is session:
-            self.holder = None
+        self.holders = {name: one for name, one in self.holders.items() if one is not session}
 
     def _job(self, job: Callable[[], None]) -> None:
         self.wait()
@@ -159,11 +160,12 @@ class Troubled(Session):
         self, statement: str, values: Sequence[Any] | None = None, **parts: object
     ) -> list[tuple[Any, ...]]:
         """Run a statement when it is this thread's turn."""
-        self.turns.wait(self if statement == "take_lock" else None)
+        lock = LOCKED.get(statement, "")
+        self.turns.wait(lock, self)
         self._perhaps_abort()
         found = super().rows(statement, values, **parts)
-        if statement == "take_lock":
-            self.turns.holder = self
+        if lock:
+            self.turns.holders[lock] = self
         return found
 
     def commit(self) -> None:

@@ -1,7 +1,7 @@
 """No invocation succeeds without having done its work.
 
-Each test makes a condition, runs the function as the host does, and reads the sentence with which it
-fails. Other files are loaded meanwhile.
+Each test makes a condition, runs the function as the host does, and reads the sentence with which
+it fails. Other files are loaded meanwhile.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def test_a_container_that_does_not_exist_fails_the_sweep(calm: Settings) -> None
 def test_a_container_with_other_blobs_alone_fails_the_sweep(
     calm: Settings, events: ContainerClient
 ) -> None:
-    """This is not the container that the collector writes to."""
+    """The collector writes to another container."""
     events.create_container()
     events.upload_blob("azure-webjobs-hosts/lock", b"x")
     log = failing(calm)

@@ -56,6 +56,8 @@ def pending(world: World, *, full: bool = False) -> tuple[Pending, Report]:
         ([record(B)], True),
         ([record(sha256="0" * 64), record()], False),
         ([record(error="it is damaged")], False),
+        ([record(error="it is damaged", etag="other")], True),
+        ([record(error="it is damaged", length=1)], True),
         ([record(error="it is damaged", reader=FORMAT_VERSION + 1)], False),
         ([record(error="it is newer", reader=FORMAT_VERSION - 1)], True),
         ([record(error="it is newer", reader=FORMAT_VERSION - 1), record()], False),
@@ -63,7 +65,8 @@ def pending(world: World, *, full: bool = False) -> tuple[Pending, Report]:
     ids=[
         *("no record", "loaded", "loaded from another blob", "loaded by an older reader"),
         *("another digest", "no digest", "another name", "two contents"),
-        *("refused", "refused by a newer reader", "refused by an older reader"),
+        *("refused", "refused, then changed", "refused, then made shorter"),
+        *("refused by a newer reader", "refused by an older reader"),
         "refused, then loaded",
     ],
 )
@@ -169,7 +172,7 @@ def test_a_full_sweep_loads_pending_files_first_and_then_those_loaded_longest_ag
     """It also reads refused files again."""
     world.container.put(A, B, D)
     world.container.put(C, content=DAMAGED)
-    refused = record(C, sha256=sha256(DAMAGED), error="it is damaged")
+    refused = record(C, length=len(DAMAGED), error="it is damaged")
     world.warehouse.records_kept = [record(B), refused, record(A)]
     report = world.sweep(full=True)
     assert world.loads() == [f"{D} {B} {C}:refused {A} again"]

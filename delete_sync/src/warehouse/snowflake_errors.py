@@ -68,7 +68,7 @@ _OBJECT = (
 )
 _POLICY = "add the app's outbound addresses to the user's network policy"
 _ROLE = "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …"
-_PAT = "create a new token for SNOWFLAKE_PAT, and check the token's role restriction"
+_PAT = "create a new token for SNOWFLAKE_TOKEN, and check the token's role restriction"
 _RELEASE = "deploy the newest delete_sync, and report this error with the statement's name"
 ADVICE = {
     606: "set SNOWFLAKE_WAREHOUSE to a warehouse that exists, "
@@ -142,4 +142,4 @@ def translate(error: Any, doing: str) -> SyncError:
         return WarehouseUnavailableError(message)
     if number not in OF_A_PERSON and isinstance(error, UNANSWERED):
         return WarehouseUnavailableError(message)
-    return WarehouseRefusedError(message)
+    return WarehouseRefusedError(message, number)

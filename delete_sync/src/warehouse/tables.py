@@ -15,6 +15,7 @@ BESIDE = ("loads", "gaps", "rejects", "polls", "lock", "stage", "staging")
 # Snowflake's catalogue has these names for the types that the statements write.
 CATALOGUE = {"VARCHAR": "TEXT", "INTEGER": "NUMBER"}
 LONGEST_TEXT = 16_777_216  # characters of a VARCHAR without a length (page "String & binary types")
+ALREADY_EXISTS = 2002
 # The sync writes a value into these columns of every row, so they may be NOT NULL.
 NEVER_NULL = {"id", "event_id", "topic", "deleted_date", "payload", "ingested_at"}
 
@@ -117,7 +118,7 @@ class Tables:
             problem
             for part in TABLES
             if (found := existing.get(self._names[part].name)) is not None
-            for problem in differences(part, self._names[part], found)
+            for problem in differences(part, self._names[part], self._names["loads"], found)
         ]
         if problems:
             raise TableError(
@@ -142,7 +143,7 @@ class Tables:
     def lock_error(self, rows: int) -> TableError:
         """The error for a lock table that has not exactly one row."""
         mend = " ".join(SQL["create_lock"].format(**self._names).split())
-        mend = mend.replace("CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE TABLE")
+        mend = mend.replace("CREATE TABLE", "CREATE OR REPLACE TABLE")
         return TableError(
             f"{self._names['lock']} has {rows} rows, not one, so it cannot order two sweeps. "
             f"Stop the sync, then run, as the owner of the table: {mend} – "
@@ -167,6 +168,8 @@ class Tables:
         try:
             self._session.rows(f"create_{what}")
         except WarehouseRefusedError as error:
+            if error.number == ALREADY_EXISTS:  # another sweep was faster
+                return
             statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
             raise WarehouseRefusedError(
                 f"{error}; grant the right, or use a role that may run: {statement}"
@@ -191,10 +194,18 @@ def _read(row: Sequence[Any]) -> tuple[str, str, Found]:
     return str(table), str(name), Found(str(kind), int(length or 0), may_be_null, fills_itself)
 
 
-def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Iterator[str]:
+def differences(
+    part: str, table: Identifier, loads: Identifier, found: Mapping[str, Found]
+) -> Iterator[str]:
     """Compare an existing table with the columns that the sync writes.
 
-    Yields a sentence for each problem, with a statement that Snowflake accepts.
+    Args:
+        part: which of our tables it is.
+        table: its name.
+        loads: the name of the table of load records.
+        found: its columns.
+
+    Yields a sentence for each problem, with statements that Snowflake accepts.
     Source: Snowflake documentation, page "ALTER TABLE … ALTER COLUMN".
     """
     # Statements without quotes name a column in upper case.
@@ -206,9 +217,10 @@ def differences(part: str, table: Identifier, found: Mapping[str, Found]) -> Ite
     ]
     if wrong:
         # Snowflake changes no column into another type.
+        rename = (f"run: ALTER TABLE {one} RENAME TO {one.beside('old')}" for one in {table, loads})
         yield (
-            f"{' and '.join(wrong)}; run: ALTER TABLE {table} RENAME TO {table.beside('old')} – "
-            "the next sweep makes a new table. With FULL_SWEEP=true it fills it again"
+            f"{' and '.join(wrong)}; {' – and '.join(sorted(rename))} – "
+            "the next sweeps make new tables and load every event file again"
         )
         return
     for name, column in ours.items():

@@ -91,14 +91,15 @@ CREATE TABLE IF NOT EXISTS delete_tracker_polls (
     loaded_at TIMESTAMP_NTZ
 );
 
+CREATE STAGE IF NOT EXISTS delete_tracker_stage;
+
 -- The lock: exactly one row, which every transaction of the sync updates first.
 -- The same statement makes the table and the row. So the table never has no row or two rows.
-CREATE TABLE IF NOT EXISTS delete_tracker_lock (
+-- It stands last: if you run this file again, it fails, because the table exists. That is right.
+CREATE TABLE delete_tracker_lock (
     id INTEGER,
     token VARCHAR(64),
     previous VARCHAR(64),
     taken_at TIMESTAMP_NTZ
 )
 AS SELECT 1, 'none', NULL, SYSDATE();
-
-CREATE STAGE IF NOT EXISTS delete_tracker_stage;

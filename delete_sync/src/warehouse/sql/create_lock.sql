@@ -1,4 +1,4 @@
-CREATE TABLE IF NOT EXISTS {lock} (
+CREATE TABLE {lock} (
     id INTEGER,
     token VARCHAR(64),
     previous VARCHAR(64),
