@@ -259,6 +259,30 @@ def test_a_file_may_store_its_texts_in_utf_16(tmp_path: Path) -> None:
 # -- rows of the other tables
 
 
+def test_a_gap_is_read_with_all_its_columns(tmp_path: Path) -> None:
+    """Its times have no Z, because TIMESTAMP_NTZ has no time zone."""
+    ((line,), _) = read(written(tmp_path / "x.db", gaps=[{**GAP._asdict(), "object_name": "A"}]))
+    assert line == {
+        "kind": "gap",
+        "event_file": NAME,
+        "gap_id": "b" * 64,
+        "topic": "/data/AccountChangeEvent",
+        "reason": "expired_cursor",
+        "object_name": "A",
+        "from_replay_id": "00000000000093010000",
+        "from_time": "2026-01-20T00:00:00.000",
+        "to_time": "2026-02-01T00:10:00.000",
+        "detected_at": "2026-02-01T00:10:00.003",
+    }
+
+
+def test_a_key_has_1_to_64_characters(tmp_path: Path) -> None:
+    """The collector writes a SHA-256, which has 64."""
+    gaps = [{**GAP._asdict(), "gap_id": key} for key in ("ü", "g" * 64)]
+    found, _ = read(written(tmp_path / "x.db", gaps=gaps))
+    assert [line["gap_id"] for line in found] == ["ü", "g" * 64]
+
+
 def test_values_at_fault_in_gaps_and_rejects_are_cut_or_replaced(tmp_path: Path) -> None:
     """Gaps and rejects are records for operators. A cut record is better than none."""
     gap = {
@@ -513,6 +537,30 @@ def check_texts(line: Line) -> None:
             assert value is None or TIME.fullmatch(value), column
 
 
+def original(payload: Text) -> Any:
+    """The values of a payload, with U+FFFD for U+0000."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace("\0", "\ufffd")
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        if isinstance(value, dict):
+            return {clean(key): clean(item) for key, item in value.items()}
+        return value
+
+    decoder = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
+    return clean(decoder.decode(payload.content.decode()))
+
+
+def unnoted(payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload without the reader's note."""
+    tracker = payload.get("_tracker", {})
+    if not isinstance(tracker, dict):
+        return payload
+    return {**payload, "_tracker": {**tracker, "nul_replaced": None}}
+
+
 def distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows without those whose event id an earlier row has. Each gets its number as its id."""
     found: dict[Any, dict[str, Any]] = {}
@@ -555,8 +603,9 @@ def test_any_value_in_any_column_costs_at_most_its_row(
             assert line["reject_id"] == f"{SHA256}:{row['id']}"
             assert REASONS.fullmatch(line["error"])
         else:
-            assert isinstance(line["payload"], dict)
             assert line["event_id"]
+            assert isinstance(line["payload"], dict)
+            assert unnoted(line["payload"]) == unnoted(original(row["payload"]))
     kinds = [line["kind"] for line in of_events]
     assert [line["kind"] for line in found[len(events) :]] == [
         *["reject"] * len(rejected),

@@ -25,6 +25,7 @@ MOST_DIGITS = 38
 ESCAPE = re.compile(r"\\(?:u0000|.)", re.DOTALL)
 # A string or a bracket. A string without an end extends to the end of the text.
 PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[][{}]', re.DOTALL)
+STEPS = {"{": 1, "[": 1, "]": -1, "}": -1}  # how the depth changes at a bracket
 OBJECT_FOLLOWS = re.compile(r"\s*:\s*\{")
 
 
@@ -66,7 +67,7 @@ def parsed(payload: str) -> Any:
     Raises:
         RefusedValueError: as for ``checked``. The value may be of any kind.
     """
-    if len(payload) > LARGEST // 4 and len(payload.encode("utf-8", "replace")) > LARGEST:
+    if len(payload.encode(errors="replace")) > LARGEST:
         raise RefusedValueError("payload is larger than a VARIANT")
     _check_depth(payload)
     try:
@@ -115,7 +116,7 @@ def _inside_tracker(payload: str) -> int:
     """The place after the bracket that opens the object ``_tracker`` of the payload itself."""
     depth = 0
     for part in PART.finditer(payload):
-        depth += _step(part[0])
+        depth += STEPS.get(part[0], 0)
         if depth == 1 and part[0][0] == '"' and json.loads(part[0]) == "_tracker":
             follows = OBJECT_FOLLOWS.match(payload, part.end())
             if follows:
@@ -128,14 +129,9 @@ def _check_depth(payload: str) -> None:
         return
     depth = 0
     for part in PART.finditer(payload):
-        depth += _step(part[0])
+        depth += STEPS.get(part[0], 0)
         if depth > DEEPEST:
             raise RefusedValueError(f"payload is more than {DEEPEST} levels deep")
-
-
-def _step(part: str) -> int:
-    """By how much the depth changes at a string or a bracket."""
-    return (part in "{[") - (part in "}]")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -148,10 +144,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _number(text: str) -> None:
     """Check one number. The decoder calls it for each number."""
-    if len(text) <= 16 and "e" not in text and "E" not in text:
+    if len(text) <= MOST_DIGITS and "e" not in text and "E" not in text:
         return
-    digits, _, exponent = text.lower().lstrip("-").partition("e")
-    if len(digits.replace(".", "")) > MOST_DIGITS:
+    digits, _, exponent = text.lower().partition("e")
+    if len(digits.replace("-", "").replace(".", "")) > MOST_DIGITS:
         raise RefusedValueError(f"payload has a number of more than {MOST_DIGITS} digits")
     if exponent and not math.isfinite(float(text)):
         raise RefusedValueError("payload has a number that is too large for a double")

@@ -217,14 +217,14 @@ def _not_utf8(row: Row) -> str:
 
 def _utf8(text: str) -> str:
     """The text with U+FFFD for everything that is not UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
     """A value of any type as a text of limited length, in characters."""
     if value is None:
         return None
-    text = value.decode("utf-8", "surrogateescape") if type(value) is bytes else str(value)
+    text = value.decode(errors="surrogateescape") if type(value) is bytes else str(value)
     return _utf8(text[:longest]).replace("\0", "\ufffd")
 
 
@@ -249,7 +249,7 @@ def _hex(value: Any) -> str | None:
     """Bytes as hexadecimal text. None if there are none, or too many for a VARCHAR."""
     if value is None:
         return None
-    raw = value if type(value) is bytes else str(value).encode("utf-8", "surrogateescape")
+    raw = value if type(value) is bytes else str(value).encode(errors="surrogateescape")
     return raw.hex().upper() if len(raw) < MOST_BYTES else None
 
 
@@ -276,7 +276,8 @@ def _key(column: str, value: Any, number: int) -> str:
     """
     if (
         type(value) is not str
-        or not 1 <= len(value) <= LONGEST_KEY
+        or not value
+        or len(value) > LONGEST_KEY
         or "\0" in value
         or not is_utf8(value)
     ):
