@@ -115,7 +115,7 @@ class EventContainer:
         """
         about = f"event file {blob.name}"
         condition: dict[str, Any] = {
-            "etag": blob.etag,
+            "etag": f'"{blob.etag}"',
             "match_condition": MatchConditions.IfNotModified,
         }
         try:
@@ -162,7 +162,8 @@ def _event_blob(blob: BlobProperties) -> EventBlob:
     declared = metadata.get("sha256", "").strip().lower()
     # A text that is no digest proves nothing, so it counts as missing.
     sha256 = declared if SHA256.fullmatch(declared) else ""
-    return EventBlob(blob.name, blob.size, blob.etag, sha256)
+    # A header has the ETag in quotes, and a list has it without them.
+    return EventBlob(blob.name, blob.size, blob.etag.strip('"'), sha256)
 
 
 def _unreadable(error: AzureError) -> UnreadableBlobError:
