@@ -31,7 +31,9 @@ from delete_sync.src.errors import (
 from delete_sync.src.event_files import blobs
 from delete_sync.src.event_files.blob_errors import translated
 from delete_sync.src.event_files.blobs import EventContainer
+from delete_sync.src.freshness import Patience
 from delete_sync.src.model import EventBlob
+from delete_sync.src.report import Report
 
 
 @contextlib.contextmanager
@@ -228,34 +230,26 @@ def test_other_blobs_beside_event_files_are_ignored(
     assert [blob.name for blob in listed(container)] == [A]
 
 
-def test_an_empty_container_has_no_event_file_and_is_no_error(
-    events: ContainerClient, container: EventContainer
-) -> None:
-    """The collector has just made it."""
-    events.create_container()
-    assert listed(container) == []
-
-
-def test_a_container_that_does_not_exist_is_an_error_that_names_the_setting(
-    events: ContainerClient, container: EventContainer
+def test_a_container_that_does_not_exist_fails_the_sweep_and_names_the_setting(
+    events: ContainerClient, container: EventContainer, world: World
 ) -> None:
     """A typo in the setting must not look like a quiet day."""
     with pytest.raises(StorageRefusedError) as raised:
-        listed(container)
+        world.sweep(store=container)
     assert str(raised.value) == (
         f"container {events.container_name} does not exist: check EVENTS_CONTAINER and "
         "EVENTS_STORAGE. The collector creates the container in its first poll"
     )
 
 
-def test_a_container_with_blobs_but_no_event_file_is_an_error(
-    events: ContainerClient, container: EventContainer
+def test_a_container_with_blobs_but_no_event_file_fails_the_sweep(
+    events: ContainerClient, container: EventContainer, world: World
 ) -> None:
     """It is another container, for example the one of the cursors."""
     put(events, f"{A}.bak")
     put(events, "zzz.txt")
     with pytest.raises(StorageRefusedError) as raised:
-        listed(container)
+        world.sweep(store=container)
     assert str(raised.value) == (
         f"container {events.container_name} has blobs, for example {A}.bak, but no event file "
         "(events_YYYYMMDDTHHMMSSZ.db): check EVENTS_CONTAINER"
@@ -483,6 +477,30 @@ def test_a_sweep_only_reads_the_container(
             report = world.sweep(store=container, full=repeated)
     assert (report.synced, report.left) == ([A, B] if full else [], 0)
     assert {request.method for request in through.seen} == ({"GET", "HEAD"} if full else {"GET"})
+
+
+def test_an_empty_container_fails_the_sweep_only_because_the_collector_is_silent(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """The collector has just made it, or it never ran with this container."""
+    events.create_container()
+    assert world.sweep(store=container) == Report("s1")
+    (silence,) = world.sweep(store=container, patience=Patience(48, 24)).overdue
+    assert "no event file has ever arrived" in str(silence)
+
+
+def test_an_archived_file_fails_the_sweep_as_a_backlog_too(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """The oldest file that waits is named, with the reason."""
+    put(events, A)
+    put(events, B)
+    events.get_blob_client(A).set_standard_blob_tier("Archive")
+    (backlog,) = world.sweep(store=container, patience=Patience(48, 0), hours=49).overdue
+    assert str(backlog).startswith(
+        f"{A} is still pending after 49.0 hours (MAX_BACKLOG_HOURS=48): This operation is not "
+        "permitted on an archived blob. (BlobArchived) – if it is archived, move it"
+    )
 
 
 def test_a_file_without_a_digest_is_not_loaded_again_after_a_full_sweep(
