@@ -16,7 +16,7 @@ class EventBlob:
 
     Attributes:
         size: bytes.
-        etag: the version of the blob.
+        etag: the version of the blob, without quotes.
         sha256: the SHA-256 in the metadata, 64 hex digits. Empty if the metadata has none.
     """
 

@@ -21,7 +21,7 @@ from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
 from delete_sync.src.model import Batch, EventBlob, Figures, Loaded, LoadRecord, TopicPoll
 from delete_sync.src.report import Report
-from delete_sync.src.sync import Limits, sweep
+from delete_sync.src.sync import Limits, Store, sweep
 from salesforce_client.src.app.storage.blobs import blob_name
 
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -228,6 +228,7 @@ class World:
         full: bool = False,
         patience: Patience = ENDLESS,
         hours: float = 1,
+        store: Store | None = None,
     ) -> Report:
         """Run a sweep. Each time it reads the clock, a second has passed.
 
@@ -237,10 +238,11 @@ class World:
             full: load every file again.
             patience: how old pending files and the last good poll may be.
             hours: how long after the time in the name of A the sweep begins.
+            store: another container than the one in memory.
         """
         clock = itertools.count().__next__
         return sweep(
-            self.container,
+            store or self.container,
             self.connect,
             "s1",
             full=full,

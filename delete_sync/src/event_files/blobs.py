@@ -115,7 +115,7 @@ class EventContainer:
         """
         about = f"event file {blob.name}"
         condition: dict[str, Any] = {
-            "etag": blob.etag,
+            "etag": f'"{blob.etag}"',
             "match_condition": MatchConditions.IfNotModified,
         }
         try:

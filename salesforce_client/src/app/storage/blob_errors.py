@@ -74,7 +74,8 @@ def brief(error: AzureError) -> str:
     """The first line of the service's answer, and its code. The rest repeats headers and times."""
     first_line = next(iter(str(error.message or "").strip().splitlines()), type(error).__name__)
     code = getattr(error, "error_code", None)
-    return f"{first_line} ({code})" if code else first_line
+    # The client gives a known code as a member of an enumeration, whose text has another spelling.
+    return f"{first_line} ({getattr(code, 'value', code)})" if code else first_line
 
 
 def _without_token(
