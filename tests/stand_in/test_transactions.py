@@ -118,7 +118,7 @@ def test_a_failed_statement_leaves_the_transaction_as_it_was(writer: Session, ba
 def test_a_merge_commits_nothing_and_is_rolled_back_with_the_rest(
     writer: Session, connect: Connect
 ) -> None:
-    """fakesnow's MERGE commits what the transaction wrote before it."""
+    """Fakesnow's MERGE commits what the transaction wrote before it."""
     assert writer(MERGE) == [(2,)]
     assert writer(MERGE) == [(0,)]
     assert count(connect()) == 0

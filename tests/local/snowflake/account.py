@@ -14,6 +14,7 @@ from . import names
 from .locks import Locks
 from .scope import Scope
 from .sessions import Session
+from .translation import PARSED
 from .versions import Key, Versions
 
 
@@ -35,6 +36,7 @@ class Account:
         # A checkpoint would give rows new ids.
         self.duck.execute("SET GLOBAL checkpoint_threshold = '1TB'")
         self.versions = Versions(self.fakesnow.duck_conn.cursor())
+        self.duck.execute(PARSED)
         self.locks = Locks()
         self.sessions: dict[str, Session] = {}
         self.views: dict[Key, exp.Expr] = {}
@@ -105,6 +107,18 @@ class Account:
                 duck.execute(
                     f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", [*key, column, length, octets]
                 )
+
+    @staticmethod
+    def load_history(session: Session, key: Key) -> str:
+        """The table of fakesnow with the files that a table has loaded, and the condition for it.
+
+        COPY skips these files.
+        """
+        database, schema = key[:2]
+        if key[0] == names.TEMPORARY:
+            database, schema = session.database, session.schema
+        history = f'"{database}"._fs_information_schema._fs_load_history'
+        return f"{history} WHERE schema_name = '{schema}' AND table_name = '{key[2]}'"
 
     def exists(self, key: Key) -> bool:
         """Whether a table or a view has this name."""

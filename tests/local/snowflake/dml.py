@@ -5,13 +5,14 @@ Source: Snowflake documentation, pages "INSERT", "UPDATE", "DELETE", "MERGE", "C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import merge, names, reading
+from . import merge, names, reading, rules, stages
 from .errors import StatementError
 from .results import Result, counts
 from .versions import ENDLESS, Change, Key, Rows
@@ -127,9 +128,32 @@ def _insert(session: Session, statement: exp.Insert, key: Key) -> Result:
 
 
 def _copy(session: Session, statement: exp.Copy, key: Key) -> Result:
+    """COPY skips the files that the table has loaded, but not after a rollback."""
+    if re.search(r"TYPE\s*=\s*'?JSON", statement.sql("snowflake"), re.IGNORECASE):
+        rules.no_key_twice(stages.files(session, _stage(statement))[1])
+    history = session.account.load_history(session, key)
+    newest = f"SELECT COALESCE(MAX(rowid), -1) FROM {history.split(' WHERE ')[0]}"
+    loaded = session.duck.execute(newest).fetchall()[0][0]
     with appending(session, key):
         cursor = reading.run(session, statement)
-    return Result.of_cursor(cursor, statement)
+        result = Result.of_cursor(cursor, statement)
+
+    def forget() -> None:
+        session.duck.execute(f"DELETE FROM {history} AND rowid > {loaded}")
+
+    assert session.transaction
+    for change in session.transaction.changes[-1:]:
+        change.undo = forget
+    return result
+
+
+def _stage(statement: exp.Copy) -> str:
+    """The place of a COPY's files. A place in quotes loses them, as fakesnow takes none."""
+    source = statement.args["files"][0]
+    place = source.this
+    if isinstance(place, exp.Literal) and place.name.startswith("@"):
+        source.set("this", exp.Var(this=place.name))
+    return str(source.this.name)
 
 
 def _matching(

@@ -93,7 +93,11 @@ class Session:
 
     def _seconds(self, parameter: str, default: float) -> float:
         """A parameter that is a time. 0 means the default."""
-        return float(self.parameters.get(parameter) or 0) or default
+        return float(self.parameter(parameter) or 0) or default
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the session, or else of the account. Source: page "Parameters"."""
+        return self.parameters.get(name) or self.scope.parameters.get(name) or ""
 
     def set_parameter(self, name: str, value: Optional[str]) -> None:
         """ALTER SESSION SET, or UNSET with None. A change of AUTOCOMMIT commits.

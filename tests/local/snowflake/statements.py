@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fakesnow.dialect import parse_one
 from sqlglot import exp
 
-from . import commands, ddl, dml, names, reading
+from . import commands, ddl, dml, names, reading, rules
 from .errors import StatementError, translate
 from .results import Result
 from .translation import translate as translate_functions
@@ -61,6 +61,7 @@ def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
     if command := commands.find(sql):
         return command(session, sql)
     statement = bound(parse_one(sql), bindings)
+    rules.check(session, statement)
     statement = translate_functions(commands.with_values(session, statement))
     session.fake.cursor().check_db_and_schema(statement)
     if isinstance(statement, dml.Dml):

@@ -46,6 +46,7 @@ class Change:
     added: bool
     session: Any
     committed: Optional[int] = None  # the number of the commit
+    undo: Optional[Callable[[], None]] = None  # more that a rollback does
 
 
 @dataclass
@@ -150,6 +151,8 @@ class Versions:
             for change in reversed(changes):
                 if change.added:
                     delete(change.key, change.rows.sql())
+                if change.undo:
+                    change.undo()
                 self._drop(change)
 
     def drop(self, change: Change) -> None:
