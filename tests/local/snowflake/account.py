@@ -66,6 +66,16 @@ class Account:
         self.sessions.pop(session.token, None)
         session.close()
 
+    def settle(self) -> None:
+        """Delete rows for good that no session can see any more."""
+        blind = [one for one in list(self.sessions.values()) if one.scope.blind != "off"]
+        oldest = min((one.began_at for one in blind), default=self.versions.commits)
+        with self.duck.cursor() as duck:
+            self.versions.settle(
+                oldest,
+                lambda key, rows: _execute(duck, f"DELETE FROM {names.sql(key)} WHERE {rows}"),
+            )
+
     def databases(self) -> list[str]:
         """The databases in which a session may have tables."""
         return list(self._known_databases)
@@ -130,3 +140,7 @@ class Account:
                     list(key),
                 ).fetchall()
             )
+
+
+def _execute(duck: Any, sql: str) -> None:
+    duck.execute(sql)

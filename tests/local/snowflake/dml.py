@@ -157,12 +157,12 @@ def _stage(statement: exp.Copy) -> str:
 
 
 def _matching(
-    session: Session, statement: exp.Expr, key: Key, others: list[exp.Expr]
+    session: Session, statement: exp.Expr, key: Key, others: list[exp.Expr], *, latest: bool
 ) -> exp.Select:
     """The rows that an UPDATE or a DELETE changes, without a list of columns."""
     table = target(statement)
     alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
-    mine = reading.seen(session, key, alias.copy(), latest=True)
+    mine = reading.seen(session, key, alias.copy(), latest=latest)
     select = exp.select().from_(mine)
     for other in others:
         select = select.join(other, join_type="cross")
@@ -189,11 +189,14 @@ def _sources(session: Session, statement: exp.Expr) -> list[exp.Expr]:
 
 
 def _update(session: Session, statement: exp.Update, key: Key) -> Result:
-    """UPDATE appends the new rows and hides the old ones. SET reads the old values."""
+    """UPDATE appends the new rows and hides the old ones. SET reads the old values.
+
+    It works on the latest version of its table, also in a session that is blind to it.
+    """
     session.has_seen(key)
     with appending(session, key):
         others = _sources(session, statement)
-        matching = _matching(session, statement, key, others)
+        matching = _matching(session, statement, key, others, latest=True)
         ids = _ids(session, statement, matching)
         values = {names.text(one.this.this): one.expression for one in statement.expressions}
         columns = names.columns(session, key)
@@ -231,11 +234,10 @@ def _ids(session: Session, statement: exp.Expr, matching: exp.Select) -> list[in
 
 
 def _delete(session: Session, statement: exp.Delete, key: Key) -> Result:
-    session.has_seen(key)
     with session.account.versions.lock:
         reading.begin(session)
         others = _sources(session, statement)
-        matching = _matching(session, statement, key, others)
+        matching = _matching(session, statement, key, others, latest=False)
     with reading.snapshot(session, write=False):
         ids = _ids(session, statement, matching)
     remove(session, key, ids)

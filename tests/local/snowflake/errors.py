@@ -32,8 +32,8 @@ class StatementError(Exception):
 VALUES = (
     (r"duplicate object attribute|Error parsing JSON", "100069", "22P02"),
     (r"to BOOL", "100037", "22018"),
-    (r"(?:to type|as) (?:class )?DATE|[Ii]nvalid date", "100040", "22007"),
-    (r"timestamp|TIMESTAMP", "100035", "22007"),
+    (r"(?:to type|as) (?:class )?DATE|[Ii]nvalid date|date field", "100040", "22007"),
+    (r"timestamp|TIMESTAMP|according to format", "100035", "22007"),
     (r"[Mm]alformed JSON|JSON", "100069", "22P02"),
     (r"out of range|Overflow|overflow", "100039", "22003"),
     (r"Could not convert|Could not cast|Conversion", "100038", "22018"),

@@ -2,17 +2,72 @@
 
 from __future__ import annotations
 
+from string import Template
+from typing import TYPE_CHECKING
+
+import fakesnow.macros
 import fakesnow.transforms
 import sqlglot
 from sqlglot import exp
 
+if TYPE_CHECKING:
+    from .sessions import Session
+
+TIMESTAMPS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ)
+FORMATS = (
+    ("YYYY", "%Y"), ("MM", "%m"), ("DD", "%d"), ("HH24", "%H"), ("MI", "%M"), ("SS", "%S"),
+    ("FF3", "%g"), ("FF", "%f"),
+)  # fmt: skip
+# fakesnow reads a number of seconds in the session's time zone. Snowflake reads it in UTC.
+fakesnow.macros.FS_TO_TIMESTAMP = Template(
+    fakesnow.macros.FS_TO_TIMESTAMP.template.replace(
+        "cast(to_timestamp(", "timezone('UTC', to_timestamp("
+    ).replace(" as TIMESTAMP)\n", ")\n")
+)
 # fakesnow makes the argument of SUM a float. Snowflake's SUM of integers is an integer.
 fakesnow.transforms.numeric_agg_implicit_cast = lambda expression: expression
 
 
-def translate(statement: exp.Expr) -> exp.Expr:
-    """Change a statement so that fakesnow runs it as Snowflake does."""
+def translate(session: Session, statement: exp.Expr) -> exp.Expr:
+    """Change a statement so that fakesnow runs it as Snowflake does in this session."""
+    if session.parameter("QUOTED_IDENTIFIERS_IGNORE_CASE").upper() == "TRUE":
+        statement = statement.transform(_any_case)
+    given = session.parameter("TIMESTAMP_INPUT_FORMAT").upper()
+    if given not in ("", "AUTO"):
+        statement = statement.transform(lambda node: _in_format(node, given))
     return statement.transform(_tries).transform(_json).transform(_columns)
+
+
+def _any_case(node: exp.Expr) -> exp.Expr:
+    """QUOTED_IDENTIFIERS_IGNORE_CASE: quotes do not keep small letters. Source: "Parameters"."""
+    if isinstance(node, exp.Identifier) and node.quoted:
+        return exp.to_identifier(node.name.upper(), quoted=True)
+    return node
+
+
+def _in_format(node: exp.Expr, given: str) -> exp.Expr:
+    """TIMESTAMP_INPUT_FORMAT: texts are read in this format only. Source: page "Parameters".
+
+    The stand-in recognises a text by a literal or a cast to VARCHAR.
+    """
+    if isinstance(node, exp.Anonymous) and node.name.upper().endswith("TO_TIMESTAMP_NTZ"):
+        text = node.expressions[0] if len(node.expressions) == 1 else None
+    elif isinstance(node, exp.UnixToTime) or (
+        isinstance(node, exp.Cast) and node.to.this in TIMESTAMPS
+    ):
+        text = node.this
+    else:
+        return node
+    is_text = isinstance(text, exp.Literal) and text.is_string
+    is_text = is_text or (isinstance(text, exp.Cast) and text.to.this in exp.DataType.TEXT_TYPES)
+    if text is None or not is_text:
+        return node
+    pattern = given
+    for words, directive in FORMATS:
+        pattern = pattern.replace(words, directive)
+    read = exp.Anonymous(this="STRPTIME", expressions=[text, exp.Literal.string(pattern)])
+    tries = isinstance(node, exp.TryCast) or node.name.upper().startswith("TRY_")
+    return _tried(read) if tries else read
 
 
 def _tries(node: exp.Expr) -> exp.Expr:
