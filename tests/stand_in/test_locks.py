@@ -17,7 +17,10 @@ from local.account import Account
 from .conftest import Connect, Session
 
 WAIT_SECONDS = 20
-MERGE = "MERGE INTO t USING (SELECT 1 AS k) s ON t.k = s.k WHEN NOT MATCHED THEN INSERT (k) VALUES (s.k)"
+MERGE = (
+    "MERGE INTO t USING (SELECT 1 AS k) s ON t.k = s.k "
+    "WHEN NOT MATCHED THEN INSERT (k) VALUES (s.k)"
+)
 UPDATE = "UPDATE t SET k = k + 1"
 
 

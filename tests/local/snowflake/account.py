@@ -14,6 +14,7 @@ from . import names
 from .locks import Locks
 from .scope import Scope
 from .sessions import Session
+from .translation import PARSED
 from .versions import Key, Versions
 
 
@@ -35,6 +36,7 @@ class Account:
         # A checkpoint would give rows new ids.
         self.duck.execute("SET GLOBAL checkpoint_threshold = '1TB'")
         self.versions = Versions(self.fakesnow.duck_conn.cursor())
+        self.duck.execute(PARSED)
         self.locks = Locks()
         self.sessions: dict[str, Session] = {}
         self.views: dict[Key, exp.Expr] = {}
@@ -63,6 +65,16 @@ class Account:
         """Close a session: its transaction is rolled back."""
         self.sessions.pop(session.token, None)
         session.close()
+
+    def settle(self) -> None:
+        """Delete rows for good that no session can see any more."""
+        blind = [one for one in list(self.sessions.values()) if one.scope.blind != "off"]
+        oldest = min((one.began_at for one in blind), default=self.versions.commits)
+        with self.duck.cursor() as duck:
+            self.versions.settle(
+                oldest,
+                lambda key, rows: _execute(duck, f"DELETE FROM {names.sql(key)} WHERE {rows}"),
+            )
 
     def databases(self) -> list[str]:
         """The databases in which a session may have tables."""
@@ -106,6 +118,18 @@ class Account:
                     f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", [*key, column, length, octets]
                 )
 
+    @staticmethod
+    def load_history(session: Session, key: Key) -> str:
+        """The table of fakesnow with the files that a table has loaded, and the condition for it.
+
+        COPY skips these files.
+        """
+        database, schema = key[:2]
+        if key[0] == names.TEMPORARY:
+            database, schema = session.database, session.schema
+        history = f'"{database}"._fs_information_schema._fs_load_history'
+        return f"{history} WHERE schema_name = '{schema}' AND table_name = '{key[2]}'"
+
     def exists(self, key: Key) -> bool:
         """Whether a table or a view has this name."""
         with self.duck.cursor() as duck:
@@ -116,3 +140,7 @@ class Account:
                     list(key),
                 ).fetchall()
             )
+
+
+def _execute(duck: Any, sql: str) -> None:
+    duck.execute(sql)

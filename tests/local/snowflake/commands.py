@@ -85,10 +85,12 @@ def with_values(session: Session, statement: exp.Expr) -> exp.Expr:
     """Put the session's own values in the place of functions that fakesnow does not know."""
     transaction = session.transaction
     values = {
-        "CURRENT_TRANSACTION": str(transaction.number) if transaction else None,
-        "CURRENT_SESSION": str(session.number),
+        "currenttransaction": str(transaction.number) if transaction else None,
+        "currentsession": str(session.number),
+        "currentuser": session.user,
+        "currentrole": session.role or None,
     }
-    for function in list(statement.find_all(exp.Anonymous)):
-        if function.name.upper() in values:
-            function.replace(exp.convert(values[function.name.upper()]))
+    for function in list(statement.find_all(exp.Func)):
+        if function.key in values:
+            function.replace(exp.convert(values[function.key]))
     return statement

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from sqlglot import exp
 
-from . import names, reading, results
+from . import alter, names, reading, results
 from .errors import StatementError
 from .results import Result
 from .versions import Key
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Ddl = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment)
 KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint)
-LONGEST = 16_777_216
 
 
 def run(session: Session, statement: exp.Expr) -> Result:
@@ -31,6 +30,10 @@ def run(session: Session, statement: exp.Expr) -> Result:
             return _create(session, statement)
         if isinstance(statement, exp.Drop):
             return _drop(session, statement)
+        actions = statement.args.get("actions") or []
+        if actions and all(isinstance(one, exp.AlterColumn) for one in actions):
+            assert isinstance(statement, exp.Alter)
+            return alter.run(session, statement, actions)
         return Result.of_cursor(reading.run(session, statement), statement)
 
 
@@ -89,6 +92,7 @@ def _write_table(
         if query is not None:
             rows = cursor._transform(query, None).sql(dialect="duckdb")
             session.duck.execute(f"INSERT INTO {names.sql(key)} {rows}")
+        session.duck.execute(f"DELETE FROM {session.account.load_history(session, key)}")
 
 
 def _key(session: Session, table: exp.Table, *, temporary: bool) -> Key:
@@ -138,7 +142,7 @@ def _columns_without_keys(statement: exp.Create) -> dict[str, int]:
         type = column.args.get("kind")
         if isinstance(type, exp.DataType) and type.this in exp.DataType.TEXT_TYPES:
             size = type.find(exp.DataTypeParam)
-            lengths[names.text(column.this)] = int(size.name) if size else LONGEST
+            lengths[names.text(column.this)] = int(size.name) if size else alter.LONGEST
     return lengths
 
 

@@ -5,13 +5,14 @@ Source: Snowflake documentation, pages "INSERT", "UPDATE", "DELETE", "MERGE", "C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import merge, names, reading
+from . import merge, names, reading, rules, stages
 from .errors import StatementError
 from .results import Result, counts
 from .versions import ENDLESS, Change, Key, Rows
@@ -127,18 +128,41 @@ def _insert(session: Session, statement: exp.Insert, key: Key) -> Result:
 
 
 def _copy(session: Session, statement: exp.Copy, key: Key) -> Result:
+    """COPY skips the files that the table has loaded, but not after a rollback."""
+    if re.search(r"TYPE\s*=\s*'?JSON", statement.sql("snowflake"), re.IGNORECASE):
+        rules.no_key_twice(stages.files(session, _stage(statement))[1])
+    history = session.account.load_history(session, key)
+    newest = f"SELECT COALESCE(MAX(rowid), -1) FROM {history.split(' WHERE ')[0]}"
+    loaded = session.duck.execute(newest).fetchall()[0][0]
     with appending(session, key):
         cursor = reading.run(session, statement)
-    return Result.of_cursor(cursor, statement)
+        result = Result.of_cursor(cursor, statement)
+
+    def forget() -> None:
+        session.duck.execute(f"DELETE FROM {history} AND rowid > {loaded}")
+
+    assert session.transaction
+    for change in session.transaction.changes[-1:]:
+        change.undo = forget
+    return result
+
+
+def _stage(statement: exp.Copy) -> str:
+    """The place of a COPY's files. A place in quotes loses them, as fakesnow takes none."""
+    source = statement.args["files"][0]
+    place = source.this
+    if isinstance(place, exp.Literal) and place.name.startswith("@"):
+        source.set("this", exp.Var(this=place.name))
+    return str(source.this.name)
 
 
 def _matching(
-    session: Session, statement: exp.Expr, key: Key, others: list[exp.Expr]
+    session: Session, statement: exp.Expr, key: Key, others: list[exp.Expr], *, latest: bool
 ) -> exp.Select:
     """The rows that an UPDATE or a DELETE changes, without a list of columns."""
     table = target(statement)
     alias = table.args.get("alias") or exp.TableAlias(this=table.this.copy())
-    mine = reading.seen(session, key, alias.copy(), latest=True)
+    mine = reading.seen(session, key, alias.copy(), latest=latest)
     select = exp.select().from_(mine)
     for other in others:
         select = select.join(other, join_type="cross")
@@ -165,11 +189,14 @@ def _sources(session: Session, statement: exp.Expr) -> list[exp.Expr]:
 
 
 def _update(session: Session, statement: exp.Update, key: Key) -> Result:
-    """UPDATE appends the new rows and hides the old ones. SET reads the old values."""
+    """UPDATE appends the new rows and hides the old ones. SET reads the old values.
+
+    It works on the latest version of its table, also in a session that is blind to it.
+    """
     session.has_seen(key)
     with appending(session, key):
         others = _sources(session, statement)
-        matching = _matching(session, statement, key, others)
+        matching = _matching(session, statement, key, others, latest=True)
         ids = _ids(session, statement, matching)
         values = {names.text(one.this.this): one.expression for one in statement.expressions}
         columns = names.columns(session, key)
@@ -207,11 +234,10 @@ def _ids(session: Session, statement: exp.Expr, matching: exp.Select) -> list[in
 
 
 def _delete(session: Session, statement: exp.Delete, key: Key) -> Result:
-    session.has_seen(key)
     with session.account.versions.lock:
         reading.begin(session)
         others = _sources(session, statement)
-        matching = _matching(session, statement, key, others)
+        matching = _matching(session, statement, key, others, latest=False)
     with reading.snapshot(session, write=False):
         ids = _ids(session, statement, matching)
     remove(session, key, ids)

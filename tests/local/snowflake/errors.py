@@ -30,9 +30,10 @@ class StatementError(Exception):
 
 # Words in DuckDB's text about a value, and the number with which Snowflake refuses that value.
 VALUES = (
-    (r"to type(?: class)? BOOL", "100037", "22018"),
-    (r"(?:to type|as) (?:class )?DATE|[Ii]nvalid date", "100040", "22007"),
-    (r"timestamp|TIMESTAMP", "100035", "22007"),
+    (r"duplicate object attribute|Error parsing JSON", "100069", "22P02"),
+    (r"to BOOL", "100037", "22018"),
+    (r"(?:to type|as) (?:class )?DATE|[Ii]nvalid date|date field", "100040", "22007"),
+    (r"timestamp|TIMESTAMP|according to format", "100035", "22007"),
     (r"[Mm]alformed JSON|JSON", "100069", "22P02"),
     (r"out of range|Overflow|overflow", "100039", "22003"),
     (r"Could not convert|Could not cast|Conversion", "100038", "22018"),
@@ -88,6 +89,8 @@ def _of_catalog(text: str) -> StatementError:
 def _of_binder(text: str) -> StatementError:
     if "Duplicate struct entry name" in text:
         return StatementError("100103", "22000", text)
+    if "Ambiguous reference" in text:
+        return StatementError("002028", "42601", f"SQL compilation error:\n{text}")
     if re.search(r"[Rr]eferenced (column|table)|does not have a column", text):
         name = re.search(r'"([^"]+)"', text)
         return StatementError(

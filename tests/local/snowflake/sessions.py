@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import names
+from .consistency import Consistency
 from .errors import StatementError, gone
 from .versions import Change, Key
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT = 43_200.0
 STATEMENT_TIMEOUT = 172_800.0
+TIMEZONE = "America/Los_Angeles"
 
 
 @dataclass(eq=False)
@@ -72,14 +74,19 @@ class Session:
         self.transaction: Optional[Transaction] = None
         self.failed = False
         self.closed = False
-        self.began_at = account.versions.commits
         self.busy = threading.Lock()  # one statement at a time
-        self._seen: set[tuple[int, Key]] = set()
+        self._consistency = Consistency(self.scope, account.versions)
+        self.set_time_zone()
 
     @property
     def database(self) -> str:
         """The current database."""
         return str(self.fake.database or "")
+
+    @property
+    def began_at(self) -> int:
+        """The number of the last commit before the login."""
+        return self._consistency.began_at
 
     @property
     def schema(self) -> str:
@@ -93,7 +100,11 @@ class Session:
 
     def _seconds(self, parameter: str, default: float) -> float:
         """A parameter that is a time. 0 means the default."""
-        return float(self.parameters.get(parameter) or 0) or default
+        return float(self.parameter(parameter) or 0) or default
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the session, or else of the account. Source: page "Parameters"."""
+        return self.parameters.get(name) or self.scope.parameters.get(name) or ""
 
     def set_parameter(self, name: str, value: Optional[str]) -> None:
         """ALTER SESSION SET, or UNSET with None. A change of AUTOCOMMIT commits.
@@ -107,6 +118,11 @@ class Session:
             self.parameters.pop(name, None)
         else:
             self.parameters[name] = value
+        self.set_time_zone()
+
+    def set_time_zone(self) -> None:
+        """Let DuckDB have the session's TIMEZONE. Source: page "Parameters" for the default."""
+        self.duck.execute("SET SESSION TimeZone = ?", [self.parameter("TIMEZONE") or TIMEZONE])
 
     # -- transactions
 
@@ -120,6 +136,7 @@ class Session:
         """Note that a statement begins, so that its transaction is not idle."""
         if self.closed:
             raise gone()
+        self._consistency.begin()
         with self.account.versions.lock:
             if self.transaction:
                 self.transaction.running = True
@@ -143,7 +160,8 @@ class Session:
         """
         transaction, self.transaction = self.transaction, None
         if transaction:
-            self.account.versions.commit(transaction.changes, self._delete)
+            keep = self.scope.blind != "off"
+            self.account.versions.commit(transaction.changes, self._delete, keep=keep)
             self.account.locks.release(transaction)
 
     def roll_back(self) -> None:
@@ -198,6 +216,7 @@ class Session:
             for name in self.temporary:
                 self.account.versions.forget((names.TEMPORARY, str(self.number), name))
             self.fake.close()
+        self.account.settle()
 
     def _delete(self, key: Key, condition: str) -> None:
         self.duck.execute(f"DELETE FROM {names.sql(key)} WHERE {condition}")
@@ -235,11 +254,10 @@ class Session:
                 "The current transaction has been aborted. Execute ROLLBACK to begin a new one.",
             )
 
-    # -- READ_CONSISTENCY_MODE
-
     def is_blind_to(self, change: Change) -> bool:
-        """Whether this session does not see what another one committed after this login."""
-        return False
+        """Whether this session does not see what another one committed: see ``Consistency``."""
+        return self._consistency.is_blind_to(change)
 
     def has_seen(self, key: Key) -> None:
         """Note that this session has read the latest version of a table."""
+        self._consistency.has_seen(key)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fakesnow.dialect import parse_one
 from sqlglot import exp
 
-from . import commands, ddl, dml, names, reading
+from . import commands, ddl, dml, names, reading, rules
 from .errors import StatementError, translate
 from .results import Result
-from .translation import translate as translate_functions
+from .translation import translate as translate_for
 
 if TYPE_CHECKING:
     from .sessions import Session
@@ -61,7 +61,8 @@ def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
     if command := commands.find(sql):
         return command(session, sql)
     statement = bound(parse_one(sql), bindings)
-    statement = translate_functions(commands.with_values(session, statement))
+    rules.check(session, statement)
+    statement = translate_for(session, commands.with_values(session, statement))
     session.fake.cursor().check_db_and_schema(statement)
     if isinstance(statement, dml.Dml):
         return _change(session, statement)

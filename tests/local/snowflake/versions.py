@@ -46,6 +46,7 @@ class Change:
     added: bool
     session: Any
     committed: Optional[int] = None  # the number of the commit
+    undo: Optional[Callable[[], None]] = None  # more that a rollback does
 
 
 @dataclass
@@ -130,19 +131,34 @@ class Versions:
             return True
         return change.committed is not None and not blind(change)
 
-    def commit(self, changes: Sequence[Change], delete: Callable[[Key, str], None]) -> None:
-        """Show the changes of a transaction to all sessions, except to blind ones."""
+    def commit(
+        self, changes: Sequence[Change], delete: Callable[[Key, str], None], *, keep: bool
+    ) -> None:
+        """Show the changes of a transaction to all sessions, except to blind ones.
+
+        Args:
+            changes: what the transaction wrote.
+            delete: deletes the rows of a table for which a condition holds.
+            keep: a session may be blind to the changes. They are settled later.
+        """
         with self.lock:
             self.commits += 1
             for change in changes:
                 change.committed = self.commits
-            self._settle(changes, delete)
+                if not keep or change.key[0] == "temp":
+                    self._settle(change, delete)
 
-    def _settle(self, changes: Sequence[Change], delete: Callable[[Key, str], None]) -> None:
-        for change in changes:
-            if not change.added:
-                delete(change.key, change.rows.sql())
-            self._drop(change)
+    def settle(self, oldest: float, delete: Callable[[Key, str], None]) -> None:
+        """Settle the commits up to this number, because every open session sees them."""
+        with self.lock:
+            for change in [one for table in self._tables.values() for one in table.changes]:
+                if change.committed is not None and change.committed <= oldest:
+                    self._settle(change, delete)
+
+    def _settle(self, change: Change, delete: Callable[[Key, str], None]) -> None:
+        if not change.added:
+            delete(change.key, change.rows.sql())
+        self._drop(change)
 
     def roll_back(self, changes: Sequence[Change], delete: Callable[[Key, str], None]) -> None:
         """Undo the changes of a transaction."""
@@ -150,6 +166,8 @@ class Versions:
             for change in reversed(changes):
                 if change.added:
                     delete(change.key, change.rows.sql())
+                if change.undo:
+                    change.undo()
                 self._drop(change)
 
     def drop(self, change: Change) -> None:
