@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -252,7 +253,8 @@ def run(
 
     jobs = []
     for which in "AB":
-        batches = list(batches_of(files, chance, folder / f"{seed}{which}"))
+        place = Path(tempfile.mkdtemp(prefix=f"{seed}{which}-", dir=folder))
+        batches = list(batches_of(files, chance, place))
         jobs.append(lambda which=which, batches=batches: sweeper(which, batches))
     turns.run(jobs)
     look(settings, files, result)
