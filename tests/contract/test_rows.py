@@ -12,6 +12,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -428,6 +429,7 @@ JSON_TEXTS = st.lists(FRAGMENTS, max_size=3).map(lambda parts: f'"{"".join(parts
 JSON_NUMBERS = st.sampled_from(
     ["0", "-1", "1.5", "1e5", "1E400", "9" * 38, "9" * 39, "0." + "1" * 40, "01", "NaN", "-"]
 )
+DEPTHS = st.sampled_from([1, 1, 1, 98, 99, 100, 200_000])
 SPACES = st.sampled_from(["", "", "", " ", "\n", "\r\n", "\t", "\u2028"])
 
 
@@ -442,11 +444,12 @@ JSON_VALUES = st.recursive(
     lambda inner: (
         objects(inner)
         | st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
-        | st.builds(lambda it, depth: "[" * depth + it + "]" * depth, inner, st.integers(0, 130))
+        | st.builds(lambda it, depth: "[" * depth + it + "]" * depth, inner, DEPTHS)
     ),
     max_leaves=6,
 )
-PAYLOADS = st.builds("{}{}{}".format, SPACES, objects(JSON_VALUES), SPACES) | JSON_VALUES
+OBJECTS = st.builds("{}{}{}".format, SPACES, objects(JSON_VALUES), SPACES)
+PAYLOADS = OBJECTS | OBJECTS | OBJECTS | JSON_VALUES
 ANY_TEXT = (
     st.binary(max_size=12)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=300).map(str.encode)
@@ -459,31 +462,34 @@ ANY_VALUE = (
 KEYS = st.text("0123456789abcdef", min_size=1, max_size=64)
 
 
-def likely(
-    good: st.SearchStrategy[Any], *, nullable: bool = False, any_value: bool = True
-) -> st.SearchStrategy[Any]:
-    """Mostly good values, so that other columns of the row are reached too."""
-    other = ANY_VALUE if any_value else st.nothing()
-    return st.one_of(good, good, good, other, *([st.none()] if nullable else []))
-
-
-NAMES = st.sampled_from(["Account", "/data/X", "ü", "a\0b", "x" * 255, "x" * 256])
-TIMES = st.datetimes().map(lambda it: it.isoformat(timespec="milliseconds") + "Z")
-EVENTS = st.fixed_dictionaries(
+NAMES = st.none() | st.sampled_from(["Account", "ü🦊", "a\0b", "x" * 255])
+TIMES = st.datetimes(datetime(1582, 1, 1)).map(
+    lambda it: it.isoformat(timespec="milliseconds") + "Z"
+)
+GOOD_EVENTS = st.fixed_dictionaries(
     {
-        "event_id": likely(st.uuids().map(str)),
-        "topic": likely(NAMES),
-        "object_name": likely(NAMES, nullable=True),
-        "record_id": likely(NAMES, nullable=True),
-        "deleted_by": likely(NAMES, nullable=True),
-        "deleted_date": likely(TIMES),
-        "owner_id": likely(NAMES, nullable=True),
-        "payload": likely(PAYLOADS.map(str.encode).map(Text)),
-        "ingested_at": likely(TIMES),
+        "event_id": st.uuids().map(str),
+        "topic": st.just("/data/X"),
+        **dict.fromkeys(("object_name", "record_id", "deleted_by", "owner_id"), NAMES),
+        "deleted_date": TIMES,
+        "ingested_at": TIMES,
+        "payload": PAYLOADS.map(str.encode).map(Text),
         "replay_id": ANY_VALUE,
         "schema_id": ANY_VALUE,
     }
 )
+# A row with several values at fault is refused for the first one. So few columns get any value.
+CHANGES = st.dictionaries(
+    st.sampled_from(
+        [
+            *("event_id", "topic", "object_name", "record_id", "deleted_by", "owner_id"),
+            *("deleted_date", "ingested_at", "payload"),
+        ]
+    ),
+    ANY_VALUE,
+    max_size=1,
+)
+EVENTS = st.builds(lambda row, changes: {**row, **changes}, GOOD_EVENTS, st.just({}) | CHANGES)
 GAPS = st.fixed_dictionaries(
     {
         "gap_id": KEYS,
