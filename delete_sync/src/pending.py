@@ -63,7 +63,7 @@ class Pending:
         self._report = report
         self._reader_version = reader_version
         self._full = full
-        self._not_taken: dict[str, EventBlob] = {}
+        self._not_taken: set[str] = set()
         self._asked_for: set[str] = set()
         self._listed = self._pending()
         self._to_repeat = iter(records.oldest_first() if full else ())
@@ -72,16 +72,16 @@ class Pending:
     def __iter__(self) -> Iterator[EventBlob]:
         for blob in itertools.chain(self._listed, self._repeated):
             # Downloads run ahead, so a file that is asked for is not always taken.
-            self._not_taken[blob.name] = blob
+            self._not_taken.add(blob.name)
             yield blob
 
     def take(self, blob: EventBlob) -> None:
         """The sweep has this file, and reports itself what becomes of it."""
-        del self._not_taken[blob.name]
+        self._not_taken.remove(blob.name)
 
     def leave_rest(self) -> None:
         """Count all files that were not taken. The next sweep loads them."""
-        pending = [name for name in self._not_taken if name in self._asked_for]
+        pending = self._not_taken & self._asked_for
         for name in itertools.chain(pending, (blob.name for blob in self._listed)):
             self._report.leave(name, NO_TIME)
         repeated = len(self._not_taken) - len(pending)

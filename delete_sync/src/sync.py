@@ -111,11 +111,11 @@ def sweep(
 
 
 @dataclass(frozen=True)
-class _Attempt:
-    """A batch that the target has loaded. If it was refused, ``refusal`` is the reason."""
+class _Refusal:
+    """A batch that the target has refused, and why."""
 
     batch: Batch
-    refusal: DataRefusedError | None = None
+    error: DataRefusedError
 
 
 @dataclass(frozen=True)
@@ -135,26 +135,26 @@ class _Sweep:
         with downloads(self.store, pending, self.scratch) as files:
             more = True
             while more and self.budget.may_begin():
-                attempt, more = self._load(files, pending.take)
-                if attempt.refusal:
-                    self._find_culprits(attempt.batch, attempt.refusal)
+                refusal, more = self._load(files, pending.take)
+                if refusal:
+                    self._find_culprits(refusal.batch, refusal.error)
         pending.leave_rest()
 
     def _load(
         self, files: Iterator[Download], take: Callable[[EventBlob], object]
-    ) -> tuple[_Attempt, bool]:
+    ) -> tuple[_Refusal | None, bool]:
         """Fill one batch and load it. Returns also whether there may be more files."""
         with batch_writer(self.scratch, self.report.sweep_id, FORMAT_VERSION) as writer:
             more = self._fill(writer, files, take)
             batch = writer.finish()
             if not batch.files:
-                return _Attempt(batch), more
+                return None, more
             try:
                 loaded = self.target.load(batch, again=self.again)
             except DataRefusedError as error:
-                return _Attempt(batch, error), more
+                return _Refusal(batch, error), more
         self.report.count(batch, loaded)
-        return _Attempt(batch), more
+        return None, more
 
     def _fill(
         self, writer: BatchWriter, files: Iterator[Download], take: Callable[[EventBlob], object]
@@ -195,11 +195,12 @@ class _Sweep:
         """Load these files as a batch of their own. Returns why it was refused."""
         not_taken = {file.name: file.blob for file in files}
         with downloads(self.store, list(not_taken.values()), self.scratch) as again:
-            attempt, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
-        if attempt.refusal is None:  # else the search goes on with all of them
-            for name in not_taken:
-                self.report.leave(name, NO_TIME)
-        return attempt.refusal
+            refusal, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
+        if refusal:
+            return refusal.error  # the search goes on with all of them
+        for name in not_taken:
+            self.report.leave(name, NO_TIME)
+        return None
 
     def _refuse(self, files: Sequence[StagedFile]) -> None:
         """Record that these files are refused."""

@@ -121,9 +121,11 @@ def test_only_files_whose_record_is_a_refusal_are_counted_as_refused_before(
     world: World,
 ) -> None:
     """The records of other contents and of other readers do not count."""
-    world.container.put(A, B, C, D)
+    e = "events_20260202T000000Z.db"
+    world.container.put(A, B, C, D, e)
     world.warehouse.records_kept = [
         record(A, error="it is damaged"),
+        record(e, error="it is damaged"),
         record(B, error="it is newer", reader=FORMAT_VERSION - 1),
         record(C, error="it is damaged"),
         record(C),
@@ -132,7 +134,7 @@ def test_only_files_whose_record_is_a_refusal_are_counted_as_refused_before(
     ]
     files, report = pending(world)
     assert [blob.name for blob in files] == [B]
-    assert (report.files, report.refused_before) == (4, 1)
+    assert (report.files, report.refused_before) == (5, 2)
 
 
 # -- page by page
@@ -207,11 +209,11 @@ def test_a_full_sweep_counts_the_files_that_the_container_has_no_more(
 ) -> None:
     """A lifecycle rule has removed them. Their rows stay in the table, so that is no error."""
     world.container.put(B)
-    world.warehouse.records_kept = [record(A), record(B)]
+    world.warehouse.records_kept = [record(A), record(B), record(C)]
     report = world.sweep(full=True)
-    assert (report.files, report.synced, report.gone, report.left) == (1, [B], 1, 0)
+    assert (report.files, report.synced, report.gone, report.left) == (1, [B], 2, 0)
     assert [it.getMessage() for it in caplog.records] == [
-        f"event_file={A} state=gone reason=the container has it no more"
+        f"event_file={name} state=gone reason=the container has it no more" for name in (A, C)
     ]
 
 

@@ -196,6 +196,13 @@ def test_what_is_overdue_fails_the_sweep(overdue: ActionNeededError) -> None:
     assert failure(Report("s1", overdue=[overdue])) is overdue
 
 
+def test_two_failures_are_told_in_one_error() -> None:
+    """One of them would hide the other."""
+    error = failure(Report("s1", refused={"a.db": "x"}, duplicates=["k"]))
+    assert isinstance(error, SweepFailedError)
+    assert len(error.errors) == 2
+
+
 def test_several_failures_are_told_in_one_error() -> None:
     """A person sees all of them at once. Each line begins with the name of the error."""
     silence = SilenceError("it is silent")

@@ -122,11 +122,13 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
 
 
 def test_the_lines_of_a_batch_name_the_sweep_and_the_version_of_the_reader(world: World) -> None:
-    """Both stand in the load records."""
-    world.container.put(A)
+    """Both stand in the load records, also in those of refused files."""
+    world.container.put(A, B)
+    world.warehouse.fails[B] = BAD_VALUE
     world.sweep()
-    line = world.warehouse.lines[-1]
-    assert (line["sweep_id"], line["reader"]) == ("s1", FORMAT_VERSION)
+    lines = [line for line in world.warehouse.lines if line["kind"] == "file"]
+    assert [line["event_file"] for line in lines] == [A, B]
+    assert {(line["sweep_id"], line["reader"]) for line in lines} == {("s1", FORMAT_VERSION)}
 
 
 def test_a_reject_of_the_sync_is_identified_by_the_content_of_its_file(
@@ -158,6 +160,14 @@ def test_a_sweep_without_a_pending_file_still_checks_what_is_there(world: World)
         "newest poll",
         "disconnect",
     ]
+
+
+def test_a_sweep_ends_as_soon_as_no_file_is_left(world: World) -> None:
+    """It reads the clock before the batch, and after each file."""
+    world.container.put(A, B)
+    before = world.seconds
+    assert world.sweep().synced == [A, B]
+    assert world.seconds == before + 1 + 3
 
 
 def test_a_failed_load_ends_the_sweep_and_closes_the_session(world: World) -> None:
@@ -526,6 +536,7 @@ def test_files_that_are_loaded_by_halves_are_in_the_same_folder(
         f"{folder}/sf-delete-tracker-files",
         f"{folder}/sf-delete-tracker-files",
     ]
+    assert world.warehouse.on_disk[-1] == world.warehouse.on_disk[0]
     assert list(tmp_path.iterdir()) == []
 
 
