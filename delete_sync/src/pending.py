@@ -79,14 +79,19 @@ class Pending:
         """The sweep has this file, and reports itself what becomes of it."""
         self._not_taken.remove(blob.name)
 
+    def leave(self, name: str, reason: str) -> None:
+        """Count a file that the sweep could not load. A full sweep may have loaded it before."""
+        if name in self._asked_for:
+            self._report.leave(name, reason)
+        else:
+            self._report.to_repeat += 1
+
     def leave_rest(self) -> None:
         """Count all files that were not taken. The next sweep loads them."""
-        pending = self._not_taken & self._asked_for
-        for name in itertools.chain(pending, (blob.name for blob in self._listed)):
-            self._report.leave(name, NO_TIME)
-        repeated = len(self._not_taken) - len(pending)
-        not_asked_for = sum(name not in self._asked_for for name in self._to_repeat)
-        self._report.to_repeat = repeated + not_asked_for
+        listed = (blob.name for blob in self._listed)
+        for name in itertools.chain(self._not_taken, listed):
+            self.leave(name, NO_TIME)
+        self._report.to_repeat += sum(name not in self._asked_for for name in self._to_repeat)
 
     def _pending(self) -> Iterator[EventBlob]:
         for page in self._container.pages():

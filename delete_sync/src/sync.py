@@ -102,8 +102,7 @@ def sweep(
     with scratch_folder("sweep") as scratch, connect() as target:
         target.prepare()
         pending = Pending(store, target, report, reader_version=FORMAT_VERSION, full=full)
-        one = _Sweep(store, target, report, limits, budget, scratch, again=full)
-        one.run(pending)
+        _Sweep(store, target, report, pending, limits, budget, scratch, again=full).run()
         report.duplicates = target.duplicates()
         newest = max(report.newest_file, target.newest_file())
         report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
@@ -125,20 +124,21 @@ class _Sweep:
     store: Store
     target: Target
     report: Report
+    pending: Pending
     limits: Limits
     budget: Budget
     scratch: Path
     again: bool
 
-    def run(self, pending: Pending) -> None:
+    def run(self) -> None:
         """Fill and load batches until no file or no time is left."""
-        with downloads(self.store, pending, self.scratch) as files:
+        with downloads(self.store, self.pending, self.scratch) as files:
             more = True
             while more and self.budget.may_begin():
-                refusal, more = self._load(files, pending.take)
+                refusal, more = self._load(files, self.pending.take)
                 if refusal:
                     self._find_culprits(refusal.batch, refusal.error)
-        pending.leave_rest()
+        self.pending.leave_rest()
 
     def _load(
         self, files: Iterator[Download], take: Callable[[EventBlob], object]
@@ -167,6 +167,7 @@ class _Sweep:
             take(file.blob)
             if isinstance(file, UnavailableFile):
                 self.report.cannot_read(file)
+                self.pending.leave(file.blob.name, file.reason)
             else:
                 _add(writer, file)
             full = writer.lines >= self.limits.merge_rows or count >= self.limits.batch_files
@@ -184,7 +185,7 @@ class _Sweep:
         search = Search(self._load_alone, self.budget.may_begin)
         search.run(staged, error)
         for file in search.left:
-            self.report.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
+            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
         refused = [file for file in batch.files if file.error is not None]
         refused += [
             StagedFile.refused(file.blob, file.sha256, str(why)) for file, why in search.refused
@@ -199,7 +200,7 @@ class _Sweep:
         if refusal:
             return refusal.error  # the search goes on with all of them
         for name in not_taken:
-            self.report.leave(name, NO_TIME)
+            self.pending.leave(name, NO_TIME)
         return None
 
     def _refuse(self, files: Sequence[StagedFile]) -> None:

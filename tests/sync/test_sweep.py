@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -497,6 +498,46 @@ def test_a_file_that_is_left_is_counted_once_even_if_its_batch_is_refused(
         ("WARNING", f"event_file={A} state=left reason=it is archived"),
         ("WARNING", f"batch=refused files=2 reason={BAD_VALUE}"),
     ]
+
+
+# -- all together
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_each_pending_file_is_loaded_refused_or_left_exactly_once(world: World, seed: int) -> None:
+    """Files, faults and times are random. Later sweeps with time bring the rest.
+
+    A full sweep also repeats what is loaded, or counts it as to repeat.
+    """
+    chance = random.Random(seed)
+    names = [blob_name(BEGUN_AT, number) for number in range(chance.randint(1, 9))]
+    # Two files that are refused alone have different numbers, so the table is never at fault.
+    errors = {name: DataRefusedError(f"{name} is bad", number) for number, name in enumerate(names)}
+    for name in names:
+        content = chance.choice((GOOD, GOOD, GOOD, DAMAGED))
+        world.container.put(name, content=content, declared=chance.choice((None, None, "")))
+        if chance.random() < 0.2:
+            world.warehouse.fails[name] = errors[name]
+        if chance.random() < 0.2:
+            world.container.downloads_fail[name] = archived(needs_a_person=chance.random() < 0.5)
+    world.container.page_files = chance.randint(1, 5)
+    limits = replace(LIMITS, batch_files=chance.randint(1, 5))
+    settled: set[str] = set()
+    for full in (False, False, True, False):
+        before = settled
+        report = world.sweep(limits, run_seconds=chance.randint(1, 12), full=full)
+        told = [*report.synced, *report.refused]
+        assert len(told) == len(set(told))
+        assert set(told).isdisjoint(before) or full
+        settled = before | set(told)
+        repeated = len(before) if full else 0
+        assert len(told) + report.left + report.to_repeat == len(names) - len(before) + repeated
+        assert report.left == len(names) - len(settled)
+        assert {record.event_file for record in world.warehouse.records_kept} == settled
+    world.container.downloads_fail.clear()
+    report = world.sweep(limits)
+    assert settled | {*report.synced, *report.refused} == set(names)
+    assert (report.left, world.sweep(limits).files) == (0, len(names))
 
 
 # -- the disk
