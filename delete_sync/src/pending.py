@@ -63,32 +63,38 @@ class Pending:
         self._report = report
         self._reader_version = reader_version
         self._full = full
-        self._not_taken: dict[str, EventBlob] = {}
-        self._asked_for: set[str] = set()
-        self._listed = self._pending()
+        self._pending_names: set[str] = set()  # those found so far
+        self._not_taken: set[str] = set()  # handed out, but the sweep does not have them yet
+        # What is left of these iterators, the sweep had no time for.
+        self._pending = self._find_pending()
         self._to_repeat = iter(records.oldest_first() if full else ())
-        self._repeated = self._loaded()
+        self._loaded = self._find_loaded()
 
     def __iter__(self) -> Iterator[EventBlob]:
-        for blob in itertools.chain(self._listed, self._repeated):
-            # Downloads run ahead, so a file that is asked for is not always taken.
-            self._not_taken[blob.name] = blob
+        for blob in itertools.chain(self._pending, self._loaded):
+            # Downloads run ahead, so a file that is handed out is not always taken.
+            self._not_taken.add(blob.name)
             yield blob
 
     def take(self, blob: EventBlob) -> None:
         """The sweep has this file, and reports itself what becomes of it."""
-        del self._not_taken[blob.name]
+        self._not_taken.remove(blob.name)
+
+    def leave(self, name: str, reason: str) -> None:
+        """Count a file that the sweep could not load. A full sweep may have loaded it before."""
+        if name in self._pending_names:
+            self._report.leave(name, reason)
+        else:
+            self._report.to_repeat += 1
 
     def leave_rest(self) -> None:
         """Count all files that were not taken. The next sweep loads them."""
-        pending = [name for name in self._not_taken if name in self._asked_for]
-        for name in itertools.chain(pending, (blob.name for blob in self._listed)):
-            self._report.leave(name, NO_TIME)
-        repeated = len(self._not_taken) - len(pending)
-        not_asked_for = sum(name not in self._asked_for for name in self._to_repeat)
-        self._report.to_repeat = repeated + not_asked_for
+        not_handed_out = (blob.name for blob in self._pending)
+        for name in itertools.chain(self._not_taken, not_handed_out):
+            self.leave(name, NO_TIME)
+        self._report.to_repeat += sum(name not in self._pending_names for name in self._to_repeat)
 
-    def _pending(self) -> Iterator[EventBlob]:
+    def _find_pending(self) -> Iterator[EventBlob]:
         for page in self._container.pages():
             records: dict[str, list[LoadRecord]] = {}
             for record in self._records.records(page[0].name, page[-1].name):
@@ -102,14 +108,14 @@ class Pending:
                     if record.settles(blob, self._reader_version)
                 ]
                 if not settled:
-                    self._asked_for.add(blob.name)
+                    self._pending_names.add(blob.name)
                     yield blob
                 elif not self._full and all(record.error for record in settled):
                     self._report.refused_before += 1
 
-    def _loaded(self) -> Iterator[EventBlob]:
+    def _find_loaded(self) -> Iterator[EventBlob]:
         for name in self._to_repeat:
-            if name in self._asked_for:  # a newer reader reads a refused file again
+            if name in self._pending_names:  # a newer reader reads a refused file again
                 continue
             blob = self._container.find(name)
             if blob is None:

@@ -31,11 +31,11 @@ class Report:
         elsewhere: files that another sweep loaded meanwhile.
         refused: files that it refused, and why.
         refused_before: files that an earlier sweep refused, so that this one skipped them.
-        unavailable: files that cannot be read, and why. They are among those left.
+        unavailable: files that cannot be read, and why. They are among those left or to repeat.
         left: files that are still pending.
         oldest_left: the oldest of them.
         gone: with ``FULL_SWEEP``, files that the container no longer has.
-        to_repeat: with ``FULL_SWEEP``, loaded files that the sweep had no time to load again.
+        to_repeat: with ``FULL_SWEEP``, files of earlier sweeps that it could not load again.
         staged, inserted, gaps, rejects, batches: rows and batches.
         duplicates: keys that are in the table more than once.
         overdue: what has been waiting for too long.
@@ -85,9 +85,8 @@ class Report:
             self.oldest_left = LeftFile(name, reason)
 
     def cannot_read(self, file: UnavailableFile) -> None:
-        """Note a file that could not be downloaded. It stays pending."""
+        """Note a file that could not be downloaded."""
         name = file.blob.name
-        self.leave(name, file.reason)
         if file.needs_a_person:
             self.unavailable[name] = file.reason
         log.warning("event_file=%s state=left reason=%s", name, file.reason)
@@ -144,7 +143,7 @@ class Report:
             )
         if self.unavailable:
             yield FilesUnavailableError(
-                f"{len(self.unavailable)} event file(s) cannot be read and stay pending. "
+                f"{len(self.unavailable)} event file(s) cannot be read. Each sweep tries again. "
                 "The other pending files are loaded, or left for the next sweep. "
                 f"See 'FilesUnavailableError' in docs/operations.md:{_listed(self.unavailable)}"
             )

@@ -102,8 +102,7 @@ def sweep(
     with scratch_folder("sweep") as scratch, connect() as target:
         target.prepare()
         pending = Pending(store, target, report, reader_version=FORMAT_VERSION, full=full)
-        one = _Sweep(store, target, report, limits, budget, scratch, again=full)
-        one.run(pending)
+        _Sweep(store, target, report, pending, limits, budget, scratch, again=full).run()
         report.duplicates = target.duplicates()
         newest = max(report.newest_file, target.newest_file())
         report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
@@ -111,11 +110,11 @@ def sweep(
 
 
 @dataclass(frozen=True)
-class _Attempt:
-    """A batch that the target has loaded. If it was refused, ``refusal`` is the reason."""
+class _Refusal:
+    """A batch that the target has refused, and why."""
 
     batch: Batch
-    refusal: DataRefusedError | None = None
+    error: DataRefusedError
 
 
 @dataclass(frozen=True)
@@ -125,36 +124,37 @@ class _Sweep:
     store: Store
     target: Target
     report: Report
+    pending: Pending
     limits: Limits
     budget: Budget
     scratch: Path
     again: bool
 
-    def run(self, pending: Pending) -> None:
+    def run(self) -> None:
         """Fill and load batches until no file or no time is left."""
-        with downloads(self.store, pending, self.scratch) as files:
+        with downloads(self.store, self.pending, self.scratch) as files:
             more = True
             while more and self.budget.may_begin():
-                attempt, more = self._load(files, pending.take)
-                if attempt.refusal:
-                    self._find_culprits(attempt.batch, attempt.refusal)
-        pending.leave_rest()
+                refusal, more = self._load(files, self.pending.take)
+                if refusal:
+                    self._find_culprits(refusal.batch, refusal.error)
+        self.pending.leave_rest()
 
     def _load(
         self, files: Iterator[Download], take: Callable[[EventBlob], object]
-    ) -> tuple[_Attempt, bool]:
+    ) -> tuple[_Refusal | None, bool]:
         """Fill one batch and load it. Returns also whether there may be more files."""
         with batch_writer(self.scratch, self.report.sweep_id, FORMAT_VERSION) as writer:
             more = self._fill(writer, files, take)
             batch = writer.finish()
             if not batch.files:
-                return _Attempt(batch), more
+                return None, more
             try:
                 loaded = self.target.load(batch, again=self.again)
             except DataRefusedError as error:
-                return _Attempt(batch, error), more
+                return _Refusal(batch, error), more
         self.report.count(batch, loaded)
-        return _Attempt(batch), more
+        return None, more
 
     def _fill(
         self, writer: BatchWriter, files: Iterator[Download], take: Callable[[EventBlob], object]
@@ -167,6 +167,7 @@ class _Sweep:
             take(file.blob)
             if isinstance(file, UnavailableFile):
                 self.report.cannot_read(file)
+                self.pending.leave(file.blob.name, file.reason)
             else:
                 _add(writer, file)
             full = writer.lines >= self.limits.merge_rows or count >= self.limits.batch_files
@@ -184,7 +185,7 @@ class _Sweep:
         search = Search(self._load_alone, self.budget.may_begin)
         search.run(staged, error)
         for file in search.left:
-            self.report.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
+            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
         refused = [file for file in batch.files if file.error is not None]
         refused += [
             StagedFile.refused(file.blob, file.sha256, str(why)) for file, why in search.refused
@@ -195,11 +196,12 @@ class _Sweep:
         """Load these files as a batch of their own. Returns why it was refused."""
         not_taken = {file.name: file.blob for file in files}
         with downloads(self.store, list(not_taken.values()), self.scratch) as again:
-            attempt, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
-        if attempt.refusal is None:  # else the search goes on with all of them
-            for name in not_taken:
-                self.report.leave(name, NO_TIME)
-        return attempt.refusal
+            refusal, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
+        if refusal:
+            return refusal.error  # the search goes on with all of them
+        for name in not_taken:
+            self.pending.leave(name, NO_TIME)
+        return None
 
     def _refuse(self, files: Sequence[StagedFile]) -> None:
         """Record that these files are refused."""

@@ -145,16 +145,17 @@ def test_a_sweep_closes_its_connections_to_storage(
     assert raised.value.__traceback__
 
 
-def test_closing_one_client_leaves_the_others_open(
+def test_two_clients_share_no_connection(
     events: ContainerClient, azurite: emulators.Server
 ) -> None:
     """Each client has its own retry policy. A policy keeps the connections of its client."""
     events.create_container()
-    address = azurite.settings["EVENTS_STORAGE"]
-    with blobs.connect(address, "", "") as first:
-        with blobs.connect(address, "", "") as second:
-            assert listed(EventContainer(second, events.container_name)) == []
-        assert listed(EventContainer(first, events.container_name)) == []
+    with proxy(azurite.port) as through:
+        with at(through.port, events.container_name) as first:
+            with at(through.port, events.container_name) as second:
+                assert listed(second) == []
+            assert listed(first) == []
+        assert emulators.connections_to(through.port) == 0
 
 
 # -- the list

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from delete_sync.src.errors import StorageUnavailableError, UnreadableBlobError
+from delete_sync.src.errors import LocalStorageError, StorageUnavailableError, UnreadableBlobError
 from delete_sync.src.event_files.downloads import downloads
 from delete_sync.src.model import EventBlob, LocalFile, UnavailableFile
 
@@ -52,6 +52,7 @@ def blob(name: str, size: int = 0, sha256: str = "") -> EventBlob:
         ((1, 1, 1, 1, 1, 1, 1), 5),
         ((100, 100, 100), 2),
         ((150, 60, 60), 2),
+        ((100, 156, 1), 2),
         ((300, 1, 1), 1),
         ((1, 300, 1), 1),
     ],
@@ -132,6 +133,15 @@ def test_a_file_larger_than_two_gigabytes_is_refused_without_a_download(tmp_path
         assert sorted(path.name for path in folder.iterdir()) == ["a", "b", "c"]
     assert first == LocalFile(listed[0], folder / "a", DIGEST)
     assert source.asked == ["a"]
+
+
+def test_a_folder_that_disappears_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    """The error names the file. No file is refused, because the next sweep may have a disk."""
+    with downloads(Source(), [blob("a", 3 * 1024**3)], tmp_path) as files:
+        (folder,) = tmp_path.iterdir()
+        folder.rmdir()
+        with pytest.raises(LocalStorageError, match=r"^event file a: No such file"):
+            next(files)
 
 
 def test_if_storage_does_not_answer_the_error_reaches_the_reader(tmp_path: Path) -> None:

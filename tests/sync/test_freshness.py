@@ -56,7 +56,7 @@ def test_the_name_of_an_event_file_tells_when_it_was_begun() -> None:
         (48, None, False),
         (48, left(47.9), False),
         (48, left(48), False),
-        (48, left(48.1), True),
+        (48, left(48.01), True),
         (0, left(10_000), False),
         (0.5, left(0.6), True),
         (LONGEST, left(10_000), False),

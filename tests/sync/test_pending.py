@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 from local.in_memory import DAMAGED, GOOD, LIMITS, A, B, C, D, World, sha256
 
-from delete_sync.src.errors import UnreadableBlobError
+from delete_sync.src.errors import DataRefusedError, UnreadableBlobError
 from delete_sync.src.event_files.event_file import FORMAT_VERSION
+from delete_sync.src.freshness import Patience
 from delete_sync.src.model import EventBlob, LeftFile, LoadRecord
 from delete_sync.src.pending import Pending
 from delete_sync.src.report import Report
@@ -124,9 +125,11 @@ def test_only_files_whose_record_is_a_refusal_are_counted_as_refused_before(
     world: World,
 ) -> None:
     """The records of other contents and of other readers do not count."""
-    world.container.put(A, B, C, D)
+    e = "events_20260202T000000Z.db"
+    world.container.put(A, B, C, D, e)
     world.warehouse.records_kept = [
         record(A, error="it is damaged"),
+        record(e, error="it is damaged"),
         record(B, error="it is newer", reader=FORMAT_VERSION - 1),
         record(C, error="it is damaged"),
         record(C),
@@ -135,7 +138,7 @@ def test_only_files_whose_record_is_a_refusal_are_counted_as_refused_before(
     ]
     files, report = pending(world)
     assert [blob.name for blob in files] == [B]
-    assert (report.files, report.refused_before) == (4, 1)
+    assert (report.files, report.refused_before) == (5, 2)
 
 
 # -- page by page
@@ -210,11 +213,11 @@ def test_a_full_sweep_counts_the_files_that_the_container_has_no_more(
 ) -> None:
     """A lifecycle rule has removed them. Their rows stay in the table, so that is no error."""
     world.container.put(B)
-    world.warehouse.records_kept = [record(A), record(B)]
+    world.warehouse.records_kept = [record(A), record(B), record(C)]
     report = world.sweep(full=True)
-    assert (report.files, report.synced, report.gone, report.left) == (1, [B], 1, 0)
+    assert (report.files, report.synced, report.gone, report.left) == (1, [B], 2, 0)
     assert [it.getMessage() for it in caplog.records] == [
-        f"event_file={A} state=gone reason=the container has it no more"
+        f"event_file={name} state=gone reason=the container has it no more" for name in (A, C)
     ]
 
 
@@ -270,6 +273,33 @@ def test_a_file_that_cannot_be_downloaded_is_taken_and_not_left_twice(world: Wor
     world.container.downloads_fail[A] = UnreadableBlobError("archived", needs_a_person=True)
     report = world.sweep(run_seconds=2)
     assert (report.left, report.oldest_left) == (2, LeftFile(A, "archived"))
+
+
+def test_a_loaded_file_that_a_full_sweep_cannot_load_again_is_not_pending(world: World) -> None:
+    """An archived file is told, but its rows are in the table. So it is no backlog."""
+    world.container.put(A, B)
+    world.sweep()
+    world.container.put(C, D)
+    world.container.downloads_fail = {
+        name: UnreadableBlobError("archived", needs_a_person=True) for name in (A, C)
+    }
+    report = world.sweep(full=True, patience=Patience(1, 0), hours=2)
+    assert (report.synced, list(report.unavailable)) == ([D, B], [C, A])
+    assert (report.left, report.oldest_left) == (1, LeftFile(C, "archived"))
+    assert report.to_repeat == 1
+    (backlog,) = report.overdue
+    assert str(backlog).startswith(f"{C} is still pending")
+
+
+def test_loaded_files_that_a_search_has_no_time_for_are_not_pending(world: World) -> None:
+    """A full sweep loads a batch by halves too."""
+    world.container.put(A, B)
+    world.sweep()
+    world.container.put(C)
+    world.warehouse.fails[C] = DataRefusedError("100069: x", 100069)
+    report = world.sweep(run_seconds=5, full=True)
+    assert world.loads()[1:] == [f"{C} {A} {B} again"]
+    assert (report.left, report.to_repeat) == (1, 2)
 
 
 def test_a_file_that_was_not_taken_is_left(world: World) -> None:

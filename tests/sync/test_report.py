@@ -92,15 +92,14 @@ def test_of_the_files_that_are_left_the_oldest_is_kept_with_its_reason() -> None
     assert (report.left, report.oldest_left) == (4, LeftFile("a", "reason of a"))
 
 
-def test_a_file_that_cannot_be_read_is_left_and_perhaps_needs_a_person(
+def test_a_file_that_cannot_be_read_is_logged_and_perhaps_needs_a_person(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the reason in both cases."""
+    """Whether it is left, ``Pending`` knows."""
     report = Report("s1")
     report.cannot_read(UnavailableFile(blob("a.db"), "it was changed", needs_a_person=False))
     report.cannot_read(UnavailableFile(blob("b.db"), "it is archived", needs_a_person=True))
-    assert (report.left, report.unavailable) == (2, {"b.db": "it is archived"})
-    assert report.oldest_left == LeftFile("a.db", "it was changed")
+    assert (report.left, report.unavailable) == (0, {"b.db": "it is archived"})
     assert [record.getMessage() for record in caplog.records] == [
         "event_file=a.db state=left reason=it was changed",
         "event_file=b.db state=left reason=it is archived",
@@ -175,7 +174,7 @@ def test_files_that_cannot_be_read_fail_the_sweep() -> None:
     error = failure(Report("s1", unavailable={"a.db": "it is archived"}))
     assert type(error) is FilesUnavailableError
     assert str(error) == (
-        "1 event file(s) cannot be read and stay pending. "
+        "1 event file(s) cannot be read. Each sweep tries again. "
         "The other pending files are loaded, or left for the next sweep. "
         "See 'FilesUnavailableError' in docs/operations.md:\n  - a.db: it is archived"
     )
@@ -194,6 +193,13 @@ def test_an_error_names_at_most_twenty_files(files: int, more: str) -> None:
 def test_what_is_overdue_fails_the_sweep(overdue: ActionNeededError) -> None:
     """The error is the one of ``freshness``."""
     assert failure(Report("s1", overdue=[overdue])) is overdue
+
+
+def test_two_failures_are_told_in_one_error() -> None:
+    """One of them would hide the other."""
+    error = failure(Report("s1", refused={"a.db": "x"}, duplicates=["k"]))
+    assert isinstance(error, SweepFailedError)
+    assert len(error.errors) == 2
 
 
 def test_several_failures_are_told_in_one_error() -> None:

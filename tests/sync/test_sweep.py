@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import sqlite3
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -122,11 +123,13 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
 
 
 def test_the_lines_of_a_batch_name_the_sweep_and_the_version_of_the_reader(world: World) -> None:
-    """Both stand in the load records."""
-    world.container.put(A)
+    """Both stand in the load records, also in those of refused files."""
+    world.container.put(A, B)
+    world.warehouse.fails[B] = BAD_VALUE
     world.sweep()
-    line = world.warehouse.lines[-1]
-    assert (line["sweep_id"], line["reader"]) == ("s1", FORMAT_VERSION)
+    lines = [line for line in world.warehouse.lines if line["kind"] == "file"]
+    assert [line["event_file"] for line in lines] == [A, B]
+    assert {(line["sweep_id"], line["reader"]) for line in lines} == {("s1", FORMAT_VERSION)}
 
 
 def test_a_reject_of_the_sync_is_identified_by_the_content_of_its_file(
@@ -158,6 +161,14 @@ def test_a_sweep_without_a_pending_file_still_checks_what_is_there(world: World)
         "newest poll",
         "disconnect",
     ]
+
+
+def test_a_sweep_ends_as_soon_as_no_file_is_left(world: World) -> None:
+    """It reads the clock before the batch, and after each file."""
+    world.container.put(A, B)
+    before = world.seconds
+    assert world.sweep().synced == [A, B]
+    assert world.seconds == before + 1 + 3
 
 
 def test_a_failed_load_ends_the_sweep_and_closes_the_session(world: World) -> None:
@@ -489,6 +500,46 @@ def test_a_file_that_is_left_is_counted_once_even_if_its_batch_is_refused(
     ]
 
 
+# -- all together
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_each_pending_file_is_loaded_refused_or_left_exactly_once(world: World, seed: int) -> None:
+    """Files, faults and times are random. Later sweeps with time bring the rest.
+
+    A full sweep also repeats what is loaded, or counts it as to repeat.
+    """
+    chance = random.Random(seed)
+    names = [blob_name(BEGUN_AT, number) for number in range(chance.randint(1, 9))]
+    # Two files that are refused alone have different numbers, so the table is never at fault.
+    errors = {name: DataRefusedError(f"{name} is bad", number) for number, name in enumerate(names)}
+    for name in names:
+        content = chance.choice((GOOD, GOOD, GOOD, DAMAGED))
+        world.container.put(name, content=content, declared=chance.choice((None, None, "")))
+        if chance.random() < 0.2:
+            world.warehouse.fails[name] = errors[name]
+        if chance.random() < 0.2:
+            world.container.downloads_fail[name] = archived(needs_a_person=chance.random() < 0.5)
+    world.container.page_files = chance.randint(1, 5)
+    limits = replace(LIMITS, batch_files=chance.randint(1, 5))
+    settled: set[str] = set()
+    for full in (False, False, True, False):
+        before = settled
+        report = world.sweep(limits, run_seconds=chance.randint(1, 12), full=full)
+        told = [*report.synced, *report.refused]
+        assert len(told) == len(set(told))
+        assert set(told).isdisjoint(before) or full
+        settled = before | set(told)
+        repeated = len(before) if full else 0
+        assert len(told) + report.left + report.to_repeat == len(names) - len(before) + repeated
+        assert report.left == len(names) - len(settled)
+        assert {record.event_file for record in world.warehouse.records_kept} == settled
+    world.container.downloads_fail.clear()
+    report = world.sweep(limits)
+    assert settled | {*report.synced, *report.refused} == set(names)
+    assert (report.left, world.sweep(limits).files) == (0, len(names))
+
+
 # -- the disk
 
 
@@ -526,6 +577,7 @@ def test_files_that_are_loaded_by_halves_are_in_the_same_folder(
         f"{folder}/sf-delete-tracker-files",
         f"{folder}/sf-delete-tracker-files",
     ]
+    assert world.warehouse.on_disk[-1] == world.warehouse.on_disk[0]
     assert list(tmp_path.iterdir()) == []
 
 
