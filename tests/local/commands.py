@@ -96,7 +96,10 @@ def _has_mypy() -> bool:
 def _install_for_all_tests() -> None:
     """Install now what the tests would install one by one, where nobody sees the progress."""
     install: list[Callable[[], object]] = [
-        *(partial(environments.group, name) for name in ("fakesnow", "stubs", "java")),
+        *(
+            partial(environments.group, name)
+            for name in ("fakesnow", "connector5", "stubs", "java")
+        ),
         node.node_modules,
         partial(node.node_modules, node.CHECKERS),
         *(partial(environments.workers, version) for version in environments.SUPPORTED),

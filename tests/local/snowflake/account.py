@@ -5,17 +5,32 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from fakesnow.instance import FakeSnow
 from sqlglot import exp
 
 from . import names
+from .errors import StatementError
 from .locks import Locks
+from .rights import SYSTEM_ROLES, Rights
 from .scope import Scope
 from .sessions import Session
 from .translation import PARSED
 from .versions import Key, Versions
+
+
+@dataclass(frozen=True)
+class Login:
+    """What a client asks for. Names are as Snowflake stores them."""
+
+    user: str
+    database: str
+    schema: str
+    role: str
+    warehouse: str
+    parameters: Mapping[str, Any]
 
 
 class Account:
@@ -41,6 +56,7 @@ class Account:
         self.sessions: dict[str, Session] = {}
         self.views: dict[Key, exp.Expr] = {}
         self.ddl = threading.RLock()
+        self.rights = Rights()
         self.scopes: dict[str, Scope] = {}
         self.numbers = itertools.count(1)
         self._known_databases: set[str] = set()
@@ -49,17 +65,46 @@ class Account:
         """The settings of a schema's sessions."""
         return self.scopes.setdefault(schema.upper(), Scope())
 
-    def log_in(
-        self, database: str, schema: str, user: str, parameters: Mapping[str, Any]
-    ) -> Session:
-        """Open a session. fakesnow makes a database and a schema that are missing."""
+    def log_in(self, login: Login) -> Session:
+        """Open a session.
+
+        fakesnow makes a database and a schema that are missing, but not for a role that is held
+        to its rights: its session then has no current schema.
+
+        Raises:
+            StatementError: the role is unknown (390189), or not granted to the user (390186).
+        """
+        role = self._role_of(login)
+        database, schema = login.database, login.schema
+        if role and role not in SYSTEM_ROLES:
+            roles = self.rights.with_inherited([role])
+            if not self.rights.privileges(roles, ("DATABASE", (database,))):
+                database = schema = ""
+            elif not self.rights.privileges(roles, ("SCHEMA", (database, schema))):
+                schema = ""
         with self.ddl:
             fake = self.fakesnow.connect(database or None, schema or None)
-            session = Session(self, fake, next(self.numbers), user, parameters)
+            session = Session(self, fake, next(self.numbers), login, role)
             if database:
                 self._known_databases.add(session.database)
         self.sessions[session.token] = session
         return session
+
+    def _role_of(self, login: Login) -> str:
+        """The role of a new session. Source: the connector's table of login errors."""
+        user = self.rights.users.get(login.user)
+        role = login.role or (user.default_role if user else "")
+        if role and not self.rights.has_role(role):
+            raise StatementError(
+                "390189", "08001", f"Role '{role}' specified in the connect string does not exist."
+            )
+        if user and role not in self.rights.with_inherited(user.roles):
+            raise StatementError(
+                "390186",
+                "08001",
+                f"Role '{role}' specified in the connect string is not granted to this user.",
+            )
+        return role
 
     def log_out(self, session: Session) -> None:
         """Close a session: its transaction is rolled back."""
@@ -130,16 +175,30 @@ class Account:
         history = f'"{database}"._fs_information_schema._fs_load_history'
         return f"{history} WHERE schema_name = '{schema}' AND table_name = '{key[2]}'"
 
-    def exists(self, key: Key) -> bool:
-        """Whether a table or a view has this name."""
+    def kind(self, key: Key) -> str:
+        """``TABLE`` or ``VIEW``, or nothing if no object has this name."""
+        return next((kind for kind in ("TABLE", "VIEW") if (kind, key) in self.rights.owners), "")
+
+    def has_schema(self, name: tuple[str, ...]) -> bool:
+        """Whether a database, or a schema of a database, has this name."""
         with self.duck.cursor() as duck:
             return bool(
                 duck.execute(
-                    "SELECT 1 FROM system.information_schema.tables WHERE table_catalog = ? "
-                    "AND table_schema = ? AND table_name = ?",
-                    list(key),
+                    "SELECT 1 FROM system.information_schema.schemata WHERE catalog_name = ? "
+                    "AND (schema_name = ? OR ? = '')",
+                    [name[0], *([name[1]] * 2 if len(name) > 1 else ["", ""])],
                 ).fetchall()
             )
+
+    def dropped(self, kind: str, key: Key) -> None:
+        """Forget the grants on an object that was dropped, and on what was in it."""
+        if kind in ("SCHEMA", "DATABASE"):
+            inside = key[1:] if kind == "SCHEMA" else key[2:]
+            for what in list(self.rights.owners):
+                if what[1][: len(inside)] == inside:
+                    self.rights.forget(what)
+        else:
+            self.rights.forget((kind, key))
 
 
 def _execute(duck: Any, sql: str) -> None:

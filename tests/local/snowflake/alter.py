@@ -33,7 +33,7 @@ def run(session: Session, statement: exp.Alter, actions: list[exp.AlterColumn]) 
     """Change columns of a table."""
     table = statement.this
     key = names.key(session, table)
-    if not session.account.exists(key):
+    if not session.account.kind(key):
         raise missing("Table", ".".join(key))
     for action in actions:
         _change(session, key, action)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 from sqlglot import exp
 
-from . import results, stages
+from . import grants, results, stages
 from .errors import StatementError
 from .results import Result
 
@@ -71,6 +71,7 @@ COMMANDS: tuple[tuple[re.Pattern[str], Command], ...] = tuple(
         (r"\s*PUT\s+.*", stages.put),
         (r"\s*(LIST|LS)\s+.*", stages.list_files),
         (r"\s*(REMOVE|RM)\s+.*", stages.remove),
+        *grants.COMMANDS,
         (r"\s*SHOW\s+(TERSE\s+)?STAGES\b.*", stages.show),
     )
 )
@@ -87,8 +88,9 @@ def with_values(session: Session, statement: exp.Expr) -> exp.Expr:
     values = {
         "currenttransaction": str(transaction.number) if transaction else None,
         "currentsession": str(session.number),
-        "currentuser": session.user,
-        "currentrole": session.role or None,
+        "currentuser": session.who.user,
+        "currentrole": session.who.role or None,
+        "currentwarehouse": session.who.warehouse or None,
     }
     for function in list(statement.find_all(exp.Func)):
         if function.key in values:

@@ -44,9 +44,25 @@ def _create(session: Session, statement: exp.Create) -> Result:
     if kind == "VIEW":
         return _create_view(session, statement)
     result = Result.of_cursor(reading.run(session, statement), statement)
-    if kind == "DATABASE" and (database := statement.find(exp.Table)):
-        session.account.add_database(names.text(database.this))
+    if made := statement.find(exp.Table):
+        _note(session, kind, made)
     return result
+
+
+def _note(session: Session, kind: str, made: exp.Table) -> None:
+    """Note the owner of an object."""
+    if kind == "DATABASE":
+        session.account.add_database(names.text(made.this))
+        name: tuple[str, ...] = (names.text(made.this),)
+    elif kind == "SCHEMA":
+        name = (
+            names.text(made.args.get("catalog")) or session.database,
+            names.text(made.args["db"]),
+        )
+    else:
+        name = names.permanent(session, made)
+    if (kind, name) not in session.account.rights.owners:
+        session.account.rights.created((kind, name), session.who.role)
 
 
 def _create_table(session: Session, statement: exp.Create) -> Result:
@@ -73,6 +89,7 @@ def _create_table(session: Session, statement: exp.Create) -> Result:
         session.temporary[key[2]] = (session.database, session.schema)
     else:
         session.account.record_lengths(key, lengths)
+        session.account.rights.created(("TABLE", key), session.who.role)
     return results.status(f"Table {key[2]} successfully created.")
 
 
@@ -98,18 +115,14 @@ def _write_table(
 def _key(session: Session, table: exp.Table, *, temporary: bool) -> Key:
     if temporary:
         return (names.TEMPORARY, str(session.number), names.text(table.this))
-    return (
-        names.text(table.args.get("catalog")) or session.database,
-        names.text(table.args.get("db")) or session.schema,
-        names.text(table.this),
-    )
+    return names.permanent(session, table)
 
 
 def table_exists(session: Session, key: Key) -> bool:
     """Whether a table has this key."""
     if key[0] == names.TEMPORARY:
         return key[2] in session.temporary
-    return session.account.exists(key)
+    return bool(session.account.kind(key))
 
 
 def already_exists(name: str) -> StatementError:
@@ -165,6 +178,8 @@ def _create_view(session: Session, statement: exp.Create) -> Result:
     for read in names.read_tables(query):
         read.replace(names.node(names.key(session, read), read.args.get("alias")))
     result = Result.of_cursor(reading.run(session, statement), statement)
+    session.account.rights.forget(("TABLE", key))
+    session.account.rights.created(("VIEW", key), session.who.role)
     if not isinstance(statement.this, exp.Schema):
         session.account.views[key] = query
     return result
@@ -179,6 +194,7 @@ def _drop(session: Session, statement: exp.Drop) -> Result:
     if key:
         session.account.versions.forget(key)
         session.account.views.pop(key, None)
+        session.account.dropped(str(statement.args.get("kind")).upper(), key)
         if key[0] == names.TEMPORARY:
             session.temporary.pop(key[2], None)
     return result

@@ -129,8 +129,13 @@ def _insert(session: Session, statement: exp.Insert, key: Key) -> Result:
 
 def _copy(session: Session, statement: exp.Copy, key: Key) -> Result:
     """COPY skips the files that the table has loaded, but not after a rollback."""
-    if re.search(r"TYPE\s*=\s*'?JSON", statement.sql("snowflake"), re.IGNORECASE):
-        rules.no_key_twice(stages.files(session, _stage(statement))[1])
+    text = statement.sql("snowflake")
+    purge = re.search(r"PURGE\s*=\s*TRUE", text, re.IGNORECASE)
+    files = stages.files(session, _stage(statement), "READ")[1]
+    if purge:
+        stages.files(session, _stage(statement), "WRITE")
+    if re.search(r"TYPE\s*=\s*'?JSON", text, re.IGNORECASE):
+        rules.no_key_twice(files)
     history = session.account.load_history(session, key)
     newest = f"SELECT COALESCE(MAX(rowid), -1) FROM {history.split(' WHERE ')[0]}"
     loaded = session.duck.execute(newest).fetchall()[0][0]

@@ -125,3 +125,12 @@ def missing(kind: str, name: str) -> StatementError:
 def gone() -> StatementError:
     """The session was closed, or never was. Source: the connector's ``network.py``."""
     return StatementError("390111", "08001", "Session no longer exists. New login required.")
+
+
+def insufficient(kind: str, name: str) -> StatementError:
+    """The role has some right, but not this one."""
+    return StatementError(
+        "003001",
+        "42501",
+        f"SQL access control error:\nInsufficient privileges to operate on {kind} '{name}'.",
+    )

@@ -28,12 +28,19 @@ def key(session: Session, table: exp.Table) -> Key:
     A temporary table hides a permanent one of the same name.
     Source: Snowflake documentation, page "Working with Temporary and Transient Tables".
     """
-    name = text(table.this)
-    database = text(table.args.get("catalog")) or session.database
-    schema = text(table.args.get("db")) or session.schema
-    if name in session.temporary and (database, schema) == session.temporary[name]:
+    database, schema, name = permanent(session, table)
+    if session.temporary.get(name) == (database, schema):
         return (TEMPORARY, str(session.number), name)
     return (database, schema, name)
+
+
+def permanent(session: Session, table: exp.Table) -> Key:
+    """The permanent table that a name means, even if a temporary one hides it."""
+    return (
+        text(table.args.get("catalog")) or session.database,
+        text(table.args.get("db")) or session.schema,
+        text(table.this),
+    )
 
 
 def sql(key: Key) -> str:

@@ -23,7 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import control, statements
-from .account import Account
+from .account import Account, Login
 from .errors import StatementError, gone
 from .results import Result
 from .sessions import Session
@@ -59,13 +59,15 @@ class Server:
         data = (await _body(request))["data"]
         query = request.query_params
         try:
-            session = await run_in_threadpool(
-                self.account.log_in,
-                _name(query.get("databaseName")),
-                _name(query.get("schemaName")),
-                str(data.get("LOGIN_NAME") or ""),
-                data.get("SESSION_PARAMETERS") or {},
+            login = Login(
+                user=str(data.get("LOGIN_NAME") or "").upper(),
+                database=_name(query.get("databaseName")),
+                schema=_name(query.get("schemaName")),
+                role=_name(query.get("roleName")),
+                warehouse=_name(query.get("warehouse")),
+                parameters=data.get("SESSION_PARAMETERS") or {},
             )
+            session = await run_in_threadpool(self.account.log_in, login)
         except StatementError as error:
             return JSONResponse(_refusal(error))
         return JSONResponse(
@@ -86,6 +88,8 @@ class Server:
                     "sessionInfo": {
                         "databaseName": session.database,
                         "schemaName": session.schema,
+                        "roleName": session.who.role,
+                        "warehouseName": session.who.warehouse,
                     },
                 },
             }

@@ -8,41 +8,21 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import names
 from .consistency import Consistency
 from .errors import StatementError, gone
+from .identity import Identity
+from .transactions import Transaction
 from .versions import Change, Key
 
 if TYPE_CHECKING:
-    from .account import Account
+    from .account import Account, Login
 
 LOCK_TIMEOUT = 43_200.0
 STATEMENT_TIMEOUT = 172_800.0
 TIMEZONE = "America/Los_Angeles"
-
-
-@dataclass(eq=False)
-class Transaction:
-    """An open transaction.
-
-    Attributes:
-        session: whose it is.
-        changes: what its statements wrote.
-        running: whether one of its statements is running.
-        aborted: whether it was ended from outside while a statement was running.
-        last_active: when its last statement ended.
-    """
-
-    session: Session
-    number: int
-    changes: list[Change] = field(default_factory=list)
-    running: bool = False
-    aborted: bool = False
-    last_active: float = field(default_factory=time.monotonic)
 
 
 class Session:
@@ -53,23 +33,21 @@ class Session:
         number: counts the logins.
         temporary: its temporary tables, each with the database and schema where it was made.
         transaction: the open transaction, if any.
+        who: its user, role and warehouse.
         autocommit: whether each statement outside of BEGIN commits by itself.
         failed: whether its transaction was ended from outside, and ROLLBACK was not yet sent.
     """
 
-    def __init__(
-        self, account: Account, fake: Any, number: int, user: str, parameters: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, account: Account, fake: Any, number: int, login: Login, role: str) -> None:
         self.account = account
         self.fake = fake
         self.duck = fake._duck_conn
         self.number = number
-        self.user = user.upper()
+        self.who = Identity(account.rights, login.user, role, login.warehouse)
         self.token = secrets.token_urlsafe(32)
-        self.parameters = {name.upper(): str(value) for name, value in parameters.items()}
+        self.parameters = {name.upper(): str(value) for name, value in login.parameters.items()}
         self.autocommit = self.parameters.get("AUTOCOMMIT", "true").lower() != "false"
-        self.scope = account.scope(fake.schema or "")
-        self.role = ""
+        self.scope = account.scope(login.schema)
         self.temporary: dict[str, tuple[str, str]] = {}
         self.transaction: Optional[Transaction] = None
         self.failed = False
@@ -123,8 +101,6 @@ class Session:
     def set_time_zone(self) -> None:
         """Let DuckDB have the session's TIMEZONE. Source: page "Parameters" for the default."""
         self.duck.execute("SET SESSION TimeZone = ?", [self.parameter("TIMEZONE") or TIMEZONE])
-
-    # -- transactions
 
     def begin(self) -> Transaction:
         """Return the open transaction, or begin one."""

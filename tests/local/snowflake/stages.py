@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fakesnow.transforms import stage
 
-from . import results
+from . import access, results
 from .errors import StatementError, missing
 from .results import Result
 
@@ -43,11 +43,12 @@ def plain(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1].replace("''", "'"))
 
 
-def place(session: Session, text: str) -> tuple[str, str, tuple[str, str, str]]:
+def place(session: Session, text: str, privilege: str) -> tuple[str, str, tuple[str, str, str]]:
     """Return the folder of a stage, the path in it, and the stage's name.
 
     Raises:
-        StatementError: 002003 no such stage, 001003 no stage at all.
+        StatementError: 002003 no such stage, 001003 no stage at all, 003001 the role lacks the
+            privilege.
     """
     text = plain(text)
     if not text.startswith("@"):
@@ -57,6 +58,7 @@ def place(session: Session, text: str) -> tuple[str, str, tuple[str, str, str]]:
     name = stage.parts_from_var(found[1], session.database, session.schema)
     if not exists(session, name):
         raise missing("Stage", ".".join(name))
+    access.need(session, ("STAGE", name), privilege)
     return stage.internal_dir(".".join(name)), found[2], name
 
 
@@ -80,7 +82,7 @@ def put(session: Session, sql: str) -> Result:
     found = PUT.fullmatch(sql)
     if not found:
         raise StatementError("001003", "42000", "SQL compilation error:\nsyntax error in PUT")
-    folder, path, name = place(session, found[2])
+    folder, path, name = place(session, found[2], "WRITE")
     source = re.sub(r"^file://", "", plain(found[1]))
     options = found[3].upper().replace(" ", "")
     return Result(
@@ -97,9 +99,9 @@ def put(session: Session, sql: str) -> Result:
     )
 
 
-def files(session: Session, text: str) -> tuple[str, list[Path]]:
+def files(session: Session, text: str, privilege: str) -> tuple[str, list[Path]]:
     """The name of a stage, and its files whose path begins with the given one."""
-    folder, prefix, name = place(session, text)
+    folder, prefix, name = place(session, text, privilege)
     root = Path(folder)
     found = [
         one
@@ -118,8 +120,8 @@ def _argument(sql: str) -> str:
 
 def list_files(session: Session, sql: str) -> Result:
     """LIST: a path is a prefix."""
-    folder = Path(place(session, _argument(sql))[0])
-    name, found = files(session, _argument(sql))
+    folder = Path(place(session, _argument(sql), "READ")[0])
+    name, found = files(session, _argument(sql), "READ")
     rows = [
         [
             f"{name}/{one.relative_to(folder).as_posix()}",
@@ -134,8 +136,8 @@ def list_files(session: Session, sql: str) -> Result:
 
 def remove(session: Session, sql: str) -> Result:
     """REMOVE: a path is a prefix, and no file is no error."""
-    folder = Path(place(session, _argument(sql))[0])
-    name, found = files(session, _argument(sql))
+    folder = Path(place(session, _argument(sql), "WRITE")[0])
+    name, found = files(session, _argument(sql), "WRITE")
     rows = []
     for one in found:
         one.unlink()
@@ -164,6 +166,7 @@ def show(session: Session, sql: str) -> Result:
             session, "database_name = ? ORDER BY schema_name = ?", [database, *mine], columns
         )
         rows = list({row[1]: row for row in reversed(rows)}.values())
+    rows = [row for row in rows if access.visible(session, ("STAGE", (row[2], row[3], row[1])))]
     if like is not None:
         pattern = re.escape(like).replace("%", ".*").replace("_", ".")
         rows = [row for row in rows if re.fullmatch(pattern, row[1], FLAGS)]

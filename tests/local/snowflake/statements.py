@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fakesnow.dialect import parse_one
 from sqlglot import exp
 
-from . import commands, ddl, dml, names, reading, rules
+from . import access, commands, ddl, dml, names, reading, rules
 from .errors import StatementError, translate
 from .results import Result
 from .translation import translate as translate_for
@@ -28,7 +28,7 @@ def execute(session: Session, sql: str, bindings: Sequence[Any] = ()) -> Result:
     Raises:
         StatementError: it is refused.
     """
-    sent = session.scope.log(session.number, session.role, sql)
+    sent = session.scope.log(session.number, session.who.role, sql)
     try:
         result = session.scope.faults.around(
             session, sql, lambda: _execute_alone(session, sql, bindings)
@@ -64,6 +64,7 @@ def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
     rules.check(session, statement)
     statement = translate_for(session, commands.with_values(session, statement))
     session.fake.cursor().check_db_and_schema(statement)
+    access.check(session, statement)
     if isinstance(statement, dml.Dml):
         return _change(session, statement)
     if isinstance(statement, ddl.Ddl):

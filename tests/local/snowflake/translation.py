@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import fakesnow.macros
 import fakesnow.transforms
 import sqlglot
 from sqlglot import exp
+
+from . import access
 
 if TYPE_CHECKING:
     from .sessions import Session
@@ -35,7 +37,9 @@ def translate(session: Session, statement: exp.Expr) -> exp.Expr:
     given = session.parameter("TIMESTAMP_INPUT_FORMAT").upper()
     if given not in ("", "AUTO"):
         statement = statement.transform(lambda node: _in_format(node, given))
-    return statement.transform(_tries).transform(_json).transform(_columns)
+    return (
+        statement.transform(_tries).transform(_json).transform(lambda node: _columns(session, node))
+    )
 
 
 def _any_case(node: exp.Expr) -> exp.Expr:
@@ -108,19 +112,35 @@ COLUMNS = """SELECT * REPLACE (
 ) FROM information_schema.columns"""
 
 
-def _columns(node: exp.Expr) -> exp.Expr:
-    """The view COLUMNS tells lengths and identities as Snowflake does. Source: its page."""
+def _columns(session: Session, node: exp.Expr) -> exp.Expr:
+    """The view COLUMNS tells lengths and identities as Snowflake does. Source: its page.
+
+    It has only tables that the role has a right to.
+    """
     if (
         isinstance(node, exp.Table)
         and node.name.upper() == "COLUMNS"
         and node.db.upper() == "INFORMATION_SCHEMA"
     ):
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier("columns"))
-        query = sqlglot.parse_one(COLUMNS, read="snowflake")
+        query: Any = sqlglot.parse_one(COLUMNS, read="snowflake")
         for table in query.find_all(exp.Table):
             table.set("catalog", node.args.get("catalog"))
+        if session.who.is_held:
+            query = query.where(_told(session), dialect="snowflake")
         return exp.Subquery(this=query, alias=alias.copy())
     return node
+
+
+def _told(session: Session) -> str:
+    told = [
+        ".".join(key)
+        for kind in ("TABLE", "VIEW")
+        for key in session.account.rights.objects(kind)
+        if access.visible(session, (kind, key))
+    ]
+    listed = ", ".join(f"'{one}'" for one in ["", *told])
+    return f"table_catalog || '.' || table_schema || '.' || table_name IN ({listed})"
 
 
 def _tried(node: exp.Expr) -> exp.Expr:
