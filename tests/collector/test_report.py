@@ -131,6 +131,7 @@ def test_an_org_that_is_not_known_is_null() -> None:
         ("/data/acme__Invoice__ChangeEvent", ["acme__Invoice__c"]),
         ("/data/ChangeEvents", None),
         ("/data/Delete_Tracking__chn", None),
+        ("/data/AccountChangeEvent__chn", None),
         ("/event/Delete_Event__e", None),
         ("/event/AccountChangeEvent", None),
     ],
