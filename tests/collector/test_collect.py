@@ -117,7 +117,7 @@ class Memory(Store):
         """Create a real event file."""
         return EventFile(self.folder / f"{begun_at:%H%M%S%f}.db", begun_at)
 
-    def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
         """Return the file's name and upload nothing."""
         return path.name
 
@@ -267,10 +267,10 @@ def test_the_poll_waits_for_a_topic_that_waits_for_an_upload(tmp_path: Path) -> 
     class Slow(Memory):
         """A store whose uploads take longer than the poll."""
 
-        def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
+        def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
             """Wait, and then upload."""
             time.sleep(1.5)
-            return super().upload(path, begun_at)
+            return super().upload(path, begun_at, briefly=briefly)
 
     store = Slow(tmp_path)
     report = collected(store, ["good"], file_rows=1)
@@ -286,7 +286,7 @@ def test_a_poll_whose_upload_failed_ends_soon_and_every_topic_fails(tmp_path: Pa
 
         tries: ClassVar[list[bool]] = []
 
-        def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
+        def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
             """Fail."""
             self.tries.append(briefly)
             raise StorageUnavailableError("no")

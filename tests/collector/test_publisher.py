@@ -107,13 +107,13 @@ class Store:
         self.step("new", f"file{self._files}")
         return File(self, f"file{self._files}", begun_at)
 
-    def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
         """Upload the file, as slowly as the test wants."""
         self.uploading.set()
         self.uploads.append((begun_at, threading.current_thread().name))
         if self.slow:
             assert self.slow.wait(10)
-        self.step("upload", path.name, *(["briefly"] if briefly else []))
+        self.step("upload", path.name, *{True: ["briefly"], False: []}[briefly])
         return f"{path.name}.db"
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:

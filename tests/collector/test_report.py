@@ -8,10 +8,11 @@ from typing import Optional
 
 import pytest
 import tomli
+from local.event_files import delete
 
 from salesforce_client.src.app import __version__
-from salesforce_client.src.app.errors import StorageUnavailableError, TopicError
-from salesforce_client.src.app.model import Delivery, Poll, moment_of, now
+from salesforce_client.src.app.errors import RunFailedError, StorageUnavailableError, TopicError
+from salesforce_client.src.app.model import Delivery, Gap, Poll, RejectedEvent, moment_of, now
 from salesforce_client.src.app.report import Report, TopicReport
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -131,6 +132,7 @@ def test_an_org_that_is_not_known_is_null() -> None:
         ("/data/acme__Invoice__ChangeEvent", ["acme__Invoice__c"]),
         ("/data/ChangeEvents", None),
         ("/data/Delete_Tracking__chn", None),
+        ("/data/AccountChangeEvent__chn", None),
         ("/event/Delete_Event__e", None),
         ("/event/AccountChangeEvent", None),
     ],
@@ -156,6 +158,52 @@ def test_a_row_names_the_version_of_the_collector() -> None:
     """The app is deployed without ``pyproject.toml``, so it has a copy of the version."""
     project = tomli.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert polled().writer == __version__ == project["version"]
+
+
+def test_the_figures_of_all_deliveries_are_added() -> None:
+    """The last rpc id counts, because Salesforce's support asks for it."""
+    topic = TopicReport(TOPIC)
+    reject = RejectedEvent("r", TOPIC, "e", b"", "s", b"", "x", "now")
+    gap = Gap("g", TOPIC, "overflow", None, None, None, None, "now")
+    for rpc_id in ("one", "two", ""):
+        topic.count(Delivery([delete(), delete(), gap, reject], 4, 1, [reject]), rpc_id)
+    topic.end("idle")
+    assert (topic.received, topic.deletes, topic.skipped) == (12, 6, 3)
+    assert (topic.rejected, topic.gaps, topic.rpc_id) == (3, 3, "two")
+    assert topic.line() == (
+        f"topic={TOPIC} state=ok received=12 deletes=6 skipped=3 rejected=3 gaps=3 ended=idle"
+        " cursor=unchanged rpc_id=two"
+    )
+
+
+def test_the_log_line_of_a_topic_that_failed_names_the_error() -> None:
+    """Before its first response a topic has no rpc id."""
+    topic = TopicReport(TOPIC)
+    topic.end("failed")
+    topic.fail(TopicError("absent"))
+    assert topic.line() == (
+        f"topic={TOPIC} state=failed received=0 deletes=0 skipped=0 rejected=0 gaps=0 ended=failed"
+        " cursor=unchanged rpc_id=- error=TopicError"
+    )
+
+
+def test_the_log_line_of_a_poll_names_its_files_in_order() -> None:
+    """A poll that failed may have none."""
+    assert next(Report(ORG_ID, {}, BEGAN_AT, files=["a.db", "b.db"]).lines()) == (
+        f"org={ORG_ID} files=a.db,b.db topics=0"
+    )
+    assert next(Report(ORG_ID, {}, BEGAN_AT).lines()) == f"org={ORG_ID} files=- topics=0"
+
+
+def test_a_poll_fails_with_the_error_of_each_failed_topic() -> None:
+    """A topic that succeeded is not named."""
+    report = Report(ORG_ID, {name: TopicReport(name) for name in (TOPIC, "/event/Two__e")}, "")
+    report.raise_if_failed()
+    absent = TopicError("absent")
+    report.topics[TOPIC].fail(absent)
+    with pytest.raises(RunFailedError) as raised:
+        report.raise_if_failed()
+    assert raised.value.failures == {TOPIC: absent}
 
 
 def test_the_log_of_a_poll_that_could_not_log_in_names_its_file() -> None:

@@ -408,10 +408,10 @@ def test_an_identity_endpoint_that_is_not_ready_is_an_error_that_the_next_run_re
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (0, b"", "Connection aborted"),
+        (0, b"", "('Connection aborted.'"),
         (404, b"", "Expecting value"),
         (503, b"<html>Starting</html>", "JSON is invalid"),
-        (500, b'{"StatusCode":500}', "None, None"),
+        (500, b'{"StatusCode":500}', "None, None –"),
         (500, told(500, "x" * 5000), f"500, {'x' * 295} –"),
     ],
     ids=["no answer", "empty answer", "a page", "another form", "a long text"],
@@ -423,9 +423,9 @@ def test_an_answer_of_the_identity_endpoint_that_says_little_is_retried_too(
     identity_endpoint.refusal = (status, body)
     error = storage_error()
     assert error.startswith(
-        "StorageUnavailableError: container events: the app's identity gets no token for now: "
+        "StorageUnavailableError: container events: the app's identity gets no token for now:"
+        f" {reason}"
     )
-    assert reason in error
     assert "\n" not in error
 
 

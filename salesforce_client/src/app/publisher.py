@@ -57,7 +57,7 @@ class Store(Protocol):
     def new_file(self, begun_at: datetime) -> OpenFile:
         """An empty event file on this machine."""
 
-    def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
         """Upload the file under a free name and remove it from this machine. Returns the name.
 
         ``briefly`` means only one attempt of a few seconds.
@@ -222,7 +222,8 @@ class Publisher:
     def _upload_and_save(self, file: OpenFile, positions: Mapping[str, Position]) -> None:
         """Upload the file first. A cursor may only move past uploaded rows."""
         file.close()
-        self._report.files.append(self._store.upload(file.path, file.begun_at))
+        name = self._store.upload(file.path, file.begun_at, briefly=False)
+        self._report.files.append(name)
         for topic, position in positions.items():
             self._save_cursor(topic, position)
 

@@ -86,8 +86,7 @@ class EventFile:
             self._connection.execute("PRAGMA synchronous = OFF")  # the file has no rows yet
             self._connection.executescript(DDL.read_text(encoding="utf-8"))
             # No journal is needed: if writing fails or is interrupted, nobody reads the file.
-            # VACUUM in ``_enlarge_pages`` then needs no temporary file.
-            for pragma in ("synchronous = FULL", "journal_mode = OFF", "temp_store = MEMORY"):
+            for pragma in ("synchronous = FULL", "journal_mode = OFF"):
                 self._connection.execute(f"PRAGMA {pragma}")
             (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
             self._connection.execute("BEGIN")
