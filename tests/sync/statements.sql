@@ -414,7 +414,8 @@ FROM "DELETE_TRACKER_POLLS" p
 JOIN (
     SELECT DISTINCT q.topic AS topic
     FROM "DELETE_TRACKER_POLLS" q
-    JOIN (SELECT MAX(began_at) AS began_at FROM "DELETE_TRACKER_POLLS") newest ON newest.began_at = q.began_at
+    JOIN (SELECT MAX(began_at) AS began_at FROM "DELETE_TRACKER_POLLS") newest
+    ON newest.began_at = q.began_at
 ) n ON n.topic = p.topic
 GROUP BY p.topic
 ORDER BY p.topic;
@@ -452,7 +453,9 @@ SELECT
     l.error AS error
 FROM "DELETE_TRACKER_LOADS" l
 JOIN (
-    SELECT v:event_file::VARCHAR AS event_file FROM "DELETE_TRACKER_STAGING" WHERE v:kind::VARCHAR = 'file'
+    SELECT v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'file'
 ) f ON f.event_file = l.event_file;
 
 -- records_of_token

@@ -5,7 +5,8 @@ FROM {polls} p
 JOIN (
     SELECT DISTINCT q.topic AS topic
     FROM {polls} q
-    JOIN (SELECT MAX(began_at) AS began_at FROM {polls}) newest ON newest.began_at = q.began_at
+    JOIN (SELECT MAX(began_at) AS began_at FROM {polls}) newest
+    ON newest.began_at = q.began_at
 ) n ON n.topic = p.topic
 GROUP BY p.topic
 ORDER BY p.topic

@@ -7,5 +7,7 @@ SELECT
     l.error AS error
 FROM {loads} l
 JOIN (
-    SELECT v:event_file::VARCHAR AS event_file FROM {staging} WHERE v:kind::VARCHAR = 'file'
+    SELECT v:event_file::VARCHAR AS event_file
+    FROM {staging}
+    WHERE v:kind::VARCHAR = 'file'
 ) f ON f.event_file = l.event_file
