@@ -63,7 +63,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "settings_reader": {"errors"},
         "settings": {"settings_reader"},
-        "budget": set(),
+        "budget": {"errors"},
         "report": {"errors", "model"},
         "freshness": {"errors", "model"},
         "culprits": {"errors", "model"},
@@ -73,7 +73,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("event_files/downloads", "event_files/event_file", "warehouse/staging"),
         },
         "run": {
-            *("budget", "errors", "freshness", "report", "settings", "sync"),
+            *("budget", "freshness", "report", "settings", "sync"),
             *("event_files/blobs", "event_files/event_file"),
             *("warehouse/load", "warehouse/session", "warehouse/tables"),
         },

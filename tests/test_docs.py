@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from delete_sync.src import budget, run
+from delete_sync.src import budget
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.settings import read as read_sync
 from delete_sync.src.warehouse import session, snowflake_errors
@@ -151,11 +151,11 @@ def test_the_times_of_a_sweep_are_those_of_the_code() -> None:
     host = json.loads((REPOSITORY / "delete_sync/host.json").read_text())
     assert host["functionTimeout"] == "00:10:00"
     assert "is 10 minutes" in section
-    assert f"at most {run.LAST_BATCH_SECONDS:g} s before" in section
+    assert f"at most {budget.LAST_BATCH_SECONDS:g} s before" in section
     assert f"| login | {session.LOGIN_SECONDS} s |" in section
     assert f"wait for a lock | {session.STATEMENT_SECONDS} s |" in section
     assert f"until {budget.RESERVE_SECONDS:g} s before" in section
-    assert f"10 to {600 - run.LAST_BATCH_SECONDS:g}, " in (DOCS / "settings.md").read_text()
+    assert f"10 to {600 - budget.LAST_BATCH_SECONDS:g}, " in (DOCS / "settings.md").read_text()
 
 
 def test_settings_named_in_any_page_exist() -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import logging
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 
 from . import settings as settings_module
-from .budget import Budget
-from .errors import SettingsError
+from .budget import Budget, host_seconds
 from .event_files import blobs
 from .event_files.event_file import FORMAT_VERSION
 from .freshness import Patience
@@ -25,8 +23,6 @@ from .warehouse.session import Session
 from .warehouse.tables import Identifier, names_of
 
 HOST = Path(__file__).resolve().parent.parent / "host.json"
-# A batch that begins when MAX_RUN_SECONDS are over still gets this time.
-LAST_BATCH_SECONDS = 60.0
 
 NOISY_LOGGERS = (
     "azure.core.pipeline.policies.http_logging_policy",
@@ -49,7 +45,7 @@ def run(environ: Mapping[str, str]) -> Report:
     account = settings.storage
     now = datetime.now(timezone.utc)
     sweep_id = f"{now:%Y%m%dT%H%M%SZ}_{uuid.uuid4().hex[:8]}"
-    budget = Budget.of(settings.max_run_seconds, _host_seconds(settings.max_run_seconds))
+    budget = Budget.of(settings.max_run_seconds, host_seconds(HOST, settings.max_run_seconds))
     with blobs.connect(
         account.connection_string, account.service_uri, account.client_id
     ) as service:
@@ -63,26 +59,6 @@ def run(environ: Mapping[str, str]) -> Report:
             patience=Patience(settings.max_backlog_hours, settings.max_silence_hours),
             now=now,
         )
-
-
-def _host_seconds(run_seconds: float) -> float:
-    """After how many seconds the host ends an invocation (``functionTimeout`` of ``host.json``).
-
-    Raises:
-        SettingsError: a sweep with ``run_seconds`` would not end before that.
-    """
-    host = json.loads(HOST.read_text(encoding="utf-8"))
-    hours, minutes, seconds = (int(part) for part in host["functionTimeout"].split(":"))
-    allowed = timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds()
-    if run_seconds > allowed - LAST_BATCH_SECONDS:
-        raise SettingsError(
-            [
-                f"MAX_RUN_SECONDS must be at most {allowed - LAST_BATCH_SECONDS:g}, not "
-                f"{run_seconds:g}: the host ends the invocation after {allowed:g} seconds "
-                "(functionTimeout in host.json), and the last batch needs some time"
-            ]
-        )
-    return allowed
 
 
 @contextlib.contextmanager

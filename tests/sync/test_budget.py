@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from math import inf
+from pathlib import Path
 
-from delete_sync.src.budget import Budget
+import pytest
+
+from delete_sync.src.budget import Budget, host_seconds
+from delete_sync.src.errors import SettingsError
 
 
 class Clock:
@@ -47,3 +53,27 @@ def test_by_default_the_budget_has_the_clock_of_the_machine() -> None:
     assert before + 10 <= budget.begin_until <= time.monotonic() + 10
     assert budget.may_begin()
     assert 0 < budget.left() <= 5
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [("00:10:00", 600), ("00:05:00", 300), ("01:00:30", 3630), ("1.00:00:01", 86401), ("-1", inf)],
+)
+def test_the_host_ends_an_invocation_after_its_function_timeout(
+    tmp_path: Path, timeout: str, seconds: float
+) -> None:
+    """The host of a Premium plan may have none."""
+    host = tmp_path / "host.json"
+    host.write_text(json.dumps({"functionTimeout": timeout}))
+    assert host_seconds(host, 240) == seconds
+
+
+@pytest.mark.parametrize("content", [{}, {"functionTimeout": "10 minutes"}])
+def test_a_host_that_does_not_say_its_timeout_is_refused(
+    tmp_path: Path, content: dict[str, str]
+) -> None:
+    """The default depends on the plan, which the app does not know."""
+    host = tmp_path / "host.json"
+    host.write_text(json.dumps(content))
+    with pytest.raises(SettingsError, match="functionTimeout in host.json must be hh:mm:ss"):
+        host_seconds(host, 240)
