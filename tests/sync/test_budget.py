@@ -75,5 +75,5 @@ def test_a_host_that_does_not_say_its_timeout_is_refused(
     """The default depends on the plan, which the app does not know."""
     host = tmp_path / "host.json"
     host.write_text(json.dumps(content))
-    with pytest.raises(SettingsError, match="functionTimeout in host.json must be hh:mm:ss"):
+    with pytest.raises(SettingsError, match=r"functionTimeout in host\.json must be"):
         host_seconds(host, 240)
