@@ -319,7 +319,7 @@ def test_a_brief_upload_waits_only_a_few_seconds_for_an_answer(
         began = time.monotonic()
         with pytest.raises(StorageUnavailableError):
             files.upload(written(b"content"), BEGUN_AT, briefly=True)
-        assert 4 < time.monotonic() - began < 9
+        assert 4 < time.monotonic() - began < 15
         answered.set()
 
 
