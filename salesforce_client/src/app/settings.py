@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Optional
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from .addresses import beyond_host, fault_of_port, is_loopback, shown, split
 from .settings_reader import BlobAccount, SettingsReader
 
 LOGIN = "https://login.salesforce.com"
@@ -134,7 +133,17 @@ class _Reader(SettingsReader):
         login_url = self.url("SALESFORCE_LOGIN_URL", LOGIN)
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
+        if "@" in client_id:
+            self.problem(
+                "SALESFORCE_CLIENT_ID", "must be the consumer key of the app, not a user name", None
+            )
         username = self.text("SALESFORCE_USERNAME", required=required)
+        if username and "@" not in username:
+            self.problem(
+                "SALESFORCE_USERNAME",
+                f"must be a user name such as integration@example.com, not {username!r}",
+                None,
+            )
         key = self.private_key(
             "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required
         )
@@ -172,40 +181,43 @@ class _Reader(SettingsReader):
         return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if moment else None
 
     def url(self, name: str, default: str) -> str:
+        """A URL of a host alone. Plain http is accepted for this machine only."""
         value = (self.text(name) or default).rstrip("/")
-        with contextlib.suppress(ValueError):
-            parts = urlsplit(value)
-            if parts.scheme == "https" and parts.hostname and not parts.path:
-                return value
-            if parts.scheme == "http" and _is_loopback(parts.hostname):
-                return value
-        return self.problem(
-            name,
-            f"must be https://<host>, not {value!r} (http:// is accepted for this machine only)",
-            value,
-        )
+        parts = split(value)
+        if parts is None or not (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+        ):
+            return self.problem(
+                name,
+                f"must be https://<host>, not {shown(value)!r}"
+                " (http:// is accepted for this machine only)",
+                value,
+            )
+        if what := beyond_host(parts):
+            self.problem(name, f"must be https://<host> without {what}, not {shown(value)!r}", None)
+        elif fault := fault_of_port(parts):
+            self.problem(name, fault, None)
+        return value
 
     def endpoint(self, name: str, default: str) -> Endpoint:
+        """A gRPC target. Plain http is accepted for this machine only."""
         value = self.text(name) or default
-        try:
-            parts = urlsplit(value if "://" in value else f"https://{value}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or parts.scheme not in ("http", "https") or parts.path.strip("/"):
+        parts = split(value if "://" in value else f"https://{value}")
+        if parts is None or parts.scheme not in ("http", "https") or beyond_host(parts):
             return self.problem(
-                name, f"must be <host>:<port>, not {value!r}", Endpoint(value, tls=True)
+                name, f"must be <host>:<port>, not {shown(value)!r}", Endpoint(value, tls=True)
             )
-        tls = parts.scheme == "https"
-        if not tls and not _is_loopback(host):
+        host, tls = parts.hostname or "", parts.scheme == "https"
+        if fault := fault_of_port(parts):
+            return self.problem(name, fault, Endpoint(value, tls=tls))
+        if not tls and not is_loopback(host):
             return self.problem(
                 name,
                 f"must use TLS to reach {host}: write https:// (http:// is for this machine only)",
                 Endpoint(value, tls=tls),
             )
-        return Endpoint(
-            f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls
-        )
+        port = parts.port or 7443
+        return Endpoint(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", tls)
 
     def topics(self, name: str, *, required: bool) -> tuple[str, ...]:
         names = [
@@ -261,7 +273,3 @@ class _Reader(SettingsReader):
         if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
             return self.problem(given, "must be an RSA key of at least 2048 bits", None)
         return key
-
-
-def _is_loopback(host: str | None) -> bool:
-    return host in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d{1,3}){3}", host or ""))
