@@ -83,7 +83,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},
         "warehouse/*": {"warehouse/*", "errors", "model"},
-        "warehouse/session": {"warehouse/snowflake_errors", "budget", "errors"},
+        "warehouse/session": {"warehouse/snowflake_errors", "addresses", "budget", "errors"},
         "warehouse/staging": {"errors", "model", "scratch"},
         "SnowflakePusher/__init__": {"run"},
     },

@@ -80,7 +80,7 @@ class SettingsError(ActionNeededError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(
-            "the app's settings need attention:"
+            "the app's settings need attention. Until then no event file is loaded:"
             + "".join(f"\n  - {problem}" for problem in self.problems)
         )
 

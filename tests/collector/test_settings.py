@@ -124,7 +124,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     with pytest.raises(SettingsError) as raised:
         read({"MAX_RUN_SECONDS": "soon", "MOCK_MODE": "perhaps"})
     assert str(raised.value).splitlines() == [
-        "the app's settings need attention:",
+        "the app's settings need attention. Until then no topic is read:",
         "  - MOCK_MODE must be true or false, not 'perhaps'",
         "  - EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri",
         "  - SALESFORCE_CLIENT_ID is missing: set it",

@@ -102,7 +102,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     with pytest.raises(SettingsError) as raised:
         read({"MAX_MERGE_ROWS": "many"})
     assert str(raised.value).splitlines() == [
-        "the app's settings need attention:",
+        "the app's settings need attention. Until then no event file is loaded:",
         "  - EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri",
         "  - SNOWFLAKE_ACCOUNT is missing: set it",
         f"  - {WAYS_TO_LOG_IN} must be set, exactly one of them: found none",

@@ -18,7 +18,7 @@ from datetime import timezone
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import BooksDifferError, LostTurnError, WarehouseUnavailableError
+from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
 from ..model import Batch, Loaded, LoadRecord, TopicPoll
 from .session import Session
 from .tables import Identifier, Tables
@@ -134,7 +134,7 @@ class Loader:
                 failed += 1
                 if failed == ATTEMPTS:
                     raise
-                log.warning("batch=again attempt=%s reason=%s", failed, error)
+                log.warning("batch=again attempt=%s reason=%s", failed, _reason(error))
                 self._pause(failed)
             self.close()  # only a new session surely sees what the other sweep has committed
             self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
@@ -256,7 +256,7 @@ class Loader:
                 self.close()
                 if attempt == ATTEMPTS:
                     raise
-                log.warning("snowflake=again attempt=%s reason=%s", attempt, error)
+                log.warning("snowflake=again attempt=%s reason=%s", attempt, _reason(error))
             self._pause(attempt)
         raise AssertionError("unreachable")
 
@@ -268,6 +268,11 @@ def _record(
     return LoadRecord(
         event_file, sha256 or "", int(length or 0), etag or "", int(reader or 0), error
     )
+
+
+def _reason(error: SyncError) -> str:
+    """What went wrong, without the advice after the dash. The last attempt's error has it."""
+    return str(error).partition(" – ")[0]
 
 
 def _file_url(path: Path) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import snowflake.connector
 from snowflake.connector import errors as snowflake_errors
 
+from ..addresses import is_loopback
 from ..budget import Budget
 from ..errors import OutOfTimeError, WarehouseRefusedError, WarehouseUnavailableError
 from .snowflake_errors import translated
@@ -57,7 +58,8 @@ class Session:
         self._names = names
         self._budget = budget
         seconds = self._seconds("connecting to Snowflake")
-        with translated("connecting to Snowflake"):
+        emulator = is_loopback(parameters.get("host"))
+        with translated("connecting to Snowflake", emulator=emulator):
             # Never use the connection in a ``with`` block: the end of such a block commits.
             self._connection = snowflake.connector.connect(
                 **parameters,

@@ -107,28 +107,43 @@ ADVICE = {
     390913: "the trial of the account has ended: ask the account's administrator",
     **dict.fromkeys(range(394300, 394307), _KEY),
     394400: _PAT,
+    290404: "check SNOWFLAKE_ACCOUNT: there is no such account in this region",
     540001: "check SNOWFLAKE_ACCOUNT",
     250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network; "
     "if its account name has _ in it, write - instead",
 }
+# The connector's number if no server answers. On this machine only the emulator would answer.
+UNREACHABLE = 250001
+START_EMULATORS = (
+    "nothing answers at SNOWFLAKE_HOST and SNOWFLAKE_PORT: start the emulators"
+    " (python3 tests/demo.py --keep)"
+)
 # Numbers that the server sends, with advice: a person must act, whatever class the error has.
 # The other two are the connector's own.
-OF_A_PERSON = set(ADVICE) - TRANSIENT - {250001, 540001}
+OF_A_PERSON = set(ADVICE) - TRANSIENT - {UNREACHABLE, 540001}
 
 
 @contextlib.contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, *, emulator: bool = False) -> Iterator[None]:
     """Raise our error instead of the connector's. The message begins with ``doing``."""
     try:
         yield
     except errors.Error as error:
-        raise translate(error, doing) from None
+        raise translate(error, doing, emulator=emulator) from None
 
 
-def translate(error: Any, doing: str) -> SyncError:
-    """Our error for an error of the connector."""
+def translate(error: Any, doing: str, *, emulator: bool = False) -> SyncError:
+    """Our error for an error of the connector.
+
+    Args:
+        error: the connector's.
+        doing: what the sync did. The message begins with it.
+        emulator: the server is on this machine, so it is the emulator.
+    """
     number, state = int(error.errno or 0), str(error.sqlstate or "")
     advice = f" – {ADVICE[number]}" if number in ADVICE else ""
+    if emulator and number == UNREACHABLE:
+        advice = f" – {START_EMULATORS}"
     about = f"(error {number}, SQLSTATE {state or '-'}){advice}"
     if number in OF_A_VALUE:
         # The text quotes the value, which may be personal data. Only the column is taken from it.

@@ -115,7 +115,9 @@ def authenticate(
             continue
         return _session(login_url, response)
     raise SalesforceUnavailableError(
-        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure}"
+        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure} – nothing is lost"
+        " if a poll succeeds within 72 hours; if this stays, check SALESFORCE_LOGIN_URL and the"
+        " network"
     )
 
 
