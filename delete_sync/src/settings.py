@@ -104,7 +104,7 @@ class _Reader(SettingsReader):
             self.problem(
                 name,
                 "must be a name of letters, digits and underscores, or a name in double quotes, "
-                f"not {value!r}",
+                f"not {shown(value)}",
                 None,
             )
         return value
@@ -119,18 +119,20 @@ class _Reader(SettingsReader):
             self.problem(name, f"is an address: write {'-'.join(inside.groups())}", None)
         elif value:
             wanted = "the account identifier, <organization>-<account>"
-            self.problem(name, f"must be {wanted}, not {shown(value)!r}", None)
+            self.problem(name, f"must be {wanted}, not {shown(value)}", None)
         return value
 
     def server(self) -> dict[str, Any]:
         """The connector's parameters for an address that is not the account's own."""
         protocol, host = self.text("SNOWFLAKE_PROTOCOL"), self.text("SNOWFLAKE_HOST")
         if protocol not in ("", "http", "https"):
-            self.problem("SNOWFLAKE_PROTOCOL", f"must be http or https, not {protocol!r}", None)
+            self.problem(
+                "SNOWFLAKE_PROTOCOL", f"must be http or https, not {shown(protocol)}", None
+            )
         if host and not HOST.fullmatch(host):
             self.problem(
                 "SNOWFLAKE_HOST",
-                f"must be a host name without https://, port and path, not {shown(host)!r}",
+                f"must be a host name without https://, port and path, not {shown(host)}",
                 None,
             )
         elif protocol == "http" and host not in ("localhost", "127.0.0.1", "::1"):
@@ -141,7 +143,9 @@ class _Reader(SettingsReader):
             )
         port = self.text("SNOWFLAKE_PORT")
         if port and not is_port(port):
-            self.problem("SNOWFLAKE_PORT", f"must be a number from 1 to 65535, not {port!r}", None)
+            self.problem(
+                "SNOWFLAKE_PORT", f"must be a number from 1 to 65535, not {shown(port)}", None
+            )
             port = ""
         given = {"protocol": protocol, "host": host, "port": int(port or 0)}
         return {name: value for name, value in given.items() if value}
@@ -154,7 +158,7 @@ class _Reader(SettingsReader):
         if authenticator not in ("", "WORKLOAD_IDENTITY"):
             self.problem(
                 "SNOWFLAKE_AUTHENTICATOR",
-                f"must be WORKLOAD_IDENTITY or unset, not {authenticator!r}",
+                f"must be WORKLOAD_IDENTITY or unset, not {shown(authenticator)}",
                 None,
             )
         ways = {

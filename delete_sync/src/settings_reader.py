@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from .addresses import fault_of_blob_uri, fault_of_connection_string
+from .addresses import fault_of_blob_uri, fault_of_connection_string, shown
 from .errors import SettingsError
 from .spelling import meant
 
@@ -107,7 +107,7 @@ class SettingsReader:
         """True or false. A setting that is not set is false."""
         value = self.text(name).lower()
         if value not in ("", "true", "1", "yes", "false", "0", "no"):
-            self.problem(name, f"must be true or false, not {value!r}", None)
+            self.problem(name, f"must be true or false, not {shown(value)}", None)
         return value in ("true", "1", "yes")
 
     def number(self, name: str, default: float, *, least: float) -> float:
@@ -116,7 +116,7 @@ class SettingsReader:
         try:
             number = float(value) if value else default
         except ValueError:
-            return self.problem(name, f"must be a number, not {value!r}", default)
+            return self.problem(name, f"must be a number, not {shown(value)}", default)
         if least <= number < float("inf"):
             return number
         return self.problem(name, f"must be at least {least:g}, not {value}", default)
@@ -128,7 +128,7 @@ class SettingsReader:
         return (
             value
             if CONTAINER.fullmatch(value)
-            else self.problem(name, f"{rule}, not {value!r}", default)
+            else self.problem(name, f"{rule}, not {shown(value)}", default)
         )
 
     def either(self, name: str, other: str, *, required: bool) -> tuple[str, str]:

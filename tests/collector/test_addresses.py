@@ -46,6 +46,14 @@ def test_the_url_of_a_blob_service_is_accepted(uri: str) -> None:
             "must be {uri}, not 'http://account.blob.core.windows.net'",
         ),
         ("https://", "must be {uri}, not 'https://'"),
+        (
+            "AccountName=a;AccountKey=hush",
+            "is a connection string: set EVENTS_STORAGE instead",
+        ),
+        (
+            "BlobEndpoint=https://a.example.com;SharedAccessSignature=hush",
+            "is a connection string: set EVENTS_STORAGE instead",
+        ),
         ("https://[::1", "must be {uri}, not 'https://[::1'"),
         (
             "https://account.blob.core.windows.net/events",
@@ -205,6 +213,27 @@ def test_a_password_is_never_quoted(user: str, host: str, query: str) -> None:
             assert "hush" not in fault_of_blob_uri(url)
             string = f"BlobEndpoint={url};SharedAccessSignature=hush"
             assert "hush" not in fault_of_connection_string(string)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "-----BEGIN PRIVATE KEY-----\nhush",
+        "AccountName=a;AccountKey=hush",
+        "accountkey=hush",
+        "sv=1&sig=hush",
+        "sig=hush",
+    ],
+)
+def test_a_key_in_the_wrong_setting_is_not_quoted(secret: str) -> None:
+    """People swap two settings."""
+    assert addresses.shown(secret) == "a text that seems to hold a key"
+
+
+def test_a_long_text_is_cut_off() -> None:
+    """A message stays readable."""
+    assert addresses.shown("a" * 100) == f"'{'a' * 100}'"
+    assert addresses.shown("a" * 101) == f"'{'a' * 100}…'"
 
 
 @given(WORDS, WORDS, st.permutations([0, 1, 2]))

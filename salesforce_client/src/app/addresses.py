@@ -20,6 +20,8 @@ BLOB_URI = "https://<account>.blob.core.windows.net"
 OTHER_SERVICE = re.compile(r"([a-z0-9-]+(?:\.z\d+)?)\.(dfs|file|queue|table|web)\.(.+)", re.I)
 WITH_SAS = "BlobEndpoint=<URL>;SharedAccessSignature=<text after the ?>"
 LONGEST_PORT = 5
+SECRET = re.compile(r"PRIVATE KEY|AccountKey|(^|[&?;])sig=", re.IGNORECASE)
+LONGEST_QUOTE = 100
 
 
 def is_loopback(host: Optional[str]) -> bool:
@@ -36,10 +38,17 @@ def split(url: str) -> Optional[SplitResult]:
     return parts if parts.hostname else None
 
 
-def shown(url: str) -> str:
-    """The URL as a message may quote it: without user, password and query."""
-    before, query, _ = re.sub(r"^(\w+://)?.*@", r"\1…@", url).partition("?")
-    return before + (query and "?…")
+def shown(value: str) -> str:
+    """A value as a message may quote it, in quotes: no user, password or query of a URL.
+
+    Somebody may have put a secret into the wrong setting, so the text of a key is not shown, and a
+    long text is cut off.
+    """
+    before, query, _ = re.sub(r"^(\w+://)?.*@", r"\1…@", value).partition("?")
+    if SECRET.search(before):
+        return "a text that seems to hold a key"
+    text = before + (query and "?…")
+    return repr(text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…")
 
 
 def beyond_host(parts: SplitResult) -> str:
@@ -69,8 +78,10 @@ def fault_of_port(parts: SplitResult) -> str:
 def fault_of_blob_uri(value: str) -> str:
     """What is wrong with the URL of a storage account's Blob service."""
     parts = split(value)
+    if "AccountName=" in value or "SharedAccessSignature=" in value:
+        return "is a connection string: set EVENTS_STORAGE instead"
     if parts is None or parts.scheme != "https":
-        return f"must be {BLOB_URI}, not {shown(value)!r}"
+        return f"must be {BLOB_URI}, not {shown(value)}"
     if other := _other_service(parts):
         return other
     if re.search(r"(^|&)sig=", parts.query):
@@ -78,7 +89,7 @@ def fault_of_blob_uri(value: str) -> str:
     # The emulator has the account in the path, because its host is an address.
     local = is_loopback(parts.hostname) and not parts.query and "@" not in parts.netloc
     if (what := beyond_host(parts)) and not local:
-        return f"must be {BLOB_URI} without {what}, not {shown(value)!r}"
+        return f"must be {BLOB_URI} without {what}, not {shown(value)}"
     return fault_of_port(parts)
 
 
@@ -125,9 +136,9 @@ def _fault_of_endpoint(endpoint: str) -> str:
         return ""
     parts = split(endpoint)
     if parts is None or parts.scheme not in ("http", "https"):
-        return f"has a BlobEndpoint that is no URL: {shown(endpoint)!r}"
+        return f"has a BlobEndpoint that is no URL: {shown(endpoint)}"
     if "@" in parts.netloc or parts.query or parts.fragment:
-        return f"has a BlobEndpoint with more than host and path: {shown(endpoint)!r}"
+        return f"has a BlobEndpoint with more than host and path: {shown(endpoint)}"
     return _other_service(parts) or fault_of_port(parts)
 
 

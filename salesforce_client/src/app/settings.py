@@ -141,7 +141,7 @@ class _Reader(SettingsReader):
         if username and "@" not in username:
             self.problem(
                 "SALESFORCE_USERNAME",
-                f"must be a user name such as integration@example.com, not {username!r}",
+                f"must be a user name such as integration@example.com, not {shown(username)}",
                 None,
             )
         key = self.private_key(
@@ -167,7 +167,9 @@ class _Reader(SettingsReader):
         return (
             value
             if value in allowed
-            else self.problem(name, f"must be {' or '.join(allowed)}, not {value!r}", allowed[0])
+            else self.problem(
+                name, f"must be {' or '.join(allowed)}, not {shown(value)}", allowed[0]
+            )
         )
 
     def moment(self, name: str) -> datetime | None:
@@ -176,7 +178,7 @@ class _Reader(SettingsReader):
             moment = datetime.fromisoformat(value.replace("Z", "+00:00")) if value else None
         except ValueError:
             return self.problem(
-                name, f"must be a time such as 2026-01-31T12:00:00Z, not {value!r}", None
+                name, f"must be a time such as 2026-01-31T12:00:00Z, not {shown(value)}", None
             )
         return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if moment else None
 
@@ -189,12 +191,12 @@ class _Reader(SettingsReader):
         ):
             return self.problem(
                 name,
-                f"must be https://<host>, not {shown(value)!r}"
+                f"must be https://<host>, not {shown(value)}"
                 " (http:// is accepted for this machine only)",
                 value,
             )
         if what := beyond_host(parts):
-            self.problem(name, f"must be https://<host> without {what}, not {shown(value)!r}", None)
+            self.problem(name, f"must be https://<host> without {what}, not {shown(value)}", None)
         elif fault := fault_of_port(parts):
             self.problem(name, fault, None)
         return value
@@ -205,7 +207,7 @@ class _Reader(SettingsReader):
         parts = split(value if "://" in value else f"https://{value}")
         if parts is None or parts.scheme not in ("http", "https") or beyond_host(parts):
             return self.problem(
-                name, f"must be <host>:<port>, not {shown(value)!r}", Endpoint(value, tls=True)
+                name, f"must be <host>:<port>, not {shown(value)}", Endpoint(value, tls=True)
             )
         host, tls = parts.hostname or "", parts.scheme == "https"
         if fault := fault_of_port(parts):

@@ -69,6 +69,19 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: SchemaError,
 }
 
+# What an operator must do. If there is no server, the error has no ``error-code``.
+ADVICE: Mapping[type[CollectorError], str] = {
+    TopicError: "check SALESFORCE_TOPICS, and that SALESFORCE_USERNAME may read the topic",
+    AuthenticationError: "check the permission sets of SALESFORCE_USERNAME",
+    LimitExceededError: "nothing is lost if a poll succeeds within 72 hours: see"
+    " 'LimitExceededError' in docs/operations.md",
+    RequestRefusedError: "the cursor is kept: see 'RequestRefusedError' in docs/operations.md",
+}
+NO_SERVER = (
+    "nothing is lost if a poll succeeds within 72 hours; if this stays, check"
+    " SALESFORCE_PUBSUB_ENDPOINT and the network"
+)
+
 
 def translate(
     error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
@@ -86,8 +99,11 @@ def translate(
         code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code
     )
     kind = kind or by_status.get(status, RequestRefusedError)
+    unreachable = status is grpc.StatusCode.UNAVAILABLE and not code
+    advice = NO_SERVER if unreachable else ADVICE.get(kind, "")
     return kind(
         f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})"
+        f"{advice and f' – {advice}'}"
     )
 
 

@@ -35,7 +35,10 @@ NO_ENDPOINT = "ManagedIdentityCredential authentication unavailable"
 REASON_CHARACTERS = 300
 # How the client names a host that does not answer: on this machine, only an emulator has one.
 ON_THIS_MACHINE = re.compile(r"host='(localhost|127[.\d]+|::1)'")
-START_EMULATORS = "start the emulators (python3 tests/demo.py --keep)"
+START_EMULATORS = (
+    "nothing answers at the address in EVENTS_STORAGE: start the emulators"
+    " (python3 tests/demo.py --keep)"
+)
 CHECK_ACCESS = (
     "check EVENTS_STORAGE: its key or SAS, the roles of its identity, and the account's network"
     " rules"
