@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 from local import apps, crashes, emulators, truth, warehouse
+from local.account import Account
 from local.crashes import statement
 from local.proxy import Request
 
@@ -91,6 +92,7 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     file again and inserts no row.
     """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
+    Account(snowflake, settings["SNOWFLAKE_SCHEMA"]).set(idle_seconds=2)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     if step in SYNC_STORAGE:
         crashes.run_until_ended(
