@@ -39,15 +39,15 @@ class Search:
         fault. Then all files are left for the next sweep.
 
         Raises:
-            WarehouseRefusedError: each of several files was refused alone, with one number. So the
-                table is at fault, and no file.
+            WarehouseRefusedError: no file was loaded, and each of several files was refused alone,
+                with one number. So the table is at fault, and no file is refused.
         """
         self._among(files, error)
         numbers = {refusal.number for _, refusal in self.refused}
-        if len(files) > 1 and len(self.refused) == len(files) and len(numbers) == 1:
+        if not self.loaded and len(self.refused) > 1 and len(numbers) == 1:
             raise WarehouseRefusedError(
-                f"Snowflake refuses each of {len(files)} event files alone, with the same error. "
-                f"So the table is at fault, and no file is refused: {error}. "
+                f"Snowflake refuses each of {len(self.refused)} event files alone, with the same "
+                f"error. So the table is at fault, and no file is refused: {error}. "
                 "Compare the table with docs/setup/snowflake/1_tables.sql"
             )
         if self.left and not self.loaded:

@@ -14,8 +14,15 @@ import pytest
 from local.account import Account
 from local.event_files import delete, poll
 
-from delete_sync.src.errors import WarehouseRefusedError, WarehouseUnavailableError
+from delete_sync.src.errors import (
+    BooksDifferError,
+    WarehouseRefusedError,
+    WarehouseUnavailableError,
+)
+from delete_sync.src.model import Batch
 from delete_sync.src.report import Report
+from delete_sync.src.warehouse.load import Loader
+from delete_sync.src.warehouse.session import SQL, Session
 
 from .test_sync import GAP, REJECT
 
@@ -173,3 +180,35 @@ def test_a_login_that_is_lost_is_tried_again(put: Put, sweep: Sweep, account: Ac
     put("e1")
     account.fault("end", "CURRENT_DATABASE", times=2)
     assert sweep().inserted == 1
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_load_record_is_written_only_if_all_rows_of_its_file_are_in_the_tables(
+    put: Put, sweep: Sweep, query: Query, monkeypatch: pytest.MonkeyPatch, looks: bool
+) -> None:
+    """The statement compares the staged rows with the count of the client, and with the tables.
+
+    Here the staging table has lost a row. A statement that did not look would claim that row.
+    """
+    stage = Loader._stage
+
+    def forgetful(loader: Loader, session: Session, batch: Batch) -> None:
+        stage(loader, session, batch)
+        session.change("lose_row")
+        session.commit()
+
+    lose = "DELETE FROM {staging} WHERE v:event_id::VARCHAR = 'e1'"
+    monkeypatch.setitem(SQL, "lose_row", lose)
+    monkeypatch.setattr(Loader, "_stage", forgetful)
+    if not looks:
+        text = SQL["insert_loads"]
+        monkeypatch.setitem(SQL, "insert_loads", text[: text.rindex("WHERE")])
+    put(*ROWS)
+    if looks:
+        with pytest.raises(BooksDifferError, match="0 of 1 load records were written"):
+            sweep()
+    else:
+        sweep()
+    claimed = query("SELECT COUNT(*) FROM delete_tracker_loads")
+    assert claimed == [(0 if looks else 1,)]
+    assert query("SELECT COUNT(*) FROM delete_tracker WHERE event_id = 'e1'") == [(0,)]
