@@ -10,22 +10,28 @@ Sources: Snowflake documentation, pages "Transactions", "MERGE", "COPY INTO <tab
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timezone
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import BooksDifferError, LostTurnError, WarehouseUnavailableError
-from ..model import Batch, Loaded, LoadRecord, TopicPoll
+from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
+from ..model import Batch, Loaded, LoadRecord, TopicPoll, by_file
 from .session import Session
 from .tables import Identifier, Tables
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+ENDED_FROM_OUTSIDE = (
+    "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile. "
+    "The batch is not loaded. See 'BooksDifferError' in docs/operations.md"
+)
 Result = TypeVar("Result")
 
 
@@ -37,6 +43,7 @@ class Loader:
     Args:
         connect: opens a session.
         names: the result of ``names_of``.
+        sweep_id: names the folder of this sweep on the stage.
         reader_version: load records of refused files name it.
         pause: waits some seconds before another attempt.
     """
@@ -46,11 +53,13 @@ class Loader:
         connect: Callable[[], Session],
         names: Mapping[str, Identifier],
         *,
+        sweep_id: str,
         reader_version: int,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connect = connect
         self._names = names
+        self._sweep_id = sweep_id
         self._reader_version = reader_version
         self._pause = pause
         self._id_fills_itself = True
@@ -125,9 +134,10 @@ class Loader:
                 its COMMIT succeeded, and else not at all.
         """
         failed = 0
+        tokens: set[str] = set()
         while True:
             try:
-                return self._load(batch, again=again)
+                return self._load(batch, tokens, again=again)
             except LostTurnError as error:
                 log.info("batch=again reason=%s", error)
             except (WarehouseUnavailableError, BooksDifferError) as error:
@@ -139,32 +149,43 @@ class Loader:
             self.close()  # only a new session surely sees what the other sweep has committed
             self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
 
-    def _load(self, batch: Batch, *, again: bool) -> Loaded:
+    def _load(self, batch: Batch, tokens: set[str], *, again: bool) -> Loaded:
+        """Try once. ``tokens`` names the transactions of all attempts, whatever became of them."""
         token = uuid.uuid4().hex
         with self._connect() as session:
             self._stage(session, batch)
             with session.transaction():
                 self._take_lock(session, token)
-                elsewhere = frozenset() if again else self._loaded_elsewhere(session, batch)
-                files = [file.name for file in batch.files if file.name not in elsewhere]
-                loaded = Loaded(elsewhere=elsewhere)
+                done = {} if again else self._done(session, batch)
+                files = [file.name for file in batch.files if file.name not in done]
+                loaded = Loaded()
                 if files:
-                    loaded = self._write(session, batch, token, files, elsewhere)
+                    tokens.add(token)
+                    loaded = self._write(session, batch, token, files)
             kept = {str(name) for (name,) in session.rows("records_of_token", [token])}
         if kept != set(files):
             # Snowflake accepts a COMMIT also if it has ended the transaction before.
             raise BooksDifferError(
-                f"after COMMIT, {len(kept)} of {len(files)} load records are in the table"
+                f"after COMMIT, {len(kept)} of {len(files)} load records are in the table: "
+                f"{ENDED_FROM_OUTSIDE}"
             )
         self._seen_token = token
-        return loaded
+        self.close()  # a session for reading that is older need not see these rows
+        elsewhere = frozenset(name for name, its_token in done.items() if its_token not in tokens)
+        return replace(loaded, elsewhere=elsewhere)
 
     def _stage(self, session: Session, batch: Batch) -> None:
         """Upload the batch and copy it into the staging table, and commit that."""
-        path = uuid.uuid4().hex
+        path = f"{self._sweep_id}/{uuid.uuid4().hex}"
         session.rows("create_staging")
-        session.rows("put", files=_file_url(batch.parts), path=path)
-        copied = sum(int(row[3]) for row in session.rows("copy", path=path) if len(row) > 3)
+        try:
+            session.rows("put", files=_file_url(batch.parts), path=path)
+            copied = sum(int(row[3]) for row in session.rows("copy", path=path) if len(row) > 3)
+        except SyncError:
+            # COPY removes only files that it has loaded. They may hold personal data.
+            with contextlib.suppress(SyncError):
+                self._ask(lambda reading: reading.rows("remove", path=path))
+            raise
         if copied != batch.lines:
             raise BooksDifferError(
                 f"{batch.lines} lines were uploaded, but {copied} were copied to the staging table"
@@ -181,33 +202,25 @@ class Loader:
             raise Tables(session, self._names).lock_error(locked)
         previous = [str(row[0]) for row in session.rows("previous_token", [token])]
         if not previous:
-            raise BooksDifferError("the lock row has lost its token")
+            raise BooksDifferError(f"the lock row has lost its token: {ENDED_FROM_OUTSIDE}")
         if previous != [self._seen_token]:
             raise LostTurnError("another sweep has loaded files meanwhile")
 
-    def _loaded_elsewhere(self, session: Session, batch: Batch) -> frozenset[str]:
-        """The files of the batch that another sweep has loaded or refused meanwhile."""
-        records: dict[str, list[LoadRecord]] = {}
-        for row in session.rows("records_of_batch"):
-            record = _record(*row)
-            records.setdefault(record.event_file, []).append(record)
-        return frozenset(
-            file.name
-            for file in batch.files
-            if any(
-                record.settles(file.blob, self._reader_version)
-                for record in records.get(file.name, [])
-            )
-        )
+    def _done(self, session: Session, batch: Batch) -> dict[str, str]:
+        """The files of the batch that are loaded already, each with the token of its record.
 
-    def _write(
-        self,
-        session: Session,
-        batch: Batch,
-        token: str,
-        files: list[str],
-        elsewhere: frozenset[str],
-    ) -> Loaded:
+        Another sweep has loaded them meanwhile. Or an earlier attempt has, and its answer was lost.
+        """
+        records = by_file(_record(*row) for row in session.rows("records_of_batch"))
+        return {
+            file.name: record.token
+            for file in batch.files
+            for record in records.get(file.name, ())
+            if record.error in (None, file.error)
+            and record.settles(file.blob, self._reader_version)
+        }
+
+    def _write(self, session: Session, batch: Batch, token: str, files: Sequence[str]) -> Loaded:
         """Insert the rows that are new, and the load records of these files."""
         new_rows = dict.fromkeys(files, 0)
         inserted = gaps = rejects = 0
@@ -218,7 +231,8 @@ class Loader:
             inserted = self._merge(session, token)
             if inserted != sum(counted.values()):
                 raise BooksDifferError(
-                    f"the merge inserted {inserted} rows, but {sum(counted.values())} were new"
+                    f"the merge inserted {inserted} rows, but {sum(counted.values())} were new: "
+                    f"{ENDED_FROM_OUTSIDE}"
                 )
         if rows.gaps:
             gaps = session.change("insert_gaps", [token])
@@ -231,11 +245,11 @@ class Loader:
         recorded = session.change("insert_loads", [token, *values], new=new)
         if recorded != len(files):
             raise BooksDifferError(
-                f"{recorded} of {len(files)} load records were written: the other files have "
-                "rows that are not in the tables"
+                f"{recorded} of {len(files)} load records were written, because rows of the other "
+                f"files are not in the tables: {ENDED_FROM_OUTSIDE}"
             )
         session.change("replace_loads", [token])
-        return Loaded(inserted, gaps, rejects, elsewhere)
+        return Loaded(inserted, gaps, rejects)
 
     def _merge(self, session: Session, token: str) -> int:
         """Insert the deletes whose keys are not in the table. Returns their number."""
@@ -262,11 +276,23 @@ class Loader:
 
 
 def _record(
-    event_file: str, sha256: str | None, length: int, etag: str, reader: int, error: str | None
+    event_file: str,
+    sha256: str | None,
+    length: int | None,
+    etag: str | None,
+    reader: int | None,
+    error: str | None,
+    token: str | None,
 ) -> LoadRecord:
-    """A load record, as the table has it. Its columns may be NULL if an older version wrote it."""
+    """A load record, as the table has it. Its columns may be NULL if somebody else wrote it."""
     return LoadRecord(
-        event_file, sha256 or "", int(length or 0), etag or "", int(reader or 0), error
+        event_file,
+        sha256 or "",
+        int(length or 0),
+        etag or "",
+        int(reader or 0),
+        error,
+        token or "",
     )
 
 
