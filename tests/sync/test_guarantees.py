@@ -1,7 +1,6 @@
 """The promises of a sweep under stress: overlaps, lost sessions, bad values, many files, many rows.
 
-fakesnow enforces UNIQUE, but Snowflake does not. So tests of duplicates create the table without
-constraints. fakesnow has no locks, but Snowflake has. So a test checks the order of the statements.
+Snowflake and its stand-in enforce no UNIQUE. The stand-in has Snowflake's locks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole sweeps in this process: real event files on Azurite, the real connector and fakesnow."""
+"""Whole sweeps in this process: real event files on Azurite, connector and stand-in."""
 
 from __future__ import annotations
 
