@@ -2,9 +2,9 @@
 """Run the whole pipeline on this machine: ``python3 tests/demo.py``.
 
 Deletes travel from a mock Salesforce into event files in Azurite, and from there into
-``delete_tracker`` in Snowflake's stand-in. Every hop uses a real socket. The demo runs a poll and a sweep
-twice, an hour apart on the mock's clock. At the end it compares the table with what the org
-published.
+``delete_tracker`` in a stand-in for Snowflake. Every hop uses a real socket. The demo runs a poll
+and a sweep twice, an hour apart on the mock's clock. At the end it compares the table with what the
+org published.
 
     --keep    leave the emulators running on the ports of local.settings.example.json,
               for `func start`
