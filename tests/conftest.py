@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from local import emulators, environments, warehouse
+from local.account import Account
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 
@@ -52,6 +53,12 @@ def blob_settings(azurite: emulators.Server) -> dict[str, str]:
 def snowflake_settings(snowflake: emulators.Server) -> dict[str, str]:
     """Settings for Snowflake, with a schema for this test alone."""
     return {**snowflake.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:12]}"}
+
+
+@pytest.fixture
+def account(snowflake: emulators.Server, snowflake_settings: Mapping[str, str]) -> Account:
+    """The rules of the test's own schema."""
+    return Account(snowflake, snowflake_settings["SNOWFLAKE_SCHEMA"].upper())
 
 
 @pytest.fixture

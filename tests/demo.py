@@ -25,13 +25,20 @@ from local import environments  # noqa: E402  (the line above makes it importabl
 
 BLOB_PORT, SNOWFLAKE_PORT = 10000, 10085  # as in local.settings.example.json
 COLUMNS = 100  # of the terminal
-# The README's queries for monitoring, with only the columns that fit in the terminal.
+# The README's queries for monitoring, and two about completeness, with only the columns that fit in
+# the terminal.
 QUERIES = {
     "The ten newest rows of delete_tracker": """
         SELECT topic, object_name, record_id, deleted_by, deleted_date FROM delete_tracker
         ORDER BY ingested_at DESC LIMIT 10""",
     "Deletes by object type": """
         SELECT object_name, COUNT(*) AS deletes FROM delete_tracker GROUP BY object_name""",
+    "Load records: which event files are loaded": """
+        SELECT event_file, rows_read, rows_inserted, error FROM delete_tracker_loads
+        ORDER BY event_file""",
+    "Polls: when each topic was read, and how it ended": """
+        SELECT topic, began_at, ended, received, deletes FROM delete_tracker_polls
+        ORDER BY began_at, topic""",
     "Deletes by day of arrival": """
         SELECT DATE(ingested_at) AS date, COUNT(*) AS deletes FROM delete_tracker
         GROUP BY DATE(ingested_at) ORDER BY date DESC""",
@@ -118,11 +125,8 @@ def show_blobs(settings: dict[str, str]) -> None:
     with BlobServiceClient.from_connection_string(settings["EVENTS_STORAGE"]) as service:
         for container in service.list_containers():
             print(f"  {container.name}/")
-            for blob in service.get_container_client(container.name).list_blobs(
-                include=["metadata"]
-            ):
-                mark = "  synced" if "synced" in (blob.metadata or {}) else ""
-                print(f"    {blob.name}  {blob.size:,} bytes{mark}")
+            for blob in service.get_container_client(container.name).list_blobs():
+                print(f"    {blob.name}  {blob.size:,} bytes")
 
 
 def show_table(settings: dict[str, str], first: datetime, second: datetime) -> bool:

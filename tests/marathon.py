@@ -227,9 +227,9 @@ class Marathon:
     def _compare(self) -> None:
         from local import truth, warehouse
 
-        from salesforce_client.src.app.decoding.values import identity
         from salesforce_client.src.app.mock_salesforce.faults import Faults
         from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
+        from salesforce_client.src.app.model import identity
 
         org = Org(INTERVAL_SECONDS, lambda: self._now, Faults(ALWAYS))
         since = START - RETENTION

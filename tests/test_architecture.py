@@ -37,7 +37,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "settings_reader": {"errors"},
         "settings": {"settings_reader"},
-        "report": {"errors", "model"},
+        "report": {"__init__", "errors", "model"},
         "backlog": {"errors", "model"},
         "retries": {"errors", "model"},
         "drain": {"backlog", "errors", "model", "retries"},
@@ -63,14 +63,23 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "settings_reader": {"errors"},
         "settings": {"settings_reader"},
+        "budget": {"errors"},
         "report": {"errors", "model"},
+        "freshness": {"errors", "model"},
+        "culprits": {"errors", "model"},
+        "pending": {"model", "report"},
         "sync": {
-            *("errors", "model", "report", "scratch"),
+            *("budget", "culprits", "errors", "freshness", "model", "pending", "report", "scratch"),
             *("event_files/downloads", "event_files/event_file", "warehouse/staging"),
         },
-        "run": {"settings", "report", "sync", "event_files/*", "warehouse/*"},
+        "run": {
+            *("budget", "freshness", "report", "settings", "sync"),
+            *("event_files/blobs", "event_files/event_file"),
+            *("warehouse/load", "warehouse/session", "warehouse/tables"),
+        },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},
-        "warehouse/*": {"warehouse/*", "errors", "model", "scratch"},
+        "warehouse/*": {"warehouse/*", "errors", "model"},
+        "warehouse/session": {"warehouse/snowflake_errors", "budget", "errors"},
         "warehouse/staging": {"errors", "model", "scratch"},
         "SnowflakePusher/__init__": {"run"},
     },
@@ -84,13 +93,8 @@ CORE = [
     *(
         f"delete_sync.src.{module}"
         for module in (
-            "model",
-            "errors",
-            "settings_reader",
-            "scratch",
-            "report",
-            "sync",
-            "settings",
+            *("model", "errors", "settings_reader", "scratch"),
+            *("budget", "report", "freshness", "culprits", "pending", "sync", "settings"),
         )
     ),
     *(
@@ -288,6 +292,7 @@ GROUND = {
     "scratch",
     "settings_reader",
     "report",
+    "budget",
 }
 ADAPTERS = {
     "salesforce_client": {"salesforce", "decoding", "storage"},

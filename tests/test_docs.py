@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from delete_sync.src import budget
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.settings import read as read_sync
+from delete_sync.src.warehouse import session, snowflake_errors
 from salesforce_client.src.app import errors as collector_errors
 from salesforce_client.src.app.mock_salesforce.faults import FAULTS
 from salesforce_client.src.app.settings import read as read_collector
@@ -127,6 +129,33 @@ def test_every_section_of_an_error_says_what_it_means_what_is_lost_and_what_to_d
         assert re.findall(r"^- \*\*(\w+):\*\* \S", text, re.MULTILINE) == ["Means", "Lost", "Do"], (
             name
         )
+
+
+def test_the_operations_page_has_every_number_of_snowflake_that_the_sync_knows() -> None:
+    """An operator who looks up a number finds it, and what the page says is in the code."""
+    section = (DOCS / "operations.md").read_text().partition("### Snowflake's error numbers\n")[2]
+    told: set[int] = set()
+    for cell in re.findall(r"^\| (\d[^|]*) \|", section, re.MULTILINE):
+        for first, last in re.findall(r"(\d+)(?: to (\d+))?", cell):
+            told |= set(range(int(first), int(last or first) + 1))
+    assert told == {
+        *snowflake_errors.ADVICE,
+        *snowflake_errors.TRANSIENT,
+        *snowflake_errors.OF_A_VALUE,
+    }
+
+
+def test_the_times_of_a_sweep_are_those_of_the_code() -> None:
+    """The pages on a sweep and on the settings have the limits in seconds."""
+    section = (DOCS / "sweep.md").read_text().partition("\n## Time\n")[2].partition("\n## ")[0]
+    host = json.loads((REPOSITORY / "delete_sync/host.json").read_text())
+    assert host["functionTimeout"] == "00:10:00"
+    assert "is 10 minutes" in section
+    assert f"at most {budget.LAST_BATCH_SECONDS:g} s before" in section
+    assert f"| login | {session.LOGIN_SECONDS} s |" in section
+    assert f"wait for a lock | {session.STATEMENT_SECONDS} s |" in section
+    assert f"until {budget.RESERVE_SECONDS:g} s before" in section
+    assert f"10 to {600 - budget.LAST_BATCH_SECONDS:g}, " in (DOCS / "settings.md").read_text()
 
 
 def test_settings_named_in_any_page_exist() -> None:

@@ -6,19 +6,25 @@
     ├── TryAgainError                 nobody: the next sweep retries; no row is lost or doubled
     │   ├── StorageUnavailableError     Blob Storage did not answer or was busy
     │   ├── WarehouseUnavailableError   Snowflake did not answer, or the session was lost
+    │   ├── OutOfTimeError              the host would end the sweep before the statement ends
     │   └── LocalStorageError           the disk of this machine is full or fails
     ├── ActionNeededError             a person: the message says what to do
     │   ├── SettingsError               settings are missing or malformed
     │   ├── StorageRefusedError         Blob Storage refuses the identity or the container
     │   ├── WarehouseRefusedError       Snowflake refuses the login, a right or a statement
     │   │   └── DataRefusedError          Snowflake refuses a value: the file with it is refused
-    │   ├── TableError                  a table exists, but its columns are wrong
+    │   ├── TableError                  a table exists, but rows of the sync do not fit into it
     │   ├── BooksDifferError            Snowflake and the sync count different numbers of rows
     │   ├── DuplicateRowsError          a key is in the table more than once
-    │   └── FilesRefusedError           the sweep refused event files; they do not stop the others
+    │   ├── FilesRefusedError           the sweep refused event files; they do not stop the others
+    │   ├── FilesUnavailableError       event files cannot be read; they do not stop the others
+    │   ├── BacklogError                an event file has been waiting for too long
+    │   ├── SilenceError                the collector has not read a topic for too long
+    │   └── SweepFailedError            several of the last five at once
     └── (inside a sweep)
         ├── RefusedFileError          one file is not a readable event file
-        └── ChangedBlobError          a file changed after it was listed: the next sweep reads it
+        ├── UnreadableBlobError       one file cannot be downloaded
+        └── LostTurnError             another sweep was faster: the batch is tried again
 """
 
 from __future__ import annotations
@@ -47,6 +53,10 @@ class WarehouseUnavailableError(TryAgainError):
     An open transaction is rolled back. If only the answer to COMMIT was lost, the batch is in the
     tables, and the next sweep inserts none of its rows again.
     """
+
+
+class OutOfTimeError(TryAgainError):
+    """No time is left before the host ends the invocation. The next sweep goes on."""
 
 
 class LocalStorageError(TryAgainError):
@@ -80,44 +90,88 @@ class StorageRefusedError(ActionNeededError):
 
 
 class WarehouseRefusedError(ActionNeededError):
-    """Snowflake refuses the login, a right, a warehouse or a statement."""
+    """Snowflake refuses the login, a right, a warehouse or a statement.
+
+    Attributes:
+        number: Snowflake's number of the error. 0 if the sync itself found the reason.
+    """
+
+    def __init__(self, message: str, number: int = 0) -> None:
+        self.number = number
+        super().__init__(message)
 
 
 class DataRefusedError(WarehouseRefusedError):
     """Snowflake refuses a value in the rows of a batch.
 
-    The batch is rolled back, and the sweep loads the files of the batch one by one.
+    The batch is rolled back, and the sweep looks for the file with the value.
     """
 
 
 class TableError(ActionNeededError):
-    """A column of a table is missing or has another type. The message has the statement to run."""
-
-
-class DuplicateRowsError(ActionNeededError):
-    """An ``event_id`` is in the table more than once.
-
-    Two sweeps wrote at the same time in spite of lease and lock, or another program wrote rows.
-    """
+    """Rows of the sync would not fit into a table. The message has the statements to run."""
 
 
 class BooksDifferError(ActionNeededError):
     """Snowflake and the sync count different numbers of rows.
 
-    The batch is rolled back, and its files stay unmarked.
+    The batch is rolled back, and its files stay pending.
     """
+
+
+class DuplicateRowsError(ActionNeededError):
+    """An ``event_id`` is in the table more than once. Another program wrote rows."""
 
 
 class FilesRefusedError(ActionNeededError):
-    """The sweep refused event files. They stay in the container and are marked as refused.
+    """The sweep refused event files. They stay in the container and have a load record.
 
-    The other new files are synced, or the sweep has left them for the next one.
+    The other pending files are loaded, or the sweep has left them for the next one.
     """
+
+
+class FilesUnavailableError(ActionNeededError):
+    """Event files cannot be read, and the next sweep cannot read them either.
+
+    They stay pending. The other pending files are loaded, or left for the next sweep.
+    """
+
+
+class BacklogError(ActionNeededError):
+    """After the sweep, an event file is still pending that is older than MAX_BACKLOG_HOURS."""
+
+
+class SilenceError(ActionNeededError):
+    """The collector has not read a topic to its end within MAX_SILENCE_HOURS."""
+
+
+class SweepFailedError(ActionNeededError):
+    """A sweep did its work, and several things need a person.
+
+    Attributes:
+        errors: each of them.
+    """
+
+    def __init__(self, errors: Sequence[ActionNeededError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(f"{type(error).__name__}: {error}" for error in self.errors))
 
 
 class RefusedFileError(SyncError):
     """The reader refuses one event file. The message says why."""
 
 
-class ChangedBlobError(SyncError):
-    """An event file was changed, archived or removed after it was listed."""
+class UnreadableBlobError(SyncError):
+    """One event file cannot be downloaded. The message says why.
+
+    Attributes:
+        needs_a_person: the next sweep cannot download it either.
+    """
+
+    def __init__(self, message: str, *, needs_a_person: bool) -> None:
+        self.needs_a_person = needs_a_person
+        super().__init__(message)
+
+
+class LostTurnError(SyncError):
+    """Another sweep has committed since this session began, so it may not see all rows."""

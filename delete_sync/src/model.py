@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Union
@@ -13,29 +12,41 @@ LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load recor
 
 @dataclass(frozen=True)
 class EventBlob:
-    """An event file, as the container lists it.
+    """An event file, as the container shows it.
 
-    ``metadata`` may have ``sha256``, ``synced`` and ``refused``.
+    Attributes:
+        size: bytes.
+        etag: the version of the blob, without quotes.
+        sha256: the SHA-256 in the metadata, 64 hex digits. Empty if the metadata has none.
     """
 
     name: str
     size: int
     etag: str
-    metadata: Mapping[str, str]
-    last_modified: datetime
+    sha256: str
 
-    def is_synced(self) -> bool:
-        """Whether an earlier sweep marked this content as synced."""
-        synced = self.metadata.get("synced")
-        return synced is not None and synced == self.metadata.get("sha256")
 
-    def is_refused_by(self, reader_version: int) -> bool:
-        """Whether a reader of this or a newer format version has refused this content.
+@dataclass(frozen=True)
+class LoadRecord:
+    """What ``<table>_loads`` says about an event file. A refused file has an ``error``."""
 
-        If somebody uploads new content, the metadata and its mark are gone.
+    event_file: str
+    sha256: str
+    length: int
+    etag: str
+    reader: int
+    error: str | None
+
+    def settles(self, blob: EventBlob, reader_version: int) -> bool:
+        """Whether this blob need not be read again.
+
+        The content of a loaded file is known by the SHA-256 in the metadata, else by length and
+        ETag. A refused file is read again if the blob was changed, or by a newer reader.
         """
-        _, _, version = self.metadata.get("refused", "").partition(";")
-        return version.isdigit() and int(version) >= reader_version
+        unchanged = (self.length, self.etag) == (blob.size, blob.etag)
+        if self.error is not None:
+            return unchanged and self.reader >= reader_version
+        return self.sha256 == blob.sha256 if blob.sha256 else unchanged
 
 
 @dataclass(frozen=True)
@@ -53,13 +64,25 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class UnavailableFile:
-    """An event file that this sweep cannot download, and why. The next sweep tries again."""
+    """An event file that this sweep cannot download, and why. The next sweep tries again.
+
+    ``needs_a_person`` is true if the next sweep cannot download it either.
+    """
 
     blob: EventBlob
     reason: str
+    needs_a_person: bool
 
 
 Download = Union[LocalFile, UnavailableFile]
+
+
+@dataclass(frozen=True)
+class LeftFile:
+    """An event file that is still pending after a sweep, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +91,7 @@ class Figures:
 
     The times are those of the first and the last delete, as UTC text without a zone. They are None
     if there is no delete. ``rejected`` counts the rejected events and the rows of ``events`` that
-    Snowflake would refuse.
+    Snowflake would refuse. ``polls`` counts the rows about polls: one for each topic of a poll.
     """
 
     deletes: int
@@ -76,21 +99,35 @@ class Figures:
     gaps: int
     first_event_at: str | None
     last_event_at: str | None
+    polls: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of all kinds."""
+        return self.deletes + self.rejected + self.gaps + self.polls
 
 
 @dataclass(frozen=True)
 class StagedFile:
-    """An event file of a batch. A refused file has an ``error`` instead of ``figures``."""
+    """An event file of a batch. A refused file has an ``error`` instead of ``figures``.
 
-    name: str
+    ``sha256`` is the digest of the load record: the one in the metadata, else that of the content.
+    """
+
+    blob: EventBlob
     sha256: str
     figures: Figures | None
     error: str | None = None
 
     @staticmethod
-    def refused(name: str, sha256: str, error: str) -> StagedFile:
+    def refused(blob: EventBlob, sha256: str, error: str) -> StagedFile:
         """A file that is not loaded. It is in the batch because it needs a load record."""
-        return StagedFile(name, sha256, None, " ".join(error.split())[:LONGEST_ERROR])
+        return StagedFile(blob, sha256, None, " ".join(error.split())[:LONGEST_ERROR])
+
+    @property
+    def name(self) -> str:
+        """The name of the blob."""
+        return self.blob.name
 
 
 @dataclass(frozen=True)
@@ -99,28 +136,48 @@ class Batch:
 
     Attributes:
         files: the event files of these rows, and the refused files.
-        parts: path with a wildcard that matches the compressed files. None if there are no rows.
-        lines: number of rows of all kinds in the compressed files.
-        deletes: how many of these rows are deletes to load.
+        parts: path with a wildcard that matches the compressed files.
+        lines: number of rows of all kinds in the compressed files, with one for each file.
         unwanted: names of files that could be read only in part. Their rows must not be loaded.
     """
 
     files: tuple[StagedFile, ...]
-    parts: Path | None = None
-    lines: int = 0
-    deletes: int = 0
+    parts: Path
+    lines: int
     unwanted: tuple[str, ...] = ()
+
+    @property
+    def figures(self) -> Figures:
+        """The sums of the files. The times are not summed up."""
+        of_files = [file.figures for file in self.files if file.figures]
+        return Figures(
+            deletes=sum(one.deletes for one in of_files),
+            rejected=sum(one.rejected for one in of_files),
+            gaps=sum(one.gaps for one in of_files),
+            polls=sum(one.polls for one in of_files),
+            first_event_at=None,
+            last_event_at=None,
+        )
 
 
 @dataclass(frozen=True)
 class Loaded:
     """What the transaction of a batch did.
 
-    ``duplicates`` lists keys of the batch that are in the table more than once.
+    Attributes:
+        inserted, gaps, rejects: new rows of ``delete_tracker``, ``_gaps`` and ``_rejects``.
+        elsewhere: names of the files that another sweep loaded meanwhile.
     """
 
-    staged: int
-    inserted: int
-    gaps: int
-    rejects: int
-    duplicates: list[str] = field(default_factory=list)
+    inserted: int = 0
+    gaps: int = 0
+    rejects: int = 0
+    elsewhere: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class TopicPoll:
+    """When a topic of the newest poll last ended caught up or idle. None if it never did."""
+
+    topic: str
+    last_good: datetime | None

@@ -2,69 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .errors import DuplicateRowsError, FilesRefusedError
-from .model import Loaded
+from .errors import (
+    ActionNeededError,
+    DuplicateRowsError,
+    FilesRefusedError,
+    FilesUnavailableError,
+    SweepFailedError,
+)
+from .model import Batch, LeftFile, Loaded, UnavailableFile
+
+log = logging.getLogger(__name__)
+
+NAMED = 20  # files that an error names; the log has all
 
 
 @dataclass
 class Report:
-    """What a sweep did. ``left`` counts the event files that it leaves for the next sweep."""
+    """What a sweep did.
+
+    Attributes:
+        files: event files in the container, as far as the sweep has listed them.
+        newest_file: the newest name among them.
+        synced: names of the files that it loaded.
+        elsewhere: files that another sweep loaded meanwhile.
+        refused: files that it refused, and why.
+        refused_before: files that an earlier sweep refused, so that this one skipped them.
+        unavailable: files that cannot be read, and why. They are among those left or to repeat.
+        left: files that are still pending.
+        oldest_left: the oldest of them.
+        gone: with ``FULL_SWEEP``, files that the container no longer has.
+        to_repeat: with ``FULL_SWEEP``, files of earlier sweeps that it could not load again.
+        staged, inserted, gaps, rejects, batches: rows and batches.
+        duplicates: keys that are in the table more than once.
+        overdue: what has been waiting for too long.
+    """
 
     sweep_id: str
     files: int = 0
+    newest_file: str = ""
     synced: list[str] = field(default_factory=list)
+    elsewhere: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     refused_before: int = 0
+    unavailable: dict[str, str] = field(default_factory=dict)
     left: int = 0
+    oldest_left: LeftFile | None = None
+    gone: int = 0
+    to_repeat: int = 0
     staged: int = 0
     inserted: int = 0
     gaps: int = 0
     rejects: int = 0
     batches: int = 0
     duplicates: list[str] = field(default_factory=list)
-    skipped: bool = False
+    overdue: list[ActionNeededError] = field(default_factory=list)
 
-    def count(self, loaded: Loaded) -> None:
-        """Add the figures of a batch."""
+    def count(self, batch: Batch, loaded: Loaded) -> None:
+        """Add the figures of a batch that was loaded."""
         self.batches += 1
-        self.staged += loaded.staged
+        self.staged += batch.figures.rows
         self.inserted += loaded.inserted
         self.gaps += loaded.gaps
         self.rejects += loaded.rejects
-        self.duplicates += loaded.duplicates
+        self.elsewhere += len(loaded.elsewhere)
+        for file in batch.files:
+            if file.name in loaded.elsewhere:
+                continue
+            if file.error is None:
+                self.synced.append(file.name)
+            else:
+                self.refused[file.name] = file.error
+                log.error("event_file=%s state=refused reason=%s", file.name, file.error)
+
+    def leave(self, name: str, reason: str) -> None:
+        """Note a file that stays pending."""
+        self.left += 1
+        if self.oldest_left is None or name < self.oldest_left.name:
+            self.oldest_left = LeftFile(name, reason)
+
+    def cannot_read(self, file: UnavailableFile) -> None:
+        """Note a file that could not be downloaded."""
+        name = file.blob.name
+        if file.needs_a_person:
+            self.unavailable[name] = file.reason
+        log.warning("event_file=%s state=left reason=%s", name, file.reason)
 
     def lines(self) -> Iterator[str]:
         """The log line of the sweep."""
-        if self.skipped:
-            yield f"sweep={self.sweep_id} state=skipped reason=another sweep is running"
-            return
-        yield (
-            f"sweep={self.sweep_id} files={self.files} synced={len(self.synced)} "
-            f"refused={len(self.refused)} refused_before={self.refused_before} left={self.left} "
-            f"batches={self.batches} staged={self.staged} inserted={self.inserted} "
-            f"gaps={self.gaps} rejects={self.rejects} duplicates={len(self.duplicates)}"
-        )
+        figures = {
+            "files": self.files,
+            "synced": len(self.synced),
+            "elsewhere": self.elsewhere,
+            "refused": len(self.refused),
+            "refused_before": self.refused_before,
+            "unavailable": len(self.unavailable),
+            "left": self.left,
+            "gone": self.gone,
+            "to_repeat": self.to_repeat,
+            "batches": self.batches,
+            "staged": self.staged,
+            "inserted": self.inserted,
+            "gaps": self.gaps,
+            "rejects": self.rejects,
+            "duplicates": len(self.duplicates),
+        }
+        words = (f"{name}={figure}" for name, figure in figures.items())
+        yield " ".join([f"sweep={self.sweep_id}", *words])
 
     def raise_if_failed(self) -> None:
-        """Fail if the sweep refused files or found duplicate rows.
+        """Fail if something needs a person, although the sweep did its work.
 
         Raises:
             DuplicateRowsError: the message names up to three keys.
-            FilesRefusedError: the message names the files.
+            FilesRefusedError, FilesUnavailableError: the message names the files.
+            BacklogError, SilenceError: see ``freshness``.
+            SweepFailedError: several of these.
         """
+        failures = [*self._failures(), *self.overdue]
+        if len(failures) > 1:
+            raise SweepFailedError(failures)
+        if failures:
+            raise failures[0]
+
+    def _failures(self) -> Iterator[ActionNeededError]:
         if self.duplicates:
-            raise DuplicateRowsError(
+            yield DuplicateRowsError(
                 f"the table holds at least {len(self.duplicates)} event_id values more than once, "
                 f"for example {', '.join(self.duplicates[:3])}; "
                 "see 'DuplicateRowsError' in docs/operations.md"
             )
         if self.refused:
-            reasons = "".join(f"\n  - {name}: {reason}" for name, reason in self.refused.items())
-            raise FilesRefusedError(
+            yield FilesRefusedError(
                 f"{len(self.refused)} event file(s) were refused and stay in the container. "
-                "The other new files are synced, or left for the next sweep. "
-                f"See 'FilesRefusedError' in docs/operations.md:{reasons}"
+                "The other pending files are loaded, or left for the next sweep. "
+                f"See 'FilesRefusedError' in docs/operations.md:{_listed(self.refused)}"
             )
+        if self.unavailable:
+            yield FilesUnavailableError(
+                f"{len(self.unavailable)} event file(s) cannot be read. Each sweep tries again. "
+                "The other pending files are loaded, or left for the next sweep. "
+                f"See 'FilesUnavailableError' in docs/operations.md:{_listed(self.unavailable)}"
+            )
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    lines = [f"\n  - {name}: {reason}" for name, reason in list(reasons.items())[:NAMED]]
+    more = len(reasons) - NAMED
+    return "".join([*lines, f"\n  - and {more} more, all in the log"] if more > 0 else lines)

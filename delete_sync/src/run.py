@@ -8,15 +8,21 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 
 from . import settings as settings_module
+from .budget import Budget, host_seconds
 from .event_files import blobs
+from .event_files.event_file import FORMAT_VERSION
+from .freshness import Patience
 from .report import Report
-from .settings import Settings
+from .settings import Snowflake
 from .sync import Limits, sweep
 from .warehouse.load import Loader
 from .warehouse.session import Session
-from .warehouse.tables import Identifier, Tables, names_beside
+from .warehouse.tables import Identifier, names_of
+
+HOST = Path(__file__).resolve().parent.parent / "host.json"
 
 NOISY_LOGGERS = (
     "azure.core.pipeline.policies.http_logging_policy",
@@ -37,40 +43,40 @@ def run(environ: Mapping[str, str]) -> Report:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
     account = settings.storage
-    sweep_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+    now = datetime.now(timezone.utc)
+    sweep_id = f"{now:%Y%m%dT%H%M%SZ}_{uuid.uuid4().hex[:8]}"
+    budget = Budget.of(settings.max_run_seconds, host_seconds(HOST, settings.max_run_seconds))
     with blobs.connect(
         account.connection_string, account.service_uri, account.client_id
     ) as service:
         return sweep(
             blobs.EventContainer(service, settings.events_container),
-            functools.partial(_target, settings, sweep_id),
+            functools.partial(_target, settings.snowflake, sweep_id, budget),
             sweep_id,
             full=settings.full_sweep,
-            limits=Limits(settings.max_run_seconds, settings.max_merge_rows),
+            limits=Limits(settings.max_merge_rows),
+            budget=budget,
+            patience=Patience(settings.max_backlog_hours, settings.max_silence_hours),
+            now=now,
         )
 
 
 @contextlib.contextmanager
-def _target(settings: Settings, sweep_id: str) -> Iterator[Loader]:
-    """Open a session and yield the loader for the tables that the settings name."""
-    target = settings.snowflake
-    names = names_beside(Identifier.parse(target.table))
-    with Session(
-        account=target.account,
-        login=target.login,
-        warehouse=target.warehouse,
-        role=target.role,
-        server=target.server,
-        database=target.database,
-        schema=target.schema,
-        names=names,
-        sweep_id=sweep_id,
-        patience_seconds=settings.max_run_seconds,
-    ) as session:
-        place = Identifier.parse(target.database), Identifier.parse(target.schema)
-        yield Loader(
-            session,
-            Tables(session, names, *place),
-            sweep_id=sweep_id,
-            window_days=0 if settings.full_sweep else settings.merge_window_days,
-        )
+def _target(target: Snowflake, sweep_id: str, budget: Budget) -> Iterator[Loader]:
+    """Yield the loader for the tables that the settings name."""
+    database, schema, table = (
+        Identifier.parse(name) for name in (target.database, target.schema, target.table)
+    )
+    names = names_of(table, database, schema)
+    parameters = {
+        **target.login,
+        **target.server,
+        "account": target.account,
+        "warehouse": target.warehouse,
+        "database": target.database,
+        "schema": target.schema,
+        **({"role": target.role} if target.role else {}),
+    }
+    connect = functools.partial(Session, parameters, names, sweep_id=sweep_id, budget=budget)
+    with contextlib.closing(Loader(connect, names, reader_version=FORMAT_VERSION)) as loader:
+        yield loader

@@ -47,7 +47,8 @@ class Settings:
     full_sweep: bool
     max_run_seconds: float
     max_merge_rows: int
-    merge_window_days: float
+    max_backlog_hours: float
+    max_silence_hours: float
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -73,7 +74,8 @@ def read(environ: Mapping[str, str]) -> Settings:
         full_sweep=values.boolean("FULL_SWEEP"),
         max_run_seconds=values.number("MAX_RUN_SECONDS", 480, least=10),
         max_merge_rows=int(values.number("MAX_MERGE_ROWS", 1_000_000, least=1)),
-        merge_window_days=values.number("MERGE_WINDOW_DAYS", 7, least=0),
+        max_backlog_hours=values.number("MAX_BACKLOG_HOURS", 48, least=0),
+        max_silence_hours=values.number("MAX_SILENCE_HOURS", 24, least=0),
     )
     values.raise_problems()
     return settings

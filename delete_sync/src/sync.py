@@ -1,7 +1,7 @@
-"""The sweep: it verifies and stages event files, merges them batch by batch, and then marks them.
+"""The sweep: it loads the pending event files batch by batch, then judges what it sees.
 
 The order of the steps keeps the promise of the README:
-file verified → staged → merged and recorded in one transaction → COMMIT → blob marked.
+file verified → staged → merged and recorded in one transaction → COMMIT → read back.
 After a crash between two steps, the next sweep repeats work. The key ``event_id`` prevents
 duplicate rows.
 """
@@ -9,18 +9,30 @@ duplicate rows.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from .errors import DataRefusedError, RefusedFileError, StorageRefusedError, StorageUnavailableError
-from .event_files.downloads import downloads
+from .budget import Budget
+from .culprits import Search
+from .errors import DataRefusedError, RefusedFileError
+from .event_files.downloads import Source, downloads
 from .event_files.event_file import FORMAT_VERSION, EventFile
-from .model import Batch, Download, EventBlob, Loaded, LocalFile, StagedFile, UnavailableFile
+from .freshness import Patience, judge
+from .model import (
+    Batch,
+    Download,
+    EventBlob,
+    Loaded,
+    LocalFile,
+    StagedFile,
+    TopicPoll,
+    UnavailableFile,
+)
+from .pending import NO_TIME, Container, Pending, Records
 from .report import Report
 from .scratch import local_storage, scratch_folder
 from .warehouse.staging import BatchWriter, batch_writer
@@ -28,45 +40,35 @@ from .warehouse.staging import BatchWriter, batch_writer
 log = logging.getLogger(__name__)
 
 
-class Store(Protocol):
+class Store(Container, Source, Protocol):
     """Where event files are kept."""
 
-    def event_files(self) -> list[EventBlob]:
-        """All event files, oldest first."""
 
-    def download(self, blob: EventBlob, path: Path) -> str:
-        """Write the content to ``path`` and return its SHA-256."""
-
-    def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Mark the blob as synced or refused. False if it was changed after it was listed."""
-
-    def sole_sweep(self) -> AbstractContextManager[bool]:
-        """Let no other sweep run at the same time. False if another sweep is running."""
-
-
-class Target(Protocol):
+class Target(Records, Protocol):
     """Where the rows are loaded."""
 
     def prepare(self) -> None:
-        """Create the tables and the stage if they are missing, and check the table."""
+        """Create the tables and the stage if they are missing, and check the tables."""
 
-    def load(self, batch: Batch) -> Loaded:
+    def load(self, batch: Batch, *, again: bool) -> Loaded:
         """Load one batch completely or not at all."""
+
+    def duplicates(self) -> list[str]:
+        """Keys that are in the table more than once."""
+
+    def newest_poll(self) -> list[TopicPoll]:
+        """The topics of the newest poll, and when each last ended well."""
+
+    def newest_file(self) -> str:
+        """The newest name of an event file that was ever loaded. Empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one sweep.
+    """Bounds of one batch: it is loaded as soon as it has this many rows or files."""
 
-    After ``run_seconds`` the sweep begins no further batch.
-    A batch is merged as soon as it has ``merge_rows`` rows or ``batch_files`` files. After the
-    merge, the sweep still records and marks each file. That must fit into the run's last minute.
-    """
-
-    run_seconds: float
     merge_rows: int
     batch_files: int = 500
-    marks_at_once: int = 8
 
 
 def sweep(
@@ -76,164 +78,140 @@ def sweep(
     *,
     full: bool,
     limits: Limits,
-    clock: Callable[[], float] = time.monotonic,
+    budget: Budget,
+    patience: Patience,
+    now: datetime,
 ) -> Report:
-    """Load the event files that are not synced yet. Connects only if there is something to load.
+    """Load the pending event files.
 
     Args:
         store: where the event files are kept.
-        connect: opens a session with the warehouse.
+        connect: opens the warehouse.
         sweep_id: names this sweep in logs, query tag and load records.
-        full: read every file again, also synced and refused files. New files come first. The files
-            that were marked longest ago come next.
-        limits: bounds of the sweep.
-        clock: returns seconds, like ``time.monotonic``.
+        full: load every file again. Pending files come first. The files that were loaded longest
+            ago come next.
+        limits: bounds of a batch.
+        budget: the time of the sweep.
+        patience: how old pending files and the last good poll may be.
+        now: the time of the sweep, in UTC.
 
     Raises:
         SyncError: the sweep failed. Batches that it has already committed stay loaded.
     """
-    deadline = clock() + limits.run_seconds
     report = Report(sweep_id)
-    if not _pending(store, report, full=full):
-        return report
-    with store.sole_sweep() as alone:
-        if not alone:
-            report.skipped = True
-            return report
-        # List again, because another sweep may have run and marked files meanwhile.
-        pending = _pending(store, report, full=full)
-        if pending:
-            with scratch_folder("sweep") as scratch, connect() as target:
-                target.prepare()
-                _Sweep(store, target, report, limits, clock, deadline, scratch).run(pending)
+    with scratch_folder("sweep") as scratch, connect() as target:
+        target.prepare()
+        pending = Pending(store, target, report, reader_version=FORMAT_VERSION, full=full)
+        _Sweep(store, target, report, pending, limits, budget, scratch, again=full).run()
+        report.duplicates = target.duplicates()
+        newest = max(report.newest_file, target.newest_file())
+        report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
     return report
 
 
-def _pending(store: Store, report: Report, *, full: bool) -> list[EventBlob]:
-    blobs = store.event_files()
-    report.files = len(blobs)
-    if full:
-        # A mark changes last_modified. So if this sweep has no time for some files, the next full
-        # sweep begins with them.
-        return sorted(blobs, key=lambda blob: (_is_marked(blob), blob.last_modified))
-    report.refused_before = sum(blob.is_refused_by(FORMAT_VERSION) for blob in blobs)
-    return [blob for blob in blobs if not _is_marked(blob)]
-
-
-def _is_marked(blob: EventBlob) -> bool:
-    return blob.is_synced() or blob.is_refused_by(FORMAT_VERSION)
-
-
 @dataclass(frozen=True)
-class _Attempt:
-    """A batch that the target has loaded. If it was refused, ``refusal`` is the reason."""
+class _Refusal:
+    """A batch that the target has refused, and why."""
 
     batch: Batch
-    blobs: Sequence[EventBlob]
-    refusal: DataRefusedError | None = None
+    error: DataRefusedError
 
 
 @dataclass(frozen=True)
 class _Sweep:
-    """A sweep that has files to load. No other sweep runs at the same time."""
+    """A sweep, and what it works with. With ``again``, it also loads files that are loaded."""
 
     store: Store
     target: Target
     report: Report
+    pending: Pending
     limits: Limits
-    clock: Callable[[], float]
-    deadline: float
+    budget: Budget
     scratch: Path
+    again: bool
 
-    def run(self, pending: Sequence[EventBlob]) -> None:
+    def run(self) -> None:
         """Fill and load batches until no file or no time is left."""
-        taken = 0
-        with downloads(self.store, pending, self.scratch) as files:
-            while taken < len(pending) and self.clock() < self.deadline:
-                attempt = self._load(files)
-                if attempt.refusal:
-                    self._one_by_one(attempt, attempt.refusal)
-                taken += len(attempt.blobs)
-        self.report.left += len(pending) - taken
+        with downloads(self.store, self.pending, self.scratch) as files:
+            more = True
+            while more and self.budget.may_begin():
+                refusal, more = self._load(files, self.pending.take)
+                if refusal:
+                    self._find_culprits(refusal.batch, refusal.error)
+        self.pending.leave_rest()
 
-    def _load(self, files: Iterator[Download]) -> _Attempt:
-        """Fill one batch and load it. Mark its files unless Snowflake refuses a value."""
-        with batch_writer(self.scratch) as writer:
-            blobs = self._fill(writer, files)
+    def _load(
+        self, files: Iterator[Download], take: Callable[[EventBlob], object]
+    ) -> tuple[_Refusal | None, bool]:
+        """Fill one batch and load it. Returns also whether there may be more files."""
+        with batch_writer(self.scratch, self.report.sweep_id, FORMAT_VERSION) as writer:
+            more = self._fill(writer, files, take)
             batch = writer.finish()
             if not batch.files:
-                return _Attempt(batch, blobs)
+                return None, more
             try:
-                loaded = self.target.load(batch)
+                loaded = self.target.load(batch, again=self.again)
             except DataRefusedError as error:
-                return _Attempt(batch, blobs, error)
-        self._settle(loaded, batch, blobs)
-        return _Attempt(batch, blobs)
+                return _Refusal(batch, error), more
+        self.report.count(batch, loaded)
+        return None, more
 
-    def _fill(self, writer: BatchWriter, files: Iterator[Download]) -> list[EventBlob]:
-        """Verify and stage files until the batch is full, the time is up, or no file is left."""
-        blobs: list[EventBlob] = []
-        for file in files:
-            blobs.append(file.blob)
+    def _fill(
+        self, writer: BatchWriter, files: Iterator[Download], take: Callable[[EventBlob], object]
+    ) -> bool:
+        """Verify and stage files until the batch is full or the time is up.
+
+        Returns False if no file is left.
+        """
+        for count, file in enumerate(files, 1):
+            take(file.blob)
             if isinstance(file, UnavailableFile):
-                self.report.left += 1
-                log.warning("event_file=%s state=left reason=%s", file.blob.name, file.reason)
-                continue
-            _add(writer, file)
-            full = writer.lines >= self.limits.merge_rows or len(blobs) >= self.limits.batch_files
-            if full or self.clock() >= self.deadline:
-                break
-        return blobs
+                self.report.cannot_read(file)
+                self.pending.leave(file.blob.name, file.reason)
+            else:
+                _add(writer, file)
+            full = writer.lines >= self.limits.merge_rows or count >= self.limits.batch_files
+            if full or not self.budget.may_begin():
+                return True
+        return False
 
-    def _one_by_one(self, attempt: _Attempt, error: DataRefusedError) -> None:
-        """Load each file of a refused batch alone, to find the file with the refused value.
+    def _find_culprits(self, batch: Batch, error: DataRefusedError) -> None:
+        """Load the files of a refused batch without those that have a refused value.
 
         The reader's own checks have not found that value.
         """
-        staged = {file.name for file in attempt.batch.files}
+        staged = [file for file in batch.files if file.error is None]
         log.warning("batch=refused files=%s reason=%s", len(staged), error)
-        for blob in attempt.blobs:
-            if blob.name not in staged:
-                continue
-            with downloads(self.store, [blob], self.scratch) as files:
-                alone = self._load(files)
-            if alone.refusal:
-                self._refuse(alone.batch, alone.refusal, blob)
+        search = Search(self._load_alone, self.budget.may_begin)
+        search.run(staged, error)
+        for file in search.left:
+            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
+        refused = [file for file in batch.files if file.error is not None]
+        refused += [
+            StagedFile.refused(file.blob, file.sha256, str(why)) for file, why in search.refused
+        ]
+        self._refuse(refused)
 
-    def _refuse(self, batch: Batch, error: DataRefusedError, blob: EventBlob) -> None:
-        """Record that Snowflake has refused this file, which was alone in its batch."""
-        (file,) = batch.files
-        reason = f"Snowflake refuses a value in this file: {error}"
-        refused = Batch((StagedFile.refused(file.name, file.sha256, reason),))
-        self._settle(self.target.load(refused), refused, [blob])
+    def _load_alone(self, files: Sequence[StagedFile]) -> DataRefusedError | None:
+        """Load these files as a batch of their own. Returns why it was refused."""
+        not_taken = {file.name: file.blob for file in files}
+        with downloads(self.store, list(not_taken.values()), self.scratch) as again:
+            refusal, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
+        if refusal:
+            return refusal.error  # the search goes on with all of them
+        for name in not_taken:
+            self.pending.leave(name, NO_TIME)
+        return None
 
-    def _settle(self, loaded: Loaded, batch: Batch, blobs: Iterable[EventBlob]) -> None:
-        """Count a committed batch and mark its files."""
-        self.report.count(loaded)
-        by_name = {blob.name: blob for blob in blobs}
-        for file in batch.files:
-            if file.error is None:
-                self.report.synced.append(file.name)
-            else:
-                self.report.refused[file.name] = file.error
-                log.error("event_file=%s state=refused reason=%s", file.name, file.error)
-        with ThreadPoolExecutor(self.limits.marks_at_once) as pool:
-            list(pool.map(lambda file: self._mark(by_name[file.name], file), batch.files))
-
-    def _mark(self, blob: EventBlob, file: StagedFile) -> None:
-        """Mark one file. A failure is only logged.
-
-        A later sweep then reads the file again and inserts no row twice.
-        """
-        synced = file.error is None
-        try:
-            if not self.store.mark(blob, file.sha256, synced=synced, reader_version=FORMAT_VERSION):
-                log.warning(
-                    "event_file=%s mark=skipped reason=the blob has changed since it was listed",
-                    blob.name,
-                )
-        except (StorageUnavailableError, StorageRefusedError) as error:
-            log.warning("event_file=%s mark=failed reason=%s", blob.name, error)
+    def _refuse(self, files: Sequence[StagedFile]) -> None:
+        """Record that these files are refused."""
+        if not files:
+            return
+        with batch_writer(self.scratch, self.report.sweep_id, FORMAT_VERSION) as writer:
+            for file in files:
+                writer.refuse(file.blob, file.sha256, file.error or "")
+            batch = writer.finish()
+            self.report.count(batch, self.target.load(batch, again=self.again))
 
 
 def _add(writer: BatchWriter, file: LocalFile) -> None:
@@ -241,12 +219,12 @@ def _add(writer: BatchWriter, file: LocalFile) -> None:
     name = file.blob.name
     try:
         if file.refusal:
-            writer.refuse(name, file.sha256, file.refusal)
+            writer.refuse(file.blob, file.sha256, file.refusal)
         else:
             with EventFile(file.path, name, file.sha256) as event_file:
-                writer.add(event_file, name, file.sha256)
+                writer.add(event_file, file.blob, file.sha256)
     except RefusedFileError as error:
-        writer.refuse(name, file.sha256, str(error))
+        writer.refuse(file.blob, file.sha256, str(error))
     finally:
         with local_storage(f"event file {name}"):
             file.path.unlink()

@@ -130,7 +130,7 @@ def alternative(
 def ours(
     count: int, azurite: Any, server: Any, rows_in_a_file: int = ROWS_IN_A_FILE
 ) -> dict[str, float]:
-    """Run a whole sweep: listing, download, verification, staging, merge, marks."""
+    """Run a whole sweep: listing, download, verification, staging, merge, load records."""
     name = uuid.uuid4().hex[:8]
     storage = {**azurite.settings, "EVENTS_CONTAINER": f"events-{name}"}
     upload(count, storage, rows_in_a_file)
@@ -138,7 +138,7 @@ def ours(
         target = {**server.settings, "SNOWFLAKE_SCHEMA": f"s_{name}", "SNOWFLAKE_PORT": str(port)}
         swept = process.told(
             [sys.executable, str(HERE / "sweeper.py")],
-            {**storage, **target, "MAX_RUN_SECONDS": "3000"},
+            {**storage, **target, "MAX_RUN_SECONDS": "540"},
         )
     assert swept["inserted"] == count
     figures["megabytes"] += swept["staged_mb"]

@@ -23,11 +23,11 @@ staged: list[int] = []
 load = Loader.load
 
 
-def weigh(loader: Loader, batch: Batch) -> Loaded:
+def weigh(loader: Loader, batch: Batch, *, again: bool) -> Loaded:
     """Load the batch, and note the size of its staged files."""
-    parts = batch.parts.parent.glob(batch.parts.name) if batch.parts else ()
+    parts = batch.parts.parent.glob(batch.parts.name)
     staged.append(sum(path.stat().st_size for path in parts))
-    return load(loader, batch)
+    return load(loader, batch, again=again)
 
 
 Loader.load = weigh  # type: ignore[assignment, method-assign]

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -33,6 +34,7 @@ from salesforce_client.src.app.model import (
     Session,
     Start,
     StoredCursor,
+    now,
     timestamp,
 )
 from salesforce_client.src.app.publisher import Store
@@ -115,7 +117,7 @@ class Memory(Store):
         """Create a real event file."""
         return EventFile(self.folder / f"{begun_at:%H%M%S%f}.db", begun_at)
 
-    def upload(self, path: Path, begun_at: datetime) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
         """Return the file's name and upload nothing."""
         return path.name
 
@@ -138,6 +140,7 @@ def collected(
     published_at: str = BEFORE_ANY_POLL,
     preset: Preset = Preset.EARLIEST,
     began: float = 0,
+    began_at: str = "",
     run_seconds: float = 0.8,
     file_rows: int = 100,
 ) -> Report:
@@ -151,6 +154,7 @@ def collected(
         replay_preset=preset,
         limits=limits,
         began=began or time.monotonic(),
+        began_at=began_at or now(),
     ).run()
 
 
@@ -263,10 +267,10 @@ def test_the_poll_waits_for_a_topic_that_waits_for_an_upload(tmp_path: Path) -> 
     class Slow(Memory):
         """A store whose uploads take longer than the poll."""
 
-        def upload(self, path: Path, begun_at: datetime) -> str:
+        def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
             """Wait, and then upload."""
             time.sleep(1.5)
-            return super().upload(path, begun_at)
+            return super().upload(path, begun_at, briefly=briefly)
 
     store = Slow(tmp_path)
     report = collected(store, ["good"], file_rows=1)
@@ -280,16 +284,20 @@ def test_a_poll_whose_upload_failed_ends_soon_and_every_topic_fails(tmp_path: Pa
     class Failing(Memory):
         """A store that fails to upload."""
 
-        def upload(self, path: Path, begun_at: datetime) -> str:
+        tries: ClassVar[list[bool]] = []
+
+        def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
             """Fail."""
+            self.tries.append(briefly)
             raise StorageUnavailableError("no")
 
     began = time.monotonic()
     report = collected(Failing(tmp_path), ["good", "better"], run_seconds=60, file_rows=1)
     assert time.monotonic() - began < 5
     assert {topic.ended for topic in report.topics.values()} == {"failed"}
-    with pytest.raises(StorageUnavailableError):
+    with pytest.raises(StorageUnavailableError, match=r"^no$"):
         report.raise_if_failed()
+    assert Failing.tries == [False, True], "the second try is the short one, for the polls"
 
 
 def test_each_topic_ends_in_its_own_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

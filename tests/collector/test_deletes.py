@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from salesforce_client.src.app.decoding.decode import Decoded, Fields
 from salesforce_client.src.app.decoding.deletes import Origin, interpret, published_at, rejected
-from salesforce_client.src.app.decoding.values import as_json, identity
+from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent
+from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent, identity
 from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 
 EVENT = Event("e1", "s1", b"", b"\0\1")

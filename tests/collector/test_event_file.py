@@ -80,7 +80,10 @@ def test_a_file_is_full_by_rows_or_by_bytes(tmp_path: Path) -> None:
 def test_closing_a_file_flushes_it_to_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A crash of the machine right after the upload must do no harm."""
+    """A crash of the machine right after the upload must do no harm.
+
+    A large file is written again with larger pages. This must not switch the flushing off.
+    """
     said: list[str] = []
 
     class Connection(sqlite3.Connection):
@@ -95,15 +98,17 @@ def test_closing_a_file_flushes_it_to_the_disk(
     monkeypatch.setattr(
         sqlite3, "connect", lambda *given, **options: connect(*given, **options, factory=Connection)
     )
-    file = EventFile(tmp_path / "x.db", BEGUN_AT)
-    file.close()
-    assert "PRAGMA page_size = 32768" in said
-    flushing = [
-        statement
-        for statement in said
-        if "synchronous" in statement or statement in ("BEGIN", "COMMIT")
-    ]
-    assert flushing == ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN", "COMMIT"]
+    begin = ["PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL", "BEGIN"]
+    for rows, expected in ((1, [*begin, "COMMIT"]), (600, [*begin, "COMMIT", *begin, "COMMIT"])):
+        said.clear()
+        file = EventFile(tmp_path / f"{rows}.db", BEGUN_AT)
+        file.add([delete(number) for number in range(rows)])
+        file.close()
+        assert [
+            statement
+            for statement in said
+            if "synchronous" in statement or statement in ("BEGIN", "COMMIT")
+        ] == expected
 
 
 def test_of_rows_with_the_same_key_the_earliest_stays(tmp_path: Path) -> None:
@@ -125,17 +130,37 @@ def test_of_rows_with_the_same_key_the_earliest_stays(tmp_path: Path) -> None:
         connection.close()
 
 
-@pytest.mark.parametrize("page_bytes", [4096, 32768])
-def test_the_writer_chooses_the_size_of_a_page(tmp_path: Path, page_bytes: int) -> None:
-    """The DDL has a page size for small files."""
-    file = EventFile(tmp_path / "x.db", BEGUN_AT, page_bytes=page_bytes)
-    file.add([delete(1)])
+@pytest.mark.parametrize(
+    ("rows", "page_bytes", "most_bytes"),
+    [(0, 4096, 60_000), (20, 4096, 120_000), (600, 32768, 1_700_000), (5000, 32768, 12_000_000)],
+)
+@pytest.mark.parametrize("at_once", [1, 100, 5000])
+def test_a_file_has_small_pages_until_it_is_large(
+    tmp_path: Path, rows: int, page_bytes: int, most_bytes: int, at_once: int
+) -> None:
+    """Each table and each key needs a page of its own, so small pages make a small file small.
+    Large pages waste less space with many rows. The change keeps all rows, their order and the
+    format's version.
+    """
+    file = EventFile(tmp_path / "x.db", BEGUN_AT)
+    for start in range(0, rows, at_once):
+        file.add([delete(number) for number in range(start, min(start + at_once, rows))])
     file.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.db"]
+    assert file.path.stat().st_size < most_bytes
     connection = sqlite3.connect(file.path)
-    assert connection.execute("PRAGMA page_size").fetchone() == (page_bytes,)
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    for pragma, value in (
+        ("page_size", page_bytes),
+        ("user_version", 2),
+        ("application_id", 0x53446454),
+        ("journal_mode", "delete"),
+        ("quick_check", "ok"),
+    ):
+        assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+    assert connection.execute("SELECT id, event_id FROM events ORDER BY id").fetchall() == [
+        (number + 1, f"e{number}") for number in range(rows)
+    ]
     connection.close()
-    assert file.path.stat().st_size < 12 * page_bytes
 
 
 def test_a_schema_is_kept_once_for_all_rejected_events(tmp_path: Path) -> None:
@@ -162,7 +187,7 @@ def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
     file = EventFile(tmp_path / "x.db", BEGUN_AT)
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limit[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limit[1]))
     try:
         some = [delete(number) for number in range(100_000)]  # more than SQLite keeps in memory
         with pytest.raises(
@@ -172,7 +197,8 @@ def test_a_full_disk_is_an_error_of_this_machine(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             file.close()  # nobody can finish a file with half of its rows
         short = EventFile(tmp_path / "y.db", BEGUN_AT)
-        short.add([delete(number) for number in range(1000)])
+        short.add([delete(number) for number in range(300)])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limit[1]))
         with pytest.raises(LocalStorageError, match=r"event file y\.db"):
             short.close()
     finally:

@@ -24,7 +24,7 @@ from salesforce_client.src.app.backlog import HOLD_SECONDS
 from salesforce_client.src.app.collect import Collection, Limits
 from salesforce_client.src.app.decoding.interpreter import Interpreter
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
-from salesforce_client.src.app.model import Preset, moment_of, timestamp
+from salesforce_client.src.app.model import Preset, moment_of, now, timestamp
 from salesforce_client.src.app.report import TopicReport
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.pubsub import PubSub
@@ -82,6 +82,7 @@ def poll(
                 replay_preset=Preset.EARLIEST,
                 limits=limits,
                 began=time.monotonic(),
+                began_at=now(),
             ).run()
         report.raise_if_failed()
         return report.topics[TOPIC]

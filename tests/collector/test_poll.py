@@ -12,12 +12,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from azure.storage.blob import ContainerClient
 from local.emulators import Server, connection_string, connections_to
 from local.event_files import Row, rows
-from local.proxy import proxy
+from local.proxy import Request, proxy
 
 from salesforce_client.src.app.errors import (
     AuthenticationError,
@@ -30,6 +31,7 @@ from salesforce_client.src.app.mock_salesforce import (
     MockSalesforce,
 )
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
+from salesforce_client.src.app.model import now
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 
@@ -82,18 +84,24 @@ def test_a_second_poll_resumes_where_the_first_ended(
     assert len(found) == len(set(found))
 
 
-def test_without_new_events_there_is_no_file_but_the_cursor_moves(
-    poll: Callable[..., Report], cursors: ContainerClient, events: ContainerClient
+def test_a_poll_without_new_events_leaves_a_small_file_and_the_cursor_moves(
+    poll: Callable[..., Report], cursors: ContainerClient, events: ContainerClient, tmp_path: Path
 ) -> None:
-    """If there are no new events, the poll uploads no file. If an empty response arrives, the
-    cursor still moves to its position. So the cursor of a topic without events does not become too
-    old.
+    """If there are no new events, the poll uploads a small file that tells only of the poll. If an
+    empty response arrives, the cursor still moves to its position. So the cursor of a topic without
+    events does not become too old.
     """
     poll()
+    found = len(rows(events, tmp_path))
     before = {blob.name: blob.etag for blob in cursors.list_blobs()}
     report = poll()
-    assert report.files == []
-    assert len(list(events.list_blobs())) == 1
+    (quiet,) = report.files
+    assert events.get_blob_client(quiet).get_blob_properties().size < 60_000
+    assert len(rows(events, tmp_path)) == found
+    told = rows(events, tmp_path, "polls")[-len(DEFAULT_TOPICS) :]
+    assert [(row["topic"], row["received"], row["ended"]) for row in told] == [
+        (topic, 0, "caught_up") for topic in DEFAULT_TOPICS
+    ]
     after = {blob.name: blob.etag for blob in cursors.list_blobs()}
     assert before.keys() == after.keys()
     assert all(before[name] != after[name] for name in before)
@@ -106,7 +114,8 @@ def test_latest_reads_what_is_published_after_the_first_poll(
     """With ``LATEST``, the first poll waits for the position of an empty response. The next poll
     reads everything that was published since then.
     """
-    assert poll(SALESFORCE_REPLAY_PRESET="LATEST").files == []
+    poll(SALESFORCE_REPLAY_PRESET="LATEST")
+    assert rows(events, tmp_path) == []
     mock.org.now = lambda: NOW + timedelta(hours=6)
     poll(SALESFORCE_REPLAY_PRESET="LATEST")
     assert keys(rows(events, tmp_path)) == published(mock, NOW)
@@ -120,6 +129,86 @@ def test_a_full_file_is_uploaded_and_the_poll_continues_in_a_new_one(
     assert len(report.files) >= 2
     assert sorted(blob.name for blob in events.list_blobs()) == sorted(report.files)
     assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION))
+
+
+def test_the_last_file_of_a_poll_tells_what_the_poll_did_with_each_topic(
+    poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
+) -> None:
+    """The last file of a poll has a row of ``polls`` for each topic, also for a topic that failed.
+    The row has the time of the poll, its figures, and how far the topic was read. A topic that was
+    read to its end was read until the poll's beginning.
+    """
+    missing, account = "/event/Missing__e", "/data/AccountChangeEvent"
+    before = now()
+    report = poll(SALESFORCE_TOPICS=f"{missing},{account}", MAX_FILE_ROWS="20")
+    *_, last = events.list_blobs()
+    assert len(report.files) >= 2
+    assert last.name == report.files[-1]
+    failed, read = rows(events, tmp_path, "polls")
+    assert before <= failed["began_at"] == read["began_at"]
+    assert all(row["began_at"] <= row["ended_at"] <= now() for row in (failed, read))
+    assert {row["org_id"] for row in (failed, read)} == {mock.org.org_id}
+    assert (failed["topic"], failed["ended"], failed["read_until"]) == (missing, "failed", None)
+    assert failed["error"].startswith("TopicError: /event/Missing__e")
+    assert (read["topic"], read["objects"], read["error"]) == (account, '["Account"]', None)
+    assert (read["ended"], read["read_until"]) == ("caught_up", read["began_at"])
+    assert read["deletes"] == len(rows(events, tmp_path)) > 0
+
+
+def test_a_poll_whose_login_fails_leaves_a_file(
+    poll: Callable[..., Report], events: ContainerClient, tmp_path: Path
+) -> None:
+    """If Salesforce refuses the login, the poll still uploads a file. Its rows of ``polls`` have no
+    org, and they have the error.
+    """
+    report = poll(SALESFORCE_USERNAME="nobody")
+    with pytest.raises(AuthenticationError, match="approved"):
+        report.raise_if_failed()
+    assert [blob.name for blob in events.list_blobs()] == report.files
+    told = rows(events, tmp_path, "polls")
+    assert [row["topic"] for row in told] == list(DEFAULT_TOPICS)
+    assert {(row["org_id"], row["ended"], row["read_until"]) for row in told} == {
+        (None, "failed", None)
+    }
+    assert all(row["error"].startswith("AuthenticationError: ") for row in told)
+    assert rows(events, tmp_path) == []
+
+
+def test_a_poll_whose_upload_fails_leaves_a_file_if_storage_answers_again(
+    blob_settings: Mapping[str, str],
+    mock: MockSalesforce,
+    azurite: Server,
+    cursors: ContainerClient,
+    events: ContainerClient,
+    tmp_path: Path,
+) -> None:
+    """If Blob Storage refuses an event file and then answers again, the poll uploads a file that
+    tells only of the poll. The poll fails with the first error, and no cursor moves.
+    """
+    mock.org.now = lambda: NOW
+    with proxy(azurite.port) as through:
+        refused: list[str] = []
+
+        def refuse_once(request: Request) -> Optional[tuple[int, bytes]]:
+            if request.method == "PUT" and ".db" in request.path and not refused:
+                refused.append(request.path)
+                return 403, b""
+            return None
+
+        through.before = refuse_once
+        through_it = {**blob_settings, "EVENTS_STORAGE": connection_string(through.port)}
+        report = run({**through_it, **mock.settings, "IDLE_SECONDS": "1"})
+    with pytest.raises(StorageRefusedError):
+        report.raise_if_failed()
+    assert [blob.name for blob in events.list_blobs()] == report.files
+    assert rows(events, tmp_path) == []
+    told = rows(events, tmp_path, "polls")
+    assert len(told) == len(DEFAULT_TOPICS)
+    assert {(row["org_id"], row["ended"], row["read_until"]) for row in told} == {
+        (mock.org.org_id, "failed", None)
+    }
+    assert all(row["error"].startswith("StorageRefusedError: ") for row in told)
+    assert list(cursors.list_blobs()) == []
 
 
 def test_a_topic_that_fails_does_not_keep_the_others_back(
@@ -246,8 +335,7 @@ def test_the_connections_to_blob_storage_are_closed_at_the_end(
         assert through.seen
         gc.collect()  # the client neither reads the body of a 404 nor returns its connection
         assert connections_to(through.port) == 0
-        with pytest.raises(AuthenticationError, match="approved"):
-            run({**settings, "SALESFORCE_USERNAME": "nobody"})
+        assert run({**settings, "SALESFORCE_USERNAME": "nobody"}).error
         gc.collect()
         assert connections_to(through.port) == 0
 

@@ -20,11 +20,20 @@ from salesforce_client.src.app.errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from salesforce_client.src.app.model import Cursor, Delivery, Gap, Position, Row, StoredCursor
-from salesforce_client.src.app.publisher import Publisher
+from salesforce_client.src.app.model import (
+    Cursor,
+    Delivery,
+    Gap,
+    Poll,
+    Position,
+    Row,
+    StoredCursor,
+)
+from salesforce_client.src.app.publisher import Publisher, leave_polls
 from salesforce_client.src.app.report import Report, TopicReport
 
 ORG_ID, ONE, TWO = "00D000000000001EAA", "/event/One__e", "/event/Two__e"
+BEGAN_AT = "2026-02-01T00:00:00.000Z"
 UNAVAILABLE = StorageUnavailableError("the storage account does not answer")
 
 
@@ -38,8 +47,10 @@ class File:
         self._rows = 0
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Count the rows."""
-        self._store.step("add", self.path.name, str(len(rows)))
+        """Count the rows. The rows of polls are kept."""
+        polls = [row for row in rows if isinstance(row, Poll)]
+        self._store.polls += polls
+        self._store.step("add", self.path.name, "polls" if polls else str(len(rows)))
         self._rows += len(rows)
 
     def is_full(self, most_rows: int) -> bool:
@@ -67,6 +78,7 @@ class Store:
         org_ids: the orgs whose cursors were loaded or saved.
         begun: when each file was begun.
         uploads: for each upload, the time in the name of the file, and the name of the thread.
+        polls: all added rows of polls.
     """
 
     def __init__(self) -> None:
@@ -78,6 +90,7 @@ class Store:
         self.org_ids: set[str] = set()
         self.begun: list[datetime] = []
         self.uploads: list[tuple[datetime, str]] = []
+        self.polls: list[Poll] = []
         self._files = 0
 
     def step(self, *words: str) -> None:
@@ -94,13 +107,13 @@ class Store:
         self.step("new", f"file{self._files}")
         return File(self, f"file{self._files}", begun_at)
 
-    def upload(self, path: Path, begun_at: datetime) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
         """Upload the file, as slowly as the test wants."""
         self.uploading.set()
         self.uploads.append((begun_at, threading.current_thread().name))
         if self.slow:
             assert self.slow.wait(10)
-        self.step("upload", path.name)
+        self.step("upload", path.name, *{True: ["briefly"], False: []}[briefly])
         return f"{path.name}.db"
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
@@ -130,12 +143,12 @@ def at(replay_id: str) -> Position:
     return Position(replay_id.encode(), "2026-02-01T00:00:00.000Z", "e")
 
 
-class Poll:
+class Run:
     """A publisher with its store, its report and its stop signal."""
 
     def __init__(self, file_rows: int = 100) -> None:
         self.store = Store()
-        self.report = Report(ORG_ID, {topic: TopicReport(topic) for topic in (ONE, TWO)})
+        self.report = Report(ORG_ID, {topic: TopicReport(topic) for topic in (ONE, TWO)}, BEGAN_AT)
         self.stop = threading.Event()
         self.publisher = Publisher(self.store, file_rows, self.report, self.stop)
         for topic in (ONE, TWO):
@@ -146,7 +159,9 @@ class Poll:
         self.publisher.take(topic, rows(count), at(replay_id) if replay_id else None, "rpc")
 
     def finish(self) -> list[str]:
-        """Finish and close the publisher, and return all steps."""
+        """End all topics, finish and close the publisher, and return all steps."""
+        for topic in self.report.topics.values():
+            topic.end("idle")
         try:
             self.publisher.finish()
         finally:
@@ -156,12 +171,13 @@ class Poll:
 
 def test_a_file_is_closed_then_uploaded_and_only_then_the_cursors_are_saved() -> None:
     """Each cursor gets the last position that was delivered with the rows of the file."""
-    poll = Poll()
+    poll = Run()
     poll.take(ONE, 2, "1")
     poll.take(TWO, 1, "a")
     poll.take(ONE, 1, "2")
     assert poll.finish() == [
-        *("new file1", "add file1 2", "add file1 1", "add file1 1", "close file1", "upload file1"),
+        *("new file1", "add file1 2", "add file1 1", "add file1 1"),
+        *("add file1 polls", "close file1", "upload file1"),
         *(f"save {ONE} 2", f"save {TWO} a"),
     ]
     assert poll.report.files == ["file1.db"]
@@ -171,7 +187,7 @@ def test_a_file_is_closed_then_uploaded_and_only_then_the_cursors_are_saved() ->
 def test_a_file_is_named_by_the_utc_time_at_which_it_was_begun() -> None:
     """The sync reads the files in the order of their names."""
     began = datetime.now(timezone.utc)
-    poll = Poll()
+    poll = Run()
     poll.take(ONE, 1, "1")
     poll.finish()
     (begun,) = poll.store.begun
@@ -182,7 +198,7 @@ def test_a_file_is_named_by_the_utc_time_at_which_it_was_begun() -> None:
 
 def test_the_thread_that_uploads_has_upload_in_its_name() -> None:
     """A stack dump of a poll that hangs shows what the poll waits for."""
-    poll = Poll()
+    poll = Run()
     poll.take(ONE, 1, "1")
     poll.finish()
     assert [thread for _, thread in poll.store.uploads] == ["upload_0"]
@@ -190,7 +206,7 @@ def test_the_thread_that_uploads_has_upload_in_its_name() -> None:
 
 def test_the_cursors_of_the_polls_org_are_loaded_and_saved() -> None:
     """A refreshed sandbox has another org id and cursors of its own."""
-    poll = Poll()
+    poll = Run()
     poll.publisher.begin_from_latest(TWO)
     poll.take(ONE, 1, "1")
     poll.finish()
@@ -202,12 +218,13 @@ def test_a_full_file_is_published_while_the_next_one_is_filled() -> None:
 
     Each save replaces the version that the save before it made.
     """
-    poll = Poll(file_rows=2)
+    poll = Run(file_rows=2)
     for replay_id in ("1", "2", "3"):
         poll.take(ONE, 2, replay_id)
     saved = [step for step in poll.finish() if not step.startswith(("add", "new"))]
     assert saved == [
-        step for n in "123" for step in (f"close file{n}", f"upload file{n}", f"save {ONE} {n}")
+        *(step for n in "123" for step in (f"close file{n}", f"upload file{n}", f"save {ONE} {n}")),
+        *("close file4", "upload file4"),
     ]
     assert poll.store.versions[ONE] == "one-0+++"
 
@@ -217,7 +234,7 @@ def test_no_more_than_two_files_exist_at_once() -> None:
 
     The thread that has filled the second file waits for the upload of the first.
     """
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     poll.store.slow = threading.Event()
     poll.take(ONE, 1, "1")
     assert poll.store.uploading.wait(5)
@@ -234,18 +251,88 @@ def test_no_more_than_two_files_exist_at_once() -> None:
     assert poll.finish().count(f"save {ONE} 2") == 1
 
 
-def test_a_position_without_rows_needs_no_file() -> None:
-    """The cursor of a quiet topic moves although there are no rows to upload."""
-    poll = Poll()
+def test_a_poll_that_found_nothing_uploads_a_file_before_its_cursors_move() -> None:
+    """The file tells only of the poll. Without it, a quiet org looks like a stopped collector."""
+    poll = Run()
     poll.take(TWO, 0, "a")
-    assert poll.finish() == [f"save {TWO} a"]
+    assert poll.finish() == [
+        *("new file1", "add file1 polls", "close file1", "upload file1"),
+        f"save {TWO} a",
+    ]
+    assert poll.report.files == ["file1.db"]
+
+
+def test_the_last_file_tells_of_the_poll_once_for_each_topic() -> None:
+    """The figures are those of the whole poll, not only of the last file."""
+    poll = Run(file_rows=2)
+    poll.take(ONE, 2, "1")
+    poll.take(ONE, 1, "2")
+    steps = poll.finish()
+    assert [step for step in steps if step.endswith("polls")] == ["add file2 polls"]
+    assert [(row.topic, row.gaps, row.ended) for row in poll.store.polls] == [
+        (ONE, 3, "idle"),
+        (TWO, 0, "idle"),
+    ]
+
+
+def test_if_the_last_rows_filled_a_file_the_poll_is_told_in_one_of_its_own() -> None:
+    """A full file is uploaded at once, before the end of the poll is known."""
+    poll = Run(file_rows=2)
+    poll.take(ONE, 2, "1")
+    assert poll.finish()[-4:] == ["new file2", "add file2 polls", "close file2", "upload file2"]
+    assert poll.report.files == ["file1.db", "file2.db"]
+
+
+def test_a_poll_tells_of_a_cursor_that_could_not_be_saved_with_an_earlier_file() -> None:
+    """So the row is made after the upload before it has ended."""
+    poll = Run(file_rows=1)
+    poll.store.slow = threading.Event()
+    poll.store.failures[f"save {ONE} 1"] = UNAVAILABLE
+    poll.take(ONE, 1, "1")
+    threading.Timer(0.3, poll.store.slow.set).start()
+    poll.finish()
+    assert [row.error for row in poll.store.polls] == [
+        "StorageUnavailableError: the storage account does not answer",
+        None,
+    ]
+
+
+def test_a_failed_poll_tries_once_and_briefly_to_tell_of_itself() -> None:
+    """Its file has no rows of topics, because the file with those rows is not uploaded."""
+    store, report = Store(), Run().report
+    report.fail(UNAVAILABLE)
+    began = datetime.now(timezone.utc)
+    leave_polls(store, report)
+    assert store.steps == [
+        *("new file1", "add file1 polls", "close file1", "upload file1 briefly"),
+    ]
+    assert report.files == ["file1.db"]
+    assert [(row.topic, row.ended) for row in store.polls] == [(ONE, "failed"), (TWO, "failed")]
+    ((begun_at, _),) = store.uploads
+    assert began <= begun_at <= datetime.now(timezone.utc)
+    assert begun_at.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("step", ["new", "add", "close", "upload"])
+def test_a_failed_poll_that_cannot_tell_of_itself_keeps_its_first_error(
+    step: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second error is only logged, also if it is unexpected."""
+    store, report = Store(), Run().report
+    report.fail(UNAVAILABLE)
+    store.failures[step] = KeyError("a fault of ours")
+    leave_polls(store, report)
+    assert (report.error, report.files) == (UNAVAILABLE, [])
+    assert caplog.messages == ["polls=lost reason=KeyError: 'a fault of ours'"]
 
 
 def test_rows_without_a_position_move_no_cursor() -> None:
     """The next poll reads these events again."""
-    poll = Poll()
+    poll = Run()
     poll.take(ONE, 1)
-    assert poll.finish() == ["new file1", "add file1 1", "close file1", "upload file1"]
+    assert poll.finish() == [
+        *("new file1", "add file1 1", "add file1 polls", "close file1", "upload file1"),
+    ]
     assert poll.report.topics[ONE].cursor == "unchanged"
 
 
@@ -255,7 +342,7 @@ def test_after_a_failed_upload_no_cursor_moves_and_no_later_file_is_uploaded(ste
 
     If a cursor moved, the rows of that file would be missing.
     """
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     poll.store.failures[step] = UNAVAILABLE
     for replay_id in ("1", "2", "3"):
         poll.take(ONE, 1, replay_id)
@@ -273,7 +360,7 @@ def test_after_a_failed_upload_no_cursor_moves_and_no_later_file_is_uploaded(ste
 
 def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
     """After a failed upload it is useless to read more events."""
-    poll = Poll(file_rows=10)
+    poll = Run(file_rows=10)
     poll.store.failures["upload file1"] = UNAVAILABLE
     poll.take(ONE, 10, "1")
     deadline = time.monotonic() + 5
@@ -288,7 +375,7 @@ def test_a_failed_upload_is_noticed_before_the_next_file_is_full() -> None:
 
 def test_the_poll_waits_for_the_last_upload() -> None:
     """If that upload fails, the poll fails."""
-    poll = Poll()
+    poll = Run()
     poll.store.failures["upload file1"] = UNAVAILABLE
     poll.take(ONE, 1, "1")
     with pytest.raises(StorageUnavailableError):
@@ -299,7 +386,7 @@ def test_the_poll_waits_for_the_last_upload() -> None:
 @pytest.mark.parametrize("step", ["new file1", "add file1"])
 def test_after_rows_that_cannot_be_written_no_cursor_moves(step: str) -> None:
     """The cursor of another topic stays too, as its rows are in the same file."""
-    poll = Poll()
+    poll = Run()
     poll.store.failures[step] = LocalStorageError("the disk is full")
     poll.take(ONE, 1, "1")
     poll.take(TWO, 1, "a")
@@ -311,7 +398,7 @@ def test_after_rows_that_cannot_be_written_no_cursor_moves(step: str) -> None:
 
 def test_rows_that_are_delivered_after_the_end_are_not_written() -> None:
     """A late topic may deliver while the poll waits for an upload, and that upload may fail."""
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     poll.store.slow = threading.Event()
     poll.store.failures["upload file1"] = UNAVAILABLE
     poll.take(ONE, 1, "1")
@@ -339,7 +426,7 @@ def test_rows_that_are_delivered_after_the_end_are_not_written() -> None:
 
 def test_a_file_that_is_not_published_is_abandoned() -> None:
     """An abandoned file can be removed."""
-    poll = Poll()
+    poll = Run()
     poll.take(ONE, 1, "1")
     poll.publisher.close()
     assert poll.store.steps[-1] == "abandon file1"
@@ -349,7 +436,7 @@ def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The other run is ahead. The remaining topics continue."""
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     poll.store.versions[ONE] = "another's"
     for replay_id in ("1", "2"):
         poll.take(ONE, 1, replay_id)
@@ -367,7 +454,7 @@ def test_a_cursor_that_another_run_has_moved_is_kept_and_not_saved_again(
 
 def test_a_cursor_that_could_not_be_saved_is_saved_with_the_next_file() -> None:
     """The stored version of the cursor has not changed, so the next save may replace it."""
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     poll.store.failures[f"save {ONE} 1"] = UNAVAILABLE
     for replay_id in ("1", "2"):
         poll.take(ONE, 1, replay_id)
@@ -378,7 +465,7 @@ def test_a_cursor_that_could_not_be_saved_is_saved_with_the_next_file() -> None:
 
 def test_of_several_failures_of_a_topic_the_first_is_reported() -> None:
     """The later failures follow from the first one."""
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     refused = StorageRefusedError("no")
     poll.store.failures = {f"save {ONE} 1": UNAVAILABLE, f"save {ONE} 2": refused}
     for replay_id in ("1", "2"):
@@ -389,7 +476,7 @@ def test_of_several_failures_of_a_topic_the_first_is_reported() -> None:
 
 def test_the_publisher_is_not_quiet_while_a_topic_writes_or_waits_for_an_upload() -> None:
     """The poll must not give up on a topic that waits for the store."""
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     time.sleep(0.3)
     assert poll.publisher.quiet_seconds() >= 0.3
     poll.store.slow = threading.Event()
@@ -406,7 +493,7 @@ def test_the_publisher_is_not_quiet_while_a_topic_writes_or_waits_for_an_upload(
 
 def test_closing_waits_for_an_upload_that_is_under_way() -> None:
     """The file is removed afterwards."""
-    poll = Poll(file_rows=1)
+    poll = Run(file_rows=1)
     poll.store.slow = threading.Event()
     poll.take(ONE, 1, "1")
     threading.Timer(0.3, poll.store.slow.set).start()
@@ -416,7 +503,7 @@ def test_closing_waits_for_an_upload_that_is_under_way() -> None:
 
 def test_a_cursor_that_cannot_be_saved_fails_only_its_own_topic() -> None:
     """The rows are safe, and the next poll reads them again."""
-    poll = Poll()
+    poll = Run()
     refused = StorageRefusedError("no")
     poll.store.failures[f"save {ONE}"] = refused
     poll.take(ONE, 1, "1")
@@ -429,7 +516,7 @@ def test_a_cursor_that_cannot_be_saved_fails_only_its_own_topic() -> None:
 
 def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> None:
     """The first cursor that has a position replaces the one that has none."""
-    poll = Poll()
+    poll = Run()
     poll.publisher.begin_from_latest(TWO)
     poll.take(TWO, 1, "a")
     assert [step for step in poll.finish() if step.startswith("save")] == [
@@ -441,15 +528,15 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
 
 def test_a_topic_may_be_begun_from_latest_again_before_its_first_position() -> None:
     """The drain does so if it retries because the stream from LATEST could not be opened."""
-    poll = Poll()
+    poll = Run()
     poll.publisher.begin_from_latest(TWO)
     poll.publisher.begin_from_latest(TWO)
-    assert poll.finish() == [f"save {TWO} begun"] * 2
+    assert [step for step in poll.finish() if step.startswith("save")] == [f"save {TWO} begun"] * 2
 
 
 def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
     """The next poll starts where that run ends."""
-    poll = Poll()
+    poll = Run()
     poll.store.versions[TWO] = "another's"
     with pytest.raises(StorageUnavailableError) as raised:
         poll.publisher.begin_from_latest(TWO)
@@ -460,7 +547,7 @@ def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
 
 def test_a_cursor_that_was_never_read_is_not_saved() -> None:
     """The run knows no version that it may replace."""
-    poll = Poll()
+    poll = Run()
     poll.report.topics["/event/Three__e"] = TopicReport("/event/Three__e")
     poll.take("/event/Three__e", 1, "1")
     assert not [step for step in poll.finish() if step.startswith("save")]
@@ -468,7 +555,7 @@ def test_a_cursor_that_was_never_read_is_not_saved() -> None:
 
 def test_the_report_counts_the_deliveries_of_each_topic() -> None:
     """The report also has the last rpc id of each topic."""
-    poll = Poll()
+    poll = Run()
     poll.publisher.take(ONE, rows(2)._replace(received=5, skipped=3), at("1"), "rpc 1")
     poll.publisher.take(ONE, Delivery(), None, "")
     poll.finish()

@@ -200,8 +200,23 @@ def test_an_unresolved_reference_is_not_reported_as_missing_too() -> None:
             {"EVENTS_STORAGE__blobServiceUri": URI, "EVENTS_STORAGE__clientId": "1234"},
             BlobAccount("", URI, "1234"),
         ),
+        (
+            {"EVENTS_STORAGE__blobServiceUri": URI, "AZURE_CLIENT_ID": "5678"},
+            BlobAccount("", URI, "5678"),
+        ),
+        (
+            {
+                "EVENTS_STORAGE__blobServiceUri": URI,
+                "EVENTS_STORAGE__clientId": "1234",
+                "AZURE_CLIENT_ID": "5678",
+            },
+            BlobAccount("", URI, "1234"),
+        ),
     ],
-    ids=["Azurite", "connection string", "identity of the app", "user-assigned identity"],
+    ids=[
+        *("Azurite", "connection string", "identity of the app", "user-assigned identity"),
+        *("the name of Azure's libraries", "our own name first"),
+    ],
 )
 def test_storage_is_a_connection_string_or_an_address_for_an_identity(
     environ: dict[str, str], account: BlobAccount

@@ -6,18 +6,20 @@ import base64
 import contextlib
 import hashlib
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from local.emulators import Server, connection_string, free_port
+from local.identity import IdentityEndpoint
 from local.proxy import Request, proxy, slow_line
 
 from salesforce_client.src.app.errors import (
@@ -277,6 +279,50 @@ def test_a_request_that_fails_for_a_while_is_retried_within_the_run(
     assert not failures
 
 
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_brief_upload_sends_each_request_once(
+    written: Written, azurite: Server, method: str
+) -> None:
+    """A poll that failed uploads its last file like this, because its time may be over."""
+    with (
+        proxy(azurite.port) as through,
+        event_files_at(through.port, f"events-brief-{method.lower()}") as files,
+    ):
+        asked: list[str] = []
+
+        def refuse(request: Request) -> Optional[tuple[int, bytes]]:
+            asked.append(request.method)
+            return (503, b"") if request.method == method else None
+
+        through.before = refuse
+        with pytest.raises(StorageUnavailableError):
+            files.upload(written(b"content"), BEGUN_AT, briefly=True)
+        assert asked.count(method) == 1
+        through.before = lambda _: None
+        name = files.upload(written(b"content"), BEGUN_AT, briefly=True)
+        assert name == "events_20260201T000059Z.db"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_a_brief_upload_waits_only_a_few_seconds_for_an_answer(
+    written: Written, azurite: Server, method: str
+) -> None:
+    """The host would end a run that waits longer, and its own error would be lost."""
+    answered = threading.Event()
+    with (
+        proxy(azurite.port) as through,
+        event_files_at(through.port, f"events-hangs-{method.lower()}") as files,
+    ):
+        through.before = lambda request: (
+            (503, b"") if request.method == method and answered.wait(30) else None
+        )
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailableError):
+            files.upload(written(b"content"), BEGUN_AT, briefly=True)
+        assert 4 < time.monotonic() - began < 15
+        answered.set()
+
+
 def test_closing_one_client_leaves_the_others_open(
     written: Written, azurite: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +346,129 @@ REFUSED = (
     b'<?xml version="1.0"?><Error><Code>AuthorizationFailure</Code>'
     b"<Message>This request is not authorized.</Message></Error>"
 )
+
+
+def told(status: int, message: str) -> bytes:
+    """An answer of the identity endpoint, as Azure Functions words it."""
+    return json.dumps({"statusCode": status, "message": message, "correlationId": "1"}).encode()
+
+
+NOT_FOUND = "No User Assigned or Delegated Managed Identity found for specified ClientId"
+
+
+@pytest.fixture
+def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityEndpoint]:
+    """An identity endpoint. It is the only way to log in to Azure, and retries do not wait."""
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_TOKEN_CREDENTIALS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", "")  # no tool with a login of its own is found
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with IdentityEndpoint() as endpoint:
+        for name, value in endpoint.settings.items():
+            monkeypatch.setenv(name, value)
+        yield endpoint
+
+
+def storage_error() -> str:
+    """The error of an app that has its token from the identity endpoint. Storage is not there."""
+    with (
+        pytest.raises((StorageRefusedError, StorageUnavailableError)) as raised,
+        connect("", f"https://127.0.0.1:{free_port()}", "my-identity") as service,
+    ):
+        container(service, "events")
+    return f"{type(raised.value).__name__}: {raised.value}"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_an_identity_that_the_endpoint_refuses_needs_a_person(
+    identity_endpoint: IdentityEndpoint, status: int
+) -> None:
+    """The error has the endpoint's reason and says what to check."""
+    identity_endpoint.refusal = (status, told(status, NOT_FOUND))
+    assert storage_error() == (
+        "StorageRefusedError: container events: the app's identity gets no token:"
+        f" {status}, {NOT_FOUND} – check that the identity is assigned to the app, and that"
+        " EVENTS_STORAGE__clientId or AZURE_CLIENT_ID names it"
+    )
+
+
+@pytest.mark.parametrize("status", [404, 408, 410, 429, 500, 503])
+def test_an_identity_endpoint_that_is_not_ready_is_an_error_that_the_next_run_retries(
+    identity_endpoint: IdentityEndpoint, status: int
+) -> None:
+    """For a while after a start, Azure's endpoint answers like this."""
+    identity_endpoint.refusal = (status, told(status, "An unexpected error occured"))
+    assert storage_error() == (
+        "StorageUnavailableError: container events: the app's identity gets no token for now:"
+        f" {status}, An unexpected error occured"
+        " – if this stays, look the error up in docs/operations.md"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (0, b"", "('Connection aborted.'"),
+        (404, b"", "Expecting value"),
+        (503, b"<html>Starting</html>", "JSON is invalid"),
+        (500, b'{"StatusCode":500}', "None, None –"),
+        (500, told(500, "x" * 5000), f"500, {'x' * 295} –"),
+    ],
+    ids=["no answer", "empty answer", "a page", "another form", "a long text"],
+)
+def test_an_answer_of_the_identity_endpoint_that_says_little_is_retried_too(
+    identity_endpoint: IdentityEndpoint, status: int, body: bytes, reason: str
+) -> None:
+    """It does not say that the identity is refused."""
+    identity_endpoint.refusal = (status, body)
+    error = storage_error()
+    assert error.startswith(
+        "StorageUnavailableError: container events: the app's identity gets no token for now:"
+        f" {reason}"
+    )
+    assert "\n" not in error
+
+
+def test_an_identity_endpoint_that_is_not_there_is_retried_too(
+    identity_endpoint: IdentityEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure has named its address, so the endpoint is only not running yet."""
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{free_port()}/")
+    assert "StorageUnavailableError" in (error := storage_error())
+    assert "refused" in error
+
+
+def test_an_app_without_an_identity_needs_a_person(
+    identity_endpoint: IdentityEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure names no endpoint then."""
+    monkeypatch.delenv("IDENTITY_ENDPOINT")
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", f"http://127.0.0.1:{free_port()}")
+    error = storage_error()
+    assert error.startswith("StorageRefusedError: container events: the app's identity gets no")
+    assert "no response from the IMDS endpoint" in error
+    assert "check that the identity is assigned to the app" in error
+
+
+def test_a_way_to_log_in_that_is_set_up_and_fails_is_named(
+    identity_endpoint: IdentityEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """azure-identity does not try the managed identity after it."""
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "wrong")
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", f"https://127.0.0.1:{free_port()}")
+    error = storage_error()
+    assert error.startswith("StorageRefusedError: ")
+    assert "EnvironmentCredential: " in error
+    assert identity_endpoint.asked == []
+
+
+def test_with_a_token_storage_itself_is_asked(identity_endpoint: IdentityEndpoint) -> None:
+    """The token is for the configured identity."""
+    error = storage_error()
+    assert error.startswith("StorageUnavailableError: container events: ")
+    assert "identity" not in error
+    assert {asked["client_id"] for asked in identity_endpoint.asked} == {"my-identity"}
 
 
 def test_a_slow_line_has_time_for_a_file(written: Written, azurite: Server) -> None:

@@ -104,7 +104,7 @@ FAILED_POLL = POLL._replace(
 
 def write(path: Path) -> None:
     """Write an event file with a row of every kind."""
-    file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc), page_bytes=4096)
+    file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc))
     file.add([*DELETES, REJECTED, GAP, POLL, FAILED_POLL])
     file.close()
     sql(f"INSERT INTO schemas VALUES ('{REJECTED.schema_id}', '{SCHEMA}')")(path)

@@ -22,7 +22,7 @@ from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.decoding.values import as_json
-from salesforce_client.src.app.model import Delete, Gap, RejectedEvent
+from salesforce_client.src.app.model import Delete
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
@@ -31,7 +31,7 @@ BEGUN_AT = datetime(2026, 2, 1, 0, 10, 59, tzinfo=timezone.utc)
 NAME = "events_20260201T001059Z.db"
 
 
-def written(path: Path, *rows: Delete | RejectedEvent | Gap) -> Path:
+def written(path: Path, *rows: Delete) -> Path:
     file = Writer(path, BEGUN_AT)
     file.add(rows)
     file.close()
@@ -39,8 +39,22 @@ def written(path: Path, *rows: Delete | RejectedEvent | Gap) -> Path:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
+    return read(path)[0]
+
+
+def read(path: Path) -> tuple[list[dict[str, Any]], Figures]:
+    """Return the lines of a file, and its figures."""
+    found = []
     with EventFile(path, NAME, "f" * 64) as file:
-        return [json.loads(line) for _, several in file.lines() for line in several.splitlines()]
+        for count, portion in file.lines():
+            *several, end = portion.split(b"\n")
+            assert (len(several), end) == (count, b"")
+            found += [json.loads(line) for line in several]
+        return found, file.figures()
+
+
+def polls(path: Path) -> list[dict[str, Any]]:
+    return [line for line in lines(path) if line["kind"] == "poll"]
 
 
 @pytest.mark.parametrize(
@@ -48,11 +62,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
 )
 def test_files_of_every_released_version_are_read(golden: Path) -> None:
     """Each file was written by the collector of its version."""
-    with EventFile(golden, NAME, "f" * 64) as file:
-        assert file.figures() == Figures(
-            2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"
-        )
-    first, second, reject, gap = lines(golden)
+    (first, second, reject, gap, *others), figures = read(golden)
+    assert figures == Figures(
+        2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000", len(others)
+    )
     assert first == {
         "kind": "delete",
         "event_file": NAME,
@@ -81,6 +94,41 @@ def test_files_of_every_released_version_are_read(golden: Path) -> None:
         "00000000000093010000",
         "2026-01-20T00:00:00.000",
     )
+
+
+def test_the_polls_of_version_2_are_read() -> None:
+    """A topic that failed says why. Version 1 has no polls."""
+    idle, failed = polls(HERE / "golden/v2.db")
+    assert idle == {
+        "kind": "poll",
+        "event_file": NAME,
+        "poll_id": "c" * 64,
+        "org_id": "00D5f000000ABCDEA2",
+        "writer": "0.1.0",
+        "topic": "/event/Delete_Event__e",
+        "began_at": "2026-02-01T00:09:59.000",
+        "ended_at": "2026-02-01T00:10:30.000",
+        "objects": None,
+        "ended": "idle",
+        "read_until": "2026-02-01T00:09:59.000",
+        "received": 3,
+        "deletes": 2,
+        "restores": 0,
+        "skipped": 0,
+        "rejected": 1,
+        "gaps": 1,
+        "error": None,
+    }
+    assert failed == {
+        **idle,
+        "poll_id": "d" * 64,
+        "topic": "/data/AccountChangeEvent",
+        "objects": ["Account"],
+        "ended": "failed",
+        "read_until": None,
+        "error": "/data/AccountChangeEvent: Salesforce does not answer",
+    }
+    assert polls(HERE / "golden/v1.db") == []
 
 
 def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
@@ -230,108 +278,6 @@ def test_a_blob_is_named_after_the_second_in_which_its_file_begins() -> None:
     """If that name is taken, the next second is used, also over the end of a minute."""
     assert blob_name(BEGUN_AT) == NAME
     assert blob_name(BEGUN_AT, attempt=1) == "events_20260201T001100Z.db"
-
-
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({"event_id": ""}, "event_id is empty"),
-        ({"event_id": "x" * 256}, "event_id is longer than 255 characters"),
-        ({"record_id": "ü" * 256}, "record_id is longer than 255 characters"),
-        ({"object_name": "a\0b"}, "object_name holds a NUL character"),
-        ({"owner_id": b"\1\2"}, "owner_id is not text"),
-        ({"deleted_date": "2026-02-31T00:00:00.000Z"}, "deleted_date is not a time"),
-        ({"deleted_date": "yesterday"}, "deleted_date is not a time"),
-        ({"ingested_at": 5}, "ingested_at is not a time"),
-        ({"payload": "{"}, "payload is not JSON"),
-        ({"payload": b"{}"}, "payload is not text"),
-        ({"payload": "[]"}, "payload is not a JSON object"),
-        ({"payload": "{}\0x"}, "payload is not JSON"),
-        ({"payload": '{"a":"\\u0000"}'}, "payload holds a NUL or half a character"),
-        ({"payload": '{"a":"\\ud800"}'}, "payload holds a NUL or half a character"),
-        ({"deleted_date": "0001-01-01T00:00:00.000Z"}, "deleted_date is not a time"),
-        ({"payload": '{"a":"' + "x" * 16_000_000 + '"}'}, "payload is larger than a VARIANT"),
-    ],
-)
-def test_a_row_that_snowflake_would_refuse_becomes_a_reject(
-    tmp_path: Path, changes: dict[str, Any], problem: str
-) -> None:
-    """The reject has the reason, and the other rows are read."""
-    path = written(tmp_path / "x.db", delete("good"), delete(**{"event_id": "bad", **changes}))
-    good, bad = lines(path)
-    assert good["event_id"] == "good"
-    assert (bad["kind"], bad["refused_by"], bad["error"], bad["reject_id"]) == (
-        "reject",
-        "sync",
-        problem,
-        f"{'f' * 64}:2",
-    )
-    with EventFile(path, NAME, "f" * 64) as file:
-        assert (file.figures().deletes, file.figures().rejected) == (1, 1)
-
-
-def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
-    """Snowflake counts characters, not bytes, in a VARCHAR."""
-    (line,) = lines(written(tmp_path / "x.db", delete(record_id="🦊" * 255)))
-    assert line["record_id"] == "🦊" * 255
-
-
-def test_a_complete_escaped_character_is_accepted(tmp_path: Path) -> None:
-    """Two escaped halves are one character. After an escaped backslash, ``u0000`` is no escape."""
-    (line,) = lines(
-        written(
-            tmp_path / "x.db",
-            delete(payload='{"a":"\\ud83e\\udd8a \\u00e4", "b": "\\\\u0000 \\\\ud800"}'),
-        )
-    )
-    assert line["payload"] == {"a": "🦊 ä", "b": "\\u0000 \\ud800"}
-
-
-def gap(gap_id: str = "g", **changes: Any) -> Gap:
-    return Gap(
-        **{
-            **Gap(
-                gap_id,
-                "/event/X__e",
-                "expired_cursor",
-                None,
-                None,
-                None,
-                None,
-                "2026-02-01T00:00:00.000Z",
-            )._asdict(),
-            **changes,
-        }
-    )
-
-
-def test_long_values_of_gaps_and_rejects_are_cut_to_fit_the_table(tmp_path: Path) -> None:
-    """Gaps and rejects are records for operators. A cut record is better than none."""
-    long = gap(topic="t" * 300, from_time="yesterday", to_time="2026-02-31T00:00:00.000Z")
-    reject = RejectedEvent("r", "t", "e", b"", "s", b"\0" * 5_000_000, "x" * 9000, "now")
-    line_of_reject, line_of_gap = lines(written(tmp_path / "x.db", long, reject))
-    assert (len(line_of_gap["topic"]), line_of_gap["from_time"], line_of_gap["to_time"]) == (
-        255,
-        None,
-        None,
-    )
-    assert (line_of_gap["detected_at"], line_of_gap["from_replay_id"]) == (
-        "2026-02-01T00:00:00.000",
-        None,
-    )
-    assert (line_of_reject["payload"], len(line_of_reject["error"])) == (None, 4000)
-
-
-@pytest.mark.parametrize(
-    "row", [gap("g" * 65), gap(""), RejectedEvent("", "t", "e", b"", "s", b"", "x", "now")]
-)
-def test_a_malformed_key_refuses_the_file(tmp_path: Path, row: Gap | RejectedEvent) -> None:
-    """The key must identify a row that is delivered again."""
-    with (
-        EventFile(written(tmp_path / "x.db", row), NAME, "f" * 64) as file,
-        pytest.raises(RefusedFileError, match="key"),
-    ):
-        file.figures()
 
 
 def test_memory_stays_flat_for_rows_of_any_size(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 
-from azure.storage.blob import BlobLeaseClient, ContainerClient
-
 from . import apps, emulators
 from .proxy import Request, end, proxy
 
@@ -70,8 +68,3 @@ def run_until_ended(
         running.append(apps.start(*app, {**settings, **through(running_proxy.port)}, worker))
         ended = apps.finish(running[0])
     assert ended.returncode == -by, ended.log
-
-
-def break_lease(events: ContainerClient) -> None:
-    """Break the lease of an ended sweep, instead of waiting 15 seconds until it expires."""
-    BlobLeaseClient(events).break_lease(lease_break_period=0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from azure.storage.blob import ContainerClient
 
-from salesforce_client.src.app.model import Delete
+from salesforce_client.src.app.model import Delete, Poll
 
 Row = dict[str, Any]
 
@@ -45,3 +45,26 @@ def rows(events: ContainerClient, folder: Path, table: str = "events") -> list[R
         found += [dict(row) for row in connection.execute(f"SELECT * FROM {table}")]
         connection.close()
     return found
+
+
+def poll(poll_id: str = "p1", **changes: Any) -> Poll:
+    """What a quiet poll did with a topic, except for these changes."""
+    values = {
+        "poll_id": poll_id,
+        "org_id": "00D5f000000ABCDEA2",
+        "writer": "0.1.0",
+        "topic": "/event/X__e",
+        "began_at": "2026-02-01T00:10:00.000Z",
+        "ended_at": "2026-02-01T00:10:09.000Z",
+        "objects": None,
+        "ended": "idle",
+        "read_until": "2026-02-01T00:10:00.000Z",
+        "received": 0,
+        "deletes": 0,
+        "restores": 0,
+        "skipped": 0,
+        "rejected": 0,
+        "gaps": 0,
+        "error": None,
+    }
+    return Poll(**{**values, **changes})

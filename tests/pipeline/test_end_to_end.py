@@ -28,11 +28,14 @@ NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=12)
 
 
-def test_two_polls_and_two_sweeps_leave_exactly_what_was_published(
+def test_polls_and_sweeps_leave_exactly_what_was_published(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The second poll continues at the cursor. The second sweep reads only the new file."""
-    for moment, files in ((NOW, 1), (LATER, 2)):
+    """The second poll continues at the cursor. The second sweep reads only the new file.
+
+    The third poll finds nothing. The third sweep reads the file that this poll leaves too.
+    """
+    for moment, files in ((NOW, 1), (LATER, 2), (LATER, 3)):
         polled = apps.poll({**settings, "MOCK_NOW": moment.isoformat()})
         assert polled.succeeded, polled.log
         swept = apps.sweep(settings)

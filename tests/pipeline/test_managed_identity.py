@@ -7,84 +7,19 @@ over TLS, and checks them.
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import jwt
 import pytest
 from local import apps, emulators, truth
+from local.identity import IdentityEndpoint
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, certificate
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
-
-
-class IdentityEndpoint:
-    """An identity endpoint, as Azure runs it beside each app.
-
-    Azure gives a token only to a caller that sends the right header (App Service, "How to use
-    managed identities"). This endpoint gives a token to every caller, and records the header.
-    """
-
-    def __init__(self, *, audience: str = "https://storage.azure.com") -> None:
-        self.asked: list[dict[str, str]] = []
-        self.given: list[str] = []
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = {
-                    name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()
-                }
-                endpoint.asked.append(
-                    {**asked, "header": self.headers.get("X-IDENTITY-HEADER", "")}
-                )
-                now = int(time.time())
-                claims = {
-                    "aud": audience,
-                    "iss": "https://sts.windows.net/t/",
-                    "iat": now,
-                    "nbf": now - 60,
-                    "exp": now + 3600,
-                }
-                token = jwt.encode(claims, "not checked by Azurite, but long enough", "HS256")
-                endpoint.given.append(token)
-                body = {
-                    "access_token": token,
-                    "expires_on": str(now + 3600),
-                    "resource": asked["resource"],
-                    "token_type": "Bearer",
-                }
-                raw = json.dumps(body).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-            def log_message(self, *_: object) -> None:
-                """Stay silent."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.settings = {
-            "IDENTITY_ENDPOINT": f"http://127.0.0.1:{self._server.server_port}/",
-            "IDENTITY_HEADER": "only-this-app",
-        }
-
-    def __enter__(self) -> IdentityEndpoint:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +84,24 @@ def test_a_refused_storage_token_is_reported_with_what_to_check(
     assert "StorageRefusedError" in failed.log
     assert "role" in failed.log
     assert not [token for token in endpoint.given if token in failed.log]
+
+
+@pytest.mark.parametrize("app", ["collector", "sync"])
+def test_an_identity_that_gets_no_token_is_reported_with_the_reason(
+    keyless: Mapping[str, str], snowflake_settings: Mapping[str, str], app: str
+) -> None:
+    """Without a setting of our own, the apps use the identity that ``AZURE_CLIENT_ID`` names."""
+    own = "EVENTS_STORAGE__clientId"
+    settings = {name: value for name, value in keyless.items() if name != own}
+    reason = "No User Assigned or Delegated Managed Identity found for specified ClientId"
+    with IdentityEndpoint() as endpoint:
+        endpoint.refusal = (400, json.dumps({"statusCode": 400, "message": reason}).encode())
+        settings = {**settings, **endpoint.settings, "AZURE_CLIENT_ID": "another identity"}
+        if app == "collector":
+            failed = apps.poll({**settings, "MOCK_MODE": "true"})
+        else:
+            failed = apps.sweep({**settings, **snowflake_settings})
+    assert not failed.succeeded
+    assert "StorageRefusedError" in failed.log
+    assert f"gets no token: 400, {reason} – check that the identity is assigned" in failed.log
+    assert {asked["client_id"] for asked in endpoint.asked} == {"another identity"}

@@ -142,6 +142,5 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
         crashes.statement("COMMIT"),
         **how,
     )
-    crashes.break_lease(events)
     assert apps.sweep(settings, worker=microsoft).succeeded
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)

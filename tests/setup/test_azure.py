@@ -36,6 +36,7 @@ OF_THE_HOST = re.compile(
 ROLES = {
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "de139f84-1756-47ae-9be6-808fbbe84772": "Website Contributor",
@@ -172,6 +173,29 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
     return Az((folder / "record").read_text().splitlines())
 
 
+@pytest.mark.parametrize("prefix", ["A1-", "1ab", "a-b", "ab", "abcdefghijkl"])
+def test_a_prefix_that_no_name_may_have_is_refused_before_anything_is_created(
+    prefix: str, tmp_path: Path
+) -> None:
+    """Otherwise, Azure refuses the names of some resources after others are created."""
+    script = tmp_path / "create.sh"
+    text = (AZURE / "create.sh").read_text()
+    script.write_text(text.replace("prefix=sfdeletes\n", f"prefix={prefix}\n", 1))
+    (tmp_path / "az").write_text('#!/usr/bin/env bash\ntouch "$(dirname "$0")/called"\n')
+    (tmp_path / "az").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", str(script)],
+        check=False,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "prefix must begin with a letter and have 3 to 11" in ended.stderr
+    assert not (tmp_path / "called").exists()
+
+
 def queries() -> dict[str, tuple[Any, ...]]:
     """The alerts in Bicep by name, each with severity, frequency, window and query."""
     alerts = bicep.parse(AZURE / "alerts.bicep")["variables"]["alerts"]["value"]
@@ -253,12 +277,40 @@ def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:
     assert granted == set(ROLES.values()) - {"Website Contributor"}
     page = (AZURE / "README.md").read_text()
     assert not [name for name in ROLES.values() if name not in page]
-    scopes = [
-        call["scope"][0]
+
+
+def test_the_sync_can_only_read_the_event_files(az: Az) -> None:
+    """The collector writes both containers. The sync changes no blob, so it may change none."""
+    granted = [
+        (call["role"][0], call["scope"][0].rpartition("/")[2])
         for call in az.options("role", "assignment", "create")
-        if "Contributor" in call["role"][0]
+        if "/containers/" in call["scope"][0]
     ]
-    assert [scope.rpartition("/")[2] for scope in scopes] == ["events", "cursors", "events"]
+    assert granted == [
+        ("Storage Blob Data Contributor", "events"),
+        ("Storage Blob Data Contributor", "cursors"),
+        ("Storage Blob Data Reader", "events"),
+    ]
+    modules = bicep.parse(AZURE / "main.bicep")["modules"]
+    params = {app: bicep.body(modules[app]["config"])["params"] for app in ("collector", "sync")}
+    assert {app: it["writesData"] for app, it in params.items()} == {
+        "collector": True,
+        "sync": False,
+    }
+
+
+def test_event_files_are_removed_by_their_age_since_creation(az: Az) -> None:
+    """No blob changes after its upload, and a change must not make an old file young."""
+    (call,) = az.options("storage", "account", "management-policy", "create")
+    policy = call["policy"][0].removeprefix("$").replace("\\n", "")  # bash quotes lines so
+    (rule,) = json.loads(policy)["rules"]
+    assert rule["definition"]["actions"] == {
+        "baseBlob": {"delete": {"daysAfterCreationGreaterThan": 365}}
+    }
+    assert (
+        "delete: { daysAfterCreationGreaterThan: keepEventFilesDays }"
+        in (AZURE / "main.bicep").read_text()
+    )
 
 
 @pytest.mark.parametrize(

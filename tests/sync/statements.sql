@@ -1,22 +1,18 @@
--- autocommit_off
-ALTER SESSION SET AUTOCOMMIT = FALSE;
-
--- autocommit_on
-ALTER SESSION SET AUTOCOMMIT = TRUE;
-
 -- columns
 SELECT
     table_name AS table_name,
     column_name AS column_name,
     data_type AS data_type,
+    character_maximum_length AS character_maximum_length,
+    is_nullable AS is_nullable,
     column_default AS column_default,
     is_identity AS is_identity
 FROM information_schema.columns
-WHERE table_schema = CURRENT_SCHEMA() AND table_name IN (%s, %s, %s, %s, %s);
+WHERE table_schema = CURRENT_SCHEMA() AND (table_name = %s);
 
 -- copy
 COPY INTO "DELETE_TRACKER_STAGING"
-FROM @"DELETE_TRACKER_STAGE"/sweep/batch
+FROM @"DELETE_TRACKER_STAGE"/path/
 FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE;
 
 -- count_new
@@ -31,7 +27,6 @@ FROM (
     ) = 1
 ) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
-    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
 WHERE t.event_id IS NULL
 GROUP BY s.event_file;
 
@@ -53,7 +48,11 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_GAPS" (
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_LOADS" (
     event_file VARCHAR(255),
     sha256 VARCHAR(64),
+    length INTEGER,
+    etag VARCHAR(255),
     sweep_id VARCHAR(64),
+    token VARCHAR(64),
+    reader INTEGER,
     rows_read INTEGER,
     rows_inserted INTEGER,
     rows_rejected INTEGER,
@@ -65,10 +64,34 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_LOADS" (
 );
 
 -- create_lock
-CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_LOCK" (
+CREATE TABLE "DELETE_TRACKER_LOCK" (
     id INTEGER,
-    sweep_id VARCHAR(64),
+    token VARCHAR(64),
+    previous VARCHAR(64),
     taken_at TIMESTAMP_NTZ
+)
+AS SELECT 1, 'none', NULL, SYSDATE();
+
+-- create_polls
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_POLLS" (
+    poll_id VARCHAR(64),
+    event_file VARCHAR(255),
+    org_id VARCHAR(18),
+    writer VARCHAR(64),
+    topic VARCHAR(255),
+    began_at TIMESTAMP_NTZ,
+    ended_at TIMESTAMP_NTZ,
+    objects VARCHAR,
+    ended VARCHAR(16),
+    read_until TIMESTAMP_NTZ,
+    received INTEGER,
+    deletes INTEGER,
+    restores INTEGER,
+    skipped INTEGER,
+    rejected INTEGER,
+    gaps INTEGER,
+    error VARCHAR,
+    loaded_at TIMESTAMP_NTZ
 );
 
 -- create_rejects
@@ -110,32 +133,17 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER" (
 SELECT CURRENT_DATABASE() AS database_name, CURRENT_SCHEMA() AS schema_name;
 
 -- drop_unwanted
-DELETE FROM "DELETE_TRACKER_STAGING" WHERE v:event_file::VARCHAR IN (%s);
+DELETE FROM "DELETE_TRACKER_STAGING"
+USING (SELECT column1 AS event_file FROM VALUES (%s)) u
+WHERE v:event_file::VARCHAR = u.event_file;
 
 -- duplicates
-SELECT t.event_id AS event_id
-FROM "DELETE_TRACKER" t
-JOIN (
-    SELECT DISTINCT v:event_id::VARCHAR AS event_id
-    FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'delete'
-) s
-ON t.event_id = s.event_id
-    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
-GROUP BY t.event_id
+SELECT event_id AS event_id
+FROM "DELETE_TRACKER"
+GROUP BY event_id
 HAVING COUNT(*) > 1
+ORDER BY event_id
 LIMIT 100;
-
--- fill_lock
-INSERT INTO "DELETE_TRACKER_LOCK" (id, sweep_id, taken_at)
-SELECT 1 AS id, 'none' AS sweep_id, SYSDATE() AS taken_at
-WHERE NOT EXISTS (SELECT 1 AS present FROM "DELETE_TRACKER_LOCK" l);
-
--- find_stage
-SHOW STAGES;
-
--- forget_refusals
-DELETE FROM "DELETE_TRACKER_LOADS" WHERE error IS NOT NULL AND (event_file, sha256) IN ((%s, %s));
 
 -- insert_gaps
 INSERT INTO "DELETE_TRACKER_GAPS" (
@@ -171,42 +179,140 @@ FROM (
         ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR
     ) = 1
 ) s
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 LEFT JOIN "DELETE_TRACKER_GAPS" t ON t.gap_id = s.gap_id
 WHERE t.gap_id IS NULL;
 
 -- insert_loads
 INSERT INTO "DELETE_TRACKER_LOADS" (
-    event_file, sha256, sweep_id, rows_read, rows_inserted, rows_rejected, gaps,
-    first_event_at, last_event_at, error, loaded_at
+    event_file, sha256, length, etag, sweep_id, token, reader, rows_read, rows_inserted,
+    rows_rejected, gaps, first_event_at, last_event_at, error, loaded_at
 )
 SELECT
+    f.event_file AS event_file,
+    f.sha256 AS sha256,
+    f.length AS length,
+    f.etag AS etag,
+    f.sweep_id AS sweep_id,
+    g.token AS token,
+    f.reader AS reader,
+    f.rows_read AS rows_read,
+    n.rows_new + COALESCE(o.rows_inserted, 0) AS rows_inserted,
+    f.rows_rejected AS rows_rejected,
+    f.gaps AS gaps,
+    f.first_event_at AS first_event_at,
+    f.last_event_at AS last_event_at,
+    f.error AS error,
+    SYSDATE() AS loaded_at
+FROM (
+    SELECT
+        v:event_file::VARCHAR AS event_file,
+        v:sha256::VARCHAR AS sha256,
+        v:length::INTEGER AS length,
+        v:etag::VARCHAR AS etag,
+        v:sweep_id::VARCHAR AS sweep_id,
+        v:reader::INTEGER AS reader,
+        v:rows_read::INTEGER AS rows_read,
+        v:rows_staged::INTEGER AS rows_staged,
+        v:rows_rejected::INTEGER AS rows_rejected,
+        v:gaps::INTEGER AS gaps,
+        TO_TIMESTAMP_NTZ(v:first_event_at::VARCHAR) AS first_event_at,
+        TO_TIMESTAMP_NTZ(v:last_event_at::VARCHAR) AS last_event_at,
+        v:error::VARCHAR AS error
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'file'
+) f
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+JOIN (
+    SELECT column1::VARCHAR AS event_file, column2::INTEGER AS rows_new FROM VALUES (%s, %s)
+) n ON n.event_file = f.event_file
+LEFT JOIN (
+    SELECT event_file AS event_file, sha256 AS sha256, SUM(rows_inserted) AS rows_inserted
+    FROM "DELETE_TRACKER_LOADS"
+    GROUP BY event_file, sha256
+) o ON o.event_file = f.event_file AND o.sha256 = f.sha256
+LEFT JOIN (
+    SELECT v:event_file::VARCHAR AS event_file, COUNT(*) AS rows_staged
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR <> 'file'
+    GROUP BY v:event_file::VARCHAR
+) c ON c.event_file = f.event_file
+LEFT JOIN (
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.v:event_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'delete' AND t.event_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_GAPS" t ON t.gap_id = s.v:gap_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'gap' AND t.gap_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_REJECTS" t ON t.reject_id = s.v:reject_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'reject' AND t.reject_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_POLLS" t ON t.poll_id = s.v:poll_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'poll' AND t.poll_id IS NULL
+) m ON m.event_file = f.event_file
+WHERE COALESCE(c.rows_staged, 0) = f.rows_staged AND m.event_file IS NULL;
+
+-- insert_polls
+INSERT INTO "DELETE_TRACKER_POLLS" (
+    poll_id, event_file, org_id, writer, topic, began_at, ended_at, objects, ended, read_until,
+    received, deletes, restores, skipped, rejected, gaps, error, loaded_at
+)
+SELECT
+    s.poll_id AS poll_id,
     s.event_file AS event_file,
-    s.sha256 AS sha256,
-    s.sweep_id AS sweep_id,
-    s.rows_read AS rows_read,
-    s.rows_inserted AS rows_inserted,
-    s.rows_rejected AS rows_rejected,
+    s.org_id AS org_id,
+    s.writer AS writer,
+    s.topic AS topic,
+    s.began_at AS began_at,
+    s.ended_at AS ended_at,
+    s.objects AS objects,
+    s.ended AS ended,
+    s.read_until AS read_until,
+    s.received AS received,
+    s.deletes AS deletes,
+    s.restores AS restores,
+    s.skipped AS skipped,
+    s.rejected AS rejected,
     s.gaps AS gaps,
-    TO_TIMESTAMP_NTZ(s.first_event_at) AS first_event_at,
-    TO_TIMESTAMP_NTZ(s.last_event_at) AS last_event_at,
     s.error AS error,
     SYSDATE() AS loaded_at
 FROM (
     SELECT
-        column1::VARCHAR AS event_file,
-        column2::VARCHAR AS sha256,
-        column3::VARCHAR AS sweep_id,
-        column4::INTEGER AS rows_read,
-        column5::INTEGER AS rows_inserted,
-        column6::INTEGER AS rows_rejected,
-        column7::INTEGER AS gaps,
-        column8::VARCHAR AS first_event_at,
-        column9::VARCHAR AS last_event_at,
-        column10::VARCHAR AS error
-    FROM VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        v:poll_id::VARCHAR AS poll_id,
+        v:event_file::VARCHAR AS event_file,
+        v:org_id::VARCHAR AS org_id,
+        v:writer::VARCHAR AS writer,
+        v:topic::VARCHAR AS topic,
+        TO_TIMESTAMP_NTZ(v:began_at::VARCHAR) AS began_at,
+        TO_TIMESTAMP_NTZ(v:ended_at::VARCHAR) AS ended_at,
+        v:objects::VARCHAR AS objects,
+        v:ended::VARCHAR AS ended,
+        TO_TIMESTAMP_NTZ(v:read_until::VARCHAR) AS read_until,
+        v:received::INTEGER AS received,
+        v:deletes::INTEGER AS deletes,
+        v:restores::INTEGER AS restores,
+        v:skipped::INTEGER AS skipped,
+        v:rejected::INTEGER AS rejected,
+        v:gaps::INTEGER AS gaps,
+        v:error::VARCHAR AS error
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'poll'
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY v:poll_id::VARCHAR
+        ORDER BY v:event_file::VARCHAR
+    ) = 1
 ) s
-LEFT JOIN "DELETE_TRACKER_LOADS" l ON l.event_file = s.event_file AND l.sha256 = s.sha256
-WHERE l.event_file IS NULL;
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_POLLS" t ON t.poll_id = s.poll_id
+WHERE t.poll_id IS NULL;
 
 -- insert_rejects
 INSERT INTO "DELETE_TRACKER_REJECTS" (
@@ -244,75 +350,131 @@ FROM (
         ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR
     ) = 1
 ) s
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 LEFT JOIN "DELETE_TRACKER_REJECTS" t ON t.reject_id = s.reject_id
 WHERE t.reject_id IS NULL;
 
 -- last_id
 SELECT COALESCE(MAX(id), 0) AS last_id FROM "DELETE_TRACKER";
 
+-- lock_tokens
+SELECT token AS token FROM "DELETE_TRACKER_LOCK";
+
 -- merge
 MERGE INTO "DELETE_TRACKER" t
 USING (
     SELECT
-        v:event_id::VARCHAR AS event_id,
-        v:topic::VARCHAR AS topic,
-        v:object_name::VARCHAR AS object_name,
-        v:record_id::VARCHAR AS record_id,
-        v:deleted_by::VARCHAR AS deleted_by,
-        TO_TIMESTAMP_NTZ(v:deleted_date::VARCHAR) AS deleted_date,
-        v:owner_id::VARCHAR AS owner_id,
-        v:payload AS payload,
-        TO_TIMESTAMP_NTZ(v:ingested_at::VARCHAR) AS ingested_at
-    FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'delete'
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY v:event_id::VARCHAR
-        ORDER BY v:ingested_at::VARCHAR, v:topic::VARCHAR, v:event_file::VARCHAR
-    ) = 1
+        41 + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,
+        d.event_id AS event_id,
+        d.topic AS topic,
+        d.object_name AS object_name,
+        d.record_id AS record_id,
+        d.deleted_by AS deleted_by,
+        d.deleted_date AS deleted_date,
+        d.owner_id AS owner_id,
+        d.payload AS payload,
+        d.ingested_at AS ingested_at
+    FROM (
+        SELECT
+            v:event_id::VARCHAR AS event_id,
+            v:topic::VARCHAR AS topic,
+            v:object_name::VARCHAR AS object_name,
+            v:record_id::VARCHAR AS record_id,
+            v:deleted_by::VARCHAR AS deleted_by,
+            TO_TIMESTAMP_NTZ(v:deleted_date::VARCHAR) AS deleted_date,
+            v:owner_id::VARCHAR AS owner_id,
+            v:payload AS payload,
+            TO_TIMESTAMP_NTZ(v:ingested_at::VARCHAR) AS ingested_at
+        FROM "DELETE_TRACKER_STAGING"
+        WHERE v:kind::VARCHAR = 'delete'
+        QUALIFY ROW_NUMBER() OVER (
+            PARTITION BY v:event_id::VARCHAR
+            ORDER BY v:ingested_at::VARCHAR, v:topic::VARCHAR, v:event_file::VARCHAR
+        ) = 1
+    ) d
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 ) s
 ON t.event_id = s.event_id
-    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
-WHEN NOT MATCHED THEN INSERT (
-    event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
-    ingested_at
-) VALUES (
-    s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id,
-    s.payload, s.ingested_at
-);
-
--- merge_numbered
-MERGE INTO "DELETE_TRACKER" t
-USING (
-    SELECT
-        41 + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id,
-        v:event_id::VARCHAR AS event_id,
-        v:topic::VARCHAR AS topic,
-        v:object_name::VARCHAR AS object_name,
-        v:record_id::VARCHAR AS record_id,
-        v:deleted_by::VARCHAR AS deleted_by,
-        TO_TIMESTAMP_NTZ(v:deleted_date::VARCHAR) AS deleted_date,
-        v:owner_id::VARCHAR AS owner_id,
-        v:payload AS payload,
-        TO_TIMESTAMP_NTZ(v:ingested_at::VARCHAR) AS ingested_at
-    FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'delete'
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY v:event_id::VARCHAR
-        ORDER BY v:ingested_at::VARCHAR, v:topic::VARCHAR, v:event_file::VARCHAR
-    ) = 1
-) s
-ON t.event_id = s.event_id
-    AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)
 WHEN NOT MATCHED THEN INSERT (
     id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
     ingested_at
 ) VALUES (
-    s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date, s.owner_id,
-    s.payload, s.ingested_at
+    s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date,
+    s.owner_id, s.payload, s.ingested_at
 );
 
+-- newest_file
+SELECT MAX(event_file) AS event_file FROM "DELETE_TRACKER_LOADS";
+
+-- newest_poll
+SELECT
+    p.topic AS topic,
+    MAX(CASE WHEN p.ended = 'caught_up' OR p.ended = 'idle' THEN p.ended_at END) AS last_good
+FROM "DELETE_TRACKER_POLLS" p
+JOIN (
+    SELECT DISTINCT q.topic AS topic
+    FROM "DELETE_TRACKER_POLLS" q
+    JOIN (SELECT MAX(began_at) AS began_at FROM "DELETE_TRACKER_POLLS") newest
+    ON newest.began_at = q.began_at
+) n ON n.topic = p.topic
+GROUP BY p.topic
+ORDER BY p.topic;
+
+-- oldest_first
+SELECT event_file AS event_file
+FROM "DELETE_TRACKER_LOADS"
+GROUP BY event_file
+ORDER BY MIN(loaded_at), event_file;
+
+-- previous_token
+SELECT previous AS previous FROM "DELETE_TRACKER_LOCK" WHERE token = %s;
+
 -- put
-PUT file:///tmp/rows_*.gz @"DELETE_TRACKER_STAGE"/sweep/batch AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
+PUT 'file:///tmp/rows_*.gz' @"DELETE_TRACKER_STAGE"/path/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
+
+-- records
+SELECT
+    event_file AS event_file,
+    sha256 AS sha256,
+    length AS length,
+    etag AS etag,
+    reader AS reader,
+    error AS error
+FROM "DELETE_TRACKER_LOADS"
+WHERE event_file BETWEEN %s AND %s;
+
+-- records_of_batch
+SELECT
+    l.event_file AS event_file,
+    l.sha256 AS sha256,
+    l.length AS length,
+    l.etag AS etag,
+    l.reader AS reader,
+    l.error AS error
+FROM "DELETE_TRACKER_LOADS" l
+JOIN (
+    SELECT v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'file'
+) f ON f.event_file = l.event_file;
+
+-- records_of_token
+SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
+
+-- replace_loads
+DELETE FROM "DELETE_TRACKER_LOADS"
+USING (
+    SELECT l.event_file AS event_file, l.sha256 AS sha256, l.token AS token
+    FROM "DELETE_TRACKER_LOADS" l
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = l.token
+    WHERE l.token = %s
+) f
+WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
+    AND ("DELETE_TRACKER_LOADS".sha256 = f.sha256 OR "DELETE_TRACKER_LOADS".error IS NOT NULL)
+    AND COALESCE("DELETE_TRACKER_LOADS".token, '') <> f.token;
+
+-- stages
+SHOW STAGES IN SCHEMA "AUDIT"."SALESFORCE";
 
 -- take_lock
-UPDATE "DELETE_TRACKER_LOCK" SET sweep_id = %s, taken_at = SYSDATE() WHERE id = 1;
+UPDATE "DELETE_TRACKER_LOCK" SET previous = token, token = %s, taken_at = SYSDATE();

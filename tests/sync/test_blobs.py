@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import datetime, timezone
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.core.exceptions import (
@@ -16,20 +17,61 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import ContainerClient
 from local import emulators
-from local.proxy import proxy
+from local.in_memory import DAMAGED, GOOD, A, B, C, D, World, sha256
+from local.proxy import Answer, Request, proxy
 
 from delete_sync.src.errors import (
     StorageRefusedError,
     StorageUnavailableError,
+    SweepFailedError,
     SyncError,
+    UnreadableBlobError,
     WarehouseUnavailableError,
 )
 from delete_sync.src.event_files import blobs
 from delete_sync.src.event_files.blob_errors import translated
-from delete_sync.src.run import run
-from salesforce_client.src.app.storage.blobs import blob_name
+from delete_sync.src.event_files.blobs import EventContainer
+from delete_sync.src.freshness import Patience
+from delete_sync.src.model import EventBlob
+from delete_sync.src.report import Report
 
-BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+
+@contextlib.contextmanager
+def at(port: int, name: str) -> Iterator[EventContainer]:
+    """The container with this name, through an address of its own."""
+    with blobs.connect(emulators.connection_string(port), "", "") as service:
+        yield EventContainer(service, name)
+
+
+@pytest.fixture
+def container(events: ContainerClient, azurite: emulators.Server) -> Iterator[EventContainer]:
+    """The test's container, as the sync sees it."""
+    with at(azurite.port, events.container_name) as opened:
+        yield opened
+
+
+def put(
+    events: ContainerClient,
+    name: str,
+    *,
+    content: bytes = GOOD,
+    metadata: Mapping[str, str] | None = None,
+) -> str:
+    """Upload a file as the collector does. Returns its ETag without quotes."""
+    if not events.exists():
+        events.create_container()
+    given = {"sha256": sha256(content)} if metadata is None else dict(metadata)
+    etag = events.upload_blob(name, content, metadata=given).get_blob_properties().etag
+    return str(etag).strip('"')
+
+
+def listed(container: EventContainer) -> list[EventBlob]:
+    return [blob for page in container.pages() for blob in page]
+
+
+def error(code: str) -> bytes:
+    """The body of an error of Blob Storage."""
+    return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>No.</Message></Error>'.encode()
 
 
 def answered(status: int) -> HttpResponseError:
@@ -67,7 +109,14 @@ def test_errors_of_storage_are_sorted_by_who_has_to_act(
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("error", [ClientAuthenticationError("x"), ResourceNotFoundError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientAuthenticationError("x", response=SimpleNamespace(status_code=403, reason="no")),
+        ResourceNotFoundError("x"),
+    ],
+    ids=["refused", "not found"],
+)
 def test_the_error_of_a_refused_identity_says_what_to_check(error: Exception) -> None:
     """The operator must check the setting and the roles of the identity."""
     with (
@@ -80,28 +129,402 @@ def test_the_error_of_a_refused_identity_says_what_to_check(error: Exception) ->
 
 
 def test_a_sweep_closes_its_connections_to_storage(
-    events: ContainerClient,
-    azurite: emulators.Server,
-    blob_settings: Mapping[str, str],
-    snowflake_settings: Mapping[str, str],
+    events: ContainerClient, azurite: emulators.Server, world: World
 ) -> None:
     """A failed sweep closes them too, although its error still refers to the client."""
-    events.create_container()
-    events.upload_blob(blob_name(BEGUN_AT), b"something to load")
-    unreachable = {"SNOWFLAKE_PORT": str(emulators.free_port()), "MAX_RUN_SECONDS": "10"}
+    put(events, A)
+    world.warehouse.fails[A] = WarehouseUnavailableError("no answer")
     with proxy(azurite.port) as through:
-        storage = {"EVENTS_STORAGE": emulators.connection_string(through.port)}
-        with pytest.raises(WarehouseUnavailableError) as raised:
-            run({**blob_settings, **snowflake_settings, **unreachable, **storage})
+        with (
+            pytest.raises(WarehouseUnavailableError) as raised,
+            at(through.port, events.container_name) as container,
+        ):
+            world.sweep(store=container)
         assert through.seen
         assert emulators.connections_to(through.port) == 0
-    assert re.search("connecting to Snowflake", str(raised.value))
+    assert raised.value.__traceback__
 
 
-def test_closing_one_client_leaves_the_others_open(azurite: emulators.Server) -> None:
+def test_two_clients_share_no_connection(
+    events: ContainerClient, azurite: emulators.Server
+) -> None:
     """Each client has its own retry policy. A policy keeps the connections of its client."""
-    address = azurite.settings["EVENTS_STORAGE"]
-    with blobs.connect(address, "", "") as first:
-        with blobs.connect(address, "", "") as second:
-            assert blobs.EventContainer(second, "absent").event_files() == []
-        assert blobs.EventContainer(first, "absent").event_files() == []
+    events.create_container()
+    with proxy(azurite.port) as through:
+        with at(through.port, events.container_name) as first:
+            with at(through.port, events.container_name) as second:
+                assert listed(second) == []
+            assert listed(first) == []
+        assert emulators.connections_to(through.port) == 0
+
+
+# -- the list
+
+
+def test_the_list_has_name_size_etag_and_digest_of_each_event_file(
+    events: ContainerClient, container: EventContainer
+) -> None:
+    """The files come in the order of their names, which is that of their times."""
+    uploaded = [put(events, name) for name in (B, A)]
+    assert listed(container) == [
+        EventBlob(name, len(GOOD), etag, sha256(GOOD)) for name, etag in zip((A, B), uploaded[::-1])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "digest"),
+    [
+        ({}, ""),
+        ({"sha256": "ab" * 32}, "ab" * 32),
+        ({"sha256": "AB" * 32}, "ab" * 32),
+        ({"Sha256": "ab" * 32}, "ab" * 32),
+        ({"SHA256": "Ab" * 32}, "ab" * 32),
+        ({"other": "ab" * 32}, ""),
+        ({"sha256": "ab" * 31}, ""),
+        ({"sha256": "ab" * 33}, ""),
+        ({"sha256": "xy" * 32}, ""),
+        ({"sha256": "unknown"}, ""),
+    ],
+    ids=[
+        *("none", "plain", "capital digest", "capital letter in the key", "capital key"),
+        *("another key", "too short", "too long", "no hex", "text"),
+    ],
+)
+def test_a_digest_is_believed_only_if_it_is_one(
+    events: ContainerClient, container: EventContainer, metadata: dict[str, str], digest: str
+) -> None:
+    """The names of metadata have no fixed case. Copying tools write digests in capital letters."""
+    put(events, A, metadata=metadata)
+    assert [blob.sha256 for blob in listed(container)] == [digest]
+    found = container.find(A)
+    assert found
+    assert found.sha256 == digest
+
+
+def test_a_file_that_is_asked_for_by_name_is_described_as_in_the_list(
+    events: ContainerClient, container: EventContainer
+) -> None:
+    """The ETag has quotes in one answer of Blob Storage and none in the other.
+
+    If they differed, a file without a digest would be pending again after each full sweep.
+    """
+    put(events, A)
+    assert [container.find(A)] == listed(container)
+
+
+def test_a_file_that_is_not_there_is_not_found(
+    events: ContainerClient, container: EventContainer
+) -> None:
+    """A lifecycle rule may have removed it."""
+    events.create_container()
+    assert container.find(A) is None
+
+
+def test_other_blobs_beside_event_files_are_ignored(
+    events: ContainerClient, container: EventContainer
+) -> None:
+    """Their names differ from the pattern in one place."""
+    put(events, A)
+    for name in (
+        "notes.txt",
+        "events_.db",
+        f"{A}.bak",
+        f"old/{A}",
+        A.replace("Z", ""),
+        A.replace(".", "_"),
+        A.replace("T", "t"),
+    ):
+        put(events, name)
+    assert [blob.name for blob in listed(container)] == [A]
+
+
+def test_a_container_that_does_not_exist_fails_the_sweep_and_names_the_setting(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """A typo in the setting must not look like a quiet day."""
+    with pytest.raises(StorageRefusedError) as raised:
+        world.sweep(store=container)
+    assert str(raised.value) == (
+        f"container {events.container_name} does not exist: check EVENTS_CONTAINER and "
+        "EVENTS_STORAGE. The collector creates the container in its first poll"
+    )
+
+
+def test_a_container_with_blobs_but_no_event_file_fails_the_sweep(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """It is another container, for example the one of the cursors."""
+    put(events, f"{A}.bak")
+    put(events, "zzz.txt")
+    with pytest.raises(StorageRefusedError) as raised:
+        world.sweep(store=container)
+    assert str(raised.value) == (
+        f"container {events.container_name} has blobs, for example {A}.bak, but no event file "
+        "(events_YYYYMMDDTHHMMSSZ.db): check EVENTS_CONTAINER"
+    )
+
+
+def test_the_list_is_read_page_by_page(events: ContainerClient, azurite: emulators.Server) -> None:
+    """A page without event files is passed. Later pages are asked for only when they are needed."""
+    pages = {None: ([f"{A}.bak"], "2"), "2": ([B, f"{B}.bak", A], "3"), "3": ([C], "")}
+
+    def page(request: Request) -> Answer | None:
+        query = parse_qs(urlsplit(request.path).query)
+        names, following = pages[query.get("marker", [None])[0]]
+        items = "".join(
+            f"<Blob><Name>{name}</Name><Properties><Etag>e</Etag><Content-Length>1</Content-Length>"
+            "<BlobType>BlockBlob</BlobType></Properties></Blob>"
+            for name in names
+        )
+        return 200, (
+            f'<?xml version="1.0"?><EnumerationResults><Blobs>{items}</Blobs>'
+            f"<NextMarker>{following}</NextMarker></EnumerationResults>"
+        ).encode()
+
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = page
+        found = container.pages()
+        assert [blob.name for blob in next(found)] == [A, B]
+        assert len(through.seen) == 2
+        assert [blob.name for blob in next(found)] == [C]
+        assert next(found, None) is None
+        assert len(through.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (404, "ResourceNotFound", StorageRefusedError),
+        (403, "AuthorizationPermissionMismatch", StorageRefusedError),
+        (412, "Unknown", StorageUnavailableError),
+    ],
+)
+def test_another_error_of_the_list_is_told_as_it_is(
+    events: ContainerClient,
+    azurite: emulators.Server,
+    status: int,
+    code: str,
+    kind: type[SyncError],
+) -> None:
+    """Only ``ContainerNotFound`` is about the name of the container.
+
+    The code has the spelling of Microsoft's pages, so that an operator can look it up.
+    """
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = lambda _: (status, error(code))
+        with pytest.raises(kind, match=rf"^container {events.container_name}: No\. \({code}\)"):
+            listed(container)
+
+
+def test_a_file_that_must_not_be_asked_for_is_an_error(
+    events: ContainerClient, azurite: emulators.Server
+) -> None:
+    """The error names the file. The client gives no code for an answer without a body."""
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = lambda _: (403, b"")
+        with pytest.raises(StorageRefusedError, match=f"^event file {A}: "):
+            container.find(A)
+
+
+# -- downloads
+
+
+def test_a_download_returns_the_digest_of_what_it_has_written(
+    events: ContainerClient, container: EventContainer, tmp_path: Path
+) -> None:
+    """The file has several portions of a megabyte."""
+    content = bytes(range(256)) * 10_000
+    put(events, A, content=content, metadata={"sha256": "0" * 64})
+    (blob,) = listed(container)
+    assert container.download(blob, tmp_path / "x") == sha256(content)
+    assert (tmp_path / "x").read_bytes() == content
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed", "new metadata"])
+def test_a_file_that_changed_after_it_was_listed_is_not_downloaded(
+    events: ContainerClient, container: EventContainer, tmp_path: Path, change: str
+) -> None:
+    """The next sweep lists it again, so nobody has to act."""
+    put(events, A)
+    (blob,) = listed(container)
+    if change == "replaced":
+        events.upload_blob(A, GOOD, overwrite=True)
+    elif change == "removed":
+        events.delete_blob(A)
+    else:
+        events.get_blob_client(A).set_blob_metadata({"sha256": "0" * 64})
+    with pytest.raises(
+        UnreadableBlobError, match=r"^it was changed or removed after it was listed: "
+    ) as raised:
+        container.download(blob, tmp_path / "x")
+    assert not raised.value.needs_a_person
+
+
+def test_a_file_that_changes_during_its_download_is_not_downloaded(
+    events: ContainerClient, azurite: emulators.Server, tmp_path: Path
+) -> None:
+    """The download has several requests. All of them are about the listed content."""
+    content = bytes(range(256)) * 10_000
+    put(events, A, content=content)
+
+    def replace(_: Request) -> None:
+        through.after = lambda _: None
+        events.upload_blob(A, content[::-1], overwrite=True)
+
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        (blob,) = listed(container)
+        through.after = replace
+        with pytest.raises(UnreadableBlobError, match=r"^it was changed or removed") as raised:
+            container.download(blob, tmp_path / "x")
+    assert not raised.value.needs_a_person
+
+
+def test_an_archived_file_needs_a_person(
+    events: ContainerClient, container: EventContainer, tmp_path: Path
+) -> None:
+    """The message says how to move it to a tier that can be read. Then it is downloaded."""
+    put(events, A)
+    events.get_blob_client(A).set_standard_blob_tier("Archive")
+    (blob,) = listed(container)
+    with pytest.raises(UnreadableBlobError) as raised:
+        container.download(blob, tmp_path / "x")
+    assert raised.value.needs_a_person
+    assert str(raised.value) == (
+        "This operation is not permitted on an archived blob. (BlobArchived) – if it is archived, "
+        "move it to another tier: az storage blob set-tier --tier Hot. It can be read some hours "
+        "later"
+    )
+    events.get_blob_client(A).set_standard_blob_tier("Hot")
+    (blob,) = listed(container)
+    assert container.download(blob, tmp_path / "x") == sha256(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "needs_a_person", "message"),
+    [
+        (409, "BlobBeingRehydrated", False, "it is on its way back from the archive tier: No. "),
+        (409, "BlobArchived", True, "No. (BlobArchived) – if it is archived, move it"),
+        (403, "AuthorizationFailure", True, f"event file {A}: No. (AuthorizationFailure)"),
+        (404, "BlobNotFound", False, "it was changed or removed after it was listed: No. "),
+    ],
+)
+def test_a_file_that_storage_refuses_is_unreadable(
+    events: ContainerClient,
+    azurite: emulators.Server,
+    tmp_path: Path,
+    status: int,
+    code: str,
+    needs_a_person: bool,
+    message: str,
+) -> None:
+    """Other files may still be downloaded, so this is an error of one file."""
+    put(events, A)
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        (blob,) = listed(container)
+        through.before = lambda _: (status, error(code))
+        with pytest.raises(UnreadableBlobError) as raised:
+            container.download(blob, tmp_path / "x")
+    assert raised.value.needs_a_person == needs_a_person
+    assert str(raised.value).startswith(message)
+
+
+def test_a_download_that_fails_for_now_ends_the_sweep(
+    events: ContainerClient, azurite: emulators.Server, tmp_path: Path
+) -> None:
+    """Storage is busy, so the next file would fail too."""
+    put(events, A)
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        (blob,) = listed(container)
+        through.before = lambda _: (429, error("TooManyRequests"))
+        with pytest.raises(StorageUnavailableError, match=f"^event file {A}: "):
+            container.download(blob, tmp_path / "x")
+
+
+# -- whole sweeps
+
+
+def test_each_file_that_cannot_be_loaded_is_named_and_the_others_are_loaded(
+    events: ContainerClient, azurite: emulators.Server, world: World
+) -> None:
+    """One file is archived, one is forbidden, one is not what its metadata says."""
+    for name in (A, B, D):
+        put(events, name)
+    put(events, C, metadata={"sha256": "0" * 64})
+    events.get_blob_client(A).set_standard_blob_tier("Archive")
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = lambda request: (
+            (403, error("AuthorizationFailure")) if f"/{B}" in request.path else None
+        )
+        report = world.sweep(store=container)
+    assert report.synced == [D]
+    assert (list(report.refused), list(report.unavailable), report.left) == ([C], [A, B], 2)
+    with pytest.raises(SweepFailedError) as raised:
+        report.raise_if_failed()
+    told = str(raised.value)
+    assert f"{A}: This operation is not permitted on an archived blob" in told
+    assert f"{B}: event file {B}: No. (AuthorizationFailure)" in told
+    assert f"{C}: its content does not match the SHA-256 in its metadata" in told
+    assert D not in told
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_sweep_only_reads_the_container(
+    events: ContainerClient, azurite: emulators.Server, world: World, full: bool
+) -> None:
+    """Leases without an end, immutable blobs and an identity that may only read are no problem."""
+    for name in (A, B):
+        put(events, name)
+    put(events, C, content=DAMAGED)
+    events.acquire_lease()
+    events.get_blob_client(A).acquire_lease()
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = lambda request: (
+            None if request.method in ("GET", "HEAD") else (403, error("BlobImmutableDueToPolicy"))
+        )
+        for repeated in (False, full):
+            report = world.sweep(store=container, full=repeated)
+    assert (report.synced, report.left) == ([A, B] if full else [], 0)
+    assert {request.method for request in through.seen} == ({"GET", "HEAD"} if full else {"GET"})
+
+
+def test_an_empty_container_fails_the_sweep_only_because_the_collector_is_silent(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """The collector has just made it, or it never ran with this container."""
+    events.create_container()
+    assert world.sweep(store=container) == Report("s1")
+    (silence,) = world.sweep(store=container, patience=Patience(48, 24)).overdue
+    assert "no event file has ever arrived" in str(silence)
+
+
+def test_an_archived_file_fails_the_sweep_as_a_backlog_too(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """The oldest file that waits is named, with the reason."""
+    put(events, A)
+    put(events, B)
+    events.get_blob_client(A).set_standard_blob_tier("Archive")
+    (backlog,) = world.sweep(store=container, patience=Patience(48, 0), hours=49).overdue
+    assert str(backlog).startswith(
+        f"{A} is still pending after 49.0 hours (MAX_BACKLOG_HOURS=48): This operation is not "
+        "permitted on an archived blob. (BlobArchived) – if it is archived, move it"
+    )
+
+
+def test_a_file_without_a_digest_is_not_loaded_again_after_a_full_sweep(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """A full sweep asks for it by name. Its load record must still fit the list."""
+    put(events, A, metadata={})
+    assert world.sweep(store=container).synced == [A]
+    assert world.sweep(store=container, full=True).synced == [A]
+    assert world.sweep(store=container).synced == []
+
+
+def test_a_file_with_a_digest_in_capital_letters_is_loaded_once(
+    events: ContainerClient, container: EventContainer, world: World
+) -> None:
+    """The digest of its content is compared without regard to case."""
+    put(events, A, metadata={"Sha256": sha256(GOOD).upper()})
+    assert world.sweep(store=container).synced == [A]
+    assert world.sweep(store=container).synced == []

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
+from delete_sync.src.errors import LocalStorageError, StorageUnavailableError, UnreadableBlobError
 from delete_sync.src.event_files.downloads import downloads
-from delete_sync.src.model import EventBlob
+from delete_sync.src.model import EventBlob, LocalFile, UnavailableFile
+
+DIGEST = "d" * 64
 
 
 class Source:
-    """Provides empty files and records which of them were requested."""
+    """Provides empty files and records which of them were requested.
+
+    Attributes:
+        fails: what the download of a file raises.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.fails: dict[str, Exception] = {}
         self._news = threading.Condition()
 
     def download(self, blob: EventBlob, path: Path) -> str:
-        """Create an empty file."""
+        """Create an empty file. A failing download leaves a part of the file."""
         path.touch()
         with self._news:
             self.asked.append(blob.name)
             self._news.notify_all()
-        return "sha256"
+        if blob.name in self.fails:
+            raise self.fails[blob.name]
+        return DIGEST
 
     def has_been_asked_for(self, count: int) -> bool:
         """Wait for up to a second until ``count`` files were requested."""
@@ -33,8 +42,8 @@ class Source:
             return self._news.wait_for(lambda: len(self.asked) >= count, timeout=1)
 
 
-def blob(name: str, size: int) -> EventBlob:
-    return EventBlob(name, size, "etag", {}, datetime(2026, 2, 1, tzinfo=timezone.utc))
+def blob(name: str, size: int = 0, sha256: str = "") -> EventBlob:
+    return EventBlob(name, size, "etag", sha256)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +52,7 @@ def blob(name: str, size: int) -> EventBlob:
         ((1, 1, 1, 1, 1, 1, 1), 5),
         ((100, 100, 100), 2),
         ((150, 60, 60), 2),
+        ((100, 156, 1), 2),
         ((300, 1, 1), 1),
         ((1, 300, 1), 1),
     ],
@@ -59,3 +69,87 @@ def test_files_are_downloaded_ahead_as_far_as_they_fit_on_the_disk(
         assert not source.has_been_asked_for(asked_while_the_first_is_read + 1)
         assert [file.blob for file in files] == blobs[1:]
     assert sorted(source.asked) == [blob.name for blob in blobs]
+
+
+def test_a_file_is_on_the_disk_with_its_digest_until_the_folder_is_removed(tmp_path: Path) -> None:
+    """The folder of the downloads is inside the folder of the sweep."""
+    with downloads(Source(), [blob("a"), blob("b", sha256=DIGEST)], tmp_path) as files:
+        found = list(files)
+        (folder,) = tmp_path.iterdir()
+        assert found == [
+            LocalFile(blob("a"), folder / "a", DIGEST),
+            LocalFile(blob("b", sha256=DIGEST), folder / "b", DIGEST),
+        ]
+        assert folder.name.startswith("sf-delete-tracker-files-")
+        assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_another_digest_than_its_metadata_says_is_refused(tmp_path: Path) -> None:
+    """The load record gets the digest of the metadata, because the list shows no other one."""
+    listed = blob("a", sha256="0" * 64)
+    with downloads(Source(), [listed], tmp_path) as files:
+        (file,) = files
+    assert isinstance(file, LocalFile)
+    assert (file.blob, file.sha256) == (listed, "0" * 64)
+    assert file.refusal == (
+        "its content does not match the SHA-256 in its metadata: it is damaged or was changed. "
+        "Restore an earlier version of the blob if the account keeps versions"
+    )
+
+
+@pytest.mark.parametrize("needs_a_person", [False, True])
+def test_a_file_that_cannot_be_read_leaves_nothing_on_the_disk(
+    tmp_path: Path, needs_a_person: bool
+) -> None:
+    """The other files are downloaded."""
+    source = Source()
+    source.fails["a"] = UnreadableBlobError("it is archived", needs_a_person=needs_a_person)
+    with downloads(source, [blob("a"), blob("b")], tmp_path) as files:
+        unavailable, other = files
+        (folder,) = tmp_path.iterdir()
+        assert [path.name for path in folder.iterdir()] == ["b"]
+    assert unavailable == UnavailableFile(blob("a"), "it is archived", needs_a_person)
+    assert other.blob == blob("b")
+
+
+def test_a_file_larger_than_two_gigabytes_is_refused_without_a_download(tmp_path: Path) -> None:
+    """No event file is that large, and the disk may be smaller."""
+    source = Source()
+    most = 2 * 1024**3
+    listed = [blob("a", most), blob("b", most + 1, sha256=DIGEST), blob("c", most + 1)]
+    with downloads(source, listed, tmp_path) as files:
+        first, *others = files
+        (folder,) = tmp_path.iterdir()
+        assert others == [
+            LocalFile(
+                it,
+                folder / it.name,
+                it.sha256,
+                "it has 2147483649 bytes, more than an event file can have",
+            )
+            for it in listed[1:]
+        ]
+        assert sorted(path.name for path in folder.iterdir()) == ["a", "b", "c"]
+    assert first == LocalFile(listed[0], folder / "a", DIGEST)
+    assert source.asked == ["a"]
+
+
+def test_a_folder_that_disappears_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    """The error names the file. No file is refused, because the next sweep may have a disk."""
+    with downloads(Source(), [blob("a", 3 * 1024**3)], tmp_path) as files:
+        (folder,) = tmp_path.iterdir()
+        folder.rmdir()
+        with pytest.raises(LocalStorageError, match=r"^event file a: No such file"):
+            next(files)
+
+
+def test_if_storage_does_not_answer_the_error_reaches_the_reader(tmp_path: Path) -> None:
+    """The files before it are yielded first, and the folder is removed."""
+    source = Source()
+    source.fails["b"] = StorageUnavailableError("busy")
+    with downloads(source, [blob("a"), blob("b"), blob("c")], tmp_path) as files:
+        assert next(files).blob == blob("a")
+        with pytest.raises(StorageUnavailableError, match="busy"):
+            next(files)
+    assert list(tmp_path.iterdir()) == []

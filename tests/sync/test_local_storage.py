@@ -7,28 +7,27 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import emulators, warehouse
+from local import emulators
 from local.disk import no_file_larger_than
 from local.event_files import delete
+from local.in_memory import BEGUN_AT, World
 
 from delete_sync.src.errors import LocalStorageError
+from delete_sync.src.event_files import blobs
+from delete_sync.src.event_files.blobs import EventContainer
 from delete_sync.src.event_files.event_file import EventFile
 from delete_sync.src.report import Report
-from delete_sync.src.run import run
 from delete_sync.src.scratch import local_storage, scratch_folder
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
-BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 TWO_HOURS = 7200
-Sweep = Callable[..., Report]
+Sweep = Callable[[], Report]
 
 
 def write(path: Path, *payloads: str) -> Path:
@@ -40,8 +39,8 @@ def write(path: Path, *payloads: str) -> Path:
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A temporary directory of the machine for this test alone."""
+def temporary(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A temporary directory of the machine, instead of the one that ``world`` sets."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -58,8 +57,11 @@ def pending(events: ContainerClient, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> Sweep:
-    return lambda **changes: run({**blob_settings, **snowflake_settings, **changes})
+def sweep(events: ContainerClient, azurite: emulators.Server, world: World) -> Iterator[Sweep]:
+    """Runs a sweep over the container, into the warehouse in memory."""
+    address = azurite.settings["EVENTS_STORAGE"]
+    with blobs.connect(address, "", "") as service:
+        yield lambda: world.sweep(store=EventContainer(service, events.container_name))
 
 
 def age(path: Path, seconds: float) -> None:
@@ -109,17 +111,8 @@ def test_the_age_of_a_folder_to_remove_is_a_parameter(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def not_marked(events: ContainerClient, connection: Any) -> bool:
-    """Whether the file is still pending in its metadata and in the load records."""
-    (blob,) = events.list_blobs(include=["metadata"])
-    tables = warehouse.query(connection, "SHOW TABLES")[1]
-    recorded = [table for table in tables if "DELETE_TRACKER_LOADS" in table]
-    loads = warehouse.query(connection, "SELECT * FROM delete_tracker_loads")[1] if recorded else []
-    return not {"synced", "refused"} & set(blob.metadata or {}) and not loads
-
-
 def test_a_disk_that_is_full_while_downloading_refuses_no_file(
-    pending: str, sweep: Sweep, events: ContainerClient, connection: Any
+    pending: str, sweep: Sweep, world: World
 ) -> None:
     """The sweep fails and says why. The next sweep with enough room loads the file."""
     with (
@@ -127,19 +120,19 @@ def test_a_disk_that_is_full_while_downloading_refuses_no_file(
         pytest.raises(LocalStorageError, match=rf"{pending}.*disk of this machine"),
     ):
         sweep()
-    assert not_marked(events, connection)
+    assert world.warehouse.records_kept == []
     assert sweep().inserted == 1
 
 
 @pytest.mark.usefixtures("pending")
 def test_a_machine_without_room_for_a_folder_refuses_no_file(
-    sweep: Sweep, events: ContainerClient, connection: Any, temporary: Path
+    sweep: Sweep, world: World, temporary: Path
 ) -> None:
     """The sweep fails before it connects to Snowflake."""
     temporary.rmdir()
     with pytest.raises(LocalStorageError, match="temporary files: No such file"):
-        sweep(SNOWFLAKE_PORT=str(emulators.free_port()))
-    assert not_marked(events, connection)
+        sweep()
+    assert world.steps == []
 
 
 def test_a_disk_that_fails_while_a_file_is_read_refuses_no_file(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from delete_sync.src.errors import SettingsError
+from delete_sync.src.errors import SettingsError, StorageRefusedError
+from delete_sync.src.run import run
 from delete_sync.src.settings import Settings, Snowflake, read
 from delete_sync.src.settings_reader import BlobAccount
 
@@ -67,7 +68,8 @@ def test_the_required_settings_are_enough() -> None:
         full_sweep=False,
         max_run_seconds=480,
         max_merge_rows=1_000_000,
-        merge_window_days=7,
+        max_backlog_hours=48,
+        max_silence_hours=24,
     )
 
 
@@ -79,7 +81,8 @@ def test_each_optional_setting_replaces_its_default() -> None:
         "FULL_SWEEP": "true",
         "MAX_RUN_SECONDS": "10",
         "MAX_MERGE_ROWS": "1",
-        "MERGE_WINDOW_DAYS": "0",
+        "MAX_BACKLOG_HOURS": "0",
+        "MAX_SILENCE_HOURS": "0",
     }
     default = read(COMPLETE)
     assert read({**COMPLETE, **optional}) == replace(
@@ -89,7 +92,8 @@ def test_each_optional_setting_replaces_its_default() -> None:
         full_sweep=True,
         max_run_seconds=10,
         max_merge_rows=1,
-        merge_window_days=0,
+        max_backlog_hours=0,
+        max_silence_hours=0,
     )
 
 
@@ -115,7 +119,8 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     [
         ("MAX_RUN_SECONDS", "9", "MAX_RUN_SECONDS must be at least 10, not 9"),
         ("MAX_MERGE_ROWS", "0", "MAX_MERGE_ROWS must be at least 1, not 0"),
-        ("MERGE_WINDOW_DAYS", "-1", "MERGE_WINDOW_DAYS must be at least 0, not -1"),
+        ("MAX_BACKLOG_HOURS", "-1", "MAX_BACKLOG_HOURS must be at least 0, not -1"),
+        ("MAX_SILENCE_HOURS", "-1", "MAX_SILENCE_HOURS must be at least 0, not -1"),
         ("SNOWFLAKE_PORT", "-1", "SNOWFLAKE_PORT must be at least 0, not -1"),
         ("SNOWFLAKE_PORT", "https", "SNOWFLAKE_PORT must be a number, not 'https'"),
         ("SNOWFLAKE_PROTOCOL", "ftp", "SNOWFLAKE_PROTOCOL must be http or https, not 'ftp'"),
@@ -331,6 +336,23 @@ def test_plain_http_is_allowed_only_for_this_machine(host: str) -> None:
         "SNOWFLAKE_PROTOCOL is http, which is allowed only for this machine"
         " (SNOWFLAKE_HOST=localhost)"
     ]
+
+
+def test_a_sweep_that_the_host_would_end_is_refused() -> None:
+    """The host ends an invocation after ten minutes, and the last batch gets one of them."""
+    with pytest.raises(SettingsError) as raised:
+        run({**COMPLETE, "MAX_RUN_SECONDS": "540.5"})
+    assert raised.value.problems == (
+        "MAX_RUN_SECONDS must be at most 540, not 540.5: the host ends the invocation after 600 "
+        "seconds (functionTimeout in host.json), and the last batch needs some time",
+    )
+
+
+def test_the_longest_sweep_that_the_host_allows_is_accepted() -> None:
+    """The error comes from the next step: there is no storage at this address."""
+    storage = {"EVENTS_STORAGE": "AccountKey=c2VjcmV0"}
+    with pytest.raises(StorageRefusedError, match="the storage account"):
+        run({**COMPLETE, **storage, "MAX_RUN_SECONDS": "540"})
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

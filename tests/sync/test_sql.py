@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import sqlglot
 
-from delete_sync.src.warehouse.load import WINDOW
 from delete_sync.src.warehouse.session import SQL
-from delete_sync.src.warehouse.tables import Identifier, names_beside
+from delete_sync.src.warehouse.tables import Column, Identifier, columns_of, names_of
 
 SNAPSHOT = Path(__file__).with_name("statements.sql")
+NAMES = names_of(Identifier("DELETE_TRACKER"), Identifier("AUDIT"), Identifier("SALESFORCE"))
 PARTS = {
-    "files": "%s",
-    "path": "sweep/batch",
-    "keys": "(%s, %s)",
-    "rows": "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+    "path": "path",
+    "files": "(%s)",
+    "new": "(%s, %s)",
+    "tables": "table_name = %s",
+    "number": "41 + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        ",
+    "id": "id, ",
+    "s_id": "s.id, ",
 }
 
 
 def rendered(statement: str) -> str:
     parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if statement == "put" else PARTS
-    parts = {**parts, "window": WINDOW, "last_id": "41"}
-    return SQL[statement].format(**names_beside(Identifier("DELETE_TRACKER")), **parts)
+    return SQL[statement].format(**NAMES, **parts)
 
 
 def test_the_statements_are_the_reviewed_ones() -> None:
@@ -59,14 +62,48 @@ def test_delete_tracker_is_created_as_the_spec_says() -> None:
     )
 
 
-def test_the_two_merges_differ_only_in_the_id() -> None:
-    """``merge_numbered`` is for a table whose ``id`` does not number itself."""
-    without = SQL["merge_numbered"]
-    for part in (
-        "{last_id} + ROW_NUMBER() OVER (ORDER BY v:event_id::VARCHAR) AS id,\n        ",
-        "id, ",
-        "s.id, ",
-    ):
-        assert part in without
-        without = without.replace(part, "", 1)
-    assert without == SQL["merge"]
+GUARDED = (
+    "merge",
+    "insert_gaps",
+    "insert_rejects",
+    "insert_polls",
+    "insert_loads",
+    "replace_loads",
+)
+
+
+def test_every_statement_after_the_lock_needs_the_token_in_the_lock_row() -> None:
+    """If the transaction was ended from outside, the row has another token, and nothing changes."""
+    changing = {
+        name
+        for name, text in SQL.items()
+        if text.startswith(("MERGE", "INSERT", "DELETE", "UPDATE"))
+    }
+    # These two run before the transaction begins, and begin it.
+    assert changing - {"drop_unwanted", "take_lock"} == set(GUARDED)
+    for name in GUARDED:
+        assert re.search(r"JOIN {lock} g ON g\.token = (%s|l\.token)", SQL[name]), name
+
+
+def test_no_statement_begins_a_transaction_or_changes_the_session() -> None:
+    """AUTOCOMMIT is off from login to logout."""
+    words = {text.split()[0] for text in SQL.values()}
+    assert words == {
+        *("SELECT", "SHOW", "CREATE", "PUT", "COPY"),
+        *("MERGE", "INSERT", "DELETE", "UPDATE"),
+    }
+
+
+def test_the_columns_of_a_table_are_read_from_the_statement_that_creates_it() -> None:
+    """So the check of an existing table cannot differ from a new table."""
+    assert columns_of("lock") == [
+        Column("id", "INTEGER", 0),
+        Column("token", "VARCHAR", 64),
+        Column("previous", "VARCHAR", 64),
+        Column("taken_at", "TIMESTAMP_NTZ", 0),
+    ]
+    assert [column.name for column in columns_of("table")] == [
+        *("id", "event_id", "topic", "object_name", "record_id", "deleted_by", "deleted_date"),
+        *("owner_id", "payload", "ingested_at"),
+    ]
+    assert Column("payload", "VARCHAR", 16_777_216) in columns_of("rejects")

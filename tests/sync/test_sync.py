@@ -1,8 +1,7 @@
-"""Whole sweeps in this process: real event files on Azurite, connector and stand-in."""
+"""Whole sweeps in this process: real event files on Azurite, the real connector and snowflake."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -12,16 +11,15 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import emulators, warehouse
+from local import emulators
 from local.event_files import delete
 from local.proxy import Proxy, proxy
 
 from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUnavailableError
+from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from salesforce_client.src.app.model import Delete, Gap, RejectedEvent
-from salesforce_client.src.app.storage.blobs import blob_name
-from salesforce_client.src.app.storage.event_file import EventFile
+from salesforce_client.src.app.model import Gap, Poll, RejectedEvent
 
 BROKEN = Path(__file__).resolve().parent.parent / "contract/broken"
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -33,10 +31,29 @@ AWKWARD = {
 }
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
+Query = Callable[[str], "list[tuple[Any, ...]]"]
 
 
 REJECT = RejectedEvent(
     "r1", "/event/X__e", "e9", b"\2", "s", b"\0\xff", "unreadable", "2026-02-01T00:10:00.456Z"
+)
+POLL = Poll(
+    poll_id="p1",
+    org_id="00D5f000000ABCDEA2",
+    writer="0.1.0",
+    topic="/event/X__e",
+    began_at="2026-02-01T00:10:00.000Z",
+    ended_at="2026-02-01T00:10:09.000Z",
+    objects='["Account"]',
+    ended="idle",
+    read_until="2026-02-01T00:10:00.000Z",
+    received=3,
+    deletes=2,
+    restores=0,
+    skipped=0,
+    rejected=1,
+    gaps=1,
+    error=None,
 )
 GAP = Gap(
     "g1",
@@ -48,43 +65,6 @@ GAP = Gap(
     None,
     "2026-02-01T00:10:00.456Z",
 )
-
-
-@pytest.fixture
-def put(events: ContainerClient, tmp_path: Path) -> Put:
-    """Upload an event file of these rows, as the collector does. Returns its name."""
-    if not events.exists():
-        events.create_container()
-    count = iter(range(10_000))
-
-    def once(
-        *rows: Delete | RejectedEvent | Gap, content: bytes | None = None, metadata: bool = True
-    ) -> str:
-        number = next(count)
-        if content is None:
-            file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
-            file.add(rows)
-            file.close()
-            content = file.path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        name = blob_name(BEGUN_AT, number)
-        events.upload_blob(name, content, metadata={"sha256": digest} if metadata else None)
-        return name
-
-    return once
-
-
-@pytest.fixture
-def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> Sweep:
-    return lambda **changes: run({**blob_settings, **snowflake_settings, **changes})
-
-
-@pytest.fixture
-def query(connection: Any) -> Callable[[str], list[tuple[Any, ...]]]:
-    return lambda sql: warehouse.query(connection, sql)[1]
-
-
-Query = Callable[[str], list[tuple[Any, ...]]]
 
 
 def test_rows_arrive_unchanged(put: Put, sweep: Sweep, query: Query) -> None:
@@ -111,66 +91,62 @@ def test_rows_arrive_unchanged(put: Put, sweep: Sweep, query: Query) -> None:
     assert len({row[0] for row in rows}) == 2
 
 
-def test_a_synced_file_is_marked_and_not_read_again(
-    put: Put, sweep: Sweep, events: ContainerClient
-) -> None:
-    """The next sweep has nothing to load."""
-    name = put(delete("e1"))
-    assert sweep().synced == [name]
-    (blob,) = events.list_blobs(include=["metadata"])
-    assert blob.metadata["synced"] == blob.metadata["sha256"]
-    report = sweep()
-    assert (report.files, report.synced, report.batches) == (1, [], 0)
-
-
-def test_a_sweep_without_new_files_does_not_connect_to_snowflake(
-    put: Put, sweep: Sweep, snowflake: emulators.Server
-) -> None:
-    """Each wake-up of a warehouse costs a minute of compute."""
-    put(delete("e1"))
-    sweep()
-    with proxy(snowflake.port) as through:
-        assert sweep(SNOWFLAKE_PORT=str(through.port)).batches == 0
-        assert through.seen == []
-
-
-def test_a_container_that_does_not_exist_yet_counts_as_empty(sweep: Sweep) -> None:
-    """The first sweep may run before the first poll."""
-    assert sweep().files == 0
-
-
-def test_a_sweep_after_all_marks_are_lost_duplicates_nothing(
+def test_a_loaded_file_has_a_load_record_and_is_not_read_again(
     put: Put, sweep: Sweep, query: Query, events: ContainerClient
 ) -> None:
-    """The mark only saves work. The transaction keeps the promise."""
-    query(warehouse.WITHOUT_CONSTRAINTS)
-    put(delete("e1"), delete("e2"), REJECT, GAP)
-    sweep()
-    for blob in events.list_blobs():
-        events.get_blob_client(blob.name).set_blob_metadata({})
+    """The record has what the list of the container shows. The blob itself is not changed."""
+    name = put(delete("e1"))
+    before = events.get_blob_client(name).get_blob_properties()
+    first = sweep()
+    assert first.synced == [name]
+    ((*record, token),) = query(
+        "SELECT event_file, sha256, length, etag, sweep_id, reader, rows_read, rows_inserted, "
+        "token FROM delete_tracker_loads"
+    )
+    assert record == [
+        *(name, before.metadata["sha256"], before.size, before.etag.strip('"')),
+        *(first.sweep_id, FORMAT_VERSION, 1, 1),
+    ]
+    assert query("SELECT token FROM delete_tracker_lock") == [(token,)]
     report = sweep()
-    assert (report.staged, report.inserted, report.gaps, report.rejects) == (4, 0, 0, 0)
+    assert (report.files, report.synced, report.batches) == (1, [], 0)
+    after = events.get_blob_client(name).get_blob_properties()
+    assert (after.etag, after.metadata) == (before.etag, before.metadata)
+
+
+def test_a_sweep_after_all_load_records_are_lost_duplicates_nothing(
+    put: Put, sweep: Sweep, query: Query
+) -> None:
+    """The record only saves work. The key keeps the promise."""
+    put(delete("e1"), delete("e2"), REJECT, GAP, POLL)
+    sweep()
+    query("DELETE FROM delete_tracker_loads")
+    report = sweep()
+    assert (report.staged, report.inserted, report.gaps, report.rejects) == (5, 0, 0, 0)
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(2,)]
-    for table in ("loads", "gaps", "rejects"):
+    for table in ("loads", "gaps", "rejects", "polls"):
         assert query(f"SELECT COUNT(*) FROM delete_tracker_{table}") == [(1,)]
 
 
 def test_a_full_sweep_reads_everything_again_and_inserts_nothing(
     put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """An operator who doubts the marks sets ``FULL_SWEEP``."""
-    query(warehouse.WITHOUT_CONSTRAINTS)
+    """An operator who doubts the load records sets ``FULL_SWEEP``. It replaces the records.
+
+    They still tell how many rows of the table came from each file.
+    """
     for number in range(3):
         put(delete(f"e{number}"))
     sweep()
     report = sweep(FULL_SWEEP="true")
     assert (len(report.synced), report.inserted) == (3, 0)
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(3,)]
+    records = query("SELECT sweep_id, rows_inserted FROM delete_tracker_loads")
+    assert records == [(report.sweep_id, 1)] * 3
 
 
 def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, query: Query) -> None:
     """The order is time, topic, file. A row that is already in the table stays."""
-    query(warehouse.WITHOUT_CONSTRAINTS)
     put(delete("e1", ingested_at="2026-02-01T00:10:01.000Z", topic="/data/A", record_id="late"))
     put(delete("e1", ingested_at="2026-02-01T00:10:00.000Z", topic="/data/B", record_id="early"))
     put(delete("e1", ingested_at="2026-02-01T00:10:00.000Z", topic="/data/A", record_id="earliest"))
@@ -181,8 +157,8 @@ def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, quer
 
 
 def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, query: Query) -> None:
-    """Load records, gaps and rejects are in tables beside ``delete_tracker``."""
-    name = put(delete("e1"), delete("x" * 256), REJECT, GAP)
+    """Load records, gaps, rejects and polls are in tables beside ``delete_tracker``."""
+    name = put(delete("e1"), delete("x" * 256), REJECT, GAP, POLL)
     report = sweep()
     assert (report.inserted, report.gaps, report.rejects) == (1, 1, 2)
     assert query(
@@ -191,6 +167,24 @@ def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, que
     ) == [(name, 3, 1, 2, 1, None)]
     assert query("SELECT gap_id, topic, reason, from_replay_id FROM delete_tracker_gaps") == [
         ("g1", "/event/X__e", "expired_cursor", "03")
+    ]
+    assert query(
+        "SELECT poll_id, event_file, topic, objects, ended, read_until, received, gaps, error "
+        "FROM delete_tracker_polls"
+    ) == [
+        *[
+            (
+                "p1",
+                name,
+                "/event/X__e",
+                '["Account"]',
+                "idle",
+                datetime(2026, 2, 1, 0, 10),
+                3,
+                1,
+                None,
+            )
+        ]
     ]
     rejects = query(
         "SELECT refused_by, error, payload FROM delete_tracker_rejects ORDER BY refused_by"
@@ -205,7 +199,7 @@ def test_the_warehouse_knows_what_is_missing_and_why(put: Put, sweep: Sweep, que
 def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     broken: Path, put: Put, sweep: Sweep, query: Query, events: ContainerClient
 ) -> None:
-    """The sweep that finds the file records and marks it, and leaves its content unchanged.
+    """The sweep that finds the file records it, and leaves its content unchanged.
 
     Then the sweep fails and names the file. Later sweeps do not read it again.
     """
@@ -215,7 +209,7 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     report = sweep()
     with pytest.raises(FilesRefusedError, match=name) as failure:
         report.raise_if_failed()
-    assert "The other new files are synced, or left for the next sweep." in str(failure.value)
+    assert "The other pending files are loaded, or left for the next sweep." in str(failure.value)
     assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [
         ("after",),
         ("before",),
@@ -233,29 +227,44 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
 def test_a_file_that_does_not_match_its_sha256_is_refused(
     put: Put, sweep: Sweep, events: ContainerClient, query: Query
 ) -> None:
-    """Such a file was damaged or changed after its upload.
-
-    The declared SHA-256 stays in its metadata.
-    """
+    """Such a file was damaged or changed after its upload. Its record has the declared SHA-256."""
     name = put(delete("e1"))
     events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
     with pytest.raises(FilesRefusedError, match="SHA-256"):
         sweep().raise_if_failed()
-    assert events.get_blob_client(name).get_blob_properties().metadata["sha256"] == "0" * 64
+    assert query("SELECT sha256 FROM delete_tracker_loads") == [("0" * 64,)]
     assert sweep().refused_before == 1
     with pytest.raises(FilesRefusedError, match="SHA-256"):
         sweep(FULL_SWEEP="true").raise_if_failed()
     assert query("SELECT COUNT(*) FROM delete_tracker") == [(0,)]
 
 
-def test_a_file_without_metadata_is_synced_and_given_its_digest(
-    put: Put, sweep: Sweep, events: ContainerClient
+def test_a_refused_file_that_is_mended_is_loaded_and_no_longer_counts_as_refused(
+    put: Put, sweep: Sweep, events: ContainerClient, query: Query
 ) -> None:
-    """A person may have copied the file into the container."""
-    put(delete("e1"), metadata=False)
+    """Its new load record takes the place of the refusal."""
+    name = put(delete("e1"))
+    good = events.get_blob_client(name).get_blob_properties().metadata
+    events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
+    sweep()
+    events.get_blob_client(name).set_blob_metadata(good)
+    report = sweep()
+    assert (report.inserted, report.refused_before) == (1, 0)
+    assert query("SELECT sha256, error FROM delete_tracker_loads") == [(good["sha256"], None)]
+
+
+def test_a_file_without_a_digest_is_known_by_its_length_and_etag(
+    put: Put, sweep: Sweep, events: ContainerClient, query: Query
+) -> None:
+    """A person may have copied the file into the container. A new copy has another ETag."""
+    name = put(delete("e1"), metadata=False)
     assert sweep().inserted == 1
-    (blob,) = events.list_blobs(include=["metadata"])
-    assert blob.metadata["synced"] == blob.metadata["sha256"]
+    assert sweep().batches == 0
+    events.upload_blob(name, events.download_blob(name).readall(), overwrite=True)
+    report = sweep()
+    assert (report.synced, report.inserted) == ([name], 0)
+    assert sweep().batches == 0
+    assert query("SELECT rows_inserted FROM delete_tracker_loads") == [(1,)]
 
 
 def test_other_blobs_in_the_container_are_ignored(
@@ -303,15 +312,12 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(
     assert counts[0] == counts[1]
 
 
-def test_the_next_sweep_retries_if_snowflake_does_not_answer(
-    put: Put, sweep: Sweep, events: ContainerClient
-) -> None:
-    """The sweep raises a transient error and marks no file."""
+def test_the_next_sweep_retries_if_snowflake_does_not_answer(put: Put, sweep: Sweep) -> None:
+    """The sweep tries to log in three times, and then raises a transient error."""
     put(delete("e1"))
     with pytest.raises(WarehouseUnavailableError):
         sweep(SNOWFLAKE_PORT=str(emulators.free_port()), MAX_RUN_SECONDS="10")
-    (blob,) = events.list_blobs(include=["metadata"])
-    assert "synced" not in blob.metadata
+    assert sweep().inserted == 1
 
 
 def test_no_payload_and_no_secret_is_logged(

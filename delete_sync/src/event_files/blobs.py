@@ -1,13 +1,10 @@
-"""Lists and downloads event files, and marks them as synced or refused in their metadata."""
+"""Lists and downloads event files. Nothing in the container is changed."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import re
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,18 +17,15 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ExponentialRetry
+from azure.storage.blob import BlobProperties, BlobServiceClient, ExponentialRetry
 
-from ..errors import ChangedBlobError
+from ..errors import StorageRefusedError, UnreadableBlobError
 from ..model import EventBlob
 from ..scratch import local_storage
 from .blob_errors import brief, translated
 
-log = logging.getLogger(__name__)
-
 NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
-# The shortest lease that Blob Storage offers. A killed sweep blocks the next one for this time.
-LEASE_SECONDS = 15
+SHA256 = re.compile(r"[0-9a-f]{64}")
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
     "read_timeout": 60,
@@ -70,125 +64,121 @@ def connect(
 class EventContainer:
     """The container of the event files. It implements the port ``Store`` of the sweep.
 
+    It only reads: no blob and no metadata is changed.
+
     Args:
         service: the client for the storage account.
         container: the name of the container.
-        patience_seconds: how long ``sole_sweep`` waits for the lease of another sweep.
     """
 
-    def __init__(
-        self,
-        service: BlobServiceClient,
-        container: str,
-        *,
-        patience_seconds: float = LEASE_SECONDS + 5,
-    ) -> None:
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)
-        self._patience_seconds = patience_seconds
+        self._about = f"container {container}"
 
-    def event_files(self) -> list[EventBlob]:
-        """List all event files, oldest name first. A missing container counts as empty.
+    def pages(self) -> Iterator[list[EventBlob]]:
+        """List all event files, some thousands at a time, in the order of their names.
 
         Raises:
+            StorageRefusedError: the container does not exist, or has blobs but no event file.
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
         """
-        found: list[EventBlob] = []
-        with translated(f"container {self._container.container_name}"):
+        found = False
+        with self._listing():
+            listed = self._container.list_blobs(name_starts_with="events_", include=["metadata"])
+            for page in listed.by_page():
+                blobs = [_event_blob(blob) for blob in page if NAME.fullmatch(blob.name)]
+                if blobs:
+                    found = True
+                    yield sorted(blobs, key=lambda blob: blob.name)
+        if not found:
+            self._refuse_foreign_blobs()
+
+    def find(self, name: str) -> EventBlob | None:
+        """One event file. None if the container no longer has it.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the container cannot be read.
+        """
+        with translated(f"event file {name}"):
             try:
-                listed = self._container.list_blobs(
-                    name_starts_with="events_", include=["metadata"]
-                )
-                found = [
-                    EventBlob(
-                        blob.name, blob.size, blob.etag, blob.metadata or {}, blob.last_modified
-                    )
-                    for blob in listed
-                    if NAME.fullmatch(blob.name)
-                ]
-            except ResourceNotFoundError as error:
-                if getattr(error, "error_code", None) != "ContainerNotFound":
-                    raise
-        return sorted(found, key=lambda blob: blob.name)
+                return _event_blob(self._container.get_blob_client(name).get_blob_properties())
+            except ResourceNotFoundError:
+                return None
 
     def download(self, blob: EventBlob, path: Path) -> str:
         """Write the listed content to ``path`` and return its SHA-256 in hex.
 
         Raises:
-            ChangedBlobError: the blob was changed, archived or removed after it was listed.
-            StorageUnavailableError, StorageRefusedError: the download failed.
+            UnreadableBlobError: this blob cannot be read.
+            StorageUnavailableError: the download failed.
             LocalStorageError: the file could not be written.
         """
         about = f"event file {blob.name}"
         condition: dict[str, Any] = {
-            "etag": blob.etag,
+            "etag": f'"{blob.etag}"',
             "match_condition": MatchConditions.IfNotModified,
         }
-        with translated(about):
-            try:
-                chunks = self._container.download_blob(blob.name, **condition).chunks()
-                return _save(chunks, path, about)
-            # ResourceExistsError: the blob was archived.
-            except (ResourceModifiedError, ResourceNotFoundError, ResourceExistsError) as error:
-                with local_storage(about):
-                    path.unlink(missing_ok=True)
-                raise ChangedBlobError(f"{blob.name}: {brief(error)}") from None
+        try:
+            with translated(about):
+                try:
+                    chunks = self._container.download_blob(blob.name, **condition).chunks()
+                    return _save(chunks, path, about)
+                except (ResourceModifiedError, ResourceNotFoundError) as error:
+                    raise UnreadableBlobError(
+                        f"it was changed or removed after it was listed: {brief(error)}",
+                        needs_a_person=False,
+                    ) from None
+                except ResourceExistsError as error:
+                    raise _unreadable(error) from None
+        except StorageRefusedError as error:
+            raise UnreadableBlobError(str(error), needs_a_person=True) from None
 
     @contextlib.contextmanager
-    def sole_sweep(self) -> Iterator[bool]:
-        """Hold the lease on the container while the block runs. False if another sweep holds it.
-
-        The lease of a killed sweep lasts up to ``LEASE_SECONDS``. By default, this method waits
-        until it ends.
-        """
-        lease = self._acquire()
-        if lease is None:
-            yield False
-            return
-        done = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(lease, done), daemon=True)
-        keeper.start()
-        try:
-            yield True
-        finally:
-            done.set()
-            keeper.join()
-            with contextlib.suppress(AzureError):  # the lease also ends by itself
-                lease.release()
-
-    def _acquire(self) -> BlobLeaseClient | None:
-        deadline = time.monotonic() + self._patience_seconds
-        while True:
-            with translated(f"container {self._container.container_name}"):
-                try:
-                    return self._container.acquire_lease(LEASE_SECONDS)
-                except ResourceExistsError:
-                    if time.monotonic() >= deadline:
-                        return None
-            time.sleep(0.5)
-
-    def mark(self, blob: EventBlob, sha256: str, *, synced: bool, reader_version: int) -> bool:
-        """Mark the content as synced or refused. False if the blob was changed after the listing.
-
-        Raises:
-            StorageUnavailableError, StorageRefusedError: the mark was not written, so a later sweep
-                reads the file again.
-        """
-        mark = {"synced": sha256} if synced else {"refused": f"{sha256};{reader_version}"}
-        kept = {
-            key: value for key, value in blob.metadata.items() if key not in ("synced", "refused")
-        }
-        # Keep the SHA-256 from the metadata, even if the content has another one.
-        declared = kept.pop("sha256", sha256)
-        with translated(f"event file {blob.name}"):
+    def _listing(self) -> Iterator[None]:
+        with translated(self._about):
             try:
-                self._container.get_blob_client(blob.name).set_blob_metadata(
-                    {**kept, "sha256": declared, **mark},
-                    etag=blob.etag,
-                    match_condition=MatchConditions.IfNotModified,
-                )
-            except (ResourceModifiedError, ResourceNotFoundError):
-                return False
-        return True
+                yield
+            except ResourceNotFoundError as error:
+                if getattr(error, "error_code", None) != "ContainerNotFound":
+                    raise
+                raise StorageRefusedError(
+                    f"{self._about} does not exist: check EVENTS_CONTAINER and EVENTS_STORAGE. "
+                    "The collector creates the container in its first poll"
+                ) from None
+
+    def _refuse_foreign_blobs(self) -> None:
+        with self._listing():
+            foreign = next(iter(self._container.list_blobs(results_per_page=1)), None)
+        if foreign is not None:
+            raise StorageRefusedError(
+                f"{self._about} has blobs, for example {foreign.name}, but no event file "
+                "(events_YYYYMMDDTHHMMSSZ.db): check EVENTS_CONTAINER"
+            )
+
+
+def _event_blob(blob: BlobProperties) -> EventBlob:
+    """An event file from its properties.
+
+    The names of metadata have no fixed case. The list shows an ETag without its quotes.
+    """
+    metadata = {key.lower(): value for key, value in (blob.metadata or {}).items()}
+    declared = metadata.get("sha256", "").strip().lower()
+    # A text that is no digest proves nothing, so it counts as missing.
+    sha256 = declared if SHA256.fullmatch(declared) else ""
+    return EventBlob(blob.name, blob.size, blob.etag.strip('"'), sha256)
+
+
+def _unreadable(error: AzureError) -> UnreadableBlobError:
+    """The error for a blob whose access tier does not allow reading (page "Get Blob")."""
+    if getattr(error, "error_code", None) == "BlobBeingRehydrated":
+        return UnreadableBlobError(
+            f"it is on its way back from the archive tier: {brief(error)}", needs_a_person=False
+        )
+    return UnreadableBlobError(
+        f"{brief(error)} – if it is archived, move it to another tier: "
+        "az storage blob set-tier --tier Hot. It can be read some hours later",
+        needs_a_person=True,
+    )
 
 
 def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
@@ -208,15 +198,3 @@ def _save(chunks: Iterable[bytes], path: Path, about: str) -> str:
         with local_storage(about):
             file.close()
     return digest.hexdigest()
-
-
-def _keep(lease: BlobLeaseClient, done: threading.Event) -> None:
-    """Renew the lease until the sweep is done.
-
-    If the lease is lost, the lock row in Snowflake still prevents two merges at once.
-    """
-    while not done.wait(LEASE_SECONDS / 3):
-        try:
-            lease.renew()
-        except AzureError as error:
-            log.warning("lease=lost reason=%s", brief(error))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import ChangedBlobError
+from ..errors import UnreadableBlobError
 from ..model import Download, EventBlob, LocalFile, UnavailableFile
 from ..scratch import local_storage, scratch_folder
 
@@ -31,7 +31,7 @@ class Source(Protocol):
 
 @contextlib.contextmanager
 def downloads(
-    source: Source, blobs: Sequence[EventBlob], scratch: Path, *, bytes_on_disk: int = BYTES_ON_DISK
+    source: Source, blobs: Iterable[EventBlob], scratch: Path, *, bytes_on_disk: int = BYTES_ON_DISK
 ) -> Iterator[Iterator[Download]]:
     """Yield all ``blobs`` in their order. Each is downloaded shortly before the reader needs it.
 
@@ -44,7 +44,7 @@ def downloads(
 
     Raises:
         LocalStorageError: the disk is full or fails.
-        StorageUnavailableError, StorageRefusedError: a file cannot be downloaded.
+        StorageUnavailableError: Blob Storage does not answer.
     """
     with scratch_folder("files", within=scratch) as folder:
         pool = ThreadPoolExecutor(AT_ONCE)
@@ -56,26 +56,28 @@ def downloads(
 
 def _in_order(
     source: Source,
-    blobs: Sequence[EventBlob],
+    blobs: Iterable[EventBlob],
     folder: Path,
     pool: ThreadPoolExecutor,
     bytes_on_disk: int,
 ) -> Iterator[Download]:
-    waiting = deque(blobs)
+    waiting = iter(blobs)
+    following = next(waiting, None)
     under_way: deque[tuple[EventBlob, Future[Download]]] = deque()
 
     def go_on(on_disk: int) -> None:
+        nonlocal following
         on_disk += sum(blob.size for blob, _ in under_way)
         while (
-            waiting
+            following is not None
             and len(under_way) < AT_ONCE
-            and (not on_disk or on_disk + waiting[0].size <= bytes_on_disk)
+            and (not on_disk or on_disk + following.size <= bytes_on_disk)
         ):
-            blob = waiting.popleft()
-            on_disk += blob.size
-            under_way.append((blob, pool.submit(_fetch, source, blob, folder)))
+            on_disk += following.size
+            under_way.append((following, pool.submit(_fetch, source, following, folder)))
+            following = next(waiting, None)
 
-    while waiting or under_way:
+    while following is not None or under_way:
         go_on(0)
         blob, download = under_way.popleft()
         downloaded = download.result()
@@ -85,20 +87,27 @@ def _in_order(
 
 def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
     path = folder / blob.name
-    declared = blob.metadata.get("sha256", "")
     if blob.size > LARGEST_FILE:
         with local_storage(f"event file {blob.name}"):
             path.touch()
         return LocalFile(
-            blob, path, declared, f"it has {blob.size} bytes, more than an event file can have"
+            blob,
+            path,
+            blob.sha256,
+            f"it has {blob.size} bytes, more than an event file can have",
         )
     try:
         sha256 = source.download(blob, path)
-    except ChangedBlobError as error:
-        return UnavailableFile(blob, str(error))
-    if declared not in ("", sha256):
-        differs = (
-            "its content does not match the SHA-256 in its metadata: it is damaged or was changed"
+    except UnreadableBlobError as error:
+        with local_storage(f"event file {blob.name}"):
+            path.unlink(missing_ok=True)
+        return UnavailableFile(blob, str(error), error.needs_a_person)
+    if blob.sha256 not in ("", sha256):
+        return LocalFile(
+            blob,
+            path,
+            blob.sha256,
+            "its content does not match the SHA-256 in its metadata: it is damaged or was "
+            "changed. Restore an earlier version of the blob if the account keeps versions",
         )
-        return LocalFile(blob, path, sha256, differs)
     return LocalFile(blob, path, sha256)

@@ -1,24 +1,24 @@
 """Reads event files: checks the format of a file and turns its rows into lines of JSON.
 
 The format is in ``event_file.sql``. The reader trusts no file: it opens a file read-only and checks
-it before it reads any table. SQLite itself builds the lines, so that no code quotes values by hand.
+it before it reads any table.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import RefusedFileError
 from ..model import Figures
 from ..scratch import local_storage
-from .statements import STATEMENTS
+from . import rows
+from .payloads import RefusedValueError
 
 # The DDL of every version of the format.
 FORMATS = {
@@ -28,17 +28,9 @@ FORMATS = {
 FORMAT_VERSION = max(FORMATS)
 PORTION_BYTES = 1_000_000
 LONGEST_VALUE = 64_000_000  # bytes of one value; SQLite enforces it from Python 3.11 on
-# The statements that build the lines, in this order.
-LINES = ("delete", "refused_row", "rejected_event", "gap")
-
-
-def _has_bad_escape(payload: str) -> bool:
-    # After an escaped backslash, u0000 is plain text and not an escape.
-    without_backslashes = payload.replace("\\\\", "")
-    letters = json.dumps(json.loads(payload), ensure_ascii=False)
-    return "\\u0000" in without_backslashes or any(
-        "\ud800" <= letter <= "\udfff" for letter in letters
-    )
+DELETED_DATE = rows.EVENTS.index("deleted_date")
+# A str for each text. A byte that is not UTF-8 becomes a surrogate, so that its row can be read.
+AS_TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
 
 
 class EventFile:
@@ -55,7 +47,10 @@ class EventFile:
     """
 
     def __init__(self, path: Path, name: str, sha256: str) -> None:
-        self._parameters = {"name": name, "sha256": sha256}
+        self._name = name
+        self._sha256 = sha256
+        self._counts = dict.fromkeys(("deletes", "rejected", "gaps", "polls"), 0)
+        self._dates: tuple[str, str] | None = None  # of the first and last delete
         self._about = f"event file {name}"
         with local_storage(self._about):
             _check_length(path)
@@ -64,7 +59,7 @@ class EventFile:
         try:
             with self._as_refusal():
                 _harden(self._connection)
-                _check_format(self._connection)
+                self._version = _check_format(self._connection)
         except BaseException:
             self._connection.close()
             raise
@@ -75,43 +70,66 @@ class EventFile:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def figures(self) -> Figures:
-        """Count the rows, and find the times of the first and last delete.
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield all rows as lines of JSON, about a megabyte at a time, each time with their number.
+
+        Each line has a ``kind``: delete, reject, gap or poll.
 
         Raises:
             RefusedFileError: a page is unreadable, or a key is malformed.
             LocalStorageError: the disk fails.
         """
-        with self._as_refusal():
-            bad_key = self._connection.execute(STATEMENTS["bad_keys"]).fetchone()
-            counts = self._connection.execute(STATEMENTS["counts"]).fetchone()
-        if bad_key:
-            raise RefusedFileError(f"it has a malformed key: {bad_key[0]}")
-        rows, refused, first, last, rejected, gaps = counts
-        return Figures(
-            rows - refused, refused + rejected, gaps, first and first[:23], last and last[:23]
-        )
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield all rows as lines of JSON, about a megabyte at a time, each time with their number.
-
-        Each line has a ``kind``: delete, reject or gap.
-
-        Raises:
-            RefusedFileError: a page is unreadable.
-            LocalStorageError: the disk fails.
-        """
         count, portion = 0, bytearray()
-        for statement in LINES:
-            with self._as_refusal():
-                for (line,) in self._connection.execute(STATEMENTS[statement], self._parameters):
-                    portion += line.encode() + b"\n"
-                    count += 1
-                    if len(portion) >= PORTION_BYTES:
-                        yield count, bytes(portion)
-                        count, portion = 0, bytearray()
+        with self._as_refusal():
+            for line in self._lines():
+                portion += line
+                portion += b"\n"
+                count += 1
+                if len(portion) >= PORTION_BYTES:
+                    yield count, bytes(portion)
+                    count, portion = 0, bytearray()
         if count:
             yield count, bytes(portion)
+
+    def figures(self) -> Figures:
+        """The figures of the rows that ``lines`` has yielded."""
+        first, last = self._dates or (None, None)
+        return Figures(
+            deletes=self._counts["deletes"],
+            rejected=self._counts["rejected"],
+            gaps=self._counts["gaps"],
+            first_event_at=first,
+            last_event_at=last,
+            polls=self._counts["polls"],
+        )
+
+    def _lines(self) -> Iterator[bytes]:
+        for row in self._rows("events", rows.EVENTS):
+            try:
+                line = rows.delete(row, self._name)
+            except RefusedValueError as error:
+                line = rows.refused_row(row, self._name, self._sha256, str(error))
+                self._counts["rejected"] += 1
+            else:
+                self._counts["deletes"] += 1
+                date = row[DELETED_DATE][:23]
+                first, last = self._dates or (date, date)
+                self._dates = (min(first, date), max(last, date))
+            yield line
+        for row in self._rows("rejected_events", rows.REJECTED_EVENTS):
+            self._counts["rejected"] += 1
+            yield rows.rejected_event(row, self._name)
+        for row in self._rows("gaps", rows.GAPS):
+            self._counts["gaps"] += 1
+            yield rows.gap(row, self._name)
+        for row in self._rows("polls", rows.POLLS) if self._version > 1 else ():
+            self._counts["polls"] += 1
+            yield rows.poll(row, self._name)
+
+    def _rows(self, table: str, columns: Sequence[str]) -> Iterator[rows.Row]:
+        # quick_check compares no index with its table, so read the table.
+        names = ", ".join(columns)
+        return self._connection.execute(f"SELECT {names} FROM {table} NOT INDEXED")  # noqa: S608
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:
@@ -119,8 +137,14 @@ class EventFile:
         try:
             with local_storage(self._about):
                 yield
-        except (sqlite3.Error, UnicodeError, MemoryError, RecursionError) as error:
-            raise RefusedFileError(f"it cannot be read: {type(error).__name__}: {error}") from None
+        except (sqlite3.Error, UnicodeError, MemoryError) as error:
+            reason = _printable(f"{type(error).__name__}: {error}")
+            raise RefusedFileError(f"it cannot be read: {reason}") from None
+
+
+def _printable(text: str) -> str:
+    """The text with "?" for each character that a log or Snowflake could not store."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _check_length(path: Path) -> None:
@@ -145,7 +169,7 @@ def _harden(connection: sqlite3.Connection) -> None:
     if hasattr(connection, "setlimit"):  # Python 3.11
         connection.setlimit(0, LONGEST_VALUE)  # SQLITE_LIMIT_LENGTH
         connection.setlimit(7, 0)  # SQLITE_LIMIT_ATTACHED
-    connection.create_function("has_bad_escape", 1, _has_bad_escape, deterministic=True)
+    connection.text_factory = AS_TEXT
     for pragma in (
         "trusted_schema = OFF",
         "cell_size_check = ON",
@@ -155,7 +179,8 @@ def _harden(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _check_format(connection: sqlite3.Connection) -> None:
+def _check_format(connection: sqlite3.Connection) -> int:
+    """The version of the format, which is one that this reader knows."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != _expected(FORMAT_VERSION).application_id:
@@ -171,6 +196,7 @@ def _check_format(connection: sqlite3.Connection) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise RefusedFileError(f"it is damaged: {' '.join(str(verdict).split())}")
+    return int(version)
 
 
 def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
@@ -178,7 +204,7 @@ def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
     differences = [what for what in {*expected, *found} if found.get(what) != expected.get(what)]
     for what in sorted(differences, key=lambda what: (what.startswith("index"), what)):
         if what not in expected:
-            raise RefusedFileError(f"it has something that no event file has: {what}")
+            raise RefusedFileError(f"it has something that no event file has: {_printable(what)}")
         raise RefusedFileError(
             f"its {what} {'differs from the event file format' if what in found else 'is missing'}"
         )

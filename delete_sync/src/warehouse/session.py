@@ -1,5 +1,8 @@
 """One session with Snowflake. Every statement that it executes is a file in ``sql/``.
 
+AUTOCOMMIT is off from login to logout. So a transaction begins with the first change of a row, and
+ends with ``commit`` or ``rollback``. There is no BEGIN and no ALTER SESSION.
+
 The code uses only what versions 4 and 5 of the connector have in common.
 Sources: Snowflake documentation, page "Transactions"; Python connector API.
 """
@@ -15,81 +18,76 @@ from typing import Any
 import snowflake.connector
 from snowflake.connector import errors as snowflake_errors
 
-from ..errors import SyncError
+from ..budget import Budget
+from ..errors import OutOfTimeError, WarehouseRefusedError, WarehouseUnavailableError
 from .snowflake_errors import translated
 
 FOLDER = Path(__file__).with_name("sql")
 SQL = {file.stem: file.read_text(encoding="utf-8").strip() for file in FOLDER.glob("*.sql")}
 LOGIN_SECONDS = 60
-# How long to wait for the transaction of another sweep. It is more than 300 seconds: after that
-# time, Snowflake ends a transaction whose client is gone.
-LOCK_SECONDS = 330
+# The limit for one statement, with its retries and its wait for a lock. It is less than 300
+# seconds: if a transaction blocks another one and does nothing for that time, Snowflake ends it.
+STATEMENT_SECONDS = 240
+# A statement with less time than this would not end in time.
+LEAST_SECONDS = 1.0
 
 
 class Session:
-    """One session, to use in a ``with`` block.
+    """One session, to use in a ``with`` block. At its end, an open transaction is rolled back.
 
     Args:
-        account, login, warehouse, role, server: as in ``settings.Snowflake``.
-        database, schema: quoted identifiers.
+        parameters: of the connector: account, login, warehouse, role, database, schema, server.
         names: the values of the placeholders in the statements.
         sweep_id: names this sweep in the query tag.
-        patience_seconds: the limit for one statement, and for one request with all its retries.
+        budget: bounds the login, each statement, and the retries of both.
 
     Raises:
         WarehouseUnavailableError, WarehouseRefusedError: the session cannot be opened.
+        OutOfTimeError: the sweep has no time left.
     """
 
     def __init__(
         self,
-        *,
-        account: str,
-        login: Mapping[str, Any],
-        warehouse: str,
-        role: str,
-        server: Mapping[str, Any],
-        database: str,
-        schema: str,
+        parameters: Mapping[str, Any],
         names: Mapping[str, object],
+        *,
         sweep_id: str,
-        patience_seconds: float,
+        budget: Budget,
     ) -> None:
         self._names = names
-        patience = max(int(patience_seconds), 10)
-        self._parameters = {
-            **login,
-            **server,
-            "account": account,
-            "warehouse": warehouse,
-            "database": database,
-            "schema": schema,
-            "application": "SalesforceDeleteTracker",
-            "login_timeout": min(LOGIN_SECONDS, patience),
-            # This limit also ends a longer statement. Without it, version 4 of the connector never
-            # stops retrying after an HTTP 500.
-            "network_timeout": patience,
-            "session_parameters": {
-                "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
-                "TIMEZONE": "UTC",
-                "TIMESTAMP_INPUT_FORMAT": "AUTO",
-                "LOCK_TIMEOUT": LOCK_SECONDS,
-                "STATEMENT_TIMEOUT_IN_SECONDS": patience,
-                "ABORT_DETACHED_QUERY": True,
-            },
-            **({"role": role} if role else {}),
-        }
-        self._connect()
+        self._budget = budget
+        seconds = self._seconds("connecting to Snowflake")
+        with translated("connecting to Snowflake"):
+            # Never use the connection in a ``with`` block: the end of such a block commits.
+            self._connection = snowflake.connector.connect(
+                **parameters,
+                application="SalesforceDeleteTracker",
+                autocommit=False,
+                login_timeout=min(LOGIN_SECONDS, seconds),
+                # Without it, version 4 of the connector never stops retrying after an HTTP 500.
+                network_timeout=seconds,
+                session_parameters={
+                    "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
+                    "TIMEZONE": "UTC",
+                    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+                    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+                    "ROWS_PER_RESULTSET": 0,
+                    "LOCK_TIMEOUT": seconds,
+                    "STATEMENT_TIMEOUT_IN_SECONDS": seconds,
+                    "ABORT_DETACHED_QUERY": True,
+                },
+            )
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._disconnect()
+        self.close()
 
-    def reconnect(self) -> None:
-        """Continue in a new session. The staging table and transaction of the old one are gone."""
-        self._disconnect()
-        self._connect()
+    def close(self) -> None:
+        """End the session. Snowflake then rolls back its open transaction."""
+        with contextlib.suppress(snowflake_errors.Error):
+            self._connection.close()
 
     def rows(
         self, statement: str, values: Sequence[Any] | None = None, **parts: object
@@ -104,48 +102,62 @@ class Session:
         Raises:
             WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: the statement
                 failed.
+            OutOfTimeError: the sweep has no time left.
         """
-        with self._executed(statement, values, parts) as cursor:
+        seconds = self._seconds(statement)
+        with translated(statement), self._connection.cursor() as cursor:
+            cursor.execute(SQL[statement].format(**self._names, **parts), values, timeout=seconds)
             return list(cursor.fetchall())
 
     def change(self, statement: str, values: Sequence[Any] | None = None, **parts: object) -> int:
-        """Run a statement as ``rows`` does, but return how many rows it changed."""
-        with self._executed(statement, values, parts) as cursor:
-            return int(cursor.rowcount or 0)
+        """Run a statement as ``rows`` does, but return how many rows it changed.
+
+        The number is the first column of Snowflake's answer. The connector's ``rowcount`` also
+        adds other columns, such as "number of multi-joined rows updated".
+        """
+        ((changed, *_), *_) = self.rows(statement, values, **parts)
+        return int(changed)
+
+    def commit(self) -> None:
+        """Commit the open transaction. Snowflake accepts this also if there is none.
+
+        Raises:
+            WarehouseUnavailableError, WarehouseRefusedError: the answer was lost, or Snowflake
+                refuses. Whether the rows are committed is not known.
+        """
+        with translated("COMMIT"):
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Roll back the open transaction.
+
+        Raises:
+            WarehouseUnavailableError, WarehouseRefusedError: the transaction may still be open.
+        """
+        with translated("ROLLBACK"):
+            self._connection.rollback()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the statements of the block as a whole, or roll them back after an error.
+        """Commit the changes of the block as a whole, or roll them back after an error.
 
-        The block must contain no DDL, because DDL commits. This method sends no BEGIN, because
-        fakesnow accepts no MERGE after a BEGIN. It does not call the connector's ``autocommit()``,
-        because that method hides its own failure.
+        The block must contain no DDL, because DDL commits. After an error, use no session again:
+        the rollback may have failed.
         """
-        self.change("autocommit_off")
         try:
             yield
-            with translated("COMMIT"):
-                self._connection.commit()
+            self.commit()
         except BaseException:
-            with contextlib.suppress(snowflake_errors.Error):  # the session may be gone
-                self._connection.rollback()
+            with contextlib.suppress(WarehouseUnavailableError, WarehouseRefusedError):
+                self.rollback()
             raise
-        finally:
-            with contextlib.suppress(SyncError):
-                self.change("autocommit_on")
 
-    @contextlib.contextmanager
-    def _executed(
-        self, statement: str, values: Sequence[Any] | None, parts: Mapping[str, object]
-    ) -> Iterator[Any]:
-        with translated(statement), self._connection.cursor() as cursor:
-            cursor.execute(SQL[statement].format(**self._names, **parts), values)
-            yield cursor
-
-    def _connect(self) -> None:
-        with translated("connecting to Snowflake"):
-            self._connection = snowflake.connector.connect(**self._parameters)
-
-    def _disconnect(self) -> None:
-        with contextlib.suppress(snowflake_errors.Error):
-            self._connection.close()
+    def _seconds(self, doing: str) -> int:
+        """How long a statement may take: whole seconds, because Snowflake takes no others."""
+        left = self._budget.left()
+        if left < LEAST_SECONDS:
+            raise OutOfTimeError(
+                f"{doing}: no time is left before the host ends the invocation; "
+                "the next sweep goes on"
+            )
+        return int(min(left, STATEMENT_SECONDS))

@@ -1,13 +1,15 @@
-"""Translates the errors of Snowflake's connector into ours, by class, number and SQLSTATE.
+"""Translates the errors of Snowflake's connector into ours, by number and then by class.
 
-The text of an error is not used for that.
-Sources: the connector's ``errors`` module, versions 4 and 5; Snowflake documentation, page
-"Error codes" of the drivers.
+Neither the text of an error nor its SQLSTATE decides. Snowflake uses the SQLSTATEs 22000 and 57014
+for many different errors.
+Sources: the connector's ``errors`` module, versions 4 and 5; Snowflake documentation, the pages of
+the statements; answers of live accounts in public issue trackers.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +17,8 @@ from snowflake.connector import errors
 
 from ..errors import DataRefusedError, SyncError, WarehouseRefusedError, WarehouseUnavailableError
 
-TRANSIENT = tuple(
+# The connector's own errors for a server that does not answer. Their numbers are the connector's.
+UNANSWERED = tuple(
     getattr(errors, name)
     for name in (
         "OperationalError",
@@ -31,30 +34,86 @@ TRANSIENT = tuple(
     )
     if hasattr(errors, name)
 )
-# 604: a statement or lock timed out. 625: too many sessions wait for a lock.
-# 3901xx: the session has ended.
-TRANSIENT_NUMBERS = {604, 625, 390111, 390112, 390114, 390115, 390195}
+# The next attempt may succeed.
+TRANSIENT = {
+    604,  # the statement was cancelled, also by the connector's own time limit
+    615,  # the transaction was ended from outside
+    625,  # too many statements wait for a lock
+    630,  # the statement took too long
+    # The session or its token has ended.
+    *(390111, 390112, 390113, 390114, 390115, 390195, 390318),
+    91016,  # a file is not on the stage
+    253003,  # the upload of a file failed
+}
+# A value of a row is at fault. Two of them, 100072 and 100078, may be the table's fault instead.
+OF_A_VALUE = {
+    *(100035, 100096),  # timestamp
+    100040,  # date
+    100037,  # boolean
+    100038,  # number
+    *(100039, 100046),  # out of range
+    100069,  # JSON, also a key twice
+    100071,  # cast of a VARIANT
+    100072,  # NULL in a column that is NOT NULL
+    100078,  # text too long
+    100082,  # larger than Snowflake's limit
+}
+_KEY = (
+    "check that SNOWFLAKE_USER has the public key of SNOWFLAKE_PRIVATE_KEY "
+    "(ALTER USER … SET RSA_PUBLIC_KEY = …), and that this machine's clock is right"
+)
+_OBJECT = (
+    "check SNOWFLAKE_DATABASE, SNOWFLAKE_SCHEMA and SNOWFLAKE_TABLE, "
+    "and that the role has USAGE on database and schema, and the rights on the tables and the stage"
+)
+_POLICY = "add the app's outbound addresses to the user's network policy"
+_ROLE = "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …"
+_PAT = "create a new token for SNOWFLAKE_TOKEN, and check the token's role restriction"
+_RELEASE = "deploy the newest delete_sync, and report this error with the statement's name"
 ADVICE = {
     606: "set SNOWFLAKE_WAREHOUSE to a warehouse that exists, "
     "and GRANT USAGE ON WAREHOUSE … to the role",
-    2003: "check SNOWFLAKE_DATABASE, SNOWFLAKE_SCHEMA and SNOWFLAKE_TABLE, "
-    "and that the role has USAGE on database and schema, and the rights on the tables",
+    608: "resume the warehouse, or let it resume by itself: "
+    "ALTER WAREHOUSE … SET AUTO_RESUME = TRUE",
+    615: "Snowflake or an administrator ended the transaction; if this stays, look for a "
+    "statement that holds the lock: SHOW LOCKS IN ACCOUNT",
+    625: "look for the statement that holds the lock: SHOW LOCKS IN ACCOUNT",
+    630: "if this stays, use a larger warehouse or lower MAX_MERGE_ROWS",
+    666: "the account is suspended: ask the account's administrator",
+    904: _RELEASE,
+    1003: _RELEASE,
+    2003: _OBJECT,
+    2014: _RELEASE,
+    2043: _OBJECT,
     3001: "grant the role the right that the message names; "
     "docs/operations.md lists all rights that the role needs",
-    2043: "check SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, and GRANT USAGE on both to the role",
-    90073: "resume the warehouse, or let it resume by itself: "
-    "ALTER WAREHOUSE … SET AUTO_RESUME = TRUE",
+    3041: _OBJECT,
+    90073: "a resource monitor stopped the warehouse: raise its quota, or wait for its next "
+    "period (SHOW RESOURCE MONITORS)",
+    90105: _OBJECT,
+    100067: "deploy the newest delete_sync: Snowflake no longer accepts this connector",
+    100080: _RELEASE,
+    100090: _RELEASE,
     390100: "check SNOWFLAKE_USER and the secret",
-    390144: "check that SNOWFLAKE_USER has the public key of SNOWFLAKE_PRIVATE_KEY: "
-    "ALTER USER … SET RSA_PUBLIC_KEY = …",
-    390186: "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …",
-    390189: "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …",
+    390144: f"{_KEY}; SELECT SYSTEM$GET_LOGIN_FAILURE_DETAILS('<id in the message>') says more",
+    390186: f"{_ROLE}; a token may be restricted to another role",
+    390189: "check SNOWFLAKE_ROLE: the role does not exist",
     390201: "check SNOWFLAKE_WAREHOUSE, SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA, "
     "and that the role may use them",
-    390422: "add the app's outbound addresses to the user's network policy",
+    390303: _PAT,
+    390309: _PAT,
+    390420: _POLICY,
+    390422: _POLICY,
+    390913: "the trial of the account has ended: ask the account's administrator",
+    **dict.fromkeys(range(394300, 394307), _KEY),
+    394400: _PAT,
     540001: "check SNOWFLAKE_ACCOUNT",
-    250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network",
+    250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network; "
+    "if its account name has _ in it, write - instead",
 }
+# Numbers that the server sends, with advice: a person must act, whatever class the error has.
+# The other two are the connector's own.
+OF_A_PERSON = set(ADVICE) - TRANSIENT - {250001, 540001}
 
 
 @contextlib.contextmanager
@@ -67,17 +126,20 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def translate(error: Any, doing: str) -> SyncError:
-    """Our error for an error of the connector, by class, number and SQLSTATE."""
+    """Our error for an error of the connector."""
     number, state = int(error.errno or 0), str(error.sqlstate or "")
     advice = f" – {ADVICE[number]}" if number in ADVICE else ""
-    message = (
-        f"{doing}: {' '.join(str(error.msg or error).split())[:1000]} "
-        f"(error {number}, SQLSTATE {state or '-'}){advice}"
-    )
-    if number in TRANSIENT_NUMBERS or state == "57014":
+    about = f"(error {number}, SQLSTATE {state or '-'}){advice}"
+    if number in OF_A_VALUE:
+        # The text quotes the value, which may be personal data. Only the column is taken from it.
+        column = re.search(r"failed on column ([\w.\"]{1,255})", str(error.msg or ""))
+        where = f" of the column {column.group(1)}" if column else ""
+        return DataRefusedError(f"{doing}: Snowflake refuses a value{where} {about}", number)
+    # Without the number, which stands at the end. Version 5 of the connector has no raw_msg.
+    text = getattr(error, "raw_msg", None) or error.msg or str(error)
+    message = f"{doing}: {' '.join(text.split())[:1000]} {about}"
+    if number in TRANSIENT:
         return WarehouseUnavailableError(message)
-    if isinstance(error, TRANSIENT) and number not in (390422,):
+    if number not in OF_A_PERSON and isinstance(error, UNANSWERED):
         return WarehouseUnavailableError(message)
-    if state.startswith("22") or 100_000 <= number < 101_000:
-        return DataRefusedError(message)
-    return WarehouseRefusedError(message)
+    return WarehouseRefusedError(message, number)

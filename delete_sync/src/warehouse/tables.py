@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import TableError, WarehouseRefusedError
 from .session import SQL, Session
 
-TABLES = ("table", "loads", "gaps", "rejects", "lock")
-BESIDE = ("loads", "gaps", "rejects", "lock", "stage", "staging")
-# The columns of delete_tracker with their types. The table may have further columns.
-COLUMNS = {
-    "ID": "NUMBER",
-    "EVENT_ID": "TEXT",
-    "TOPIC": "TEXT",
-    "OBJECT_NAME": "TEXT",
-    "RECORD_ID": "TEXT",
-    "DELETED_BY": "TEXT",
-    "DELETED_DATE": "TIMESTAMP_NTZ",
-    "OWNER_ID": "TEXT",
-    "PAYLOAD": "VARIANT",
-    "INGESTED_AT": "TIMESTAMP_NTZ",
-}
-# How a statement must write a type, if Snowflake's catalogue has another name for it.
-SPELLED = {"TEXT": "VARCHAR(255)", "NUMBER": "INTEGER"}
+TABLES = ("table", "loads", "gaps", "rejects", "polls", "lock")
+BESIDE = ("loads", "gaps", "rejects", "polls", "lock", "stage", "staging")
+# Snowflake's catalogue has these names for the types that the statements write.
+CATALOGUE = {"VARCHAR": "TEXT", "INTEGER": "NUMBER"}
+LONGEST_TEXT = 16_777_216  # characters of a VARCHAR without a length (page "String & binary types")
+ALREADY_EXISTS = 2002
+# The sync writes a value into these columns of every row, so they may be NOT NULL.
+NEVER_NULL = {"id", "event_id", "topic", "deleted_date", "payload", "ingested_at"}
 
 
 @dataclass(frozen=True)
@@ -48,18 +41,48 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Column:
+    """A column that a statement of the sync creates.
+
+    ``length`` is the number of characters of a text, and 0 for other types.
+    """
+
+    name: str
+    kind: str
+    length: int
+
+    @property
+    def spelled(self) -> str:
+        """The type, as a statement writes it."""
+        return f"VARCHAR({self.length})" if self.length else self.kind
+
+
+@dataclass(frozen=True)
+class Found:
     """A column in Snowflake's catalogue.
 
     ``fills_itself`` is true if the column has a default or is an identity column.
     """
 
     kind: str
+    length: int
+    may_be_null: bool
     fills_itself: bool
 
 
-def names_beside(table: Identifier) -> dict[str, Identifier]:
+def names_of(table: Identifier, database: Identifier, schema: Identifier) -> dict[str, Identifier]:
     """The names of the table and all objects beside it, by their placeholder in statements."""
-    return {"table": table, **{part: table.beside(part) for part in BESIDE}}
+    beside = {part: table.beside(part) for part in BESIDE}
+    return {"table": table, "database": database, "schema": schema, **beside}
+
+
+def columns_of(part: str) -> list[Column]:
+    """The columns of one of our tables, from the statement that creates it."""
+    body = re.sub(r"\bAS SELECT\b.*", "", SQL[f"create_{part}"], flags=re.DOTALL)
+    written = re.findall(r"^    (\w+) (\w+)(?:\((\d+)\))?", body, flags=re.MULTILINE)
+    return [
+        Column(name, kind, int(length or (LONGEST_TEXT if kind == "VARCHAR" else 0)))
+        for name, kind, length in written
+    ]
 
 
 class Tables:
@@ -67,60 +90,76 @@ class Tables:
 
     Args:
         session: an open session.
-        names: the result of ``names_beside``.
-        database, schema: where the tables must be.
+        names: the result of ``names_of``.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        names: Mapping[str, Identifier],
-        database: Identifier,
-        schema: Identifier,
-    ) -> None:
+    def __init__(self, session: Session, names: Mapping[str, Identifier]) -> None:
         self._session = session
         self._names = names
-        self._place = (database, schema)
 
     def prepare(self) -> bool:
-        """Create the tables and the stage if they are missing, and check the table if it exists.
+        """Create the tables and the stage if they are missing, and check those that exist.
 
         Returns whether ``id`` fills itself.
 
         Raises:
             WarehouseRefusedError: a right is missing. The message has the refused statement.
-            TableError: a column is missing or has another type. The message has the statement
-                to run.
+            TableError: rows of the sync would not fit. The message has the statements to run.
         """
         self._check_place()
         existing = self._columns()
         for part in TABLES:
-            if self._names[part] not in existing:
+            if self._names[part].name not in existing:
                 self._create(part)
-        if self._names["stage"].name not in {
-            str(row[1]) for row in self._session.rows("find_stage")
-        }:
+        stages = self._session.rows("stages")
+        if self._names["stage"].name not in {str(row[1]) for row in stages}:
             self._create("stage")
-        self._session.rows("fill_lock")
-        columns = existing.get(self._names["table"])
-        if columns is None:
-            return True
-        check(self._names["table"], columns)
+        problems = [
+            problem
+            for part in TABLES
+            if (found := existing.get(self._names[part].name)) is not None
+            for problem in differences(part, self._names[part], self._names["loads"], found)
+        ]
+        if problems:
+            raise TableError(
+                "rows of the sync do not fit into the tables:"
+                + "".join(f"\n  - {problem}" for problem in problems)
+            )
+        columns = existing.get(self._names["table"].name)
         # If somebody has created the table without AUTOINCREMENT, id has no default.
-        return columns["ID"].fills_itself
+        return columns is None or columns["ID"].fills_itself
+
+    def token(self) -> str:
+        """The token of the lock row: it names the transaction that was last committed.
+
+        Raises:
+            TableError: the lock table has no row, or more than one.
+        """
+        rows = self._session.rows("lock_tokens")
+        if len(rows) != 1:
+            raise self.lock_error(len(rows))
+        return str(rows[0][0])
+
+    def lock_error(self, rows: int) -> TableError:
+        """The error for a lock table that has not exactly one row."""
+        mend = " ".join(SQL["create_lock"].format(**self._names).split())
+        mend = mend.replace("CREATE TABLE", "CREATE OR REPLACE TABLE")
+        return TableError(
+            f"{self._names['lock']} has {rows} rows, not one, so it cannot order two sweeps. "
+            f"Stop the sync, then run, as the owner of the table: {mend} – "
+            "and grant the loader its rights on the table again"
+        )
 
     def _check_place(self) -> None:
         """Check that the session has its database and schema.
 
         If they do not exist, Snowflake opens the session without them and raises no error.
         """
-        database, schema = (
-            Identifier(str(name)) for name in self._session.rows("current_schema")[0]
-        )
-        if (database, schema) != self._place:
-            wanted = ".".join(str(name) for name in self._place)
+        ((database, schema),) = self._session.rows("current_schema")
+        wanted = self._names["database"].name, self._names["schema"].name
+        if (database, schema) != wanted:
             raise WarehouseRefusedError(
-                f"SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA are {wanted}, "
+                f"SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA are {'.'.join(wanted)}, "
                 f"but the session is in {database}.{schema}: "
                 "they do not exist, or the role has no USAGE on them"
             )
@@ -129,39 +168,82 @@ class Tables:
         try:
             self._session.rows(f"create_{what}")
         except WarehouseRefusedError as error:
+            if error.number == ALREADY_EXISTS:  # another sweep was faster
+                return
             statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
             raise WarehouseRefusedError(
                 f"{error}; grant the right, or use a role that may run: {statement}"
             ) from None
 
-    def _columns(self) -> dict[Identifier, dict[str, Column]]:
-        """The columns of those of our tables that exist."""
+    def _columns(self) -> dict[str, dict[str, Found]]:
+        """The columns of those of our tables that exist, by table and by name."""
         tables = [self._names[part].name for part in TABLES]
-        found: dict[Identifier, dict[str, Column]] = {}
-        for table, column, kind, default, identity in self._session.rows("columns", tables):
-            fills_itself = default is not None or str(identity).upper() in ("YES", "TRUE")
-            found.setdefault(Identifier(str(table)), {})[str(column)] = Column(
-                str(kind), fills_itself
-            )
+        any_of_them = " OR ".join(["table_name = %s"] * len(tables))
+        found: dict[str, dict[str, Found]] = {}
+        for row in self._session.rows("columns", tables, tables=any_of_them):
+            table, name, column = _read(row)
+            found.setdefault(table, {})[name] = column
         return found
 
 
-def check(table: Identifier, columns: Mapping[str, Column]) -> None:
+def _read(row: Sequence[Any]) -> tuple[str, str, Found]:
+    """One row of the catalogue: table, column, and what is known of the column."""
+    table, name, kind, length, nullable, default, identity = row
+    fills_itself = default is not None or str(identity).upper() in ("YES", "TRUE")
+    may_be_null = str(nullable).upper() in ("YES", "TRUE")
+    return str(table), str(name), Found(str(kind), int(length or 0), may_be_null, fills_itself)
+
+
+def differences(
+    part: str, table: Identifier, loads: Identifier, found: Mapping[str, Found]
+) -> Iterator[str]:
     """Compare an existing table with the columns that the sync writes.
 
-    Raises:
-        TableError: a column is missing or has another type. The message has the statement to run.
+    Args:
+        part: which of our tables it is.
+        table: its name.
+        loads: the name of the table of load records.
+        found: its columns.
+
+    Yields a sentence for each problem, with statements that Snowflake accepts.
+    Source: Snowflake documentation, page "ALTER TABLE … ALTER COLUMN".
     """
-    for column, kind in COLUMNS.items():
-        spelled = SPELLED.get(kind, kind)
-        if column not in columns:
-            raise TableError(
-                f"{table} lacks a column; run: ALTER TABLE {table} ADD COLUMN {column} {spelled}"
+    # Statements without quotes name a column in upper case.
+    ours = {column.name.upper(): column for column in columns_of(part)}
+    wrong = [
+        f"{table}.{name} is {found[name].kind}, not {column.spelled}"
+        for name, column in ours.items()
+        if name in found and found[name].kind != CATALOGUE.get(column.kind, column.kind)
+    ]
+    if wrong:
+        # Snowflake changes no column into another type.
+        rename = (f"run: ALTER TABLE {one} RENAME TO {one.beside('old')}" for one in {table, loads})
+        yield (
+            f"{' and '.join(wrong)}; {' – and '.join(sorted(rename))} – "
+            "the next sweeps make new tables and load every event file again"
+        )
+        return
+    for name, column in ours.items():
+        there = found.get(name)
+        if there is None:
+            yield (
+                f"{table} has no column {name}; "
+                f"run: ALTER TABLE {table} ADD COLUMN {name} {column.spelled}"
             )
-        found = columns[column].kind
-        if found != kind:
-            raise TableError(
-                f"{table}.{column} is {found}, not {kind}: "
-                "rename the table and let the app create a new one, "
-                f"or run: ALTER TABLE {table} ALTER COLUMN {column} SET DATA TYPE {spelled}"
+        elif there.length < column.length:
+            yield (
+                f"{table}.{name} has room for {there.length} characters; "
+                f"run: ALTER TABLE {table} ALTER COLUMN {name} SET DATA TYPE {column.spelled}"
+            )
+        elif not there.may_be_null and column.name not in NEVER_NULL:
+            yield (
+                f"{table}.{name} is NOT NULL, but the value may be unknown; "
+                f"run: ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
+            )
+    for extra in sorted(found.keys() - ours.keys()):
+        there, quoted = found[extra], Identifier(extra)
+        if not there.may_be_null and not there.fills_itself:
+            yield (
+                f"{table}.{quoted} is NOT NULL, but the sync does not write this column; "
+                f"run: ALTER TABLE {table} ALTER COLUMN {quoted} DROP NOT NULL"
             )

@@ -9,14 +9,17 @@ param pythonVersion string
 param insightsName string
 param dataAccountName string
 
-@description('Containers of the data account that the app reads and writes.')
+@description('Containers of the data account that the app uses.')
 param dataContainers string[]
+
+@description('Whether the app also writes into these containers. Otherwise it can only read them.')
+param writesData bool
 
 @description('App settings.')
 param settings object
 
 @description('App settings from the vault: the name of each setting and of its secret.')
-param secrets object
+param vaultReferences object
 
 @description('The default of the plan is 2,048 MB.')
 @allowed([512, 2048, 4096])
@@ -30,9 +33,11 @@ var suffix = take(uniqueString(resourceGroup().id, name), 8)
 var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
+var dataRole = writesData ? roles.storageBlobDataContributor : roles.storageBlobDataReader
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: '${name}-identity'
@@ -102,14 +107,14 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
 
 resource dataRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (container, place) in dataContainers: {
-    name: guid(data.id, container, identity.id, roles.storageBlobDataContributor)
+    name: guid(data.id, container, identity.id, dataRole)
     scope: data::blobs::containers[place]
     properties: {
       principalId: identity.properties.principalId
       principalType: 'ServicePrincipal'
       roleDefinitionId: subscriptionResourceId(
         'Microsoft.Authorization/roleDefinitions',
-        roles.storageBlobDataContributor
+        dataRole
       )
     }
   }
@@ -197,7 +202,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       pythonVersion == '3.12' ? { PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1' } : {},
       settings,
       mapValues(
-        secrets,
+        vaultReferences,
         secret => '@Microsoft.KeyVault(VaultName=${vault.name};SecretName=${secret})'
       )
     )

@@ -26,6 +26,11 @@ sync_settings=(
     "SNOWFLAKE_AUTHENTICATOR=WORKLOAD_IDENTITY"
 )
 keep_event_files_days=365
+
+if [[ ! "$prefix" =~ ^[a-z][a-z0-9]{2,10}$ ]]; then
+    echo "create: prefix must begin with a letter and have 3 to 11 lower-case letters or digits" >&2
+    exit 1
+fi
 isolation=()
 if [ "$python" = 3.12 ]; then isolation=(PYTHON_ISOLATE_WORKER_DEPENDENCIES=1); fi
 
@@ -58,7 +63,7 @@ az storage account management-policy create --account-name "$data" --resource-gr
     "name": "remove-old-event-files", "enabled": true, "type": "Lifecycle", "definition": {
         "filters": {"blobTypes": ["blockBlob"], "prefixMatch": ["events/events_"]},
         "actions": {"baseBlob": {"delete": {
-            "daysAfterModificationGreaterThan": '"$keep_event_files_days"'}}}}}]}'
+            "daysAfterCreationGreaterThan": '"$keep_event_files_days"'}}}}}]}'
 data_id=$(az storage account show --name "$data" --resource-group "$group" \
     --query id --output tsv)
 
@@ -70,10 +75,11 @@ insights_id=$(az monitor app-insights component show --app "$prefix-insights" \
     --resource-group "$group" --query id --output tsv)
 az resource update --ids "$insights_id" --set properties.DisableLocalAuth=true --output none
 
-# Arguments: name, short name, setting of the secret or -, name of the secret, containers, settings.
+# Arguments: name, short name, setting of the secret or -, name of the secret, role on the
+# containers, containers, settings.
 create_app() {
-    local name=$1 short=$2 secret_setting=$3 secret=$4 containers=$5
-    shift 5
+    local name=$1 short=$2 secret_setting=$3 secret=$4 data_role=$5 containers=$6
+    shift 6
     local host="${short}${unique}" vault="${short}${unique}" identity principal client
     identity=$(az identity create --resource-group "$group" --name "$name-identity" \
         --query id --output tsv)
@@ -96,8 +102,7 @@ create_app() {
         --resource-group "$group" --query id --output tsv)"
     grant "$principal" "Monitoring Metrics Publisher" "$insights_id"
     for container in $containers; do
-        grant "$principal" "Storage Blob Data Contributor" \
-            "$data_id/blobServices/default/containers/$container"
+        grant "$principal" "$data_role" "$data_id/blobServices/default/containers/$container"
     done
     az functionapp show --resource-group "$group" --name "$name" --output none 2>/dev/null ||
         az functionapp create --resource-group "$group" --name "$name" \
@@ -131,9 +136,10 @@ create_app() {
 }
 
 create_app "$prefix-salesforce-client-$unique" "${prefix}sc" \
-    SALESFORCE_PRIVATE_KEY salesforce-private-key "events cursors" "${collector_settings[@]}"
+    SALESFORCE_PRIVATE_KEY salesforce-private-key \
+    "Storage Blob Data Contributor" "events cursors" "${collector_settings[@]}"
 create_app "$prefix-delete-sync-$unique" "${prefix}ds" \
-    - - "events" "${sync_settings[@]}"
+    - - "Storage Blob Data Reader" "events" "${sync_settings[@]}"
 
 people=$(az monitor action-group create --name "$prefix-alerts" --resource-group "$group" \
     --short-name "${prefix:0:12}" --action email operator "$email" --query id --output tsv)

@@ -2,8 +2,8 @@
 targetScope = 'resourceGroup'
 
 @description('''
-Every name begins with it. Only lower case letters and digits, as names of storage accounts
-allow no others.
+Every name begins with it. It has only lower-case letters and digits, because names of storage
+accounts allow no others. It begins with a letter, because names of vaults do.
 ''')
 @minLength(3)
 @maxLength(11)
@@ -40,8 +40,8 @@ The service user that logs in with the private key in the Key Vault. Empty for w
 param snowflakeUser string = ''
 
 @description('''
-Azure removes an event file this many days after its last change. A sweep changes a file when it
-marks it. Choose more days than any outage lasts.
+Azure removes an event file this many days after its creation, also if it was never loaded. Choose
+more days than any outage lasts.
 ''')
 @minValue(30)
 param keepEventFilesDays int = 365
@@ -52,10 +52,18 @@ repo:<owner>/<repository>:environment:production. Empty for none.
 ''')
 param githubSubject string = ''
 
+var letters = 'abcdefghijklmnopqrstuvwxyz'
+var foreign = filter(
+  map(range(0, length(prefix)), place => substring(prefix, place, 1)),
+  sign => !contains('${letters}0123456789', sign)
+)
+var isPrefix = empty(foreign) && contains(letters, substring(prefix, 0, 1))
+var rule = 'prefix must begin with a letter and have only lower-case letters and digits'
+var checkedPrefix = isPrefix ? prefix : fail('${rule}: ${prefix}')
 var suffix = uniqueString(resourceGroup().id)
 
 resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  name: '${prefix}data${take(suffix, 8)}'
+  name: '${checkedPrefix}data${take(suffix, 8)}'
   location: location
   kind: 'StorageV2'
   sku: { name: 'Standard_ZRS' }
@@ -90,7 +98,7 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
             definition: {
               filters: { blobTypes: ['blockBlob'], prefixMatch: ['events/events_'] }
               actions: {
-                baseBlob: { delete: { daysAfterModificationGreaterThan: keepEventFilesDays } }
+                baseBlob: { delete: { daysAfterCreationGreaterThan: keepEventFilesDays } }
               }
             }
           }
@@ -101,13 +109,13 @@ resource data 'Microsoft.Storage/storageAccounts@2023-05-01' = {
 }
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
-  name: '${prefix}-logs'
+  name: '${checkedPrefix}-logs'
   location: location
   properties: { sku: { name: 'PerGB2018' }, retentionInDays: 90 }
 }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
-  name: '${prefix}-insights'
+  name: '${checkedPrefix}-insights'
   location: location
   kind: 'web'
   properties: { Application_Type: 'web', WorkspaceResourceId: workspace.id, DisableLocalAuth: true }
@@ -118,13 +126,15 @@ var blobServiceUri = data.properties.primaryEndpoints.blob
 module collector 'app.bicep' = {
   name: 'salesforce-client'
   params: {
-    name: '${prefix}-salesforce-client-${take(suffix, 6)}' // a host name, so it is globally unique
-    shortName: '${prefix}sc'
+    // The name of an app is a host name, so it is globally unique.
+    name: '${checkedPrefix}-salesforce-client-${take(suffix, 6)}'
+    shortName: '${checkedPrefix}sc'
     location: location
     pythonVersion: pythonVersion
     insightsName: insights.name
     dataAccountName: data.name
     dataContainers: [data::blobs::events.name, data::blobs::cursors.name]
+    writesData: true
     settings: {
       POLL_SCHEDULE: pollSchedule
       SALESFORCE_LOGIN_URL: salesforceLoginUrl
@@ -133,20 +143,21 @@ module collector 'app.bicep' = {
       SALESFORCE_TOPICS: salesforceTopics
       EVENTS_STORAGE__blobServiceUri: blobServiceUri
     }
-    secrets: { SALESFORCE_PRIVATE_KEY: 'salesforce-private-key' }
+    vaultReferences: { SALESFORCE_PRIVATE_KEY: 'salesforce-private-key' }
   }
 }
 
 module sync 'app.bicep' = {
   name: 'delete-sync'
   params: {
-    name: '${prefix}-delete-sync-${take(suffix, 6)}'
-    shortName: '${prefix}ds'
+    name: '${checkedPrefix}-delete-sync-${take(suffix, 6)}'
+    shortName: '${checkedPrefix}ds'
     location: location
     pythonVersion: pythonVersion
     insightsName: insights.name
     dataAccountName: data.name
     dataContainers: [data::blobs::events.name]
+    writesData: false
     settings: union(
       {
         SYNC_SCHEDULE: syncSchedule
@@ -161,14 +172,14 @@ module sync 'app.bicep' = {
         SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY'
       } : { SNOWFLAKE_USER: snowflakeUser }
     )
-    secrets: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
+    vaultReferences: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
   }
 }
 
 module alerts 'alerts.bicep' = {
   name: 'alerts'
   params: {
-    prefix: prefix
+    prefix: checkedPrefix
     location: location
     workspaceId: workspace.id
     email: alertEmail
@@ -180,7 +191,7 @@ module alerts 'alerts.bicep' = {
 module github 'github.bicep' = if (!empty(githubSubject)) {
   name: 'github'
   params: {
-    prefix: prefix
+    prefix: checkedPrefix
     location: location
     subject: githubSubject
     appNames: [collector.outputs.appName, sync.outputs.appName]

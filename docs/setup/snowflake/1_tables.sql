@@ -21,11 +21,15 @@ CREATE TABLE IF NOT EXISTS delete_tracker (
     ingested_at TIMESTAMP_NTZ
 );
 
--- One row for each event file that the sync loaded or refused.
+-- One row for each event file that the sync loaded or refused. The sync skips these files.
 CREATE TABLE IF NOT EXISTS delete_tracker_loads (
     event_file VARCHAR(255),
     sha256 VARCHAR(64),
+    length INTEGER,
+    etag VARCHAR(255),
     sweep_id VARCHAR(64),
+    token VARCHAR(64),
+    reader INTEGER,
     rows_read INTEGER,
     rows_inserted INTEGER,
     rows_rejected INTEGER,
@@ -65,11 +69,37 @@ CREATE TABLE IF NOT EXISTS delete_tracker_rejects (
     loaded_at TIMESTAMP_NTZ
 );
 
--- One row that a sweep locks, so that no second sweep writes at the same time.
-CREATE TABLE IF NOT EXISTS delete_tracker_lock (
-    id INTEGER,
-    sweep_id VARCHAR(64),
-    taken_at TIMESTAMP_NTZ
+-- One row for each topic of a poll of the collector: how the poll ended, and what it read.
+CREATE TABLE IF NOT EXISTS delete_tracker_polls (
+    poll_id VARCHAR(64),
+    event_file VARCHAR(255),
+    org_id VARCHAR(18),
+    writer VARCHAR(64),
+    topic VARCHAR(255),
+    began_at TIMESTAMP_NTZ,
+    ended_at TIMESTAMP_NTZ,
+    objects VARCHAR,
+    ended VARCHAR(16),
+    read_until TIMESTAMP_NTZ,
+    received INTEGER,
+    deletes INTEGER,
+    restores INTEGER,
+    skipped INTEGER,
+    rejected INTEGER,
+    gaps INTEGER,
+    error VARCHAR,
+    loaded_at TIMESTAMP_NTZ
 );
 
 CREATE STAGE IF NOT EXISTS delete_tracker_stage;
+
+-- The lock: exactly one row, which every transaction of the sync updates first.
+-- The same statement makes the table and the row. So the table never has no row or two rows.
+-- It stands last: if you run this file again, it fails, because the table exists. That is right.
+CREATE TABLE delete_tracker_lock (
+    id INTEGER,
+    token VARCHAR(64),
+    previous VARCHAR(64),
+    taken_at TIMESTAMP_NTZ
+)
+AS SELECT 1, 'none', NULL, SYSDATE();

@@ -26,10 +26,12 @@ GRANT USAGE ON SCHEMA audit.salesforce TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_sync_loader;
+GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_polls TO ROLE delete_sync_loader;
+-- DELETE, because a new load record replaces the old record of the same event file.
 GRANT SELECT, INSERT, DELETE ON TABLE audit.salesforce.delete_tracker_loads
     TO ROLE delete_sync_loader;
-GRANT SELECT, INSERT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock
-    TO ROLE delete_sync_loader;
+-- No INSERT: 1_tables.sql makes the only row.
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock TO ROLE delete_sync_loader;
 -- Grant READ first: Snowflake grants WRITE on a stage only to a role that has READ.
 GRANT READ ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 GRANT WRITE ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
@@ -41,6 +43,10 @@ GRANT SELECT ON TABLE audit.salesforce.delete_tracker TO ROLE delete_tracker_rea
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_loads TO ROLE delete_tracker_reader;
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_tracker_reader;
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_tracker_reader;
+GRANT SELECT ON TABLE audit.salesforce.delete_tracker_polls TO ROLE delete_tracker_reader;
+-- A future grant does not cover views that exist already, for example if you run this file again.
+-- With a future grant on the schema, Snowflake ignores the database's future grants on views there.
+GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_reader;
 GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_reader;
 
 -- The service user. A user of TYPE = SERVICE has no password and no MFA.

@@ -44,6 +44,7 @@ SELECT 'reject', topic, error, NULL, TRY_CAST(received_at AS TIMESTAMP_NTZ), loa
 FROM delete_tracker_rejects;
 
 -- Each sweep: its number of files and rows, and how far the table reaches.
+-- A file counts only for the sweep that loaded it last. After a full sweep, that is the full sweep.
 CREATE OR REPLACE VIEW delete_tracker_sweeps AS
 SELECT
     sweep_id,

@@ -1,5 +1,7 @@
 -- Way a, recommended: no secret at all.
 -- Settings: SNOWFLAKE_AUTHENTICATOR=WORKLOAD_IDENTITY and MANAGED_IDENTITY_CLIENT_ID.
+-- Step 0, once for each tenant: an administrator of Entra ID consents to Snowflake's application.
+-- The section "Workload identity" of README.md has the address.
 -- Both values below come from Azure: the tenant id, and the deployment's output syncPrincipalId.
 USE ROLE USERADMIN;
 

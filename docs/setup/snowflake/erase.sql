@@ -7,8 +7,14 @@ WHERE record_id = '003000000000001AAA';
 
 -- Rejects hold raw bytes, so you cannot search them for a record id.
 -- Remove the rejects that you no longer need for a repair, here those older than 30 days.
+-- A full sweep brings a reject back if its event file is still in the container.
 DELETE FROM delete_tracker_rejects WHERE loaded_at < DATEADD('day', -30, SYSDATE());
 
--- Find the event files that may contain the record. The name of a file is the UTC second in which
--- it was begun, at most one run before ingested_at.
-SELECT DISTINCT ingested_at FROM delete_tracker WHERE record_id = '003000000000001AAA';
+-- Find the loaded event files that may contain the record: the time of the delete is between the
+-- first and the last delete of the file. Remove these files. The list has no pending file.
+SELECT DISTINCT l.event_file
+FROM delete_tracker t
+JOIN delete_tracker_loads l
+    ON t.deleted_date >= l.first_event_at AND t.deleted_date <= l.last_event_at
+WHERE t.record_id = '003000000000001AAA' AND l.error IS NULL
+ORDER BY l.event_file;

@@ -14,6 +14,20 @@ FROM delete_tracker
 GROUP BY DATE(ingested_at)
 ORDER BY date DESC;
 
+-- Deletes by the day on which they happened. The query above counts by the day on which the
+-- collector received them. There, the first poll puts up to 72 hours of deletes on one day.
+SELECT DATE(deleted_date) AS day, COUNT(*) AS deletes
+FROM delete_tracker
+GROUP BY DATE(deleted_date)
+ORDER BY day DESC;
+
+-- Is the collector running? When each topic was last read to its end, and up to when.
+SELECT topic, MAX(ended_at) AS last_good_poll, MAX(read_until) AS read_until
+FROM delete_tracker_polls
+WHERE ended = 'caught_up' OR ended = 'idle'
+GROUP BY topic
+ORDER BY topic;
+
 -- Is the sweep running? Hours since the last one that loaded something.
 SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load
 FROM delete_tracker_loads;

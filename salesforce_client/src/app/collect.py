@@ -17,8 +17,8 @@ from typing import NamedTuple
 from .backlog import HOLD_SECONDS, Bounds
 from .drain import FAILED, Beginning, Drain, Outcome, Records, Source
 from .errors import CollectorError, SalesforceUnavailableError
-from .model import Preset, moment_of, now
-from .publisher import Publisher, Store
+from .model import Preset, moment_of
+from .publisher import Publisher, Store, leave_polls
 from .report import Report, TopicReport
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Collection:
         limits: the limits of the poll.
         began: when the poll began, on the clock of ``time.monotonic``. The limits count from then,
             so they include the login.
+        began_at: the same moment, as UTC text.
     """
 
     def __init__(
@@ -84,21 +85,26 @@ class Collection:
         replay_preset: Preset,
         limits: Limits,
         began: float,
+        began_at: str,
     ) -> None:
         self._source = source
+        self._store = store
         self._records = records
         self._replay_preset = replay_preset
         self._grace_seconds = limits.grace_seconds
         self._bounds = Bounds(
-            now(), began + limits.drain_seconds, limits.idle_seconds, limits.hold_seconds
+            began_at, began + limits.drain_seconds, limits.idle_seconds, limits.hold_seconds
         )
         self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._report = Report(org_id, {topic: TopicReport(topic) for topic in topics})
+        self._report = Report(org_id, {topic: TopicReport(topic) for topic in topics}, began_at)
         self._publisher = Publisher(store, limits.file_rows, self._report, self._stop)
 
     def run(self) -> Report:
-        """Drain the topics, upload the event files, move the cursors. Errors are in the report."""
+        """Drain the topics, upload the event files, move the cursors. Errors are in the report.
+
+        The last file tells of the poll itself.
+        """
         drains = [
             threading.Thread(target=self._drain, args=(topic,), name=f"drain {topic}", daemon=True)
             for topic in self._report.topics
@@ -116,6 +122,8 @@ class Collection:
             for drain in drains:
                 if drain.is_alive():
                     drain.join(self._grace_seconds / len(drains))
+        if self._report.error:
+            leave_polls(self._store, self._report)
         return self._report
 
     def _wait_for_drains(self) -> None:
@@ -149,7 +157,7 @@ class Collection:
 
     def _note(self, topic: str, outcome: Outcome) -> None:
         report = self._report.topics[topic]
-        report.ended = outcome.why
+        report.end(outcome.why)
         if outcome.error:
             report.fail(outcome.error)
 
@@ -203,3 +211,18 @@ class Collection:
         return Beginning(
             position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or ""
         )
+
+
+def not_begun(store: Store, topics: Sequence[str], began_at: str, error: Exception) -> Report:
+    """The report of a poll that could not log in. It leaves a file too, if the store takes it.
+
+    Args:
+        store: where event files are kept.
+        topics: the names of the topics.
+        began_at: when the poll began, as UTC text.
+        error: why the login failed.
+    """
+    report = Report("", {topic: TopicReport(topic) for topic in topics}, began_at)
+    report.fail(error)
+    leave_polls(store, report)
+    return report

@@ -7,6 +7,7 @@ order of time. A replay id is bytes that this app never interprets. Each ``Event
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -51,6 +52,12 @@ def with_checksum(record_id: str) -> str:
         )
         suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
     return record_id + suffix
+
+
+def identity(*parts: Union[str, bytes]) -> str:
+    """A stable key that is made of ``parts``, in hex. Different parts give different keys."""
+    raw = (part.encode() if isinstance(part, str) else part for part in parts)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
 
 
 # -- what Salesforce delivers

@@ -4,6 +4,9 @@ The order of the steps keeps the promise of the README. First the event file is 
 to disk. Then it is uploaded under a free name. Then the cursor moves, unless another run has moved
 it. After a crash between two steps, the next poll repeats work. No row is lost, and the rows' keys
 prevent duplicates.
+
+The last file of a poll tells what the poll did with each topic. Every poll has such a file, also if
+it found nothing or failed.
 """
 
 from __future__ import annotations
@@ -54,8 +57,11 @@ class Store(Protocol):
     def new_file(self, begun_at: datetime) -> OpenFile:
         """An empty event file on this machine."""
 
-    def upload(self, path: Path, begun_at: datetime) -> str:
-        """Upload the file under a free name and remove it from this machine. Returns the name."""
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool) -> str:
+        """Upload the file under a free name and remove it from this machine. Returns the name.
+
+        ``briefly`` means only one attempt of a few seconds.
+        """
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
         """Load what is stored for the topic."""
@@ -158,7 +164,9 @@ class Publisher:
             raise self._failure
 
     def finish(self) -> None:
-        """Take nothing more, publish the rest and wait until it is uploaded.
+        """Take nothing more, publish the rest with the poll's own rows, and wait for the upload.
+
+        All topics have ended.
 
         Raises:
             CollectorError: as ``raise_if_failed``.
@@ -166,7 +174,10 @@ class Publisher:
         self._stop.set()
         with self._writing:
             self.raise_if_failed()
-            self._publish()
+            self._wait_for_upload()  # it may still change the report
+            file = self._open_file()
+            file.add(self._report.polls())
+            self._publish(file)
         self._wait_for_upload()
 
     def close(self) -> None:
@@ -178,21 +189,24 @@ class Publisher:
 
     def _write(self, topic: str, delivery: Delivery, position: Optional[Position]) -> None:
         if delivery.rows:
-            if self._file is None:
-                self._file = self._store.new_file(datetime.now(timezone.utc))
-            self._file.add(delivery.rows)
+            self._open_file().add(delivery.rows)
         if position:
             self._positions[topic] = position
         if self._file and self._file.is_full(self._file_rows):
-            self._publish()
+            self._publish(self._file)
 
-    def _publish(self) -> None:
-        """Start the upload of the file, if there is one. The positions are saved after it.
+    def _open_file(self) -> OpenFile:
+        if self._file is None:
+            self._file = self._store.new_file(datetime.now(timezone.utc))
+        return self._file
+
+    def _publish(self, file: OpenFile) -> None:
+        """Start the upload of the open file. The positions are saved after it.
 
         The upload runs in its own thread, and the next file is filled meanwhile.
         """
         self._wait_for_upload()
-        file, self._file = self._file, None
+        self._file = None
         positions, self._positions = self._positions, {}
         self._upload = self._uploader.submit(self._upload_and_save, file, positions)
 
@@ -205,11 +219,11 @@ class Publisher:
         if upload is not None:
             upload.result()
 
-    def _upload_and_save(self, file: Optional[OpenFile], positions: Mapping[str, Position]) -> None:
+    def _upload_and_save(self, file: OpenFile, positions: Mapping[str, Position]) -> None:
         """Upload the file first. A cursor may only move past uploaded rows."""
-        if file is not None:
-            file.close()
-            self._report.files.append(self._store.upload(file.path, file.begun_at))
+        file.close()
+        name = self._store.upload(file.path, file.begun_at, briefly=False)
+        self._report.files.append(name)
         for topic, position in positions.items():
             self._save_cursor(topic, position)
 
@@ -232,3 +246,18 @@ class Publisher:
         else:
             self._etags[topic] = saved
             report.cursor = "moved"
+
+
+def leave_polls(store: Store, report: Report) -> None:
+    """Try to upload a file that tells only of a poll that failed as a whole.
+
+    There is one short attempt, because the poll's time may be over. If it fails too, that is only
+    logged: the poll's own error says more, and the caller raises it.
+    """
+    try:
+        file = store.new_file(datetime.now(timezone.utc))
+        file.add(report.polls())
+        file.close()
+        report.files.append(store.upload(file.path, file.begun_at, briefly=True))
+    except Exception as error:  # noqa: BLE001  (it must not hide the poll's own error)
+        log.warning("polls=lost reason=%s: %s", type(error).__name__, error)

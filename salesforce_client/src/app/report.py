@@ -1,19 +1,37 @@
-"""Reports what a poll did: log lines, and the errors that make it fail."""
+"""Reports what a poll did: log lines, rows of ``polls``, and the errors that make it fail."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
-from .errors import RunFailedError
-from .model import Delete, Delivery, Gap
+from . import __version__
+from .errors import CollectorError, RunFailedError
+from .model import Delete, Delivery, Gap, Poll, identity, now
+
+ERROR_CHARACTERS = 500
+# The topic of the changes of one object (Salesforce "Change Data Capture Developer Guide",
+# "Subscription Channels"). The topic /data/ChangeEvents has the changes of many objects.
+CHANGES_OF_ONE_OBJECT = re.compile(r"/data/(\w+)ChangeEvent")
 
 
 @dataclass
 class TopicReport:
-    """What the poll did with one topic."""
+    """What the poll did with one topic.
+
+    Attributes:
+        topic: the topic's name.
+        published_at: publishing time of the last event that was read. None if not known.
+        cursor: ``moved``, ``kept`` (another run had moved it) or ``unchanged``.
+        ended: ``caught_up``, ``idle``, ``deadline`` or ``failed``. ``-`` before the topic ends.
+        ended_at: when the topic ended, as UTC text. Empty before.
+        rpc_id: of the last response.
+        error: the first failure.
+    """
 
     topic: str
     received: int = 0
@@ -21,14 +39,20 @@ class TopicReport:
     skipped: int = 0
     rejected: int = 0
     gaps: int = 0
+    published_at: Optional[str] = None
     cursor: str = "unchanged"
     ended: str = "-"
+    ended_at: str = ""
     rpc_id: str = ""
     error: Optional[Exception] = None
 
     def fail(self, error: Exception) -> None:
         """Note a failure. The first one is kept."""
         self.error = self.error or error
+
+    def end(self, why: str) -> None:
+        """Note why the topic has ended. The time of the first call is kept."""
+        self.ended, self.ended_at = why, self.ended_at or now()
 
     def count(self, delivery: Delivery, rpc_id: str) -> None:
         """Add a delivery's figures."""
@@ -38,6 +62,7 @@ class TopicReport:
         self.rejected += len(delivery.rejects)
         self.deletes += rows[Delete]
         self.gaps += rows[Gap]
+        self.published_at = delivery.published_at or self.published_at
         self.rpc_id = rpc_id or self.rpc_id
 
     def line(self) -> str:
@@ -50,33 +75,84 @@ class TopicReport:
         )
         return f"{line} error={type(self.error).__name__}" if self.error else line
 
+    def poll(self, org_id: str, began_at: str) -> Poll:
+        """The topic's row of ``polls``. The topic has ended."""
+        if self.ended in ("caught_up", "idle"):
+            read_until: Optional[str] = began_at
+        else:
+            read_until = self.published_at and min(self.published_at, began_at)
+        return Poll(
+            poll_id=identity(org_id, self.topic, began_at),
+            org_id=org_id or None,
+            writer=__version__,
+            topic=self.topic,
+            began_at=began_at,
+            ended_at=self.ended_at,
+            objects=_objects(self.topic),
+            ended=self.ended,
+            read_until=read_until,
+            received=self.received,
+            deletes=self.deletes,
+            restores=0,
+            skipped=self.skipped,
+            rejected=self.rejected,
+            gaps=self.gaps,
+            error=_reason(self.error) if self.error else None,
+        )
+
+
+def _objects(topic: str) -> Optional[str]:
+    """The objects of a topic, as a JSON list. None if the topic's name does not tell."""
+    match = CHANGES_OF_ONE_OBJECT.fullmatch(topic)
+    if not match:
+        return None
+    name = match[1]
+    return json.dumps([f"{name}c" if name.endswith("__") else name])
+
+
+def _reason(error: Exception) -> str:
+    """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
+    text = type(error).__name__
+    return (f"{text}: {error}" if isinstance(error, CollectorError) else text)[:ERROR_CHARACTERS]
+
 
 @dataclass
 class Report:
     """What a poll did.
 
     Attributes:
-        org_id: 18 characters.
+        org_id: 18 characters. Empty if the login failed.
         topics: the report of each topic, by its name.
+        began_at: when the poll began, as UTC text.
         files: names of the uploaded event files.
         error: the error that ended the whole poll, such as a failed upload.
     """
 
     org_id: str
     topics: dict[str, TopicReport]
+    began_at: str
     files: list[str] = field(default_factory=list)
     error: Optional[Exception] = None
 
     def fail(self, error: Exception) -> None:
-        """Note the error that ended the whole poll. All topics count as failed."""
+        """Note the error that ended the whole poll. All topics count as failed.
+
+        It is not certain which events are uploaded, so no topic counts as read.
+        """
         self.error = error
         for topic in self.topics.values():
-            topic.ended = "failed"
+            topic.end("failed")
+            topic.published_at = None
             topic.fail(error)
+
+    def polls(self) -> Sequence[Poll]:
+        """The rows of ``polls``, one for each topic. All topics have ended."""
+        return [topic.poll(self.org_id, self.began_at) for topic in self.topics.values()]
 
     def lines(self) -> Iterator[str]:
         """The log lines: one for the poll and one for each topic."""
-        line = f"org={self.org_id} files={','.join(self.files) or '-'} topics={len(self.topics)}"
+        files = ",".join(self.files) or "-"
+        line = f"org={self.org_id or '-'} files={files} topics={len(self.topics)}"
         yield f"{line} error={type(self.error).__name__}" if self.error else line
         for topic in self.topics.values():
             yield topic.line()

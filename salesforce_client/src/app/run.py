@@ -14,9 +14,9 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient
 
 from . import settings as settings_module
-from .collect import Collection, Limits
+from .collect import Collection, Limits, not_begun
 from .decoding.interpreter import Interpreter
-from .model import Preset
+from .model import Preset, now
 from .report import Report
 from .salesforce.login import authenticate
 from .salesforce.pubsub import PubSub
@@ -32,9 +32,10 @@ def run(environ: Mapping[str, str]) -> Report:
     """Run one poll. ``environ`` holds the settings.
 
     Raises:
-        CollectorError: the poll could not begin. Later errors are in the report.
+        CollectorError: the settings have a problem, or Blob Storage or this machine's disk cannot
+            be used. Other errors are in the report.
     """
-    began = time.monotonic()
+    began, began_at = time.monotonic(), now()
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
@@ -44,7 +45,7 @@ def run(environ: Mapping[str, str]) -> Report:
         connect(account.connection_string, account.service_uri, account.client_id) as service,
     ):
         if settings.mock is None:
-            return _poll(settings, service, folder, began)
+            return _poll(settings, service, folder, began, began_at)
         # In production the mock is never loaded.
         from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415
 
@@ -53,10 +54,13 @@ def run(environ: Mapping[str, str]) -> Report:
         with MockSalesforce(
             invented.interval_seconds, invented.now, faults=invented.faults, folder=folder
         ) as mock:
-            return _poll(settings_module.read(mock.instead_of(environ)), service, folder, began)
+            instead = settings_module.read(mock.instead_of(environ))
+            return _poll(instead, service, folder, began, began_at)
 
 
-def _poll(settings: Settings, service: BlobServiceClient, folder: Path, began: float) -> Report:
+def _poll(
+    settings: Settings, service: BlobServiceClient, folder: Path, began: float, began_at: str
+) -> Report:
     store = Store(service, settings.events_container, settings.cursors_container, folder)
     salesforce = settings.salesforce
     assert salesforce, "read() raises if it is missing"
@@ -69,7 +73,11 @@ def _poll(settings: Settings, service: BlobServiceClient, folder: Path, began: f
         salesforce.private_key,
     )
     endpoint = salesforce.pubsub_endpoint
-    with PubSub(endpoint.target, tls=endpoint.tls, authenticate=login) as source:
+    try:
+        source = PubSub(endpoint.target, tls=endpoint.tls, authenticate=login)
+    except Exception as error:  # noqa: BLE001  (``Report.raise_if_failed`` raises it again)
+        return not_begun(store, settings.topics, began_at, error)
+    with source:
         org_id = source.session.org_id
         return Collection(
             source,
@@ -80,4 +88,5 @@ def _poll(settings: Settings, service: BlobServiceClient, folder: Path, began: f
             replay_preset=Preset(settings.replay_preset),
             limits=Limits(settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows),
             began=began,
+            began_at=began_at,
         ).run()

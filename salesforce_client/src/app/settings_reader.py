@@ -117,14 +117,18 @@ class SettingsReader:
         return values
 
     def storage(self) -> BlobAccount:
-        """The storage account of the event files."""
+        """The storage account of the event files.
+
+        ``AZURE_CLIENT_ID`` is the name that Azure's own libraries read.
+        """
         name, uri_name = "EVENTS_STORAGE", "EVENTS_STORAGE__blobServiceUri"
         connection, uri = self.either(name, uri_name, required=True)
         if uri and not uri.startswith("https://"):
             self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
         if connection and "=" not in connection:
             self.problem(name, "is not a storage connection string (Name=value;…)", None)
-        return BlobAccount(connection, uri, self.text("EVENTS_STORAGE__clientId"))
+        client_id = self.text("EVENTS_STORAGE__clientId") or self.text("AZURE_CLIENT_ID")
+        return BlobAccount(connection, uri, client_id)
 
     def pem(self, name: str, inline: str, path: str) -> bytes:
         """The PEM of a private key. Empty after a problem.

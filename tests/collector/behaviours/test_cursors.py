@@ -16,6 +16,7 @@ The cursor moves to it only if the empty response ends the drain.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ from azure.storage.blob import ContainerClient
 from local.faulty_org import CHANGES, EVENT, NOW, Org, Rows, keys
 
 from salesforce_client.src.app.errors import LimitExceededError
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
 from salesforce_client.src.app.model import with_checksum
 from salesforce_client.src.app.report import Report
 
@@ -76,7 +78,8 @@ def test_two_collectors_at_once_lose_and_duplicate_nothing(
     salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
 ) -> None:
     """If two collectors run at once, neither overwrites an event file of the other. If one of them
-    has moved a cursor, the other one does not overwrite that cursor.
+    has moved a cursor, the other one does not overwrite that cursor. Each of them leaves a file
+    that tells of its poll.
     """
     org = salesforce("trickle=0.01")
     reports: list[Report] = []
@@ -92,6 +95,8 @@ def test_two_collectors_at_once_lose_and_duplicate_nothing(
         "kept",
     }
     assert set(keys(rows())) == set(org.published())
+    assert len({name for report in reports for name in report.files}) >= 2
+    assert Counter(row["topic"] for row in rows("polls")) == dict.fromkeys(DEFAULT_TOPICS, 2)
     assert sum(topic.received for topic in org.poll().topics.values()) == 0
 
 

@@ -51,8 +51,8 @@ def full(session: Session, kind: str, text: str) -> Name:
 def create(session: Session, sql: str) -> Result:
     """CREATE ROLE, USER or WAREHOUSE."""
     found = re.match(
-        r"\s*CREATE\s+(OR\s+REPLACE\s+)?(ROLE|USER|WAREHOUSE)\s+(IF\s+NOT\s+EXISTS\s+)?"
-        rf"({NAME})(.*)",
+        rf"\s*CREATE\s+(OR\s+REPLACE\s+)?(ROLE|USER|WAREHOUSE)\s+"
+        rf"(IF\s+NOT\s+EXISTS\s+)?({NAME})(.*)",
         sql,
         FLAGS,
     )

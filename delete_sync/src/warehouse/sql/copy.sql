@@ -1,3 +1,3 @@
 COPY INTO {staging}
-FROM @{stage}/{path}
+FROM @{stage}/{path}/
 FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE

@@ -8,6 +8,6 @@ FROM (
         ORDER BY v:ingested_at::VARCHAR, v:topic::VARCHAR, v:event_file::VARCHAR
     ) = 1
 ) s
-LEFT JOIN {table} t ON t.event_id = s.event_id{window}
+LEFT JOIN {table} t ON t.event_id = s.event_id
 WHERE t.event_id IS NULL
 GROUP BY s.event_file

@@ -1,7 +1,11 @@
 CREATE TABLE IF NOT EXISTS {loads} (
     event_file VARCHAR(255),
     sha256 VARCHAR(64),
+    length INTEGER,
+    etag VARCHAR(255),
     sweep_id VARCHAR(64),
+    token VARCHAR(64),
+    reader INTEGER,
     rows_read INTEGER,
     rows_inserted INTEGER,
     rows_rejected INTEGER,

@@ -1,5 +1,7 @@
-CREATE TABLE IF NOT EXISTS {lock} (
+CREATE TABLE {lock} (
     id INTEGER,
-    sweep_id VARCHAR(64),
+    token VARCHAR(64),
+    previous VARCHAR(64),
     taken_at TIMESTAMP_NTZ
 )
+AS SELECT 1, 'none', NULL, SYSDATE()

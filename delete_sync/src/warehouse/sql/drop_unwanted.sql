@@ -1,1 +1,3 @@
-DELETE FROM {staging} WHERE v:event_file::VARCHAR IN ({files})
+DELETE FROM {staging}
+USING (SELECT column1 AS event_file FROM VALUES {files}) u
+WHERE v:event_file::VARCHAR = u.event_file

@@ -31,5 +31,6 @@ FROM (
         ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR
     ) = 1
 ) s
+JOIN {lock} g ON g.token = %s
 LEFT JOIN {gaps} t ON t.gap_id = s.gap_id
 WHERE t.gap_id IS NULL

@@ -1,32 +1,75 @@
 INSERT INTO {loads} (
-    event_file, sha256, sweep_id, rows_read, rows_inserted, rows_rejected, gaps,
-    first_event_at, last_event_at, error, loaded_at
+    event_file, sha256, length, etag, sweep_id, token, reader, rows_read, rows_inserted,
+    rows_rejected, gaps, first_event_at, last_event_at, error, loaded_at
 )
 SELECT
-    s.event_file AS event_file,
-    s.sha256 AS sha256,
-    s.sweep_id AS sweep_id,
-    s.rows_read AS rows_read,
-    s.rows_inserted AS rows_inserted,
-    s.rows_rejected AS rows_rejected,
-    s.gaps AS gaps,
-    TO_TIMESTAMP_NTZ(s.first_event_at) AS first_event_at,
-    TO_TIMESTAMP_NTZ(s.last_event_at) AS last_event_at,
-    s.error AS error,
+    f.event_file AS event_file,
+    f.sha256 AS sha256,
+    f.length AS length,
+    f.etag AS etag,
+    f.sweep_id AS sweep_id,
+    g.token AS token,
+    f.reader AS reader,
+    f.rows_read AS rows_read,
+    n.rows_new + COALESCE(o.rows_inserted, 0) AS rows_inserted,
+    f.rows_rejected AS rows_rejected,
+    f.gaps AS gaps,
+    f.first_event_at AS first_event_at,
+    f.last_event_at AS last_event_at,
+    f.error AS error,
     SYSDATE() AS loaded_at
 FROM (
     SELECT
-        column1::VARCHAR AS event_file,
-        column2::VARCHAR AS sha256,
-        column3::VARCHAR AS sweep_id,
-        column4::INTEGER AS rows_read,
-        column5::INTEGER AS rows_inserted,
-        column6::INTEGER AS rows_rejected,
-        column7::INTEGER AS gaps,
-        column8::VARCHAR AS first_event_at,
-        column9::VARCHAR AS last_event_at,
-        column10::VARCHAR AS error
-    FROM VALUES {rows}
-) s
-LEFT JOIN {loads} l ON l.event_file = s.event_file AND l.sha256 = s.sha256
-WHERE l.event_file IS NULL
+        v:event_file::VARCHAR AS event_file,
+        v:sha256::VARCHAR AS sha256,
+        v:length::INTEGER AS length,
+        v:etag::VARCHAR AS etag,
+        v:sweep_id::VARCHAR AS sweep_id,
+        v:reader::INTEGER AS reader,
+        v:rows_read::INTEGER AS rows_read,
+        v:rows_staged::INTEGER AS rows_staged,
+        v:rows_rejected::INTEGER AS rows_rejected,
+        v:gaps::INTEGER AS gaps,
+        TO_TIMESTAMP_NTZ(v:first_event_at::VARCHAR) AS first_event_at,
+        TO_TIMESTAMP_NTZ(v:last_event_at::VARCHAR) AS last_event_at,
+        v:error::VARCHAR AS error
+    FROM {staging}
+    WHERE v:kind::VARCHAR = 'file'
+) f
+JOIN {lock} g ON g.token = %s
+JOIN (
+    SELECT column1::VARCHAR AS event_file, column2::INTEGER AS rows_new FROM VALUES {new}
+) n ON n.event_file = f.event_file
+LEFT JOIN (
+    SELECT event_file AS event_file, sha256 AS sha256, SUM(rows_inserted) AS rows_inserted
+    FROM {loads}
+    GROUP BY event_file, sha256
+) o ON o.event_file = f.event_file AND o.sha256 = f.sha256
+LEFT JOIN (
+    SELECT v:event_file::VARCHAR AS event_file, COUNT(*) AS rows_staged
+    FROM {staging}
+    WHERE v:kind::VARCHAR <> 'file'
+    GROUP BY v:event_file::VARCHAR
+) c ON c.event_file = f.event_file
+LEFT JOIN (
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM {staging} s
+    LEFT JOIN {table} t ON t.event_id = s.v:event_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'delete' AND t.event_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM {staging} s
+    LEFT JOIN {gaps} t ON t.gap_id = s.v:gap_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'gap' AND t.gap_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM {staging} s
+    LEFT JOIN {rejects} t ON t.reject_id = s.v:reject_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'reject' AND t.reject_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM {staging} s
+    LEFT JOIN {polls} t ON t.poll_id = s.v:poll_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'poll' AND t.poll_id IS NULL
+) m ON m.event_file = f.event_file
+WHERE COALESCE(c.rows_staged, 0) = f.rows_staged AND m.event_file IS NULL

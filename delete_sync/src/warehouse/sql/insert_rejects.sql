@@ -33,5 +33,6 @@ FROM (
         ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR
     ) = 1
 ) s
+JOIN {lock} g ON g.token = %s
 LEFT JOIN {rejects} t ON t.reject_id = s.reject_id
 WHERE t.reject_id IS NULL

@@ -1,1 +1,1 @@
-PUT {files} @{stage}/{path} AUTO_COMPRESS=FALSE OVERWRITE=TRUE
+PUT '{files}' @{stage}/{path}/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE

@@ -1,1 +1,1 @@
-UPDATE {lock} SET sweep_id = %s, taken_at = SYSDATE() WHERE id = 1
+UPDATE {lock} SET previous = token, token = %s, taken_at = SYSDATE()

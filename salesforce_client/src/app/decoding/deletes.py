@@ -12,9 +12,9 @@ from hashlib import sha256
 from typing import Any, NamedTuple, Union
 
 from ..errors import DecodeError
-from ..model import Delete, Event, Gap, RejectedEvent
+from ..model import Delete, Event, Gap, RejectedEvent, identity
 from .decode import TELLS_OF_DELETES, Decoded, Fields
-from .values import as_json, identity, text, time_of
+from .values import as_json, text, time_of
 
 DIGEST_BYTES = 8  # 16 hex digits
 

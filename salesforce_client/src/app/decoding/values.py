@@ -1,10 +1,9 @@
-"""Writes values in the form that the event file has: times, JSON and keys."""
+"""Writes values in the form that the event file has: times and JSON."""
 
 from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 import json
 import re
 from datetime import datetime, timedelta, timezone
@@ -16,12 +15,6 @@ from ..model import timestamp
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
-
-
-def identity(*parts: str | bytes) -> str:
-    """A stable key that is made of ``parts``, in hex. Different parts give different keys."""
-    raw = (part.encode() if isinstance(part, str) else part for part in parts)
-    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in raw)).hexdigest()
 
 
 def from_milliseconds(since_1970: int) -> str:

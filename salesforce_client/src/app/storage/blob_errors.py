@@ -6,6 +6,7 @@ This is a twin file. Both apps have an equal copy.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from azure.core.exceptions import (
@@ -20,6 +21,17 @@ from ..errors import StorageRefusedError, StorageUnavailableError
 # After these HTTP statuses the next run may succeed: a time-out (408), a blob that another run has
 # changed (412), too many requests (429). After any other status from 400 to 499 a person must act.
 WORTH_ANOTHER_RUN = {408, 412, 429}
+# The endpoint of managed identities also answers 404 and 410 while it is not ready (Microsoft
+# Learn, "How to use managed identities on a virtual machine to acquire an access token").
+IDENTITY_NOT_READY = {"404", "408", "410", "429"}
+# A line of azure-identity's message: a way to log in, and why it failed.
+ATTEMPT = re.compile(r"^\t(\w+): (.*)$", re.MULTILINE)
+# How azure-identity quotes the answer of the endpoint: HTTP status and text. The status is None if
+# the answer has another form than usual.
+ANSWER = re.compile(r"Token request error: \(\w+\) ((\d{3}|None), .*)")
+# What azure-identity says if the app has no such endpoint, and so no identity.
+NO_ENDPOINT = "ManagedIdentityCredential authentication unavailable"
+REASON_CHARACTERS = 300
 
 
 @contextlib.contextmanager
@@ -38,6 +50,8 @@ def translated(about: str) -> Iterator[None]:
     try:
         yield
     except (ClientAuthenticationError, ResourceNotFoundError) as error:
+        if isinstance(error, ClientAuthenticationError) and error.response is None:
+            raise _without_token(about, error) from None
         raise StorageRefusedError(
             f"{about}: {brief(error)} – check EVENTS_STORAGE and the roles of its identity"
         ) from None
@@ -60,4 +74,34 @@ def brief(error: AzureError) -> str:
     """The first line of the service's answer, and its code. The rest repeats headers and times."""
     first_line = next(iter(str(error.message or "").strip().splitlines()), type(error).__name__)
     code = getattr(error, "error_code", None)
-    return f"{first_line} ({code})" if code else first_line
+    # The client gives a known code as a member of an enumeration, whose text has another spelling.
+    return f"{first_line} ({getattr(code, 'value', code)})" if code else first_line
+
+
+def _without_token(
+    about: str, error: ClientAuthenticationError
+) -> StorageRefusedError | StorageUnavailableError:
+    """The error of an identity that got no token. Storage was not asked.
+
+    azure-identity tries several ways to log in, and its message has a line for each of them. The
+    line of the managed identity counts. If there is none, the last line counts, because
+    azure-identity stops after a way that is set up and fails.
+    """
+    attempts = ATTEMPT.findall(str(error.message))
+    managed = dict(attempts).get("ManagedIdentityCredential")
+    reason: str = managed or (": ".join(attempts[-1]) if attempts else brief(error))
+    if answer := ANSWER.search(reason):
+        reason, status = answer.groups()
+        refused = status.startswith("4") and status not in IDENTITY_NOT_READY
+    else:  # the endpoint did not answer, or there is none
+        refused = managed is None or managed.startswith(NO_ENDPOINT)
+    reason = reason[:REASON_CHARACTERS]
+    if refused:
+        return StorageRefusedError(
+            f"{about}: the app's identity gets no token: {reason} – check that the identity is"
+            " assigned to the app, and that EVENTS_STORAGE__clientId or AZURE_CLIENT_ID names it"
+        )
+    return StorageUnavailableError(
+        f"{about}: the app's identity gets no token for now: {reason}"
+        " – if this stays, look the error up in docs/operations.md"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
 # The time limit of one attempt to send a file: SENDING_SECONDS, and one second more for each
 # BYTES_A_SECOND bytes. Four attempts with a full file of 50 MB end before the host ends the run.
 SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
+# The options of a request that is sent once and waits only a few seconds for the answer.
+BRIEF: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5}
 # A file is named after the second in which it was begun. If that name is taken, the names of later
 # seconds are tried, up to this number. If all are taken, something else uses these names.
 NAMES_TO_TRY = 3600
@@ -107,10 +109,16 @@ class EventFiles:
         self._plain = url.scheme == "http" and url.hostname not in this_machine
         self._taken_until = datetime.min.replace(tzinfo=timezone.utc)
 
-    def upload(self, path: Path, begun_at: datetime) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
         """Upload a file under the first free name, beginning with the second of ``begun_at``.
 
         Returns the name.
+
+        Args:
+            path: the file.
+            begun_at: when the file was begun, in UTC.
+            briefly: send each request once and wait only a few seconds for its answer. This is for
+                a small file at the end of a run whose time may be over.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the file is not uploaded.
@@ -118,13 +126,14 @@ class EventFiles:
         """
         # Each file of this run gets a later second, even if several files fill within one second.
         first = max(begun_at, self._taken_until)
+        options = BRIEF if briefly else {}
         for attempt in range(NAMES_TO_TRY):
             name = blob_name(first, attempt)
             blob = self._events.get_blob_client(name)
             with translated(f"event file {name}"):
                 # The check avoids useless uploads, because several small files may fill within one
                 # second. The upload itself decides whether the name is free.
-                if not blob.exists() and _put(blob, path, with_digest=self._plain):
+                if not blob.exists(**options) and _put(blob, path, self._plain, options):
                     self._taken_until = first + timedelta(seconds=attempt + 1)
                     return name
         raise StorageUnavailableError(
@@ -133,11 +142,11 @@ class EventFiles:
         )
 
 
-def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
+def _put(blob: BlobClient, path: Path, with_digest: bool, options: Mapping[str, Any]) -> bool:
     """Upload the file under the name of ``blob``. False if another file has this name.
 
     One request stores the whole file or nothing. TLS protects the bytes on their way. If there is
-    no TLS, ``with_digest`` makes the service check them.
+    no TLS, ``with_digest`` makes the service check them. ``options`` are those of the request.
     """
     # The file is read here and not in the caller. The caller's check for a free name causes a 404,
     # and that error keeps the caller's local values in memory.
@@ -151,7 +160,7 @@ def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
             content,
             metadata={"sha256": sha256},
             validate_content=with_digest,
-            connection_timeout=seconds,
+            **{"connection_timeout": seconds, **options},
         )
     except (ServiceRequestError, ServiceResponseError) as error:
         # The request was not sent, or the service did not answer.
@@ -165,5 +174,5 @@ def _put(blob: BlobClient, path: Path, *, with_digest: bool) -> bool:
             raise
         # The name is taken, perhaps by this file: if the answer to the first request was lost, the
         # client has repeated the request.
-        return bool(blob.get_blob_properties().metadata.get("sha256") == sha256)
+        return bool(blob.get_blob_properties(**options).metadata.get("sha256") == sha256)
     return True

@@ -17,8 +17,10 @@ DDL = Path(__file__).with_name("event_file.sql")
 
 
 FILL_BYTES = 50_000_000  # maximum size of a file; during its upload the file is in memory
-# Large pages waste less space: rows of about 2 kB leave half of a 4 kB page empty, but only a tenth
-# of a 16 kB page.
+# A file begins with the small pages of the DDL, because each table and each key needs a page of its
+# own. So the file of a poll that found nothing is small. At SMALL_BYTES the pages are made larger:
+# rows of about 2 kB leave half of a 4 kB page empty, but only a tenth of a 16 kB page.
+SMALL_BYTES = 1_000_000
 PAGE_BYTES = 32_768
 # Rows of one INSERT. A response has up to 100 events. SQLite before 3.32 accepts at most 999 values
 # in a statement. A row of events has 11 values. A row of polls has 16, but a file has few of them.
@@ -64,20 +66,12 @@ class EventFile:
         path: the file to write. It must not exist yet.
         begun_at: when the file was begun, in UTC. The name of its blob is made from this time.
         fill_bytes: maximum size of the file.
-        page_bytes: page size of the database. Larger pages waste less space with large rows, but
-            make a small file larger.
 
     Raises:
         LocalStorageError: this machine's disk is full or fails. Each method raises it too.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        begun_at: datetime,
-        fill_bytes: int = FILL_BYTES,
-        page_bytes: int = PAGE_BYTES,
-    ) -> None:
+    def __init__(self, path: Path, begun_at: datetime, fill_bytes: int = FILL_BYTES) -> None:
         self.path = path
         self.begun_at = begun_at
         self._fill_bytes = fill_bytes
@@ -90,12 +84,9 @@ class EventFile:
                 cached_statements=STATEMENTS_KEPT,
             )
             self._connection.execute("PRAGMA synchronous = OFF")  # the file has no rows yet
-            self._connection.execute(f"PRAGMA page_size = {page_bytes}")
-            # This statement writes the header, which fixes the page size.
-            self._connection.execute("PRAGMA user_version = 0")
             self._connection.executescript(DDL.read_text(encoding="utf-8"))
             # No journal is needed: if writing fails or is interrupted, nobody reads the file.
-            for pragma in ("synchronous = FULL", "journal_mode = OFF", "cache_size = -16384"):
+            for pragma in ("synchronous = FULL", "journal_mode = OFF"):
                 self._connection.execute(f"PRAGMA {pragma}")
             (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
             self._connection.execute("BEGIN")
@@ -112,6 +103,8 @@ class EventFile:
                         self._connection.execute(
                             _insert(kind, len(some)), list(itertools.chain.from_iterable(some))
                         )
+                        if self._page_bytes < PAGE_BYTES and self._bytes() >= SMALL_BYTES:
+                            self._enlarge_pages()
         except BaseException:
             # Without a journal, a part of a failed statement stays. So the file must not be used.
             self.abandon()
@@ -120,8 +113,7 @@ class EventFile:
 
     def is_full(self, most_rows: int) -> bool:
         """Whether the file has at least ``most_rows`` rows or its maximum size."""
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        return self._rows >= most_rows or pages * self._page_bytes >= self._fill_bytes
+        return self._rows >= most_rows or self._bytes() >= self._fill_bytes
 
     def close(self) -> None:
         """Commit and close the file. It is then complete, without a journal file."""
@@ -134,6 +126,26 @@ class EventFile:
     def abandon(self) -> None:
         """Close the file unfinished. Nobody may read it."""
         self._connection.close()
+
+    def _bytes(self) -> int:
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        size: int = pages * self._page_bytes
+        return size
+
+    def _enlarge_pages(self) -> None:
+        """Write the file again with large pages. For ``SMALL_BYTES`` this takes milliseconds."""
+        for statement in (
+            "COMMIT",
+            "PRAGMA synchronous = OFF",
+            f"PRAGMA page_size = {PAGE_BYTES}",
+            "VACUUM",
+            # SQLite counts its cache in pages, so this follows the change of the page size.
+            "PRAGMA cache_size = -16384",
+            "PRAGMA synchronous = FULL",
+            "BEGIN",
+        ):
+            self._connection.execute(statement)
+        self._page_bytes = PAGE_BYTES
 
     def _writing(self) -> AbstractContextManager[None]:
         return local_storage(f"event file {self.path.name}")

@@ -48,16 +48,16 @@ class Store:
         """
         return EventFile(self._folder / f"{begun_at:%Y%m%dT%H%M%S%f}.db", begun_at)
 
-    def upload(self, path: Path, begun_at: datetime) -> str:
+    def upload(self, path: Path, begun_at: datetime, *, briefly: bool = False) -> str:
         """Upload an event file under a free name and remove it from this machine.
 
-        Returns the name.
+        Returns the name. See ``EventFiles.upload`` for ``briefly``.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the file is not uploaded.
             LocalStorageError: the file could not be read or removed.
         """
-        name = self._events.upload(path, begun_at)
+        name = self._events.upload(path, begun_at, briefly=briefly)
         with local_storage(f"event file {path.name}"):
             path.unlink()
         return name

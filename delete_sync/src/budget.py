@@ -1,0 +1,89 @@
+"""The time that a sweep has: until when it may begin a batch, and when the host ends it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from .errors import SettingsError
+
+# The sweep ends this many seconds before the host would end it, to report what it did.
+RESERVE_SECONDS = 15.0
+# A batch that begins when MAX_RUN_SECONDS are over still gets this time.
+LAST_BATCH_SECONDS = 60.0
+TIMEOUT = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Two points in time, in seconds on ``clock``.
+
+    Attributes:
+        begin_until: from then on, the sweep begins no batch.
+        end: by then, every statement and every retry must have ended.
+        clock: returns seconds, like ``time.monotonic``.
+    """
+
+    begin_until: float
+    end: float
+    clock: Callable[[], float] = time.monotonic
+
+    @staticmethod
+    def of(
+        run_seconds: float, host_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> Budget:
+        """The budget of a sweep that begins now.
+
+        Args:
+            run_seconds: for how long the sweep begins batches.
+            host_seconds: after this time, the host ends the invocation.
+            clock: returns seconds.
+        """
+        now = clock()
+        return Budget(now + run_seconds, now + host_seconds - RESERVE_SECONDS, clock)
+
+    def may_begin(self) -> bool:
+        """Whether there is time to begin a batch."""
+        return self.clock() < self.begin_until
+
+    def left(self) -> float:
+        """Seconds until the end. Never negative."""
+        return max(self.end - self.clock(), 0.0)
+
+
+def host_seconds(host: Path, run_seconds: float) -> float:
+    """After how many seconds the host ends an invocation. Infinite if it never does.
+
+    Source: ``functionTimeout``, Azure Functions documentation, page "host.json reference".
+
+    Args:
+        host: the path of ``host.json``.
+        run_seconds: the setting MAX_RUN_SECONDS.
+
+    Raises:
+        SettingsError: ``host.json`` does not say it, or a sweep with ``run_seconds`` would not end
+            before that.
+    """
+    text = str(json.loads(host.read_text(encoding="utf-8")).get("functionTimeout"))
+    if text == "-1":
+        return math.inf
+    found = TIMEOUT.fullmatch(text)
+    if not found:
+        raise SettingsError([f"functionTimeout in host.json must be hh:mm:ss, not {text}"])
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    allowed = timedelta(days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+    if run_seconds > allowed - LAST_BATCH_SECONDS:
+        raise SettingsError(
+            [
+                f"MAX_RUN_SECONDS must be at most {allowed - LAST_BATCH_SECONDS:g}, not "
+                f"{run_seconds:g}: the host ends the invocation after {allowed:g} seconds "
+                "(functionTimeout in host.json), and the last batch needs some time"
+            ]
+        )
+    return allowed

@@ -1,0 +1,20 @@
+CREATE TABLE IF NOT EXISTS {polls} (
+    poll_id VARCHAR(64),
+    event_file VARCHAR(255),
+    org_id VARCHAR(18),
+    writer VARCHAR(64),
+    topic VARCHAR(255),
+    began_at TIMESTAMP_NTZ,
+    ended_at TIMESTAMP_NTZ,
+    objects VARCHAR,
+    ended VARCHAR(16),
+    read_until TIMESTAMP_NTZ,
+    received INTEGER,
+    deletes INTEGER,
+    restores INTEGER,
+    skipped INTEGER,
+    rejected INTEGER,
+    gaps INTEGER,
+    error VARCHAR,
+    loaded_at TIMESTAMP_NTZ
+)

@@ -1,0 +1,1 @@
+SELECT token AS token FROM {lock}

@@ -1,0 +1,1 @@
+SELECT MAX(event_file) AS event_file FROM {loads}

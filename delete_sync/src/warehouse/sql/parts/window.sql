@@ -1,1 +1,0 @@
-AND t.deleted_date BETWEEN TO_TIMESTAMP_NTZ(%s) AND TO_TIMESTAMP_NTZ(%s)

@@ -1,0 +1,1 @@
+SELECT previous AS previous FROM {lock} WHERE token = %s

@@ -1,0 +1,1 @@
+SHOW STAGES IN SCHEMA {database}.{schema}

@@ -1,0 +1,215 @@
+"""What a poll tells of itself in its last event file: one row of ``polls`` for each topic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Optional
+
+import pytest
+import tomli
+from local.event_files import delete
+
+from salesforce_client.src.app import __version__
+from salesforce_client.src.app.errors import RunFailedError, StorageUnavailableError, TopicError
+from salesforce_client.src.app.model import Delivery, Gap, Poll, RejectedEvent, moment_of, now
+from salesforce_client.src.app.report import Report, TopicReport
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+ORG_ID, TOPIC, BEGAN_AT = "00D000000000001EAA", "/event/One__e", "2026-02-01T00:00:00.000Z"
+BEFORE, AFTER = "2026-01-31T23:59:59.999Z", "2026-02-01T00:00:00.001Z"
+
+
+def polled(
+    ended: str = "idle",
+    published_at: Optional[str] = None,
+    error: Optional[Exception] = None,
+    topic: str = TOPIC,
+    org_id: str = ORG_ID,
+    began_at: str = BEGAN_AT,
+) -> Poll:
+    """The row of a topic that read one event and ended like this."""
+    report = Report(org_id, {topic: TopicReport(topic)}, began_at)
+    report.topics[topic].count(Delivery(received=1, published_at=published_at), "rpc")
+    report.topics[topic].end(ended)
+    if error:
+        report.topics[topic].fail(error)
+    (row,) = report.polls()
+    return row
+
+
+@pytest.mark.parametrize("ended", ["caught_up", "idle"])
+@pytest.mark.parametrize("published_at", [None, BEFORE, AFTER])
+def test_a_topic_that_was_read_to_its_end_is_read_until_the_polls_beginning(
+    ended: str, published_at: Optional[str]
+) -> None:
+    """Events that are published during the poll may arrive with the next one."""
+    row = polled(ended, published_at)
+    assert (row.ended, row.read_until) == (ended, BEGAN_AT)
+
+
+@pytest.mark.parametrize("ended", ["deadline", "failed"])
+@pytest.mark.parametrize(
+    ("published_at", "read_until"), [(None, None), (BEFORE, BEFORE), (AFTER, BEGAN_AT)]
+)
+def test_another_topic_is_read_until_its_last_event_but_never_beyond_the_polls_beginning(
+    ended: str, published_at: Optional[str], read_until: Optional[str]
+) -> None:
+    """Without a publishing time nothing is known."""
+    row = polled(ended, published_at)
+    assert (row.ended, row.read_until) == (ended, read_until)
+
+
+def test_the_last_publishing_time_counts_also_if_the_last_events_have_none() -> None:
+    """A delivery of rejected events has no publishing time."""
+    topic = TopicReport(TOPIC)
+    for published_at in ("2026-01-30T00:00:00.000Z", BEFORE, None):
+        topic.count(Delivery(published_at=published_at), "")
+    topic.end("deadline")
+    assert topic.poll(ORG_ID, BEGAN_AT).read_until == BEFORE
+
+
+def test_after_a_poll_that_failed_as_a_whole_no_topic_counts_as_read() -> None:
+    """The file with the events is not uploaded. Each row has the error that ended the poll."""
+    report = Report(ORG_ID, {TOPIC: TopicReport(TOPIC)}, BEGAN_AT)
+    report.topics[TOPIC].count(Delivery(received=1, published_at=BEFORE), "")
+    report.topics[TOPIC].end("caught_up")
+    report.fail(StorageUnavailableError("no answer"))
+    (row,) = report.polls()
+    assert (row.ended, row.read_until) == ("failed", None)
+    assert row.error == "StorageUnavailableError: no answer"
+
+
+def test_a_topic_ends_when_its_drain_ends() -> None:
+    """The end of the poll comes later, and it does not change this time."""
+    report = Report(ORG_ID, {TOPIC: TopicReport(TOPIC)}, BEGAN_AT)
+    topic = report.topics[TOPIC]
+    before = now()
+    topic.end("caught_up")
+    ended_at = topic.ended_at
+    assert before <= ended_at <= now()
+    while now() == ended_at:
+        pass
+    report.fail(StorageUnavailableError("no answer"))
+    (row,) = report.polls()
+    assert row.ended_at == ended_at
+    assert moment_of(ended_at)
+
+
+def test_each_org_topic_and_beginning_has_a_key_of_its_own() -> None:
+    """A poll that is made again is another row."""
+    rows = [
+        polled(),
+        polled(topic="/event/Two__e"),
+        polled(org_id="00D000000000002EAA"),
+        polled(began_at=AFTER),
+    ]
+    assert len({row.poll_id for row in rows}) == 4
+    assert polled("failed").poll_id == rows[0].poll_id
+    assert all(len(row.poll_id) == 64 for row in rows)
+
+
+def test_a_row_has_the_figures_of_its_topic() -> None:
+    """The collector does not record restores yet."""
+    topic = TopicReport(TOPIC, received=9, deletes=5, skipped=2, rejected=1, gaps=3)
+    topic.end("idle")
+    row = topic.poll(ORG_ID, BEGAN_AT)
+    assert (row.org_id, row.topic, row.began_at) == (ORG_ID, TOPIC, BEGAN_AT)
+    assert (row.received, row.deletes, row.skipped, row.rejected, row.gaps) == (9, 5, 2, 1, 3)
+    assert (row.restores, row.error) == (0, None)
+
+
+def test_an_org_that_is_not_known_is_null() -> None:
+    """Only the login tells the org."""
+    assert polled(org_id="").org_id is None
+
+
+@pytest.mark.parametrize(
+    ("topic", "objects"),
+    [
+        ("/data/AccountChangeEvent", ["Account"]),
+        ("/data/Invoice__ChangeEvent", ["Invoice__c"]),
+        ("/data/acme__Invoice__ChangeEvent", ["acme__Invoice__c"]),
+        ("/data/ChangeEvents", None),
+        ("/data/Delete_Tracking__chn", None),
+        ("/data/AccountChangeEvent__chn", None),
+        ("/event/Delete_Event__e", None),
+        ("/event/AccountChangeEvent", None),
+    ],
+)
+def test_a_topic_of_one_object_tells_the_object(topic: str, objects: Optional[list[str]]) -> None:
+    """A channel or a platform event may tell of any objects."""
+    found = polled(topic=topic).objects
+    assert (json.loads(found) if found else found) == objects
+
+
+def test_the_error_of_a_topic_is_cut_to_500_characters() -> None:
+    """It has the name of the error, which the operations page explains."""
+    assert polled("failed", error=TopicError("absent")).error == "TopicError: absent"
+    assert polled("failed", error=TopicError("x" * 600)).error == f"TopicError: {'x' * 488}"
+
+
+def test_an_unexpected_error_leaves_only_its_kind() -> None:
+    """Its text may quote a payload or a secret."""
+    assert polled("failed", error=KeyError("Jane Doe")).error == "KeyError"
+
+
+def test_a_row_names_the_version_of_the_collector() -> None:
+    """The app is deployed without ``pyproject.toml``, so it has a copy of the version."""
+    project = tomli.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert polled().writer == __version__ == project["version"]
+
+
+def test_the_figures_of_all_deliveries_are_added() -> None:
+    """The last rpc id counts, because Salesforce's support asks for it."""
+    topic = TopicReport(TOPIC)
+    reject = RejectedEvent("r", TOPIC, "e", b"", "s", b"", "x", "now")
+    gap = Gap("g", TOPIC, "overflow", None, None, None, None, "now")
+    for rpc_id in ("one", "two", ""):
+        topic.count(Delivery([delete(), delete(), gap, reject], 4, 1, [reject]), rpc_id)
+    topic.end("idle")
+    assert (topic.received, topic.deletes, topic.skipped) == (12, 6, 3)
+    assert (topic.rejected, topic.gaps, topic.rpc_id) == (3, 3, "two")
+    assert topic.line() == (
+        f"topic={TOPIC} state=ok received=12 deletes=6 skipped=3 rejected=3 gaps=3 ended=idle"
+        " cursor=unchanged rpc_id=two"
+    )
+
+
+def test_the_log_line_of_a_topic_that_failed_names_the_error() -> None:
+    """Before its first response a topic has no rpc id."""
+    topic = TopicReport(TOPIC)
+    topic.end("failed")
+    topic.fail(TopicError("absent"))
+    assert topic.line() == (
+        f"topic={TOPIC} state=failed received=0 deletes=0 skipped=0 rejected=0 gaps=0 ended=failed"
+        " cursor=unchanged rpc_id=- error=TopicError"
+    )
+
+
+def test_the_log_line_of_a_poll_names_its_files_in_order() -> None:
+    """A poll that failed may have none."""
+    assert next(Report(ORG_ID, {}, BEGAN_AT, files=["a.db", "b.db"]).lines()) == (
+        f"org={ORG_ID} files=a.db,b.db topics=0"
+    )
+    assert next(Report(ORG_ID, {}, BEGAN_AT).lines()) == f"org={ORG_ID} files=- topics=0"
+
+
+def test_a_poll_fails_with_the_error_of_each_failed_topic() -> None:
+    """A topic that succeeded is not named."""
+    report = Report(ORG_ID, {name: TopicReport(name) for name in (TOPIC, "/event/Two__e")}, "")
+    report.raise_if_failed()
+    absent = TopicError("absent")
+    report.topics[TOPIC].fail(absent)
+    with pytest.raises(RunFailedError) as raised:
+        report.raise_if_failed()
+    assert raised.value.failures == {TOPIC: absent}
+
+
+def test_the_log_of_a_poll_that_could_not_log_in_names_its_file() -> None:
+    """The org is not known then."""
+    report = Report("", {}, BEGAN_AT, files=["events_20260201T000000Z.db"])
+    report.fail(TopicError("absent"))
+    assert list(report.lines()) == [
+        "org=- files=events_20260201T000000Z.db topics=0 error=TopicError"
+    ]

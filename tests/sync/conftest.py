@@ -1,0 +1,71 @@
+"""What tests of the sync share: event files, a sweep in this process, queries, and fakes."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local import warehouse
+from local.event_files import delete
+from local.in_memory import World
+
+from delete_sync.src.report import Report
+from delete_sync.src.run import run
+from salesforce_client.src.app.storage.blobs import blob_name
+from salesforce_client.src.app.storage.event_file import EventFile
+
+BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+Put = Callable[..., str]
+Sweep = Callable[..., Report]
+Query = Callable[[str], "list[tuple[Any, ...]]"]
+
+
+@pytest.fixture
+def put(events: ContainerClient, tmp_path: Path) -> Put:
+    """Upload an event file of these rows, as the collector does. Returns its name.
+
+    A text stands for a delete with this key.
+    """
+    if not events.exists():
+        events.create_container()
+    numbers = iter(range(100_000))
+
+    def once(*rows: Any, content: bytes | None = None, metadata: bool = True) -> str:
+        number = next(numbers)
+        if content is None:
+            file = EventFile(tmp_path / f"{number}.db", BEGUN_AT)
+            file.add([delete(row) if isinstance(row, str) else row for row in rows])
+            file.close()
+            content = file.path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        name = blob_name(BEGUN_AT, number)
+        events.upload_blob(name, content, metadata={"sha256": digest} if metadata else None)
+        return name
+
+    return once
+
+
+@pytest.fixture
+def sweep(blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]) -> Sweep:
+    """Run a sweep. The event files are old, so nothing may count as silent or overdue."""
+    quiet = {"MAX_SILENCE_HOURS": "0", "MAX_BACKLOG_HOURS": "0"}
+    return lambda **changes: run({**blob_settings, **snowflake_settings, **quiet, **changes})
+
+
+@pytest.fixture
+def query(connection: Any) -> Query:
+    """Ask the warehouse as an analyst does."""
+    return lambda sql: warehouse.query(connection, sql)[1]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An empty container. The machine's temporary directory is ``tmp_path``."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return World(tmp_path)

@@ -1,0 +1,214 @@
+"""What a sweep does if something goes wrong between two statements of its transaction.
+
+Snowflake's documentation leaves open what a session answers after its transaction was ended from
+outside. So the tests run in both readings: a new transaction begins without a word, or each
+statement gets the error 000615 until ROLLBACK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from local.account import Account
+from local.event_files import delete, poll
+
+from delete_sync.src.errors import (
+    BooksDifferError,
+    WarehouseRefusedError,
+    WarehouseUnavailableError,
+)
+from delete_sync.src.model import Batch
+from delete_sync.src.report import Report
+from delete_sync.src.warehouse.load import Loader
+from delete_sync.src.warehouse.session import SQL, Session
+
+from .test_sync import GAP, REJECT
+
+Put = Callable[..., str]
+Sweep = Callable[..., Report]
+Query = Callable[[str], "list[tuple[Any, ...]]"]
+READINGS = ("silent", "error")
+# The statements of a transaction, in their order, by words that only they have.
+TRANSACTION = {
+    "take_lock": 'UPDATE "DELETE_TRACKER_LOCK"',
+    "previous_token": "SELECT previous",
+    "records_of_batch": "l.reader AS reader",
+    "count_new": "AS rows_new",
+    "merge": "MERGE INTO",
+    "insert_gaps": 'INSERT INTO "DELETE_TRACKER_GAPS"',
+    "insert_rejects": 'INSERT INTO "DELETE_TRACKER_REJECTS"',
+    "insert_polls": 'INSERT INTO "DELETE_TRACKER_POLLS"',
+    "insert_loads": 'INSERT INTO "DELETE_TRACKER_LOADS"',
+    "replace_loads": 'DELETE FROM "DELETE_TRACKER_LOADS"',
+    "commit": "COMMIT",
+    "records_of_token": "WHERE token",
+}
+ROWS = (delete("e1"), delete("e2"), REJECT, GAP, poll())
+
+
+def check(query: Query, files: int = 1, rows: int = 2) -> None:
+    """The tables hold each row once, and the load records agree with them."""
+    assert query("SELECT COUNT(*), COUNT(DISTINCT event_id) FROM delete_tracker") == [(rows, rows)]
+    assert query("SELECT COUNT(*), SUM(rows_inserted) FROM delete_tracker_loads") == [(files, rows)]
+    for table in ("gaps", "rejects", "polls"):
+        assert query(f"SELECT COUNT(*) FROM delete_tracker_{table}") == [(1,)]
+
+
+def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account) -> None:
+    """A first session reads, and the second one loads. There is no BEGIN and no ALTER SESSION.
+
+    The staging table is committed before the lock is taken.
+    """
+    put("e0")
+    sweep()
+    put(*ROWS)
+    account.forget_statements()
+    sweep()
+    statements = account.statements()
+    reading, loading = sorted({one.session for one in statements})
+    sent = [one.sql for one in statements if one.session == loading]
+    # A stage with presigned URLs, as the stand-in has, gets another PUT for each compressed file.
+    staging = ["CREATE OR REPLACE TEMPORARY TABLE", "PUT 'file:", "PUT '", "COPY INTO", "COMMIT"]
+    words = [*staging, *TRANSACTION.values()]
+    assert len(sent) == len(words)
+    for text, its_words in zip(sent, words):
+        assert its_words in text
+    assert {one.sql.split()[0] for one in statements if one.session == reading} == {
+        "SELECT",
+        "SHOW",
+    }
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("statement", TRANSACTION)
+def test_a_transaction_that_is_ended_from_outside_loses_and_doubles_nothing(
+    put: Put,
+    sweep: Sweep,
+    query: Query,
+    account: Account,
+    statement: str,
+    reading: str,
+) -> None:
+    """An administrator ended it, or Snowflake did because it was idle and blocked another one.
+
+    It ends right before a statement. That is the same as right after the statement before it.
+    """
+    put("e0")
+    sweep()
+    put(*ROWS)
+    account.set(reading=reading)
+    account.fault("abort", TRANSACTION[statement], times=1)
+    sweep().raise_if_failed()
+    check(query, files=2, rows=3)
+
+
+@pytest.mark.parametrize("statement", [*TRANSACTION, "staging"])
+def test_a_session_that_ends_between_two_statements_loses_and_doubles_nothing(
+    put: Put, sweep: Sweep, query: Query, account: Account, statement: str
+) -> None:
+    """The batch is loaded again in a new session."""
+    put(*ROWS)
+    account.fault("end", {**TRANSACTION, "staging": "COPY INTO"}[statement], times=1)
+    sweep().raise_if_failed()
+    check(query)
+
+
+@pytest.mark.parametrize("statement", [*TRANSACTION, "COPY INTO", "PUT"])
+def test_an_answer_that_is_lost_loses_and_doubles_nothing(
+    put: Put, sweep: Sweep, query: Query, account: Account, statement: str
+) -> None:
+    """The statement had its effect. Nobody knows whether a COMMIT did."""
+    put(*ROWS)
+    account.fault("lose", TRANSACTION.get(statement, statement), number="390111", times=1)
+    sweep().raise_if_failed()
+    check(query)
+
+
+@pytest.mark.parametrize("number", ["000604", "000630", "000625"])
+def test_a_statement_that_waits_for_too_long_is_tried_again(
+    put: Put, sweep: Sweep, query: Query, account: Account, number: str
+) -> None:
+    """For example for the lock of another sweep. The third time, the sweep fails."""
+    put(*ROWS)
+    account.fault("refuse", TRANSACTION["take_lock"], number=number, times=2)
+    sweep().raise_if_failed()
+    check(query)
+    put("e3")
+    account.fault("refuse", TRANSACTION["take_lock"], number=number, times=3)
+    with pytest.raises(WarehouseUnavailableError, match="take_lock"):
+        sweep()
+    assert sweep().inserted == 1
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("statement", ["insert_gaps", "insert_loads", "replace_loads"])
+def test_after_a_rollback_that_failed_the_session_gets_no_other_statement(
+    put: Put, sweep: Sweep, query: Query, account: Account, statement: str, reading: str
+) -> None:
+    """Its transaction is still open, and holds the half of a batch.
+
+    DDL, or a change of AUTOCOMMIT, would commit that half.
+    """
+    put(*ROWS)
+    account.set(reading=reading)
+    account.fault("refuse", TRANSACTION[statement], number="000604", times=1)
+    account.fault("refuse", "ROLLBACK", number="000604", times=1)
+    sweep().raise_if_failed()
+    check(query)
+    statements = account.statements()
+    failed = next(one.session for one in statements if one.sql == "ROLLBACK")
+    assert [one.sql for one in statements if one.session == failed][-1] == "ROLLBACK"
+
+
+def test_a_quota_that_is_used_up_refuses_no_file(
+    put: Put, sweep: Sweep, query: Query, account: Account
+) -> None:
+    """Snowflake sends the same SQLSTATE for it as for a value that does not fit."""
+    for number in range(4):
+        put(f"e{number}")
+    account.fault("refuse", "COPY INTO", number="090073", times=1)
+    with pytest.raises(WarehouseRefusedError, match="raise its quota"):
+        sweep()
+    assert query("SELECT COUNT(*) FROM delete_tracker_loads") == [(0,)]
+    assert sweep().inserted == 4
+
+
+def test_a_login_that_is_lost_is_tried_again(put: Put, sweep: Sweep, account: Account) -> None:
+    """The first session of the sweep ends before its first statement."""
+    put("e1")
+    account.fault("end", "CURRENT_DATABASE", times=2)
+    assert sweep().inserted == 1
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_load_record_is_written_only_if_all_rows_of_its_file_are_in_the_tables(
+    put: Put, sweep: Sweep, query: Query, monkeypatch: pytest.MonkeyPatch, looks: bool
+) -> None:
+    """The statement compares the staged rows with the count of the client, and with the tables.
+
+    Here the staging table has lost a row. A statement that did not look would claim that row.
+    """
+    stage = Loader._stage
+
+    def forgetful(loader: Loader, session: Session, batch: Batch) -> None:
+        stage(loader, session, batch)
+        session.change("lose_row")
+        session.commit()
+
+    lose = "DELETE FROM {staging} WHERE v:event_id::VARCHAR = 'e1'"
+    monkeypatch.setitem(SQL, "lose_row", lose)
+    monkeypatch.setattr(Loader, "_stage", forgetful)
+    if not looks:
+        text = SQL["insert_loads"]
+        monkeypatch.setitem(SQL, "insert_loads", text[: text.rindex("WHERE")])
+    put(*ROWS)
+    if looks:
+        with pytest.raises(BooksDifferError, match="0 of 1 load records were written"):
+            sweep()
+    else:
+        sweep()
+    claimed = query("SELECT COUNT(*) FROM delete_tracker_loads")
+    assert claimed == [(0 if looks else 1,)]
+    assert query("SELECT COUNT(*) FROM delete_tracker WHERE event_id = 'e1'") == [(0,)]
