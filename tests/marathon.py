@@ -133,7 +133,8 @@ class Marathon:
             for _ in range(chance.choice((0, 0, 1, 1, 2)))
         ]
         with self._lock_held() if sweeps and chance.random() < 0.2 else contextlib.nullcontext():
-            self._let_run(polls + sweeps)
+            self._let_run(polls, within=2.2)
+            self._let_run(sweeps, within=6)
 
     def _disturb_snowflake(self) -> None:
         """Choose what goes wrong in the sessions of this round."""
@@ -162,13 +163,13 @@ class Marathon:
                 self.outcome.counts["lock not held"] += 1
             yield
 
-    def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
-        """Kill most of the processes after a moment, and wait until all of them end."""
+    def _let_run(self, running: list[subprocess.Popen[str]], within: float) -> None:
+        """Kill most of the processes within some seconds, and wait until all of them end."""
         from local import apps
 
         for process in running:
-            if self._chance.random() < 0.85:
-                time.sleep(self._chance.uniform(0.2, 2.2))
+            if self._chance.random() < 0.7:
+                time.sleep(self._chance.uniform(0.2, within))
                 if process.poll() is None:
                     process.kill()
                     self.outcome.counts["killed"] += 1

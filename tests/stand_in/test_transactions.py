@@ -6,9 +6,13 @@ Source of the rules: Snowflake documentation, pages "Transactions", "COMMIT", "R
 from __future__ import annotations
 
 import gzip
+import http.client
+import json
+import time
 from pathlib import Path
 
 import pytest
+from local import emulators
 from local.account import Account
 
 from .conftest import Connect, Session
@@ -244,3 +248,29 @@ def test_many_scattered_rows_are_deleted_and_come_back(connect: Connect) -> None
     session("DELETE FROM t WHERE k % 2 = 1")
     session("COMMIT")
     assert count(connect()) == 250
+
+
+def test_a_client_that_is_gone_keeps_its_transaction(
+    writer: Session, account: Account, snowflake: emulators.Server, connect: Connect
+) -> None:
+    """Its running statement goes on too. Source: page "Parameters", ABORT_DETACHED_QUERY."""
+    account.fault("delay", "8 AS k", seconds=1)
+    body = json.dumps({"sqlText": "INSERT INTO t (k) SELECT 8 AS k"}).encode()
+    client = http.client.HTTPConnection("127.0.0.1", snowflake.port)
+    token = {"Authorization": f'Snowflake Token="{writer.connection.rest.token}"'}
+    client.request("POST", "/queries/v1/query-request?requestId=1", body, token)
+    client.close()
+    while account.statements()[-1].outcome != "ok":
+        time.sleep(0.05)
+    assert (count(writer), count(connect())) == (2, 0)
+
+
+def test_a_description_runs_nothing(writer: Session) -> None:
+    """The connector's ``describe`` of a query has its columns."""
+    with writer.connection.cursor() as cursor:
+        assert [one.name for one in cursor.describe("SELECT k, text AS name FROM t")] == [
+            "K",
+            "NAME",
+        ]
+        cursor.describe("INSERT INTO t (k) SELECT 9 AS k")
+    assert count(writer) == 1

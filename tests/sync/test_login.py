@@ -1,6 +1,6 @@
-"""Every way to log in, with the real connector against fakesnow.
+"""Every way to log in, with the real connector against Snowflake's stand-in.
 
-fakesnow accepts every login, so the tests check the request that the connector sends.
+The stand-in checks no password and no key, so the tests check the request that the connector sends.
 """
 
 from __future__ import annotations

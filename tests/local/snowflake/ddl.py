@@ -97,12 +97,11 @@ def _write_table(
     session: Session, statement: exp.Create, key: Key, query: Optional[exp.Expr]
 ) -> None:
     """Make the table and its rows in one transaction of DuckDB, so that nobody sees it empty."""
-    with session.account.versions.lock:
-        reading.begin(session)
-        source = query if query is not None else statement.expression
+    source = query if query is not None else statement.expression
+    read = reading.keys(session, *([] if source is None else [source]))
+    with reading.snapshot(session, read, write=True):
         if source is not None:
             reading.rewrite(session, source)
-    with reading.snapshot(session, write=True):
         cursor = session.fake.cursor()
         for part in cursor._transform_explode(statement):
             session.duck.execute(cursor._transform(part, None).sql(dialect="duckdb"))
