@@ -16,7 +16,7 @@ from local.account import Account
 from local.interleavings import Faults, Result
 
 from delete_sync.src.warehouse import session
-from delete_sync.src.warehouse.load import Loader
+from delete_sync.src.warehouse.attempt import Attempt
 
 READINGS = ("silent", "error")
 Runs = Callable[..., Iterator[Result]]
@@ -63,9 +63,9 @@ def without_guard(monkeypatch: pytest.MonkeyPatch) -> None:
 def without_known_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """Go on although another sweep has committed since the session began."""
     monkeypatch.setattr(
-        Loader,
-        "_take_lock",
-        lambda _, session, token: session.change("take_lock", [token]),
+        Attempt,
+        "take_lock",
+        lambda attempt, _: attempt._session.change("take_lock", [attempt.token]),
     )
 
 

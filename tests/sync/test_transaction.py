@@ -21,10 +21,9 @@ from delete_sync.src.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
-from delete_sync.src.model import Batch
 from delete_sync.src.report import Report
-from delete_sync.src.warehouse.load import Loader
-from delete_sync.src.warehouse.session import SQL, Session
+from delete_sync.src.warehouse.attempt import Attempt
+from delete_sync.src.warehouse.session import SQL
 from salesforce_client.src.app.model import timestamp
 
 from .test_sync import GAP, REJECT
@@ -193,16 +192,16 @@ def test_a_load_record_is_written_only_if_all_rows_of_its_file_are_in_the_tables
 
     Here the staging table has lost a row. A statement that did not look would claim that row.
     """
-    stage = Loader._stage
+    stage = Attempt.stage
 
-    def forgetful(loader: Loader, session: Session, batch: Batch) -> None:
-        stage(loader, session, batch)
-        session.change("lose_row")
-        session.commit()
+    def forgetful(attempt: Attempt, path: str) -> None:
+        stage(attempt, path)
+        attempt._session.change("lose_row")
+        attempt._session.commit()
 
     lose = "DELETE FROM {staging} WHERE v:event_id::VARCHAR = 'e1'"
     monkeypatch.setitem(SQL, "lose_row", lose)
-    monkeypatch.setattr(Loader, "_stage", forgetful)
+    monkeypatch.setattr(Attempt, "stage", forgetful)
     if not looks:
         text = SQL["insert_loads"]
         monkeypatch.setitem(SQL, "insert_loads", text[: text.rindex("WHERE")])

@@ -1,11 +1,6 @@
-"""Loads one batch: stages its rows, then merges and records them in one guarded transaction.
+"""Loads batches: each attempt in a session of its own, and again if it failed.
 
-Two sweeps may run at the same time. The lock row orders their transactions: a transaction begins
-with an update of that row, and Snowflake lets a second one wait. Each transaction writes a new
-token into the row. Every later statement of the transaction changes nothing if the row has another
-token, because then Snowflake or an administrator has ended the transaction meanwhile.
-
-Sources: Snowflake documentation, pages "Transactions", "MERGE", "COPY INTO <table>", "PUT".
+Another session reads what the tables know.
 """
 
 from __future__ import annotations
@@ -13,25 +8,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timezone
-from pathlib import Path
 from typing import TypeVar
 
 from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
-from ..model import Batch, Loaded, LoadRecord, TopicPoll, by_file
+from ..model import Batch, Loaded, LoadRecord, TopicPoll
+from .attempt import Attempt, record_of
 from .session import Session
 from .tables import Identifier, Tables
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-ENDED_FROM_OUTSIDE = (
-    "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile. "
-    "The batch is not loaded. See 'BooksDifferError' in docs/operations.md"
-)
 Result = TypeVar("Result")
 
 
@@ -92,7 +82,7 @@ class Loader:
     def records(self, first: str, last: str) -> list[LoadRecord]:
         """The load records of the event files whose names are from ``first`` to ``last``."""
         return self._ask(
-            lambda session: [_record(*row) for row in session.rows("records", [first, last])]
+            lambda session: [record_of(*row) for row in session.rows("records", [first, last])]
         )
 
     def oldest_first(self) -> list[str]:
@@ -151,113 +141,32 @@ class Loader:
 
     def _load(self, batch: Batch, tokens: set[str], *, again: bool) -> Loaded:
         """Try once. ``tokens`` names the transactions of all attempts, whatever became of them."""
-        token = uuid.uuid4().hex
         with self._connect() as session:
-            self._stage(session, batch)
+            attempt = Attempt(session, self._names, batch)
+            self._stage(attempt)
             with session.transaction():
-                self._take_lock(session, token)
-                done = {} if again else self._done(session, batch)
+                attempt.take_lock(self._seen_token)
+                done = {} if again else attempt.done(self._reader_version)
                 files = [file.name for file in batch.files if file.name not in done]
                 loaded = Loaded()
                 if files:
-                    tokens.add(token)
-                    loaded = self._write(session, batch, token, files)
-            kept = {str(name) for (name,) in session.rows("records_of_token", [token])}
-        if kept != set(files):
-            # Snowflake accepts a COMMIT also if it has ended the transaction before.
-            raise BooksDifferError(
-                f"after COMMIT, {len(kept)} of {len(files)} load records are in the table: "
-                f"{ENDED_FROM_OUTSIDE}"
-            )
-        self._seen_token = token
+                    tokens.add(attempt.token)
+                    loaded = attempt.write(files, id_fills_itself=self._id_fills_itself)
+            attempt.check(files)
+        self._seen_token = attempt.token
         self.close()  # a session for reading that is older need not see these rows
-        elsewhere = frozenset(name for name, its_token in done.items() if its_token not in tokens)
+        elsewhere = frozenset(name for name, token in done.items() if token not in tokens)
         return replace(loaded, elsewhere=elsewhere)
 
-    def _stage(self, session: Session, batch: Batch) -> None:
-        """Upload the batch and copy it into the staging table, and commit that."""
-        path = f"{self._sweep_id}/{uuid.uuid4().hex}"
-        session.rows("create_staging")
+    def _stage(self, attempt: Attempt) -> None:
+        path = f"{self._sweep_id}/{attempt.token}"
         try:
-            session.rows("put", files=_file_url(batch.parts), path=path)
-            copied = sum(int(row[3]) for row in session.rows("copy", path=path) if len(row) > 3)
+            attempt.stage(path)
         except SyncError:
-            # COPY removes only files that it has loaded. They may hold personal data.
+            # COPY removes only files that it has loaded. The others may hold personal data.
             with contextlib.suppress(SyncError):
-                self._ask(lambda reading: reading.rows("remove", path=path))
+                self._ask(lambda session: session.rows("remove", path=path))
             raise
-        if copied != batch.lines:
-            raise BooksDifferError(
-                f"{batch.lines} lines were uploaded, but {copied} were copied to the staging table"
-            )
-        if batch.unwanted:
-            files = ", ".join(["(%s)"] * len(batch.unwanted))
-            session.change("drop_unwanted", batch.unwanted, files=files)
-        session.commit()
-
-    def _take_lock(self, session: Session, token: str) -> None:
-        """Begin the transaction with the lock row. It waits while another one has the row."""
-        locked = session.change("take_lock", [token])
-        if locked != 1:
-            raise Tables(session, self._names).lock_error(locked)
-        previous = [str(row[0]) for row in session.rows("previous_token", [token])]
-        if not previous:
-            raise BooksDifferError(f"the lock row has lost its token: {ENDED_FROM_OUTSIDE}")
-        if previous != [self._seen_token]:
-            raise LostTurnError("another sweep has loaded files meanwhile")
-
-    def _done(self, session: Session, batch: Batch) -> dict[str, str]:
-        """The files of the batch that are loaded already, each with the token of its record.
-
-        Another sweep has loaded them meanwhile. Or an earlier attempt has, and its answer was lost.
-        """
-        records = by_file(_record(*row) for row in session.rows("records_of_batch"))
-        return {
-            file.name: record.token
-            for file in batch.files
-            for record in records.get(file.name, ())
-            if record.error in (None, file.error)
-            and record.settles(file.blob, self._reader_version)
-        }
-
-    def _write(self, session: Session, batch: Batch, token: str, files: Sequence[str]) -> Loaded:
-        """Insert the rows that are new, and the load records of these files."""
-        new_rows = dict.fromkeys(files, 0)
-        inserted = gaps = rejects = 0
-        rows = batch.figures
-        if rows.deletes:
-            counted = {str(name): int(new) for name, new in session.rows("count_new")}
-            new_rows.update({name: new for name, new in counted.items() if name in new_rows})
-            inserted = self._merge(session, token)
-            if inserted != sum(counted.values()):
-                raise BooksDifferError(
-                    f"the merge inserted {inserted} rows, but {sum(counted.values())} were new: "
-                    f"{ENDED_FROM_OUTSIDE}"
-                )
-        if rows.gaps:
-            gaps = session.change("insert_gaps", [token])
-        if rows.rejected:
-            rejects = session.change("insert_rejects", [token])
-        if rows.polls:
-            session.change("insert_polls", [token])
-        values = [value for item in new_rows.items() for value in item]
-        new = ", ".join(["(%s, %s)"] * len(new_rows))
-        recorded = session.change("insert_loads", [token, *values], new=new)
-        if recorded != len(files):
-            raise BooksDifferError(
-                f"{recorded} of {len(files)} load records were written, because rows of the other "
-                f"files are not in the tables: {ENDED_FROM_OUTSIDE}"
-            )
-        session.change("replace_loads", [token])
-        return Loaded(inserted, gaps, rejects)
-
-    def _merge(self, session: Session, token: str) -> int:
-        """Insert the deletes whose keys are not in the table. Returns their number."""
-        if self._id_fills_itself:
-            return session.change("merge", [token], number="", id="", s_id="")
-        ((last_id,),) = session.rows("last_id")
-        number = f"{int(last_id)} + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        "
-        return session.change("merge", [token], number=number, id="id, ", s_id="s.id, ")
 
     def _ask(self, ask: Callable[[Session], Result]) -> Result:
         """Ask in the session for reading. Try again in a new one if Snowflake does not answer."""
@@ -273,29 +182,3 @@ class Loader:
                 log.warning("snowflake=again attempt=%s reason=%s", attempt, error)
             self._pause(attempt)
         raise AssertionError("unreachable")
-
-
-def _record(
-    event_file: str,
-    sha256: str | None,
-    length: int | None,
-    etag: str | None,
-    reader: int | None,
-    error: str | None,
-    token: str | None,
-) -> LoadRecord:
-    """A load record, as the table has it. Its columns may be NULL if somebody else wrote it."""
-    return LoadRecord(
-        event_file,
-        sha256 or "",
-        int(length or 0),
-        etag or "",
-        int(reader or 0),
-        error,
-        token or "",
-    )
-
-
-def _file_url(path: Path) -> str:
-    """The URL for PUT, to be written in single quotes (page "PUT")."""
-    return "file://{}".format(path.as_posix().replace("\\", "\\\\").replace("'", "\\'"))
