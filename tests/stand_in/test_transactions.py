@@ -101,6 +101,13 @@ def test_with_autocommit_each_statement_commits(writer: Session, connect: Connec
     assert count(writer) == 1
 
 
+def test_with_autocommit_a_failed_statement_leaves_no_transaction(connect: Connect) -> None:
+    session = connect(autocommit=True)
+    session("CREATE TABLE t AS SELECT 'x' AS k")
+    session.refused("UPDATE t SET k = k::INTEGER")
+    assert session.one("SELECT CURRENT_TRANSACTION() AS t") is None
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -250,6 +257,10 @@ def test_many_scattered_rows_are_deleted_and_come_back(connect: Connect) -> None
     assert count(connect()) == 250
 
 
+def sent(account: Account) -> list[tuple[str, str]]:
+    return [(one.sql, one.outcome) for one in account.statements()]
+
+
 def test_a_client_that_is_gone_keeps_its_transaction(
     writer: Session, account: Account, snowflake: emulators.Server, connect: Connect
 ) -> None:
@@ -259,9 +270,10 @@ def test_a_client_that_is_gone_keeps_its_transaction(
     client = http.client.HTTPConnection("127.0.0.1", snowflake.port)
     token = {"Authorization": f'Snowflake Token="{writer.connection.rest.token}"'}
     client.request("POST", "/queries/v1/query-request?requestId=1", body, token)
-    client.close()
-    while account.statements()[-1].outcome != "ok":
-        time.sleep(0.05)
+    for outcome in ("running", "ok"):
+        while ("INSERT INTO t (k) SELECT 8 AS k", outcome) not in sent(account):
+            time.sleep(0.05)
+        client.close()
     assert (count(writer), count(connect())) == (2, 0)
 
 

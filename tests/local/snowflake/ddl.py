@@ -34,7 +34,12 @@ def run(session: Session, statement: exp.Expr) -> Result:
         if actions and all(isinstance(one, exp.AlterColumn) for one in actions):
             assert isinstance(statement, exp.Alter)
             return alter.run(session, statement, actions)
-        return Result.of_cursor(reading.run(session, statement), statement)
+        renamed = [one for one in actions if isinstance(one, exp.AlterRename)]
+        key = names.key(session, statement.this) if renamed else None
+        result = Result.of_cursor(reading.run(session, statement), statement)
+        if key:
+            alter.rename(session, key, renamed[0])
+        return result
 
 
 def _create(session: Session, statement: exp.Create) -> Result:
