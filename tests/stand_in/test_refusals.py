@@ -109,6 +109,18 @@ def test_a_text_column_may_grow_and_allow_null(session: Session) -> None:
     session("ALTER TABLE t ALTER COLUMN k SET DATA TYPE NUMBER(20, 0)")
 
 
+def test_a_renamed_table_keeps_its_rows_and_lengths(session: Session) -> None:
+    """Its old name is free."""
+    session("INSERT INTO t (name) SELECT 'fives' AS name")
+    session("ALTER TABLE t RENAME TO u")
+    assert session("SELECT name FROM u") == [("fives",)]
+    assert session.refused("UPDATE u SET name = 'sixsix'") == "100078"
+    assert session.refused("SELECT name FROM t") == "002003"
+    session("CREATE TABLE t (name VARCHAR)")
+    session("INSERT INTO t SELECT 'sixsix' AS name")
+    assert session.refused("ALTER TABLE t RENAME TO u") == "002002"
+
+
 @pytest.mark.parametrize(
     "change",
     [

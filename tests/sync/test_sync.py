@@ -1,9 +1,11 @@
-"""Whole sweeps in this process: real event files on Azurite, the real connector and snowflake."""
+"""Whole sweeps in this process: real event files, Azurite, the real connector, the stand-in."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +22,7 @@ from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from salesforce_client.src.app.model import Gap, Poll, RejectedEvent
+from salesforce_client.src.app.storage.event_file import EventFile
 
 BROKEN = Path(__file__).resolve().parent.parent / "contract/broken"
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -222,6 +225,31 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     again = sweep()
     again.raise_if_failed()
     assert (again.refused_before, again.batches) == (1, 0)
+
+
+def test_a_file_that_can_be_read_only_in_part_stops_no_other(
+    put: Put, sweep: Sweep, query: Query, tmp_path: Path
+) -> None:
+    """Its first rows are already staged when the reader finds the damage."""
+    put(delete("before"))
+    damaged = put(content=_spoiled(tmp_path))
+    put(delete("after"))
+    assert list(sweep().refused) == [damaged]
+    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [
+        ("after",),
+        ("before",),
+    ]
+    assert query("SELECT COUNT(*), COUNT(error) FROM delete_tracker_loads") == [(3, 1)]
+
+
+def _spoiled(folder: Path) -> bytes:
+    """An event file with a delete that can be read, and a gap that cannot."""
+    file = EventFile(folder / "spoiled.db", BEGUN_AT)
+    file.add([delete("lost"), GAP])
+    file.close()
+    with contextlib.closing(sqlite3.connect(file.path)) as connection, connection:
+        connection.execute("UPDATE gaps SET from_replay_id = zeroblob(64000001)")
+    return file.path.read_bytes()
 
 
 def test_a_file_that_does_not_match_its_sha256_is_refused(
