@@ -115,8 +115,14 @@ class TableError(ActionNeededError):
 class BooksDifferError(ActionNeededError):
     """Snowflake and the sync count different numbers of rows.
 
-    The batch is rolled back, and its files stay pending.
+    Its files stay pending. The message begins with the ``difference``.
     """
+
+    def __init__(self, difference: str) -> None:
+        super().__init__(
+            f"{difference} – nothing is lost, and the files of the batch stay pending: see"
+            " 'BooksDifferError' in docs/operations.md"
+        )
 
 
 class DuplicateRowsError(ActionNeededError):

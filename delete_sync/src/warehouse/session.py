@@ -164,6 +164,6 @@ class Session:
         if left < LEAST_SECONDS:
             raise OutOfTimeError(
                 f"{doing}: no time is left before the host ends the invocation; "
-                "the next sweep goes on"
+                "nothing is lost, and the next sweep goes on"
             )
         return int(min(left, STATEMENT_SECONDS))

@@ -270,7 +270,9 @@ class Subscription:
                 self._credits.settle(len(response.events), response.pending_num_requested)
                 self._ask()
             self._responses.put(
-                SalesforceUnavailableError(f"{self._topic}: the server ended the stream")
+                SalesforceUnavailableError(
+                    f"{self._topic}: the server ended the stream; the next poll continues"
+                )
             )
         except grpc.RpcError as error:
             self._responses.put(translate(error, self._topic))
