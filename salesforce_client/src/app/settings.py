@@ -13,14 +13,21 @@ from datetime import datetime, timezone
 from typing import Optional
 from urllib.parse import urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .settings_reader import BlobAccount, SettingsReader
 
 LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
+# The hosts of sandboxes and scratch orgs: the common login host, the My Domains of today, older My
+# Domains with the name of the sandbox after "--", and the instances cs1, cs2 … of older sandboxes
+# (Salesforce Help, "My Domain URL Formats" and "Partitioned Domains").
+SANDBOX_HOST = re.compile(
+    r"test\.salesforce\.[a-z]+"
+    r"|([^.]+\.)+(sandbox|scratch)\.my\.[a-z.]+"
+    r"|[^.]+--[^.]+(\.[^.]+)?\.my\.[a-z.]+"
+    r"|(([^.]+\.)+cs\d+\.my|cs\d+)\.salesforce\.[a-z]+"
+)
 TOPIC = re.compile(r"/(event|data)/[A-Za-z]\w*", re.ASCII)
 DEFAULT_EVENT_FIELDS = {
     "object_name": "Object_Name__c",
@@ -117,13 +124,12 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 def _audience(login_url: str) -> str:
-    """The audience of a JWT. It depends only on whether the org is a sandbox."""
-    host = login_url.partition("://")[2]
-    return (
-        SANDBOX_LOGIN
-        if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com")
-        else LOGIN
-    )
+    """The audience of a JWT. It depends only on whether the host belongs to a sandbox."""
+    try:
+        host = urlsplit(login_url).hostname or ""
+    except ValueError:
+        host = ""  # the URL is malformed, which is a problem of its own
+    return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
 
 
 class _Reader(SettingsReader):
@@ -135,11 +141,11 @@ class _Reader(SettingsReader):
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
         username = self.text("SALESFORCE_USERNAME", required=required)
-        key = self.private_key(
-            "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required
-        )
+        key_names = ("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE")
+        given = self.either(*key_names, required=required)
+        key = self.private_key(key_names, given) if any(given) else None
         endpoint = self.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443")
-        if not required or key is None:
+        if not required or not isinstance(key, RSAPrivateKey):
             return None
         return Salesforce(login_url, audience, client_id, username, key, endpoint)
 
@@ -238,29 +244,6 @@ class _Reader(SettingsReader):
                     None,
                 )
         return fields
-
-    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:
-        inline, path = self.either(name, file_name, required=required)
-        given = file_name if path else name
-        pem = self.pem(given, inline, path) if inline or path else b""
-        if not pem:
-            return None
-        try:
-            key = load_pem_private_key(pem, password=None)
-        except TypeError:
-            return self.problem(
-                given, "is encrypted: store it in Key Vault without a passphrase", None
-            )
-        except (ValueError, UnsupportedAlgorithm):
-            return self.problem(
-                given,
-                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or its type is not"
-                " supported: store an RSA key",
-                None,
-            )
-        if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
-            return self.problem(given, "must be an RSA key of at least 2048 bits", None)
-        return key
 
 
 def _is_loopback(host: str | None) -> bool:
