@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import threading
@@ -37,8 +38,9 @@ def after(replay_id: bytes) -> Position:
     return Position(replay_id, None, "e")
 
 
-@pytest.fixture
-def source(mock: MockSalesforce) -> Iterator[PubSub]:
+@contextlib.contextmanager
+def connected(mock: MockSalesforce) -> Iterator[PubSub]:
+    """A session with the mock."""
     settings = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).salesforce
     assert settings
     log_in = functools.partial(
@@ -50,6 +52,12 @@ def source(mock: MockSalesforce) -> Iterator[PubSub]:
         settings.private_key,
     )
     with PubSub(settings.pubsub_endpoint.target, tls=False, authenticate=log_in) as running:
+        yield running
+
+
+@pytest.fixture
+def source(mock: MockSalesforce) -> Iterator[PubSub]:
+    with connected(mock) as running:
         yield running
 
 
@@ -153,13 +161,26 @@ def test_an_unknown_replay_id_is_recognized_by_its_error_code(source: PubSub, ba
         stream.next(5)
 
 
-def test_another_invalid_argument_is_never_mistaken_for_an_unknown_replay_id(
-    source: PubSub,
-) -> None:
+@pytest.mark.parametrize("start", [after(b""), *Preset])
+def test_a_replay_id_that_was_not_sent_is_not_rejected(start: Start) -> None:
     """A reset would record a gap that does not exist, and read all retained events again."""
+    fault = "error=subscription.fetch.replayid.validation.failed"
     with (
-        source.subscribe(TOPIC, after(b"")) as stream,
+        MockSalesforce(3600, faults=fault) as mock,
+        connected(mock) as source,
+        source.subscribe(TOPIC, start) as stream,
         pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"),
+    ):
+        stream.next(5)
+
+
+def test_a_sent_replay_id_is_rejected_with_either_documented_code() -> None:
+    """The documentation calls the second code one for requests without a replay id."""
+    with (
+        MockSalesforce(3600, faults="refuse_replay_id") as mock,
+        connected(mock) as source,
+        source.subscribe(TOPIC, after(replay_id(1))) as stream,
+        pytest.raises(ReplayIdRejectedError, match=r"replayid\.validation\.failed"),
     ):
         stream.next(5)
 

@@ -30,15 +30,16 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 
 
-def test_only_the_documented_code_resets_a_cursor(
-    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
+@pytest.mark.parametrize("fault", ["reject_replay_id=1", "refuse_replay_id=1"])
+def test_only_a_documented_code_resets_a_cursor(
+    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient, fault: str
 ) -> None:
     """The collector gives up a cursor only if Salesforce sends the code
-    ``…subscription.fetch.replayid.corrupted``. It reads again from ``EARLIEST``, and records a gap
-    when it has the first new position. The poll fails, so that a person notices, and the next poll
-    succeeds.
+    ``…subscription.fetch.replayid.corrupted`` or ``…replayid.validation.failed`` for its replay id.
+    It reads again from ``EARLIEST``, and records a gap when it has the first new position. The poll
+    fails, so that a person notices, and the next poll succeeds.
     """
-    org = salesforce("reject_replay_id=1")
+    org = salesforce(fault)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     report = org.poll(SALESFORCE_TOPICS=EVENT)
     assert isinstance(report.topics[EVENT].error, GapError)
@@ -64,12 +65,21 @@ def test_a_cursor_older_than_retention_leaves_a_gap(
     assert set(keys(rows())) >= set(retained)
 
 
-@pytest.mark.parametrize("fault", ["status=INVALID_ARGUMENT", "error=subscription.fetch.overflow"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "status=INVALID_ARGUMENT",
+        "error=subscription.fetch.overflow",
+        "error=subscription.fetch.replayid.corrupted",
+        "error=subscription.fetch.replayid.validation.failed",
+    ],
+)
 def test_another_invalid_argument_does_not_reset_the_cursor(
     salesforce: Callable[..., Org], cursors: ContainerClient, fault: str
 ) -> None:
     """If Salesforce answers ``INVALID_ARGUMENT`` with another code or without one, the topic fails
-    and its cursor stays unchanged.
+    and its cursor stays unchanged. The same applies if it rejects a replay id, but the collector
+    has sent none.
     """
     org = salesforce(f"{fault}@{ACCOUNT}")
     report = org.poll(SALESFORCE_TOPICS=ACCOUNT)

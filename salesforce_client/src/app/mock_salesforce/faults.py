@@ -75,6 +75,11 @@ FAULTS = {
         "times, 1",
         "this many CUSTOM subscriptions fail as if their replay id were corrupted",
     ),
+    "refuse_replay_id": (
+        "times, 1",
+        "this many CUSTOM subscriptions fail with the other documented code of a replay id, "
+        "replayid.validation.failed",
+    ),
     "strict_retention": (
         "",
         "a replay id that is older than 72 hours counts as corrupted",

@@ -16,6 +16,8 @@ import grpc
 from ..errors import (
     AuthenticationError,
     CollectorError,
+    ReplayIdRejectedError,
+    RequestRefusedError,
     SalesforceUnavailableError,
     SchemaError,
     SessionExpiredError,
@@ -211,6 +213,7 @@ class Subscription:
         self._ahead_bytes = 0
         self._closed = False
         preset, replay_id = _preset(start)
+        self._sent_replay_id = bool(replay_id)
         # Only the first request needs them. Salesforce ignores them in later requests.
         self._ask(replay_preset=preset, replay_id=replay_id)
         self._call = method(iter(self._requests.get, None), metadata=_metadata(session))
@@ -273,11 +276,18 @@ class Subscription:
                 SalesforceUnavailableError(f"{self._topic}: the server ended the stream")
             )
         except grpc.RpcError as error:
-            self._responses.put(translate(error, self._topic))
+            self._responses.put(self._translated(error))
         except Exception as error:  # noqa: BLE001  (``next`` raises it in the caller's thread)
             self._responses.put(
                 SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}")
             )
+
+    def _translated(self, error: grpc.RpcError) -> CollectorError:
+        """The stream's error. Only a replay id that was sent can be rejected."""
+        translated = translate(error, self._topic)
+        if isinstance(translated, ReplayIdRejectedError) and not self._sent_replay_id:
+            return RequestRefusedError(str(translated))
+        return translated
 
 
 def _preset(start: Start) -> tuple[Any, bytes]:

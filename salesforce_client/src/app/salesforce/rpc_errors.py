@@ -43,6 +43,8 @@ ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
     "schema.meta.permission": SchemaError,
     "schema.validation.failed": SchemaError,
     "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
+    # Documented for a request without a replay id, and reported for one that is not valid.
+    "subscription.fetch.replayid.validation.failed": ReplayIdRejectedError,
 }
 # The status decides if the ``error-code`` is absent or unknown. INVALID_ARGUMENT is missing here on
 # purpose: if it meant a rejected replay id, the drain would start from EARLIEST and could lose
