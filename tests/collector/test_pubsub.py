@@ -24,9 +24,11 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
 from salesforce_client.src.app.model import Event, Position, Preset, Session, Start
-from salesforce_client.src.app.salesforce import pubsub, rpc_errors
+from salesforce_client.src.app.salesforce import rpc_errors
 from salesforce_client.src.app.salesforce.login import authenticate
+from salesforce_client.src.app.salesforce.network import Route
 from salesforce_client.src.app.salesforce.pubsub import PubSub
+from salesforce_client.src.app.salesforce.subscription import Subscription
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 from salesforce_client.src.app.settings import read
 
@@ -141,7 +143,7 @@ def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
         return asked == [100] * number
 
     session = Session("x", "https://x.my.salesforce.com", "00D")
-    with pubsub.Subscription(Call, TOPIC, EARLIEST, session, ahead_bytes=250_000) as stream:
+    with Subscription(Call, TOPIC, EARLIEST, session, Route(), ahead_bytes=250_000) as stream:
         assert asked_in_the_end(3)
         for number in range(4, 8):
             assert stream.next(5)
@@ -205,7 +207,7 @@ def test_a_new_session_that_is_refused_needs_a_person(mock: MockSalesforce) -> N
     target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
     with (
         PubSub(target, tls=False, authenticate=lambda: useless) as source,
-        pytest.raises(AuthenticationError, match="is new"),
+        pytest.raises(AuthenticationError, match=r"although it is new.*Session Settings"),
     ):
         source.check_topic(TOPIC)
 
@@ -234,7 +236,7 @@ def test_a_documented_error_code_decides_whatever_its_status(suffix: str) -> Non
     """For several codes the status is undocumented."""
     for status in grpc.StatusCode:
         error = rpc_errors.translate(
-            failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e"
+            failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e", Route()
         )
         assert type(error) is rpc_errors.ERRORS_BY_CODE[suffix]
         assert "what Salesforce says rpcId: 1" in str(error)
@@ -244,5 +246,5 @@ def test_a_documented_error_code_decides_whatever_its_status(suffix: str) -> Non
 def test_a_status_without_a_known_error_code_never_resets_a_cursor(status: grpc.StatusCode) -> None:
     """The code is missing, new, or not one of Salesforce's."""
     for code in ("", rpc_errors.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
-        error = rpc_errors.translate(failure(status, code), "/event/X__e")
+        error = rpc_errors.translate(failure(status, code), "/event/X__e", Route())
         assert type(error) is rpc_errors.ERRORS_BY_STATUS.get(status, RequestRefusedError)

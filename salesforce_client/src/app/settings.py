@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -28,6 +29,8 @@ SANDBOX_HOST = re.compile(
     r"|[^.]+--[^.]+(\.[^.]+)?\.my\.[a-z.]+"
     r"|(([^.]+\.)+cs\d+\.my|cs\d+)\.salesforce\.[a-z]+"
 )
+# The first one that is set counts. requests knows the first two, and OpenSSL the third.
+CA_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 TOPIC = re.compile(r"/(event|data)/[A-Za-z]\w*", re.ASCII)
 DEFAULT_EVENT_FIELDS = {
     "object_name": "Object_Name__c",
@@ -48,7 +51,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Salesforce:
-    """How to reach an org, and the user to log in as."""
+    """How to reach an org, and the user to log in as.
+
+    ``ca_file`` is the path of a PEM file with the trusted certificate authorities. If it is empty,
+    each client uses its own.
+    """
 
     login_url: str
     audience: str
@@ -56,6 +63,7 @@ class Salesforce:
     username: str
     private_key: RSAPrivateKey = field(repr=False)
     pubsub_endpoint: Endpoint
+    ca_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,9 +153,23 @@ class _Reader(SettingsReader):
         given = self.either(*key_names, required=required)
         key = self.private_key(key_names, given) if any(given) else None
         endpoint = self.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443")
+        ca_file = self.ca_file()
         if not required or not isinstance(key, RSAPrivateKey):
             return None
-        return Salesforce(login_url, audience, client_id, username, key, endpoint)
+        return Salesforce(login_url, audience, client_id, username, key, endpoint, ca_file)
+
+    def ca_file(self) -> str:
+        """The PEM file of the first of ``CA_FILES`` that is set. Empty if none is set."""
+        for name in CA_FILES:
+            if path := self.text(name):
+                try:
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+                except ssl.SSLError:
+                    self.problem(name, f"names {path}, which holds no certificate in PEM form", "")
+                except OSError as error:
+                    self.problem(name, f"names {path}, which cannot be read: {error.strerror}", "")
+                return path
+        return ""
 
     def mock(self) -> Optional[Mock]:
         """The mock org. None outside of MOCK_MODE."""
