@@ -206,6 +206,36 @@ def test_a_proxy_of_a_kind_that_grpc_does_not_know_is_refused_at_once(
     )
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://", "http://:3128", "http://me:secret@proxy.example:port", "proxy.example:70000"],
+)
+def test_a_malformed_proxy_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """The value is not shown, because it may contain a password."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(NetworkRefusedError) as raised:
+        route_to(f"https://{PUBSUB_AT}", PUBSUB_SETTING)
+    assert str(raised.value) == (
+        f"{PUBSUB_AT}: HTTPS_PROXY is not the URL of a proxy: write http://<host>:<port>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("proxy", "url"),
+    [
+        ("proxy.example", "http://proxy.example:80"),
+        ("http://me:pass%40word@proxy.example/", "http://me:pass%40word@proxy.example:80"),
+        ("http://[::1]:3128", "http://[::1]:3128"),
+    ],
+)
+def test_a_proxy_without_a_port_is_the_same_one_for_both(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, url: str
+) -> None:
+    """The client gRPC alone would try the port of https, and requests that of http."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert route_to(f"https://{PUBSUB_AT}", PUBSUB_SETTING).proxy == url
+
+
 @pytest.mark.parametrize("status", [302, 403, 404, 405, 407])
 def test_a_proxy_that_refuses_needs_a_person_and_is_named(
     org: MockSalesforce, company: ConnectProxy, monkeypatch: pytest.MonkeyPatch, status: int

@@ -14,6 +14,7 @@ import grpc
 import pytest
 
 from salesforce_client.src.app.errors import (
+    ActionNeededError,
     AuthenticationError,
     ReplayIdRejectedError,
     RequestRefusedError,
@@ -239,7 +240,20 @@ def test_a_documented_error_code_decides_whatever_its_status(suffix: str) -> Non
             failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e", Route()
         )
         assert type(error) is rpc_errors.ERRORS_BY_CODE[suffix]
-        assert "what Salesforce says rpcId: 1" in str(error)
+        told = f"/event/X__e: what Salesforce says rpcId: 1 ({status.name}, "
+        told += f"sfdc.platform.eventbus.grpc.{suffix})"
+        cure = rpc_errors.CURES.get(type(error))
+        assert str(error) == (f"{told} – {cure}" if cure else told)
+
+
+def test_every_error_of_a_call_that_needs_a_person_says_what_to_do() -> None:
+    """The others pass by themselves, or are handled inside the run."""
+    kinds = {
+        *rpc_errors.ERRORS_BY_CODE.values(),
+        *rpc_errors.ERRORS_BY_STATUS.values(),
+        RequestRefusedError,
+    }
+    assert {kind for kind in kinds if issubclass(kind, ActionNeededError)} == set(rpc_errors.CURES)
 
 
 @pytest.mark.parametrize("status", list(grpc.StatusCode))

@@ -111,19 +111,33 @@ def route_to(url: str, setting: str, ca_file: str = "") -> Route:
         ca_file: see ``Route``.
 
     Raises:
-        NetworkRefusedError: the proxy is of a kind that gRPC does not know.
+        NetworkRefusedError: HTTPS_PROXY is malformed, or of a kind that gRPC does not know.
     """
     host = _host_of(url)
     if _is_this_machine(urlsplit(url).hostname or ""):
         return Route(host, setting, "", ca_file)
     found = select_proxy(url, get_environ_proxies(url)) or ""
-    proxy = found if "://" in found or not found else f"http://{found}"
-    if proxy and urlsplit(proxy).scheme != "http":
+    return Route(host, setting, _proxy(found, host) if found else "", ca_file)
+
+
+def _proxy(found: str, host: str) -> str:
+    """The URL of a proxy in the form that both clients understand alike."""
+    parts = urlsplit(found if "://" in found else f"http://{found}")
+    try:
+        name, port = parts.hostname, parts.port or 80  # requests' default; gRPC's is another one
+    except ValueError:
+        name, port = None, 0
+    if not name:
         raise NetworkRefusedError(
-            f"{host}: HTTPS_PROXY names the proxy {_host_of(proxy)} with"
-            f" {urlsplit(proxy).scheme}://, which gRPC does not support: write http://"
+            f"{host}: HTTPS_PROXY is not the URL of a proxy: write http://<host>:<port>"
         )
-    return Route(host, setting, proxy, ca_file)
+    if parts.scheme != "http":
+        raise NetworkRefusedError(
+            f"{host}: HTTPS_PROXY names the proxy {_host_of(found)} with {parts.scheme}://, which"
+            " gRPC does not support: write http://"
+        )
+    login, at, _ = parts.netloc.rpartition("@")
+    return f"http://{login}{at}{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def _host_of(url: str) -> str:

@@ -40,7 +40,7 @@ class PubSub:
             uses its own.
 
     Raises:
-        CollectorError: the login failed, or the proxy is of a kind that gRPC does not know.
+        CollectorError: the login failed, or HTTPS_PROXY cannot be used.
     """
 
     def __init__(

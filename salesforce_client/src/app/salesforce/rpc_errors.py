@@ -73,6 +73,15 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: SchemaError,
 }
 
+# What a person must do, by the kind of error.
+CURES: dict[type[CollectorError], str] = {
+    TopicError: "check its name in SALESFORCE_TOPICS (capitals count), and that SALESFORCE_USERNAME"
+    " may read it: see TopicError in docs/operations.md",
+    AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
+    " Salesforce",
+    RequestRefusedError: "report this error to the maintainers of the collector",
+}
+
 
 def translate(
     error: Any, about: str, route: Route, by_status: ErrorsByStatus = ERRORS_BY_STATUS
@@ -99,7 +108,8 @@ def translate(
     )
     kind = kind or by_status.get(status, RequestRefusedError)
     through = route.through if status is grpc.StatusCode.UNAVAILABLE and not code else ""
-    return kind(f"{about}: {details}{through} ({status.name}{', ' + code if code else ''})")
+    told = f"{about}: {details}{through} ({status.name}{', ' + code if code else ''})"
+    return kind(f"{told} – {CURES[kind]}" if kind in CURES else told)
 
 
 def _one_line(text: str) -> str:
