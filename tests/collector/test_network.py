@@ -379,6 +379,22 @@ def test_another_service_at_the_endpoint_points_to_its_setting(
 
 
 @pytest.mark.parametrize(
+    "reason",
+    [
+        "Hostname mismatch, certificate is not valid for 'login.example'.",
+        "Hostname Verification Check failed.",
+        "Peer name pubsub.example is not in peer certificate",
+    ],
+)
+def test_each_release_of_the_clients_words_the_certificate_of_another_host(reason: str) -> None:
+    """The last one is the text of the gRPC that some Functions workers bring."""
+    told = f"last error: {reason} CERTIFICATE_VERIFY_FAILED"
+    assert Route("host:7443", PUBSUB_SETTING).cure(told) == (
+        f"the certificate is that of another host: check {PUBSUB_SETTING}"
+    )
+
+
+@pytest.mark.parametrize(
     ("status", "needs_a_person"), [(200, True), (403, True), (404, True), (502, False)]
 )
 def test_an_answer_of_http_alone_is_not_one_of_salesforce(

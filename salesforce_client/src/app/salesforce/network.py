@@ -1,7 +1,8 @@
 """The way to Salesforce: proxies and certificate authorities, the same for login and Pub/Sub API.
 
 Sources: the documentation of requests, "Proxies" and "SSL Cert Verification"; gRPC's guide "Default
-HTTP Proxy Mapper". The texts of errors were seen with requests 2.34 and grpcio 1.85.
+HTTP Proxy Mapper". The texts of errors were seen with requests 2.32 and 2.34, grpcio 1.59 (which
+some Functions workers bring), 1.80 and 1.85.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from ..errors import NetworkRefusedError
 ANSWER_OF_PROXY = re.compile(r"(?:Tunnel connection failed:|proxy returned response code) (\d{3})")
 # How gRPC reports an answer of HTTP alone. With a status of 5xx, Salesforce may be down.
 ANSWER_WITHOUT_GRPC = re.compile(r"Received http2 header with status: [1-4]")
-OTHER_HOST = ("Hostname mismatch", "Hostname Verification Check failed", "doesn't match")
+OTHER_HOST = (
+    "Hostname mismatch",
+    "Hostname Verification Check failed",
+    "is not in peer certificate",
+)
 OTHER_PROTOCOL = ("WRONG_VERSION_NUMBER", "missing selected ALPN property")
 
 
