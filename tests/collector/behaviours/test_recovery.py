@@ -23,6 +23,7 @@ from salesforce_client.src.app.errors import (
     AuthenticationError,
     GapError,
     LimitExceededError,
+    NetworkRefusedError,
     RequestRefusedError,
     RunFailedError,
     TopicError,
@@ -103,18 +104,51 @@ def test_a_session_that_ends_in_mid_stream_is_renewed_once(
 
 def test_a_session_that_is_always_refused_fails_the_topics(salesforce: Callable[..., Org]) -> None:
     """If Salesforce also refuses the new session before the cursor could move, the topics fail with
-    ``AuthenticationError``. A person must act.
+    ``AuthenticationError``. A person must act. The usual cause is an org that locks sessions to an
+    IP address, and the message names this setting.
     """
     org = salesforce("refuse_session")
     report = org.poll()
     assert {type(topic.error) for topic in report.topics.values()} == {AuthenticationError}
+    assert all("Session Settings" in str(topic.error) for topic in report.topics.values())
 
 
+@pytest.mark.parametrize(
+    "fault", ["login_unavailable=2", "login_answer=retry:1", "login_answer=maintenance:1"]
+)
 def test_a_login_is_retried_if_the_login_host_is_down_for_a_moment(
-    salesforce: Callable[..., Org],
+    salesforce: Callable[..., Org], fault: str
 ) -> None:
-    """If the login host is down for a moment, the collector retries, with a new JWT each time."""
-    salesforce("login_unavailable=2").poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    """If the login host is down for a moment, the collector retries, with a new JWT each time. The
+    host may say so with a status, with an error such as ``unknown_error: retry your request``, or
+    with a page for people.
+    """
+    salesforce(fault).poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "cure"),
+    [
+        ("ip_restricted", AuthenticationError, "Login IP Ranges"),
+        ("not_installed", AuthenticationError, "the app is not in this org"),
+        (
+            "moved",
+            AuthenticationError,
+            "set SALESFORCE_LOGIN_URL to https://acme.my.salesforce.com",
+        ),
+        ("blocked", NetworkRefusedError, "a proxy or firewall on the way refuses"),
+    ],
+)
+def test_a_refused_login_says_what_to_change(
+    salesforce: Callable[..., Org], answer: str, kind: type[Exception], cure: str
+) -> None:
+    """If Salesforce refuses the login, the poll fails at once with ``AuthenticationError``. If
+    something on the way answers in its place, the error is ``NetworkRefusedError``. The message
+    says what to change.
+    """
+    report = salesforce(f"login_answer={answer}").poll(SALESFORCE_TOPICS=EVENT)
+    assert isinstance(report.error, kind)
+    assert cure in str(report.error)
 
 
 @pytest.mark.parametrize(
