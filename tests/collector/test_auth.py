@@ -311,10 +311,34 @@ PROXY_REFUSES = (
         (
             302,
             "",
-            "/elsewhere",
+            "/elsewhere?for=x",
             AuthenticationError,
             "answered HTTP 302 with the Location '/elsewhere': check that SALESFORCE_LOGIN_URL is"
             " the login host",
+        ),
+        (
+            307,
+            "",
+            "",
+            AuthenticationError,
+            "answered HTTP 307 with the Location '': check that SALESFORCE_LOGIN_URL is the login"
+            " host",
+        ),
+        (
+            403,
+            "This site is unavailable by the rules of your company.",
+            "",
+            NetworkRefusedError,
+            "answered HTTP 403 without JSON (This site is unavailable by the rules of your"
+            f" company.) – {PROXY_REFUSES}",
+        ),
+        (
+            400,
+            {"error": "x", "error_description": f"two\nlines {'y' * 500}"},
+            "",
+            AuthenticationError,
+            f"refused the JWT: x: two lines {'y' * 107} – Setup, Login History, has the reason for"
+            " each login of SALESFORCE_USERNAME",
         ),
         (
             403,
@@ -350,17 +374,28 @@ PROXY_REFUSES = (
     ],
     ids=[
         *("another host", "a portal", "a host with a similar name", "no host"),
+        *("no Location", "a page with the word of an outage", "a long description"),
         *("a page of a proxy", "a proxy wants a login", "a page", "no object"),
     ],
 )
 def test_an_answer_that_is_not_one_of_salesforce_is_named_with_its_status(
-    status: int, body: str, location: str, kind: type[Exception], told: str
+    status: int, body: object, location: str, kind: type[Exception], told: str
 ) -> None:
     """Neither the query of a Location nor the text of a long page is shown."""
     with answering((status, body), location=location) as url, pytest.raises(kind) as raised:
         at(url)
     host = url.partition("://")[2]
     assert str(raised.value) == f"{url} {told.replace('HOST', host)}"
+
+
+def test_a_location_that_is_no_url_is_an_answer_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client requests parses it, although it does not follow it."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with (
+        answering((302, ""), location="https://[::1") as url,
+        pytest.raises(SalesforceUnavailableError, match="Invalid IPv6 URL"),
+    ):
+        at(url)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def authenticate(
         )
         try:
             answer = _post(login_url, assertion, route)
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # the latter: a broken Location
             failure = _reason(error)
             if cure := route.cure(failure):
                 raise NetworkRefusedError(f"{login_url}: {failure} – {cure}") from None

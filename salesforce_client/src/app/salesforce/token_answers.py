@@ -31,7 +31,7 @@ FOR_NOW = re.compile(
 )
 # The page of a service that is down, as people see it in a browser.
 MAINTENANCE = re.compile(r"maintenance|temporarily|unavailable|try again|be back", re.IGNORECASE)
-PAGE_CHARACTERS = 120
+SHOWN_CHARACTERS = 120
 LOGIN_HISTORY = "Setup, Login History, has the reason for each login of SALESFORCE_USERNAME"
 # Each entry has a pattern for "<error>: <error_description>", and the advice. The first entry that
 # matches counts.
@@ -129,7 +129,7 @@ def refusal(answer: Response, login_url: str, route: Route) -> CollectorError:
         return _page(said, answer, route)
     error = str(content.get("error") or content.get("errorCode") or "")
     description = str(content.get("error_description") or content.get("message") or "")
-    text = f"{error}: {description}"
+    text = _shown(f"{error}: {description}")
     if status == 429 or status >= 500 or FOR_NOW.search(text):
         return SalesforceUnavailableError(f"HTTP {status}, {text}")
     return AuthenticationError(f"{login_url} refused the JWT: {text} – {advice(text)}")
@@ -152,7 +152,7 @@ def _redirect(said: str, location: str, route: Route) -> CollectorError:
     parts = urlsplit(location)
     host = parts.hostname or ""
     # The query may hold a secret.
-    to = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if host else location
+    to = _shown(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
     if re.search(r"(^|\.)salesforce\.[a-z]+$", host):
         return AuthenticationError(
             f"{said} with the Location {to}: set SALESFORCE_LOGIN_URL to https://{host}"
@@ -163,7 +163,8 @@ def _redirect(said: str, location: str, route: Route) -> CollectorError:
             f" {route.cure_of_status(302)}"
         )
     return AuthenticationError(
-        f"{said} with the Location {to!r}: check that SALESFORCE_LOGIN_URL is the login host"
+        f"{said} with the Location {_shown(parts.path)!r}:"
+        " check that SALESFORCE_LOGIN_URL is the login host"
     )
 
 
@@ -171,13 +172,13 @@ def _page(said: str, answer: Response, route: Route) -> CollectorError:
     """The error for an answer without JSON. Its text is one for people, or empty."""
     status, text = answer.status_code, answer.text
     shown = _words(text)
-    if status == 429 or status >= 500 or MAINTENANCE.search(text):
-        return SalesforceUnavailableError(f"HTTP {status} {shown}".rstrip() + route.through)
-    said += f" without JSON ({shown})" if shown else " without JSON"
+    with_text = f" without JSON ({shown})" if shown else " without JSON"
     if status in (403, 407):
-        return NetworkRefusedError(f"{said} – {route.cure_of_status(status)}")
+        return NetworkRefusedError(f"{said}{with_text} – {route.cure_of_status(status)}")
+    if status == 429 or status >= 500 or MAINTENANCE.search(text):
+        return SalesforceUnavailableError(f"HTTP {status}{with_text}{route.through}")
     return AuthenticationError(
-        f"{said}{route.through}: check that SALESFORCE_LOGIN_URL is the login host"
+        f"{said}{with_text}{route.through}: check that SALESFORCE_LOGIN_URL is the login host"
     )
 
 
@@ -185,4 +186,9 @@ def _words(page: str) -> str:
     """The title of a page, or the beginning of its text."""
     title = re.search(r"<title[^>]*>(.*?)</title>", page, re.IGNORECASE | re.DOTALL)
     text = title[1] if title else re.sub(r"<[^>]*>", " ", page)
-    return " ".join(html.unescape(text).split())[:PAGE_CHARACTERS]
+    return _shown(html.unescape(text))
+
+
+def _shown(text: str) -> str:
+    """The beginning of a text from outside, in one line."""
+    return " ".join(text.split())[:SHOWN_CHARACTERS]
