@@ -21,7 +21,6 @@ from salesforce_client.src.app.errors import (
     CollectorError,
     NetworkRefusedError,
     SalesforceUnavailableError,
-    SettingsError,
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate
 from salesforce_client.src.app.model import Preset, Session
@@ -403,44 +402,3 @@ def test_an_answer_of_http_alone_is_not_one_of_salesforce(
     """By its status, 403 would be a missing right on the topic."""
     reason = f"Received http2 header with status: {status}"
     assert bool(Route("host:7443", PUBSUB_SETTING).cure(reason)) == needs_a_person
-
-
-def test_the_first_bundle_that_is_set_counts(org: MockSalesforce, tmp_path: Path) -> None:
-    """The client requests also prefers its own names to that of OpenSSL."""
-    files = [tmp_path / name for name in ("a.pem", "b.pem", "c.pem")]
-    for file in files:
-        file.write_text(Path(org.ca_file).read_text())
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    given = {name: str(file) for name, file in zip(names, files)}
-    for name in names:
-        assert salesforce_of(org, **given).ca_file == given.pop(name)
-    assert salesforce_of(org).ca_file == ""
-
-
-@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (None, "which cannot be read: No such file or directory"),
-        ("", "which holds no certificate in PEM form"),
-        ("garbage", "which holds no certificate in PEM form"),
-    ],
-)
-def test_a_bundle_that_cannot_be_used_is_a_problem_of_the_settings(
-    org: MockSalesforce, tmp_path: Path, name: str, content: str | None, problem: str
-) -> None:
-    """The client gRPC alone would fall back to its own authorities, or hide the reason."""
-    path = tmp_path / "bundle.pem"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(SettingsError) as raised:
-        salesforce_of(org, **{name: str(path)})
-    assert raised.value.problems == (f"{name} names {path}, {problem}",)
-
-
-def test_a_bundle_must_be_a_file(org: MockSalesforce, tmp_path: Path) -> None:
-    """The client requests accepts a folder, but gRPC does not."""
-    with pytest.raises(SettingsError) as raised:
-        salesforce_of(org, REQUESTS_CA_BUNDLE=str(tmp_path))
-    (problem,) = raised.value.problems
-    assert problem.startswith(f"REQUESTS_CA_BUNDLE names {tmp_path}, which ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -60,13 +61,9 @@ def is_key(found: PrivateKey, key: PrivateKey = KEY) -> bool:
     return found.private_numbers() == key.private_numbers()
 
 
-def problem(content: bytes | str, passphrase: str = "", passphrase_name: str = "") -> str:
+def problem(content: bytes | str, **options: Any) -> str:
     with pytest.raises(PrivateKeyError) as raised:
-        load_private_key(
-            content if isinstance(content, bytes) else content.encode(),
-            passphrase=passphrase,
-            passphrase_name=passphrase_name,
-        )
+        load_private_key(content if isinstance(content, bytes) else content.encode(), **options)
     return str(raised.value)
 
 

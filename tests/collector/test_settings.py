@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salesforce_client.src.app.errors import SettingsError
+from salesforce_client.src.app.mock_salesforce import certificate
 from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, Settings, read
 from salesforce_client.src.app.settings_reader import BlobAccount, SettingsReader
 
@@ -361,6 +362,45 @@ def test_a_given_audience_is_used_unchanged() -> None:
         salesforce(SALESFORCE_AUDIENCE="https://site.example.com").audience
         == "https://site.example.com"
     )
+
+
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def test_the_first_bundle_of_authorities_that_is_set_counts(tmp_path: Path) -> None:
+    """The client requests also prefers its own names to that of OpenSSL."""
+    authority = certificate.make().authority
+    given = {name: str(tmp_path / name) for name in BUNDLES}
+    for path in given.values():
+        Path(path).write_bytes(authority)
+    for name in BUNDLES:
+        assert salesforce(**given).ca_file == given.pop(name)
+    assert salesforce().ca_file == ""
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "which cannot be read: No such file or directory"),
+        ("", "which holds no certificate in PEM form"),
+        ("garbage", "which holds no certificate in PEM form"),
+    ],
+)
+def test_a_bundle_that_cannot_be_used_is_reported(
+    tmp_path: Path, name: str, content: str | None, problem: str
+) -> None:
+    """Without this check, gRPC would fall back to its own authorities or hide the reason."""
+    path = tmp_path / "bundle.pem"
+    if content is not None:
+        path.write_text(content)
+    assert problems_of(name, str(path)) == [f"{name} names {path}, {problem}"]
+
+
+def test_a_bundle_must_be_a_file(tmp_path: Path) -> None:
+    """The client requests accepts a folder, but gRPC does not."""
+    (problem,) = problems_of("REQUESTS_CA_BUNDLE", str(tmp_path))
+    assert problem.startswith(f"REQUESTS_CA_BUNDLE names {tmp_path}, which ")
 
 
 @pytest.mark.parametrize(
