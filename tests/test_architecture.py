@@ -35,7 +35,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "model": set(),
         "errors": set(),
         "scratch": {"errors"},
-        "settings_reader": {"errors"},
+        "private_key": set(),
+        "settings_reader": {"errors", "private_key"},
         "settings": {"settings_reader"},
         "report": {"__init__", "errors", "model"},
         "backlog": {"errors", "model"},
@@ -61,7 +62,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "model": set(),
         "errors": set(),
         "scratch": {"errors"},
-        "settings_reader": {"errors"},
+        "private_key": set(),
+        "settings_reader": {"errors", "private_key"},
         "settings": {"settings_reader"},
         "budget": {"errors"},
         "report": {"errors", "model"},
@@ -86,6 +88,7 @@ RULES: dict[str, dict[str, set[str]]] = {
 }
 TWINS = {  # path in salesforce_client: path in delete_sync
     "src/app/settings_reader.py": "src/settings_reader.py",
+    "src/app/private_key.py": "src/private_key.py",
     "src/app/scratch.py": "src/scratch.py",
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
 }
@@ -93,14 +96,15 @@ CORE = [
     *(
         f"delete_sync.src.{module}"
         for module in (
-            *("model", "errors", "settings_reader", "scratch"),
+            *("model", "errors", "private_key", "settings_reader", "scratch"),
             *("budget", "report", "freshness", "culprits", "pending", "sync", "settings"),
         )
     ),
     *(
         f"salesforce_client.src.app.{module}"
         for module in (
-            *("model", "errors", "settings_reader", "settings", "scratch", "report"),
+            *("model", "errors", "private_key", "settings_reader", "settings"),
+            *("scratch", "report"),
             *("retries", "backlog", "drain", "publisher", "collect"),
         )
     ),

@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Optional
 from urllib.parse import urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .settings_reader import BlobAccount, SettingsReader
 
 LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
+# The hosts of sandboxes and scratch orgs: the common login host, the My Domains of today, older My
+# Domains with the name of the sandbox after "--", and the instances cs1, cs2 … of older sandboxes
+# (Salesforce Help, "My Domain URL Formats" and "Partitioned Domains").
+SANDBOX_HOST = re.compile(
+    r"test\.salesforce\.[a-z]+"
+    r"|([^.]+\.)+(sandbox|scratch)\.my\.[a-z.]+"
+    r"|[^.]+--[^.]+(\.[^.]+)?\.my\.[a-z.]+"
+    r"|(([^.]+\.)+cs\d+\.my|cs\d+)\.salesforce\.[a-z]+"
+)
+# The first one that is set counts. requests knows the first two, and OpenSSL the third.
+CA_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 TOPIC = re.compile(r"/(event|data)/[A-Za-z]\w*", re.ASCII)
 DEFAULT_EVENT_FIELDS = {
     "object_name": "Object_Name__c",
@@ -41,7 +51,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Salesforce:
-    """How to reach an org, and the user to log in as."""
+    """How to reach an org, and the user to log in as.
+
+    ``ca_file`` is the path of a PEM file with the trusted certificate authorities. If it is empty,
+    each client uses its own.
+    """
 
     login_url: str
     audience: str
@@ -49,6 +63,7 @@ class Salesforce:
     username: str
     private_key: RSAPrivateKey = field(repr=False)
     pubsub_endpoint: Endpoint
+    ca_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,13 +132,12 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 def _audience(login_url: str) -> str:
-    """The audience of a JWT. It depends only on whether the org is a sandbox."""
-    host = login_url.partition("://")[2]
-    return (
-        SANDBOX_LOGIN
-        if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com")
-        else LOGIN
-    )
+    """The audience of a JWT. It depends only on whether the host belongs to a sandbox."""
+    try:
+        host = urlsplit(login_url).hostname or ""
+    except ValueError:
+        host = ""  # the URL is malformed, which is a problem of its own
+    return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
 
 
 class _Reader(SettingsReader):
@@ -135,13 +149,27 @@ class _Reader(SettingsReader):
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
         username = self.text("SALESFORCE_USERNAME", required=required)
-        key = self.private_key(
-            "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required
-        )
+        key_names = ("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE")
+        given = self.either(*key_names, required=required)
+        key = self.private_key(key_names, given) if any(given) else None
         endpoint = self.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443")
-        if not required or key is None:
+        ca_file = self.ca_file()
+        if not required or not isinstance(key, RSAPrivateKey):
             return None
-        return Salesforce(login_url, audience, client_id, username, key, endpoint)
+        return Salesforce(login_url, audience, client_id, username, key, endpoint, ca_file)
+
+    def ca_file(self) -> str:
+        """The PEM file of the first of ``CA_FILES`` that is set. Empty if none is set."""
+        for name in CA_FILES:
+            if path := self.text(name):
+                try:
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+                except ssl.SSLError:
+                    self.problem(name, f"names {path}, which holds no certificate in PEM form", "")
+                except OSError as error:
+                    self.problem(name, f"names {path}, which cannot be read: {error.strerror}", "")
+                return path
+        return ""
 
     def mock(self) -> Optional[Mock]:
         """The mock org. None outside of MOCK_MODE."""
@@ -238,29 +266,6 @@ class _Reader(SettingsReader):
                     None,
                 )
         return fields
-
-    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:
-        inline, path = self.either(name, file_name, required=required)
-        given = file_name if path else name
-        pem = self.pem(given, inline, path) if inline or path else b""
-        if not pem:
-            return None
-        try:
-            key = load_pem_private_key(pem, password=None)
-        except TypeError:
-            return self.problem(
-                given, "is encrypted: store it in Key Vault without a passphrase", None
-            )
-        except (ValueError, UnsupportedAlgorithm):
-            return self.problem(
-                given,
-                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or its type is not"
-                " supported: store an RSA key",
-                None,
-            )
-        if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
-            return self.problem(given, "must be an RSA key of at least 2048 bits", None)
-        return key
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -15,6 +15,7 @@ from ..errors import (
     AuthenticationError,
     CollectorError,
     LimitExceededError,
+    NetworkRefusedError,
     ReplayIdRejectedError,
     RequestRefusedError,
     SalesforceUnavailableError,
@@ -22,6 +23,7 @@ from ..errors import (
     SessionExpiredError,
     TopicError,
 )
+from .network import Route
 
 ERROR_CODE_PREFIX = "sfdc.platform.eventbus.grpc."
 ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
@@ -43,6 +45,8 @@ ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
     "schema.meta.permission": SchemaError,
     "schema.validation.failed": SchemaError,
     "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
+    # Documented for a request without a replay id, and reported for one that is not valid.
+    "subscription.fetch.replayid.validation.failed": ReplayIdRejectedError,
 }
 # The status decides if the ``error-code`` is absent or unknown. INVALID_ARGUMENT is missing here on
 # purpose: if it meant a rejected replay id, the drain would start from EARLIEST and could lose
@@ -69,26 +73,43 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: SchemaError,
 }
 
+# What a person must do, by the kind of error.
+CURES: dict[type[CollectorError], str] = {
+    TopicError: "check its name in SALESFORCE_TOPICS (capitals count), and that SALESFORCE_USERNAME"
+    " may read it: see TopicError in docs/operations.md",
+    AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
+    " Salesforce",
+    RequestRefusedError: "report this error to the maintainers of the collector",
+}
+
 
 def translate(
-    error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
+    error: Any, about: str, route: Route, by_status: ErrorsByStatus = ERRORS_BY_STATUS
 ) -> CollectorError:
     """The collector's error for a failed call.
 
-    The trailer ``error-code`` decides. If it is absent or unknown, the status decides. ``about``
-    names the topic or schema, and the message begins with it.
+    The trailer ``error-code`` decides. If it is absent or unknown, the status decides. Without that
+    trailer, the answer may be one of a proxy, or TLS may have failed.
+
+    Args:
+        error: the error of gRPC.
+        about: the topic or schema. The message begins with it.
+        route: the route to Salesforce.
+        by_status: the errors by status.
     """
     code = next(
         (str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), ""
     )
-    status = error.code()
+    status, details = error.code(), _one_line(error.details() or "")
+    if not code and (cure := route.cure(details)):
+        return NetworkRefusedError(f"{about}: {details} – {cure}")
     kind = ERRORS_BY_CODE.get(
         code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code
     )
     kind = kind or by_status.get(status, RequestRefusedError)
-    return kind(
-        f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})"
-    )
+    through = route.through if status is grpc.StatusCode.UNAVAILABLE and not code else ""
+    told = f"{about}: {details}{through} ({status.name}{', ' + code if code else ''})"
+    return kind(f"{told} – {CURES[kind]}" if kind in CURES else told)
 
 
 def _one_line(text: str) -> str:
