@@ -36,7 +36,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "errors": set(),
         "scratch": {"errors"},
         "settings_reader": {"errors"},
-        "settings": {"settings_reader"},
+        "settings": {"model", "settings_reader", "topic_settings"},
+        "topic_settings": {"model", "settings_reader"},
         "report": {"__init__", "errors", "model"},
         "backlog": {"errors", "model"},
         "retries": {"errors", "model"},
@@ -100,7 +101,8 @@ CORE = [
     *(
         f"salesforce_client.src.app.{module}"
         for module in (
-            *("model", "errors", "settings_reader", "settings", "scratch", "report"),
+            *("model", "errors", "settings_reader", "settings", "topic_settings", "scratch"),
+            *("report",),
             *("retries", "backlog", "drain", "publisher", "collect"),
         )
     ),

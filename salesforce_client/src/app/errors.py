@@ -12,6 +12,7 @@
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
     │   ├── TopicError                   a topic does not exist, or the user may not read it
+    │   ├── EventFieldsError             a topic's events lack fields that the settings name
     │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
@@ -87,6 +88,10 @@ class AuthenticationError(ActionNeededError):
 
 class TopicError(ActionNeededError):
     """A topic does not exist, or this user may not subscribe to it."""
+
+
+class EventFieldsError(ActionNeededError):
+    """The events of a topic lack fields that the settings name. The cursor does not move."""
 
 
 class RequestRefusedError(ActionNeededError):
