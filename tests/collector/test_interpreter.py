@@ -9,10 +9,23 @@ from typing import Any
 import pytest
 
 from salesforce_client.src.app.decoding.interpreter import Interpreter
-from salesforce_client.src.app.errors import CollectorError, SalesforceUnavailableError, SchemaError
+from salesforce_client.src.app.errors import (
+    CollectorError,
+    EventFieldsError,
+    SalesforceUnavailableError,
+    SchemaError,
+)
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode, record_id
-from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent, Schema
+from salesforce_client.src.app.model import (
+    DEFAULT_EVENT_FIELDS,
+    Delete,
+    Event,
+    EventRules,
+    Gap,
+    RejectedEvent,
+    Schema,
+)
 
 ACCOUNTS, PLATFORM = "/data/AccountChangeEvent", "/event/Delete_Event__e"
 COMMITTED = 1767225600123
@@ -210,6 +223,50 @@ def test_events_are_not_rejected_if_their_schema_cannot_be_fetched_for_now() -> 
     """The call fails and returns nothing, so the drain reads the events again."""
     with pytest.raises(SalesforceUnavailableError):
         interpreter(SalesforceUnavailableError("busy")).read(ACCOUNTS, [change(1)])
+
+
+def test_each_topic_has_rules_of_its_own() -> None:
+    """The same events may be read differently on two topics. Other topics have the default."""
+    rules = EventRules({**DEFAULT_EVENT_FIELDS, "record_id": "Owner_Id__c"})
+    several = Interpreter(Schemas(), "00D", {PLATFORM: rules})
+    events = [platform(1, Owner_Id__c=record_id("User", 7))]
+    found = [several.read(topic, events).rows for topic in (PLATFORM, "/event/Other__e", PLATFORM)]
+    assert [row.record_id for (row,) in found if isinstance(row, Delete)] == [
+        record_id("User", 7),
+        record_id("Account", 1),
+        record_id("User", 7),
+    ]
+
+
+def test_events_without_the_field_of_the_record_id_fail_their_topic() -> None:
+    """No row and no rejected event is made, so the cursor cannot move past them."""
+    rules = EventRules({**DEFAULT_EVENT_FIELDS, "record_id": "Nobody__c"})
+    several = Interpreter(Schemas(), "00D", {PLATFORM: rules})
+    for _ in range(2):
+        with pytest.raises(EventFieldsError, match="record_id needs Nobody__c"):
+            several.read(PLATFORM, [platform(1)])
+
+
+def test_on_a_channel_events_without_the_field_of_the_record_id_are_skipped_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They count as skipped, and for the publishing time."""
+    channel = "/event/Deletes__chn"
+    rules = EventRules({**DEFAULT_EVENT_FIELDS, "record_id": "Nobody__c"})
+    several = Interpreter(Schemas(), "00D", {channel: rules})
+    told = several.read(channel, [platform(1), platform(2, Record_Id__c=None)])
+    assert (told.rows, told.received, told.skipped) == ([], 2, 2)
+    assert told.published_at == "2026-01-01T00:00:00.123Z"
+    several.read(channel, [platform(3)])
+    assert len(caplog.messages) == 1
+
+
+def test_an_event_that_names_several_records_is_several_rows_and_one_event() -> None:
+    """The figures count events."""
+    ids = [record_id("Account", number) for number in (1, 2)]
+    told = interpreter().read(PLATFORM, [platform(1, Record_Id__c=",".join(ids))])
+    assert [row.record_id for row in told.rows if isinstance(row, Delete)] == ids
+    assert (told.received, told.skipped, told.rejects) == (1, 0, [])
 
 
 def test_a_schema_is_fetched_once() -> None:

@@ -81,7 +81,7 @@ class _Search:
         found = {
             column: self._find(
                 wanted,
-                f"the column {column}",
+                column,
                 "SALESFORCE_EVENT_FIELDS",
                 needed=column == "record_id" or column in rules.named,
             )
@@ -104,14 +104,14 @@ class _Search:
                 f"{self._topic}: {'; '.join(self._problems)}."
                 f" The events have these fields: {', '.join(self._fields)}."
                 f" Correct {' and '.join(dict.fromkeys(self._settings))} for this topic."
-                " The cursor does not move, so nothing is lost for 72 hours."
+                " Its cursor does not move, so nothing is lost for 72 hours."
                 " See 'EventFieldsError' in docs/operations.md"
             )
         return EventPlan(**found, clauses=clauses, otherwise=otherwise)
 
     def _clauses(self) -> tuple[Sequence[Clause], str]:
         if self._rules.clauses is None:
-            name = self._find(OPERATION, "an operation", "SALESFORCE_EVENT_FILTER", needed=False)
+            name = self._find(OPERATION, "the filter", "SALESFORCE_EVENT_FILTER", needed=False)
             if not name:
                 return (), "delete"
             log.warning(
@@ -126,9 +126,7 @@ class _Search:
             return (UNDELETE._replace(field=name),), "delete"
         clauses = [
             clause._replace(
-                field=self._find(
-                    clause.field, f"a {clause.kind}", "SALESFORCE_EVENT_FILTER", needed=True
-                )
+                field=self._find(clause.field, "the filter", "SALESFORCE_EVENT_FILTER", needed=True)
             )
             for clause in self._rules.clauses
         ]
@@ -138,13 +136,14 @@ class _Search:
         """The name of the field. Empty if there is none, or after a problem."""
         how, names = _candidates(wanted, self._fields)
         if len(names) > 1:
-            self._problem(setting, f"several fields may be {wanted}, which {purpose} needs")
+            several = " and ".join(names)
+            self._problem(setting, f"{purpose} needs {wanted}, and {several} may be meant")
         elif not names:
             if needed and not self._channel:
-                self._problem(setting, f"no field is {wanted}, which {purpose} needs")
+                self._problem(setting, f"{purpose} needs {wanted}, which is not there")
         else:
             if how != "exact":
-                log.warning(
+                log.info(
                     "topic=%s schema_id=%s field=%s instead_of=%s reason=the names differ only in"
                     " %s",
                     self._topic,
