@@ -161,6 +161,23 @@ def test_by_default_an_event_is_a_delete_unless_its_operation_is_undelete(
     ]
 
 
+def test_two_fields_that_may_be_the_operation_fail_the_topic() -> None:
+    """A filter says which one is meant."""
+    assert fails(DEFAULT, *FIELDS, "a__Operation__c", "b__Operation__c") == (
+        f"{TOPIC}: the filter needs Operation__c, and a__Operation__c and b__Operation__c may be"
+        f" meant. The events have these fields: {', '.join(FIELDS)}, a__Operation__c,"
+        " b__Operation__c. Correct SALESFORCE_EVENT_FILTER for this topic. Its"
+        f" cursor does not move, so nothing is lost for 72 hours. {SEE}"
+    )
+
+
+def test_a_field_that_is_null_matches_no_clause() -> None:
+    """Null is not the text ``none``."""
+    rules = filtered(Clause("delete", "Op__c", frozenset(("none",))))
+    found = plan(rules, TOPIC, "s1", (*FIELDS, "Op__c"))
+    assert (found.kind({"Op__c": None}), found.kind({"Op__c": "None"})) == ("skip", "delete")
+
+
 @pytest.mark.parametrize(
     ("value", "kind"),
     [

@@ -41,7 +41,8 @@ SECONDS = 1769848200
         ("'1769848200'", "seconds"),
         ("2026-01-31 08:30:00", "no_zone"),
         ("  2026-01-31T08:30  ", "no_zone"),
-        ('" 2026-01-31  08:30 "', None),
+        ('" 2026-01-31 08:30 "', "no_zone"),
+        ("2026-01-31  08:30", None),
     ],
 )
 def test_a_plausible_time_is_read_and_told_how(value: Any, how: str | None) -> None:
@@ -63,6 +64,7 @@ def test_a_day_without_a_time_is_its_beginning() -> None:
         (SECONDS + 0.123, "2026-01-31T08:30:00.123Z"),
         (f"{SECONDS}.123", "2026-01-31T08:30:00.123Z"),
         (SECONDS * 10**9 + 123_999_999, "2026-01-31T08:30:00.123Z"),
+        (str(SECONDS * 10**9 + 123_999_999), "2026-01-31T08:30:00.123Z"),
     ],
 )
 def test_a_fraction_of_a_second_is_kept_to_the_millisecond(value: Any, text: str) -> None:
@@ -115,6 +117,7 @@ def test_the_years_from_2000_to_2099_decide_the_unit(in_a_second: int, how: str)
         f"2099-12-31T23:59:59.{'000' if in_a_second == 1 else '999'}Z",
         how,
     )
+    assert read_time("2000-01-01T00:00:00Z") == ("2000-01-01T00:00:00.000Z", "")
     assert read_time(first - 1) is None
     assert read_time(end) is None
 

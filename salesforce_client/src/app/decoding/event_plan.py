@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 from ..errors import EventFieldsError
 from ..model import Clause, EventRules
@@ -111,7 +111,7 @@ class _Search:
 
     def _clauses(self) -> tuple[Sequence[Clause], str]:
         if self._rules.clauses is None:
-            name = self._find(OPERATION, "the filter", "SALESFORCE_EVENT_FILTER", needed=False)
+            name = self._find(OPERATION, "the filter", "SALESFORCE_EVENT_FILTER")
             if not name:
                 return (), "delete"
             log.warning(
@@ -132,7 +132,7 @@ class _Search:
         ]
         return clauses, SKIP
 
-    def _find(self, wanted: str, purpose: str, setting: str, *, needed: bool) -> str:
+    def _find(self, wanted: str, purpose: str, setting: str, *, needed: bool = False) -> str:
         """The name of the field. Empty if there is none, or after a problem."""
         how, names = _candidates(wanted, self._fields)
         if len(names) > 1:
@@ -175,8 +175,8 @@ def _without_namespace(name: str) -> str:
     return name.lower().partition("__")[2]
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: Any) -> Optional[str]:
     """The value as the setting has it: in lower case, and whole numbers without a fraction."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return "" if value is None else str(value).strip().lower()
+    return None if value is None else str(value).strip().lower()

@@ -11,6 +11,7 @@ from ..model import CHECKSUMS, with_checksum
 
 SHORT, LONG = 15, 18  # the characters of an id without and with its checksum
 CASES_OF = {letter: cases for cases, letter in CHECKSUMS.items()}
+LOWER = b"00000"  # five letters in lower case, or digits
 SEPARATOR = re.compile(r"\s*[,;]\s*|\s+")
 BRACKETS = ("[]", "()", "{}")  # JSON, and String.valueOf of a List and of a Set in Apex
 
@@ -56,13 +57,8 @@ def _items(text: str) -> list[str]:
     inner = text.strip()
     if inner[:1] + inner[-1:] in BRACKETS:
         inner = inner[1:-1]
-    items = (_unquoted(item) for item in SEPARATOR.split(inner))
+    items = (item.strip("\"'") for item in SEPARATOR.split(inner))
     return [item for item in items if item]
-
-
-def _unquoted(item: str) -> str:
-    quoted = len(item) > 1 and item[0] == item[-1] and item[0] in "\"'"
-    return item[1:-1] if quoted else item
 
 
 def _whole(item: str, field: str) -> tuple[str, bool]:
@@ -71,11 +67,12 @@ def _whole(item: str, field: str) -> tuple[str, bool]:
         raise DecodeError(f"{field} has a URL instead of a record id")
     if not _is_plain(item):
         raise DecodeError(f"{field} has a character that no record id has")
+    if len(item) > LONG:
+        raise DecodeError(f"{field} has more characters than a record id, which has 15 or 18")
     if len(item) == SHORT:
         return with_checksum(item), False
-    if len(item) != LONG:
-        longer = "more" if len(item) > LONG else "fewer"
-        raise DecodeError(f"{field} has {longer} characters than a record id, which has 15 or 18")
+    if len(item) < LONG:
+        raise DecodeError(f"{field} has fewer characters than a record id, which has 15 or 18")
     short, checksum = item[:SHORT], item[SHORT:].upper()
     if with_checksum(short) == short + checksum:
         return short + checksum, False
@@ -93,9 +90,8 @@ def _restored(short: str, checksum: str) -> str | None:
     """
     if short not in (short.lower(), short.upper()):
         return None
-    cases = b"".join(CASES_OF.get(letter, b"") for letter in checksum)
+    cases = b"".join(CASES_OF.get(letter, LOWER) for letter in checksum)
     found = "".join(
         letter.upper() if case == ord("1") else letter.lower() for letter, case in zip(short, cases)
     )
-    right = len(found) == SHORT and with_checksum(found) == found + checksum
-    return found + checksum if right else None
+    return found + checksum if with_checksum(found) == found + checksum else None

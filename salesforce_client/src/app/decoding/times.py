@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from datetime import datetime
 from typing import Any, Union
 
@@ -23,10 +24,11 @@ PLAIN_FROM, PLAIN_TO = EARLIEST * 1000, LATEST * 1000
 # The name of each unit and how many of it are a second. Milliseconds are the plain value, so their
 # name is empty. No number is plausible in two of these units.
 UNITS = (("", 10**3), ("seconds", 1), ("microseconds", 10**6), ("nanoseconds", 10**9))
+BLANKS_AND_QUOTES = f"{string.whitespace}\"'"
 NUMBER = re.compile(r"\d{1,25}(\.\d{0,25})?(E\+?\d{1,2})?", re.ASCII | re.IGNORECASE)
 ISO_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?)?"
-    r"\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?",
+    r"\s*(?:(Z|UTC|GMT)|([+-]\d\d)(?::?(\d\d))?)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -43,9 +45,7 @@ def read_time(value: Any) -> tuple[str, str] | None:
     if type(value) is int and PLAIN_FROM <= value < PLAIN_TO:  # nearly all values are like this
         return from_milliseconds(value), ""
     if isinstance(value, str):
-        text = value.strip()
-        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-            text = text[1:-1].strip()
+        text = value.strip(BLANKS_AND_QUOTES)
         number = NUMBER.fullmatch(text)
         if not number:
             return _from_iso(text)
@@ -72,9 +72,9 @@ def _from_iso(text: str) -> tuple[str, str] | None:
     match = ISO_TIME.fullmatch(text)
     if not match:
         return None
-    day, minute, second, fraction, offset = match.groups()
-    zone = f"{offset[:3]}:{offset[3:][-2:] or '00'}" if offset and offset[0] in "+-" else "+00:00"
-    micro = (fraction or "0")[:6].ljust(6, "0")
+    day, minute, second, fraction, utc, hours, minutes = match.groups()
+    zone = f"{hours}:{minutes or '00'}" if hours else "+00:00"
+    micro = f"{(fraction or '') + '000000':.6}"
     try:
         moment = datetime.fromisoformat(f"{day}T{minute or '00:00'}{second or ':00'}.{micro}{zone}")
     except ValueError:
@@ -83,4 +83,4 @@ def _from_iso(text: str) -> tuple[str, str] | None:
         return None
     if minute is None:
         return timestamp(moment), "date_only"
-    return timestamp(moment), "" if offset else "no_zone"
+    return timestamp(moment), "" if utc or hours else "no_zone"
