@@ -51,7 +51,7 @@ class Interpreter:
         self._org_id = org_id
         self._event_rules = event_rules
         self._decoders: dict[str, Decoder] = {}
-        self._plans: dict[tuple[str, str], EventPlan] = {}  # by topic and schema id
+        self._plans: dict[str, dict[str, EventPlan]] = {}  # by topic, then by schema id
 
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
         """The rows and figures of some events of a topic.
@@ -61,6 +61,7 @@ class Interpreter:
             CollectorError: a schema could not be fetched for now. The caller retries the events.
         """
         origin = self._origin(topic)
+        plans = self._plans.setdefault(topic, {})
         rows: list[Row] = []
         rejects: list[RejectedEvent] = []
         skipped = 0
@@ -73,7 +74,10 @@ class Interpreter:
                     from_change_event(decoded, event, origin, decoder.fields)
                     if decoder.is_change
                     else from_platform_event(
-                        decoded, event, origin, self._plan(topic, event.schema_id, decoder)
+                        decoded,
+                        event,
+                        origin,
+                        plans.get(event.schema_id) or self._plan(topic, event.schema_id, decoder),
                     )
                 )
             except (DecodeError, SchemaError) as error:
@@ -122,11 +126,9 @@ class Interpreter:
         return decoder
 
     def _plan(self, topic: str, schema_id: str, decoder: Decoder) -> EventPlan:
-        found = self._plans.get((topic, schema_id))
-        if found is None:
-            rules = self._event_rules.get(topic, DEFAULT_RULES)
-            names = [name for name, _ in decoder.fields]
-            found = self._plans[topic, schema_id] = plan(rules, topic, schema_id, names)
+        rules = self._event_rules.get(topic, DEFAULT_RULES)
+        names = [name for name, _ in decoder.fields]
+        found = self._plans[topic][schema_id] = plan(rules, topic, schema_id, names)
         return found
 
     def _schemas(self, schema_ids: set[str]) -> list[Schema]:
