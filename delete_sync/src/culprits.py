@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .errors import DataRefusedError, WarehouseRefusedError
 from .model import StagedFile
 
-# Loads some files together. Returns the error if Snowflake refuses a value in them.
-Load = Callable[[Sequence[StagedFile]], "DataRefusedError | None"]
+# Loads some files together. Returns whether it loaded any, or why Snowflake refuses them.
+Load = Callable[[Sequence[StagedFile]], "bool | DataRefusedError"]
 
 
 @dataclass
@@ -55,16 +56,20 @@ class Search:
             self.refused = []
 
     def _among(self, files: Sequence[StagedFile], error: DataRefusedError) -> None:
-        if len(files) == 1:
-            self.refused.append((files[0], error))
-            return
-        middle = len(files) // 2
-        for half in (files[:middle], files[middle:]):
-            if not self.may_begin():
-                self.left += half
+        """Try the larger parts first, so that as many files as possible are loaded in time."""
+        waiting = deque([(files, error)])
+        while waiting:
+            part, why = waiting.popleft()
+            if len(part) == 1:
+                self.refused.append((part[0], why))
                 continue
-            refusal = self.load(half)
-            if refusal:
-                self._among(half, refusal)
-            else:
-                self.loaded = True
+            middle = len(part) // 2
+            for half in (part[:middle], part[middle:]):
+                if not self.may_begin():
+                    self.left += half
+                    continue
+                result = self.load(half)
+                if isinstance(result, DataRefusedError):
+                    waiting.append((half, result))
+                else:
+                    self.loaded = self.loaded or result

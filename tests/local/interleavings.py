@@ -245,7 +245,9 @@ def run(
         )
 
     def sweeper(which: str, batches: Sequence[Batch]) -> None:
-        loader = Loader(connect, names, reader_version=FORMAT_VERSION, pause=lambda _: None)
+        loader = Loader(
+            connect, names, sweep_id="s", reader_version=FORMAT_VERSION, pause=lambda _: None
+        )
         try:
             loader.prepare()
             for batch in batches:
