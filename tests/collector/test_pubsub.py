@@ -16,8 +16,10 @@ import pytest
 from salesforce_client.src.app.errors import (
     ActionNeededError,
     AuthenticationError,
+    NetworkRefusedError,
     ReplayIdRejectedError,
     RequestRefusedError,
+    SalesforceUnavailableError,
     SchemaError,
     SessionExpiredError,
     TopicError,
@@ -223,11 +225,13 @@ def test_waiting_for_a_response_ends_after_the_timeout(source: PubSub) -> None:
     assert response.position
 
 
-def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:
+def failure(
+    status: grpc.StatusCode, code: str, details: str = "what Salesforce says\nrpcId: 1"
+) -> grpc.RpcError:
     """An error as gRPC raises it."""
     error: Any = grpc.RpcError()
     error.code = lambda: status
-    error.details = lambda: "what Salesforce says\nrpcId: 1"
+    error.details = lambda: details
     error.trailing_metadata = lambda: (("error-code", code),) if code else None
     return error  # type: ignore[no-any-return]
 
@@ -262,3 +266,17 @@ def test_a_status_without_a_known_error_code_never_resets_a_cursor(status: grpc.
     for code in ("", rpc_errors.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
         error = rpc_errors.translate(failure(status, code), "/event/X__e", Route())
         assert type(error) is rpc_errors.ERRORS_BY_STATUS.get(status, RequestRefusedError)
+
+
+@pytest.mark.parametrize("details", ["Received http2 header with status: 403", "no route to host"])
+def test_an_error_with_salesforces_code_is_none_of_the_network(details: str) -> None:
+    """Without the code, the first text comes from a proxy, and the second one names it."""
+    route = Route("api.pubsub.salesforce.com:7443", "SETTING", "http://proxy.example:3128")
+    unavailable = grpc.StatusCode.UNAVAILABLE
+    code = rpc_errors.ERROR_CODE_PREFIX + "service.unavailable"
+    told = rpc_errors.translate(failure(unavailable, code, details), "/event/X__e", route)
+    assert isinstance(told, SalesforceUnavailableError)
+    assert str(told) == f"/event/X__e: {details} (UNAVAILABLE, {code})"
+    told = rpc_errors.translate(failure(unavailable, "", details), "/event/X__e", route)
+    assert isinstance(told, NetworkRefusedError) == ("403" in details)
+    assert ("through the proxy proxy.example:3128" in str(told)) == ("403" not in details)
