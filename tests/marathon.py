@@ -19,6 +19,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -224,6 +225,17 @@ class Marathon:
             if not ended.succeeded:
                 self.outcome.problems.append(f"the last run failed:\n{ended.log[-3000:]}")
 
+    def _wrong_records(self, connection: Any) -> list[str]:
+        from azure.storage.blob import ContainerClient
+        from local import truth
+
+        storage = self._settings["EVENTS_STORAGE"]
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            ContainerClient.from_connection_string(storage, "events") as events,
+        ):
+            return truth.wrong_records(connection, events, Path(folder))
+
     def _compare(self) -> None:
         from local import truth, warehouse
 
@@ -242,6 +254,7 @@ class Marathon:
                 row[0]
                 for row in warehouse.query(connection, "SELECT gap_id FROM delete_tracker_gaps")[1]
             ]
+            self.outcome.problems += self._wrong_records(connection)
         rejected_events = {event_id for _, event_id in rejected}
         lost = [
             key for key in difference.missing if key[0].partition(":")[0] not in rejected_events

@@ -37,8 +37,10 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "addresses": set(),
         "spelling": set(),
-        "settings_reader": {"addresses", "errors", "spelling"},
-        "settings": {"addresses", "settings_reader"},
+        "private_key": set(),
+        "settings_reader": {"addresses", "errors", "private_key", "spelling"},
+        "settings": {"addresses", "model", "settings_reader", "topic_settings"},
+        "topic_settings": {"model", "settings_reader"},
         "report": {"__init__", "errors", "model"},
         "backlog": {"errors", "model"},
         "retries": {"errors", "model"},
@@ -65,7 +67,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "addresses": set(),
         "spelling": set(),
-        "settings_reader": {"addresses", "errors", "spelling"},
+        "private_key": set(),
+        "settings_reader": {"addresses", "errors", "private_key", "spelling"},
         "settings": {"addresses", "settings_reader"},
         "budget": {"errors"},
         "report": {"errors", "model"},
@@ -92,6 +95,7 @@ TWINS = {  # path in salesforce_client: path in delete_sync
     "src/app/addresses.py": "src/addresses.py",
     "src/app/spelling.py": "src/spelling.py",
     "src/app/settings_reader.py": "src/settings_reader.py",
+    "src/app/private_key.py": "src/private_key.py",
     "src/app/scratch.py": "src/scratch.py",
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
 }
@@ -99,15 +103,16 @@ CORE = [
     *(
         f"delete_sync.src.{module}"
         for module in (
-            *("model", "errors", "addresses", "spelling", "settings_reader", "scratch"),
+            *("model", "errors", "addresses", "spelling", "private_key", "settings_reader"),
+            "scratch",
             *("budget", "report", "freshness", "culprits", "pending", "sync", "settings"),
         )
     ),
     *(
         f"salesforce_client.src.app.{module}"
         for module in (
-            *("model", "errors", "addresses", "spelling", "settings_reader", "settings"),
-            *("scratch", "report"),
+            *("model", "errors", "addresses", "spelling", "private_key", "settings_reader"),
+            *("settings", "topic_settings", "scratch", "report"),
             *("retries", "backlog", "drain", "publisher", "collect"),
         )
     ),

@@ -19,7 +19,7 @@ import pytest
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.warehouse.snowflake_errors import ADVICE
 from salesforce_client.src.app import errors as collector_errors
-from salesforce_client.src.app.salesforce import login, rpc_errors
+from salesforce_client.src.app.salesforce import rpc_errors, token_answers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 APPS = {"collector": "salesforce_client/src/app", "sync": "delete_sync/src"}
@@ -93,25 +93,44 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "publisher.py"): [
         ("cursor of {topic}", "{topic}", LATER, "the next poll continues"),
     ],
-    ("collector", "retries.py"): [
-        ("{error} – refused again", "{error}", SECTION, "See 'AuthenticationError'"),
+    ("collector", "decoding/event_plan.py"): [
+        ("{self._topic}: ", "{self._topic}", "nothing is lost for 72 hours", "Correct {"),
+    ],
+    ("collector", "errors.py"): [
+        ("{self} – the access token", "{self}", "", "switch that off, or let"),
     ],
     ("collector", "salesforce/login.py"): [
         ("no access token from", "SALESFORCE_LOGIN_URL", "nothing is lost if", "if this stays"),
         ("the token response names no org", "SALESFORCE_LOGIN_URL", "", "Check that"),
-        ("{login_url} answered HTTP", "SALESFORCE_LOGIN_URL", "", "check that"),
-        ("{login_url} refused the JWT", "{login_url}", "", "{_advice(error, description)}"),
         ("the token response of", "SALESFORCE_LOGIN_URL", "", "check that"),
-        ("TLS to {login_url} failed", "SALESFORCE_LOGIN_URL", "", "check"),
+        ("{login_url}: {failure}", "{login_url}", "", "{cure}"),
+    ],
+    ("collector", "salesforce/network.py"): [
+        ("{host}: HTTPS_PROXY is not", "HTTPS_PROXY", "", "write http://"),
+        ("{host}: HTTPS_PROXY names", "HTTPS_PROXY", "", "write http://"),
     ],
     ("collector", "salesforce/pubsub.py"): [
-        ("{error} – the access token", "{error}", SECTION, "see 'AuthenticationError'"),
         ("{topic} exists, but", "{topic}", "", "grant '{right}'"),
-        ("{self._topic}: the server ended", "{self._topic}", LATER, "the next poll continues"),
-        ("{self._topic}: {type(error)", "{self._topic}", "", ""),
     ],
     ("collector", "salesforce/rpc_errors.py"): [
-        ("{about}: {_one_line", "{about}", "", "{advice and f' – {advice}'}"),
+        ("{f'{told} – {advice}'", "{told}", "", "{advice}"),
+        ("{about}: {details} – {cure}", "{about}", "", "{cure}"),
+    ],
+    ("collector", "salesforce/subscription.py"): [
+        ("{self._topic}: the server ended", "{self._topic}", LATER, "the next poll continues"),
+        ("{self._topic}: {type(error)", "{self._topic}", "", ""),
+        ("{str(translated)}", "{str(translated)}", "", ""),
+    ],
+    ("collector", "salesforce/token_answers.py"): [
+        ("{login_url} refused the JWT", "{login_url}", "", "{advice(text)}"),
+        ("{said} with the Location {_shown", "SALESFORCE_LOGIN_URL", "", "check that"),
+        ("{said} with the Location {to}: set", "SALESFORCE_LOGIN_URL", "", "set SALESFORCE"),
+        ("{said} with the Location {to}, which", "{said}", "", "{route.cure_of_status(302)}"),
+        ("{said}{with_text}{route.through}", "SALESFORCE_LOGIN_URL", "", "check that"),
+        ("{said}{with_text} – ", "{said}", "", "{route.cure_of_status(status)}"),
+        # These two are parts of the message "no access token from".
+        ("HTTP {status}, {text}", "", "", ""),
+        ("HTTP {status}{with_text}", "", "", ""),
     ],
     ("collector", "scratch.py"): [
         ("{about}: {reason}. The disk", "{about}", SECTION, "see 'LocalStorageError'"),
@@ -122,6 +141,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "storage/blob_errors.py"): [
         ("{about}: {brief(error)} – {CHECK", "{about}", "", "{CHECK_ACCESS}"),
         ("{about}: {brief(error)} – {advice}", "{about}", "", "{advice}"),
+        ("{about}: {brief(error)} – {cure}", "{about}", "", "{cure}"),
         ("{about}: {reason} – {advice}", "{about}", "", "{advice}"),
         ("{about}: {error} – check", "EVENTS_STORAGE", "", "check EVENTS_STORAGE"),
         ("{about}: the app's identity gets no token:", "{about}", "", "check that the identity"),
@@ -206,14 +226,14 @@ def test_every_line_of_the_list_is_a_message() -> None:
 
 def advice() -> Iterator[str]:
     yield from ADVICE.values()
-    yield from rpc_errors.ADVICE.values()
+    yield from rpc_errors.CURES.values()
     yield rpc_errors.NO_SERVER
-    yield from (text for _, _, text in login.ADVICE)
+    yield from (text for _, text in token_answers.ADVICE)
 
 
 IMPERATIVE = re.compile(
     r"\b(check|set|grant|GRANT|give|see|create|deploy|add|ask|resume|raise|look|use|unlock"
-    r"|pre-authorize)\b"
+    r"|pre-authorize|enable|unblock|report)\b"
 )
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from .addresses import is_port, shown
@@ -181,33 +180,22 @@ class _Reader(SettingsReader):
             return {
                 **user,
                 "authenticator": "SNOWFLAKE_JWT",
-                "private_key": self.private_key(key, key_file),
+                "private_key": self.snowflake_key(key, key_file),
             }
         if token:
             return {**user, "authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": token}
         return {**user, "password": password}
 
-    def private_key(self, inline: str, path: str) -> bytes:
+    def snowflake_key(self, inline: str, path: str) -> bytes:
         """The key as unencrypted PKCS8 in DER, which every version of the connector accepts."""
-        name = "SNOWFLAKE_PRIVATE_KEY_FILE" if path else "SNOWFLAKE_PRIVATE_KEY"
-        passphrase = self.text("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE").encode() or None
-        pem = self.pem(name, inline, path)
-        if not pem:
-            return pem
-        try:
-            key = serialization.load_pem_private_key(pem, passphrase)
-        except TypeError:
-            need = "needs no" if passphrase else "is encrypted: it needs"
-            return self.problem(name, f"{need} SNOWFLAKE_PRIVATE_KEY_PASSPHRASE", b"")
-        except ValueError:  # a wrong passphrase raises this too
-            wrong = (
-                "does not open with SNOWFLAKE_PRIVATE_KEY_PASSPHRASE"
-                if passphrase
-                else "is not a private key in PEM form"
-            )
-            return self.problem(name, wrong, b"")
-        except UnsupportedAlgorithm:
-            return self.problem(name, "has a type that is not supported: create an RSA key", b"")
+        key = self.private_key(
+            ("SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_FILE"),
+            (inline, path),
+            passphrase_name="SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",  # noqa: S106  (a name, no secret)
+            elliptic=True,
+        )
+        if key is None:
+            return b""
         return key.private_bytes(
             serialization.Encoding.DER,
             serialization.PrivateFormat.PKCS8,

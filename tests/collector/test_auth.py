@@ -12,9 +12,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local.emulators import free_port
 
-from salesforce_client.src.app.errors import AuthenticationError, SalesforceUnavailableError
+from salesforce_client.src.app.errors import (
+    AuthenticationError,
+    NetworkRefusedError,
+    SalesforceUnavailableError,
+)
 from salesforce_client.src.app.mock_salesforce import AUDIENCES, CLIENT_ID, USERNAME, MockSalesforce
+from salesforce_client.src.app.mock_salesforce.login_answers import LOGIN_ANSWERS
 from salesforce_client.src.app.model import Session, with_checksum
+from salesforce_client.src.app.salesforce import token_answers
 from salesforce_client.src.app.salesforce.login import authenticate, claims
 from salesforce_client.src.app.settings import read
 
@@ -36,7 +42,7 @@ def log_in(mock: MockSalesforce, **changes: object) -> Session:
 
 
 @contextlib.contextmanager
-def answering(*answers: tuple[int, object]) -> Iterator[str]:
+def answering(*answers: tuple[int, object], location: str = "") -> Iterator[str]:
     """A login host that gives these answers in turn, and repeats the last one."""
     left = list(answers)
 
@@ -47,6 +53,8 @@ def answering(*answers: tuple[int, object]) -> Iterator[str]:
             content = (body if isinstance(body, str) else json.dumps(body)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
             self.wfile.write(content)
 
@@ -133,26 +141,289 @@ def test_a_login_is_retried_during_an_outage(
         at(f"http://127.0.0.1:{free_port()}")
 
 
+TOKEN = {
+    "access_token": "00D000000000001!x",
+    "instance_url": "https://x.my.salesforce.com",
+    "id": "https://login.salesforce.com/id/00D000000000001EAA/005000000000001AAA",
+}
+
+
+@pytest.mark.parametrize("body", [{}, {"instance_url": "https://x"}, {"access_token": "t!x"}])
+def test_a_token_response_that_lacks_something_is_an_authentication_error(body: object) -> None:
+    """An incomplete session would fail later, far from its cause."""
+    words = "lacks access_token or instance_url: check that SALESFORCE_LOGIN_URL"
+    with answering((200, body)) as url, pytest.raises(AuthenticationError, match=words):
+        at(url)
+
+
+@pytest.mark.parametrize("token", ["t!x", "eyJhbGciOi.x.y"])
+def test_a_token_response_that_names_no_org_is_an_authentication_error(token: str) -> None:
+    """An access token may also be a JWT, which does not begin with the org id."""
+    body = {**TOKEN, "access_token": token}
+    with answering((200, body)) as url:
+        assert at(url).org_id == "00D000000000001EAA"
+    nameless = {**body, "id": "https://x/id/nonsense/y"}
+    with (
+        answering((200, nameless)) as url,
+        pytest.raises(AuthenticationError, match="names no org"),
+    ):
+        at(url)
+
+
+FOR_A_MOMENT = {
+    "a page of a service that is down": (503, "<html>"),
+    "too many requests": (429, ""),
+    "a page about maintenance": (200, "<title>Down for maintenance</title>"),
+    "another page about maintenance": (404, "<p>We will be back soon.</p>"),
+    "a form of other REST services": (420, [{"errorCode": "SERVER_UNAVAILABLE", "message": "x"}]),
+    "an error of the server as JSON": (500, {"error": "x"}),
+    "too many requests as JSON": (429, {"error": "x"}),
+    **{
+        f"{error}: {words}": (400, {"error": error, "error_description": words})
+        for error, words in (
+            ("unknown_error", "retry your request"),
+            ("UNKNOWN_ERROR", ""),
+            ("server_error", "an internal error occurred"),
+            ("temporarily_unavailable", ""),
+            ("rate_limit_exceeded", "x"),
+            ("REQUEST_LIMIT_EXCEEDED", "x"),
+            ("invalid_grant", "login rate exceeded"),
+            ("invalid_grant", "too many requests"),
+            ("invalid_request", "Please try again later"),
+            ("x", "the service is temporarily unavailable"),
+            ("x", "retry your request"),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("answer", FOR_A_MOMENT.values(), ids=FOR_A_MOMENT)
+def test_an_answer_that_is_only_for_now_is_retried(
+    monkeypatch: pytest.MonkeyPatch, answer: tuple[int, object]
+) -> None:
+    """If it stays, the next run tries again. The error has the last answer."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with answering(answer, answer, (200, TOKEN)) as url:
+        assert at(url).org_id == "00D000000000001EAA"
+    with answering(answer) as url, pytest.raises(SalesforceUnavailableError) as raised:
+        at(url)
+    assert str(raised.value).startswith(
+        f"no access token from {url} after 3 attempts: HTTP {answer[0]}"
+    )
+
+
+PERMISSION_SET = (
+    "give SALESFORCE_USERNAME the permission set or profile that the app's policies name"
+)
+REFUSALS = {  # Salesforce's words, and how the advice for them begins
+    "invalid_grant: ip restricted": "the profile of SALESFORCE_USERNAME does not allow",
+    "invalid_grant: ip restricted or invalid login hours": "the profile of SALESFORCE_USERNAME",
+    "invalid_grant: IP Restricted": "the profile of SALESFORCE_USERNAME",
+    "invalid_grant: inactive user": "activate, unlock or unfreeze SALESFORCE_USERNAME",
+    "inactive_user: user is inactive": "activate, unlock or unfreeze SALESFORCE_USERNAME",
+    "invalid_grant: user is locked": "activate, unlock or unfreeze SALESFORCE_USERNAME",
+    "invalid_grant: user is frozen": "activate, unlock or unfreeze SALESFORCE_USERNAME",
+    "inactive_org: organization is not active": "the org is closed or suspended: check",
+    "invalid_grant: inactive organization": "the org is closed or suspended: check",
+    "OAUTH_EC_APP_NOT_FOUND: app must be installed into org": "the app is not in this org",
+    "invalid_client_id: app is not installed in this org": "the app is not in this org",
+    "invalid_app_access: user is not admin approved to access this app": PERMISSION_SET,
+    "OAUTH_APP_ACCESS_DENIED: user is not admin approved": PERMISSION_SET,
+    "OAUTH_APP_BLOCKED: this app is blocked by admin": "unblock the app: Setup, Connected Apps",
+    "invalid_grant: user hasn't approved this consumer": "pre-authorize the user: set the app's",
+    "invalid_grant: audience is invalid": "check SALESFORCE_AUDIENCE: https://test.salesforce",
+    "invalid_grant: Audience validation failed": "check SALESFORCE_AUDIENCE: https://test",
+    "invalid_grant: expired authorization code": "check this machine's clock: the assertion",
+    "invalid_grant: expired password": "a password or certificate has expired: check",
+    "invalid_grant: invalid assertion": "check that SALESFORCE_PRIVATE_KEY belongs to the",
+    "invalid_grant: API is not enabled for this Organization or Partner": "give SALESFORCE_USERNAME"
+    " the permission 'API Enabled'",
+    "unsupported_grant_type: grant type not supported": "enable the JWT bearer flow for the app",
+    "unauthorized_client: x": "enable the JWT bearer flow for the app",
+    "invalid_scope: the requested scope is not allowed": "give the app the scopes 'api' and",
+    "invalid_client_id: client identifier invalid": "check SALESFORCE_CLIENT_ID (the consumer key)",
+    "invalid_client: x": "check SALESFORCE_CLIENT_ID (the consumer key)",
+    "invalid_grant: user not found": "check SALESFORCE_USERNAME and SALESFORCE_LOGIN_URL",
+    "invalid_grant: authentication failure": "Setup, Login History, has the reason for each login",
+    "something_new: nobody knows": "Setup, Login History, has the reason for each login",
+}
+
+
+@pytest.mark.parametrize(("words", "cure"), REFUSALS.items(), ids=REFUSALS)
+def test_each_refusal_of_salesforce_has_its_own_advice(words: str, cure: str) -> None:
+    """The advice names the setting or the page in Setup."""
+    assert token_answers.advice(words).startswith(cure)
+
+
+def test_every_advice_is_for_a_refusal_that_was_documented_or_reported() -> None:
+    """An entry that no refusal reaches would say nothing."""
+    assert {token_answers.advice(words) for words in REFUSALS} == {
+        told for _, told in token_answers.ADVICE
+    }
+
+
+def test_a_refusal_is_told_once_with_salesforces_words_and_the_advice() -> None:
+    """It is not retried, because only a person can change it."""
+    body = {"error": "invalid_grant", "error_description": "inactive user"}
+    with answering((400, body), (200, TOKEN)) as url, pytest.raises(AuthenticationError) as raised:
+        at(url)
+    assert str(raised.value) == (
+        f"{url} refused the JWT: invalid_grant: inactive user –"
+        " activate, unlock or unfreeze SALESFORCE_USERNAME"
+    )
+
+
+PROXY = "a proxy or firewall on the way"
+PROXY_REFUSES = (
+    f"{PROXY} refuses the connection: allow HOST there, or name it in NO_PROXY if it can be reached"
+    " directly"
+)
+
+
 @pytest.mark.parametrize(
-    ("status", "body", "words"),
+    ("status", "body", "location", "kind", "told"),
     [
-        (200, "<html>", "without JSON"),
-        (404, "not here", "without JSON"),
-        (302, "", "without JSON"),
-        (200, {"instance_url": "https://x"}, "lacks access_token"),
+        (
+            301,
+            "",
+            "https://acme.my.salesforce.com/services/oauth2/token?for=x",
+            AuthenticationError,
+            "answered HTTP 301 with the Location"
+            " https://acme.my.salesforce.com/services/oauth2/token:"
+            " set SALESFORCE_LOGIN_URL to https://acme.my.salesforce.com",
+        ),
+        (
+            302,
+            "<html>",
+            "https://me:secret@portal.example/login?for=x",
+            NetworkRefusedError,
+            "answered HTTP 302 with the Location https://portal.example/login, which is no host of"
+            f" Salesforce – {PROXY_REFUSES}",
+        ),
+        (
+            302,
+            "",
+            "https://notsalesforce.com/",
+            NetworkRefusedError,
+            "answered HTTP 302 with the Location https://notsalesforce.com/, which is no host of"
+            f" Salesforce – {PROXY_REFUSES}",
+        ),
+        (
+            302,
+            "",
+            "/elsewhere?for=x",
+            AuthenticationError,
+            "answered HTTP 302 with the Location '/elsewhere': check that SALESFORCE_LOGIN_URL is"
+            " the login host",
+        ),
+        (
+            307,
+            "",
+            "",
+            AuthenticationError,
+            "answered HTTP 307 with the Location '': check that SALESFORCE_LOGIN_URL is the login"
+            " host",
+        ),
+        (
+            403,
+            "This site is unavailable by the rules of your company.",
+            "",
+            NetworkRefusedError,
+            "answered HTTP 403 without JSON (This site is unavailable by the rules of your"
+            f" company.) – {PROXY_REFUSES}",
+        ),
+        (
+            400,
+            {"error": "x", "error_description": f"two\nlines {'y' * 500}"},
+            "",
+            AuthenticationError,
+            f"refused the JWT: x: two lines {'y' * 107} – Setup, Login History, has the reason for"
+            " each login of SALESFORCE_USERNAME",
+        ),
+        (
+            403,
+            "<html><title>Blocked &amp;\n logged</title>x</html>",
+            "",
+            NetworkRefusedError,
+            f"answered HTTP 403 without JSON (Blocked & logged) – {PROXY_REFUSES}",
+        ),
+        (
+            407,
+            "",
+            "",
+            NetworkRefusedError,
+            f"answered HTTP 407 without JSON – {PROXY} wants a login: write user and password into"
+            " HTTPS_PROXY (http://<user>:<password>@<host>:<port>)",
+        ),
         (
             200,
-            {"access_token": "t!x", "instance_url": "https://x", "id": "https://x/id/nonsense/y"},
-            "names no org",
+            f"<html><b>Welcome</b> {'x' * 500}</html>",
+            "",
+            AuthenticationError,
+            f"answered HTTP 200 without JSON (Welcome {'x' * 112}): check that"
+            " SALESFORCE_LOGIN_URL is the login host",
+        ),
+        (
+            404,
+            "[]",
+            "",
+            AuthenticationError,
+            "answered HTTP 404 without JSON ([]): check that SALESFORCE_LOGIN_URL is the login"
+            " host",
         ),
     ],
+    ids=[
+        *("another host", "a portal", "a host with a similar name", "no host"),
+        *("no Location", "a page with the word of an outage", "a long description"),
+        *("a page of a proxy", "a proxy wants a login", "a page", "no object"),
+    ],
 )
-def test_an_answer_without_a_complete_session_is_an_authentication_error(
-    status: int, body: object, words: str
+def test_an_answer_that_is_not_one_of_salesforce_is_named_with_its_status(
+    status: int, body: object, location: str, kind: type[Exception], told: str
 ) -> None:
-    """An incomplete session would fail later, far from its cause."""
-    with answering((status, body)) as url, pytest.raises(AuthenticationError, match=words):
+    """Neither the query of a Location nor the text of a long page is shown."""
+    with answering((status, body), location=location) as url, pytest.raises(kind) as raised:
         at(url)
+    host = url.partition("://")[2]
+    assert str(raised.value) == f"{url} {told.replace('HOST', host)}"
+
+
+def test_a_location_that_is_no_url_is_an_answer_for_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client requests parses it, although it does not follow it."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with (
+        answering((302, ""), location="https://[::1") as url,
+        pytest.raises(SalesforceUnavailableError, match="Invalid IPv6 URL"),
+    ):
+        at(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, SalesforceUnavailableError) for name in ("retry", "server_error", "login_rate")),
+        *((name, SalesforceUnavailableError) for name in ("too_many", "maintenance")),
+        *((name, AuthenticationError) for name in ("moved", "ip_restricted", "inactive_user")),
+        *((name, AuthenticationError) for name in ("inactive_org", "not_installed")),
+        *((name, AuthenticationError) for name in ("not_admin_approved", "authentication_failure")),
+        *((name, NetworkRefusedError) for name in ("blocked", "proxy_login", "portal")),
+    ],
+)
+def test_the_mock_gives_each_answer_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, kind: type[Exception]
+) -> None:
+    """The fault ``login_answer`` gives it always or for a number of times."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    assert name in LOGIN_ANSWERS
+    with MockSalesforce(3600, faults=f"login_answer={name}") as mock:
+        for _ in range(2):
+            with pytest.raises(kind):
+                log_in(mock)
+    with MockSalesforce(3600, faults=f"login_answer={name}:1") as mock:
+        if kind is not SalesforceUnavailableError:
+            with pytest.raises(kind):
+                log_in(mock)
+        assert log_in(mock).org_id == mock.org.org_id
 
 
 def test_a_printed_session_or_error_shows_no_token_and_no_assertion(mock: MockSalesforce) -> None:

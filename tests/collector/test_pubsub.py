@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import threading
@@ -13,9 +14,12 @@ import grpc
 import pytest
 
 from salesforce_client.src.app.errors import (
+    ActionNeededError,
     AuthenticationError,
+    NetworkRefusedError,
     ReplayIdRejectedError,
     RequestRefusedError,
+    SalesforceUnavailableError,
     SchemaError,
     SessionExpiredError,
     TopicError,
@@ -23,9 +27,11 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
 from salesforce_client.src.app.model import Event, Position, Preset, Session, Start
-from salesforce_client.src.app.salesforce import pubsub, rpc_errors
+from salesforce_client.src.app.salesforce import rpc_errors
 from salesforce_client.src.app.salesforce.login import authenticate
+from salesforce_client.src.app.salesforce.network import Route
 from salesforce_client.src.app.salesforce.pubsub import PubSub
+from salesforce_client.src.app.salesforce.subscription import Subscription
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 from salesforce_client.src.app.settings import read
 
@@ -37,8 +43,9 @@ def after(replay_id: bytes) -> Position:
     return Position(replay_id, None, "e")
 
 
-@pytest.fixture
-def source(mock: MockSalesforce) -> Iterator[PubSub]:
+@contextlib.contextmanager
+def connected(mock: MockSalesforce) -> Iterator[PubSub]:
+    """A session with the mock."""
     settings = read({**mock.settings, "EVENTS_STORAGE": "UseDevelopmentStorage=true"}).salesforce
     assert settings
     log_in = functools.partial(
@@ -50,6 +57,12 @@ def source(mock: MockSalesforce) -> Iterator[PubSub]:
         settings.private_key,
     )
     with PubSub(settings.pubsub_endpoint.target, tls=False, authenticate=log_in) as running:
+        yield running
+
+
+@pytest.fixture
+def source(mock: MockSalesforce) -> Iterator[PubSub]:
+    with connected(mock) as running:
         yield running
 
 
@@ -133,7 +146,7 @@ def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
         return asked == [100] * number
 
     session = Session("x", "https://x.my.salesforce.com", "00D")
-    with pubsub.Subscription(Call, TOPIC, EARLIEST, session, ahead_bytes=250_000) as stream:
+    with Subscription(Call, TOPIC, EARLIEST, session, Route(), ahead_bytes=250_000) as stream:
         assert asked_in_the_end(3)
         for number in range(4, 8):
             assert stream.next(5)
@@ -153,13 +166,26 @@ def test_an_unknown_replay_id_is_recognized_by_its_error_code(source: PubSub, ba
         stream.next(5)
 
 
-def test_another_invalid_argument_is_never_mistaken_for_an_unknown_replay_id(
-    source: PubSub,
-) -> None:
+@pytest.mark.parametrize("start", [after(b""), *Preset])
+def test_a_replay_id_that_was_not_sent_is_not_rejected(start: Start) -> None:
     """A reset would record a gap that does not exist, and read all retained events again."""
+    fault = "error=subscription.fetch.replayid.validation.failed"
     with (
-        source.subscribe(TOPIC, after(b"")) as stream,
+        MockSalesforce(3600, faults=fault) as mock,
+        connected(mock) as source,
+        source.subscribe(TOPIC, start) as stream,
         pytest.raises(RequestRefusedError, match=r"replayid\.validation\.failed"),
+    ):
+        stream.next(5)
+
+
+def test_a_sent_replay_id_is_rejected_with_either_documented_code() -> None:
+    """The documentation calls the second code one for requests without a replay id."""
+    with (
+        MockSalesforce(3600, faults="refuse_replay_id") as mock,
+        connected(mock) as source,
+        source.subscribe(TOPIC, after(replay_id(1))) as stream,
+        pytest.raises(ReplayIdRejectedError, match=r"replayid\.validation\.failed"),
     ):
         stream.next(5)
 
@@ -184,7 +210,7 @@ def test_a_new_session_that_is_refused_needs_a_person(mock: MockSalesforce) -> N
     target = mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
     with (
         PubSub(target, tls=False, authenticate=lambda: useless) as source,
-        pytest.raises(AuthenticationError, match="is new"),
+        pytest.raises(AuthenticationError, match=r"although it is new.*Session Settings"),
     ):
         source.check_topic(TOPIC)
 
@@ -199,11 +225,13 @@ def test_waiting_for_a_response_ends_after_the_timeout(source: PubSub) -> None:
     assert response.position
 
 
-def failure(status: grpc.StatusCode, code: str) -> grpc.RpcError:
+def failure(
+    status: grpc.StatusCode, code: str, details: str = "what Salesforce says\nrpcId: 1"
+) -> grpc.RpcError:
     """An error as gRPC raises it."""
     error: Any = grpc.RpcError()
     error.code = lambda: status
-    error.details = lambda: "what Salesforce says\nrpcId: 1"
+    error.details = lambda: details
     error.trailing_metadata = lambda: (("error-code", code),) if code else None
     return error  # type: ignore[no-any-return]
 
@@ -213,15 +241,42 @@ def test_a_documented_error_code_decides_whatever_its_status(suffix: str) -> Non
     """For several codes the status is undocumented."""
     for status in grpc.StatusCode:
         error = rpc_errors.translate(
-            failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e"
+            failure(status, rpc_errors.ERROR_CODE_PREFIX + suffix), "/event/X__e", Route()
         )
         assert type(error) is rpc_errors.ERRORS_BY_CODE[suffix]
-        assert "what Salesforce says rpcId: 1" in str(error)
+        told = f"/event/X__e: what Salesforce says rpcId: 1 ({status.name}, "
+        told += f"sfdc.platform.eventbus.grpc.{suffix})"
+        cure = rpc_errors.CURES.get(type(error))
+        assert str(error) == (f"{told} – {cure}" if cure else told)
+
+
+def test_every_error_of_a_call_that_needs_a_person_says_what_to_do() -> None:
+    """The others pass by themselves, or are handled inside the run."""
+    kinds = {
+        *rpc_errors.ERRORS_BY_CODE.values(),
+        *rpc_errors.ERRORS_BY_STATUS.values(),
+        RequestRefusedError,
+    }
+    assert {kind for kind in kinds if issubclass(kind, ActionNeededError)} == set(rpc_errors.CURES)
 
 
 @pytest.mark.parametrize("status", list(grpc.StatusCode))
 def test_a_status_without_a_known_error_code_never_resets_a_cursor(status: grpc.StatusCode) -> None:
     """The code is missing, new, or not one of Salesforce's."""
     for code in ("", rpc_errors.ERROR_CODE_PREFIX + "something.new", "elsewhere"):
-        error = rpc_errors.translate(failure(status, code), "/event/X__e")
+        error = rpc_errors.translate(failure(status, code), "/event/X__e", Route())
         assert type(error) is rpc_errors.ERRORS_BY_STATUS.get(status, RequestRefusedError)
+
+
+@pytest.mark.parametrize("details", ["Received http2 header with status: 403", "no route to host"])
+def test_an_error_with_salesforces_code_is_none_of_the_network(details: str) -> None:
+    """Without the code, the first text comes from a proxy, and the second one names it."""
+    route = Route("api.pubsub.salesforce.com:7443", "SETTING", "http://proxy.example:3128")
+    unavailable = grpc.StatusCode.UNAVAILABLE
+    code = rpc_errors.ERROR_CODE_PREFIX + "service.unavailable"
+    told = rpc_errors.translate(failure(unavailable, code, details), "/event/X__e", route)
+    assert isinstance(told, SalesforceUnavailableError)
+    assert str(told) == f"/event/X__e: {details} (UNAVAILABLE, {code})"
+    told = rpc_errors.translate(failure(unavailable, "", details), "/event/X__e", route)
+    assert isinstance(told, NetworkRefusedError) == ("403" in details)
+    assert ("through the proxy proxy.example:3128" in str(told)) == ("403" not in details)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from salesforce_client.src.app.errors import SettingsError
-from salesforce_client.src.app.settings_reader import BlobAccount, SettingsReader, as_pem
+from salesforce_client.src.app.settings_reader import BlobAccount, SettingsReader
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 ).decode()
+DER = KEY.private_bytes(
+    serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+)
 ENCRYPTED_WITH_HEADERS = KEY.private_bytes(
     serialization.Encoding.PEM,
     serialization.PrivateFormat.TraditionalOpenSSL,
@@ -331,19 +333,30 @@ def test_a_storage_account_that_cannot_be_reached_is_reported(
     assert reader.problems == [problem]
 
 
+NAMES = ("KEY", "KEY_FILE")
+
+
 def test_a_key_is_read_from_its_setting_or_from_a_file(tmp_path: Path) -> None:
-    """The setting and the file have the same content."""
+    """The setting and the file have the same content. A file may also be a DER."""
     (tmp_path / "key.pem").write_text(PEM)
+    (tmp_path / "key.der").write_bytes(DER)
     reader = SettingsReader({})
-    assert reader.pem("KEY", PEM, "") == as_pem(PEM)
-    assert reader.pem("KEY_FILE", "", str(tmp_path / "key.pem")) == as_pem(PEM)
+    for values in (
+        (PEM, ""),
+        ("", str(tmp_path / "key.pem")),
+        ("garbage", str(tmp_path / "key.pem")),
+        ("", str(tmp_path / "key.der")),
+    ):
+        key = reader.private_key(NAMES, values)
+        assert key
+        assert key.private_numbers() == KEY.private_numbers()
     assert reader.problems == []
 
 
 def test_a_key_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     """The operating system says why the file cannot be read."""
     reader = SettingsReader({})
-    assert reader.pem("KEY_FILE", "", str(tmp_path / "none.pem")) == b""
+    assert reader.private_key(NAMES, ("", str(tmp_path / "none.pem"))) is None
     assert reader.problems == [
         "KEY_FILE names a file that cannot be read: No such file or directory"
     ]
@@ -352,74 +365,43 @@ def test_a_key_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
 def test_a_key_that_was_pasted_where_its_path_belongs_is_not_printed() -> None:
     """The log must not contain a private key."""
     reader = SettingsReader({})
-    assert reader.pem("KEY_FILE", "", PEM) == b""
-    (problem,) = reader.problems
-    assert problem.startswith("KEY_FILE names a file that cannot be read: ")
-    assert "PRIVATE KEY" not in problem
+    assert reader.private_key(NAMES, ("", PEM)) is None
+    assert reader.problems == ["KEY_FILE holds a key, and not the path of a file: set KEY instead"]
 
 
-def test_a_key_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
-    """Such a file may be a key in DER form."""
-    (tmp_path / "key.der").write_bytes(b"\x81\xff")
-    reader = SettingsReader({})
-    assert reader.pem("KEY_FILE", "", str(tmp_path / "key.der")) == b""
-    assert reader.problems == ["KEY_FILE must be the path of a text file"]
-
-
-def test_a_text_that_is_not_a_key_is_reported() -> None:
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_problem_of_a_key_names_the_setting_that_was_used(tmp_path: Path, in_file: bool) -> None:
     """The report does not quote the text, because it may be a part of a key."""
+    (tmp_path / "key.pem").write_text("garbage")
     reader = SettingsReader({})
-    assert reader.pem("KEY", "garbage", "") == b""
-    assert reader.problems == ["KEY is not a private key in PEM form (BEGIN PRIVATE KEY …)"]
+    values = ("", str(tmp_path / "key.pem")) if in_file else ("garbage", "")
+    assert reader.private_key(NAMES, values) is None
+    (problem,) = reader.problems
+    assert problem.startswith(f"{'KEY_FILE' if in_file else 'KEY'} holds no private key: ")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        PEM,
-        PEM.replace("\n", "\\n"),
-        PEM.replace("\n", "\\r\\n"),
-        PEM.replace("\n", " "),
-        PEM.replace("\n", ""),
-        f"Bag Attributes\n{PEM}\n\n",
-        base64.b64encode(PEM.encode()).decode(),
-        base64.encodebytes(PEM.encode()).decode(),
-    ],
-    ids=[
-        *("unchanged", "escapes", "Windows escapes", "spaces", "one line", "more text around it"),
-        *("base64", "base64 in lines"),
-    ],
-)
-def test_a_pasted_pem_becomes_one_form(text: str) -> None:
-    """The BEGIN and END lines are lines of their own, and the text between them has no blanks."""
-    content = "".join(PEM.splitlines()[1:-1])
-    pem = f"-----BEGIN PRIVATE KEY-----\n{content}\n-----END PRIVATE KEY-----\n"
-    assert as_pem(text) == pem.encode()
+def test_an_encrypted_key_opens_with_the_passphrase_of_its_setting() -> None:
+    """Without a setting for the passphrase, the key must not be encrypted."""
+    reader = SettingsReader({"PASSPHRASE": "sesame"})
+    values = (ENCRYPTED_WITH_HEADERS, "")
+    assert reader.private_key(NAMES, values, passphrase_name="PASSPHRASE")
+    assert reader.problems == []
+    assert reader.private_key(NAMES, values) is None
+    assert SettingsReader.private_key(reader, NAMES, values, passphrase_name="OTHER") is None
+    assert reader.problems == [
+        "KEY is encrypted: store it without a passphrase",
+        "KEY is encrypted: it needs OTHER",
+    ]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [ENCRYPTED_WITH_HEADERS, ENCRYPTED_WITH_HEADERS.replace("\n", "\\n")],
-    ids=["unchanged", "escapes"],
-)
-def test_a_pem_with_headers_keeps_its_lines(text: str) -> None:
-    """Headers such as ``Proc-Type: 4,ENCRYPTED`` end with their line."""
-    assert as_pem(text) == ENCRYPTED_WITH_HEADERS.strip().encode()
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("garbage", "neither a PEM nor base64 of one"),
-        (f"!{base64.b64encode(PEM.encode()).decode()}", "neither a PEM nor base64 of one"),
-        (base64.b64encode("schlüssel".encode()).decode(), "neither a PEM nor base64 of one"),
-        (base64.b64encode(b"not a key").decode(), "no PEM block"),
-        (PEM[:100], "no PEM block"),
-        (PEM.replace("END PRIVATE", "END PUBLIC"), "no PEM block"),
-    ],
-    ids=["garbage", "stray character", "not ASCII", "other text", "cut off", "other label"],
-)
-def test_a_text_without_a_pem_is_refused_with_the_reason(text: str, reason: str) -> None:
-    """Operators do not see this reason, but a developer sees it in a debugger."""
-    with pytest.raises(ValueError, match=f"^{reason}$"):
-        as_pem(text)
+def test_a_key_on_an_elliptic_curve_is_accepted_only_where_it_is_allowed() -> None:
+    """Salesforce needs RSA. Snowflake accepts both."""
+    elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    reader = SettingsReader({})
+    assert reader.private_key(NAMES, (elliptic.decode(), ""), elliptic=True)
+    assert reader.private_key(NAMES, (elliptic.decode(), "")) is None
+    assert reader.problems == [
+        "KEY holds a key that is not RSA: create an RSA key of at least 2048 bits"
+    ]

@@ -210,6 +210,53 @@ def test_a_save_whose_answer_is_lost_counts_as_saved(store: Store) -> None:
     assert store.save_cursor(cursor(), None) == etag
 
 
+IMMUTABLE = (
+    b'<?xml version="1.0"?><Error><Code>BlobImmutableDueToPolicy</Code><Message>This operation is'
+    b" not permitted as the blob is immutable due to a policy.</Message></Error>"
+)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_refused_cursor_is_not_mistaken_for_one_that_another_run_has_moved(
+    store: Store, azurite: Server, cursors: ContainerClient, first: bool
+) -> None:
+    """Azure's reason is in the error. Otherwise each poll would read the same events again."""
+    etag = None if first else store.save_cursor(cursor(), None)
+    with (
+        proxy(azurite.port) as through,
+        connect(connection_string(through.port), "", "") as service,
+    ):
+        kept = Cursors(service.get_container_client(cursors.container_name))
+        through.before = lambda request: (409, IMMUTABLE) if request.method == "PUT" else None
+        with pytest.raises(StorageRefusedError) as raised:
+            kept.save(cursor(b"new"), etag)
+    assert str(raised.value) == (
+        f"cursor {NAME}: This operation is not permitted as the blob is immutable due to a policy."
+        " (BlobImmutableDueToPolicy) – remove the immutability policy from the container or the"
+        " blob"
+    )
+    assert store.load_cursor(ORG, TOPIC).cursor == (None if first else cursor())
+
+
+def test_a_leased_cursor_needs_a_person(store: Store, cursors: ContainerClient) -> None:
+    """A lease without end never goes away by itself. Azure answers 412, as for another version."""
+    etag = store.save_cursor(cursor(), None)
+    cursors.get_blob_client(NAME).acquire_lease(-1)
+    with pytest.raises(StorageRefusedError, match=r"LeaseIdMissing.*az storage blob lease break"):
+        store.save_cursor(cursor(b"new"), etag)
+    assert store.load_cursor(ORG, TOPIC) == StoredCursor(cursor(), etag)
+
+
+def test_a_leased_cursor_that_another_run_has_moved_stays_as_it_is(
+    store: Store, cursors: ContainerClient
+) -> None:
+    """The other run was ahead, whatever the lease says."""
+    etag = store.save_cursor(cursor(), None)
+    assert store.save_cursor(cursor(b"ahead"), etag)
+    cursors.get_blob_client(NAME).acquire_lease(-1)
+    assert store.save_cursor(cursor(b"late"), etag) is None
+
+
 def changed(**fields: Any) -> bytes:
     """A stored cursor with other values in these fields."""
     return json.dumps({**json.loads(to_json(cursor())), **fields}).encode()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local import apps, truth
 
-from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, certificate
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -77,12 +76,13 @@ def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
 
 
 def test_the_collector_reaches_another_salesforce_by_its_settings_alone(
-    settings: Mapping[str, str], connection: Any
+    settings: Mapping[str, str], connection: Any, tmp_path: Path
 ) -> None:
     """The mock runs in another process and uses TLS.
 
-    Two environment variables name the certificate authority that gRPC and requests trust.
+    One setting names the certificate authority that gRPC and requests trust.
     """
+    (tmp_path / "other.pem").write_bytes(certificate.make().authority)
     with salesforce(
         "--tls",
         "--interval",
@@ -94,17 +94,14 @@ def test_the_collector_reaches_another_salesforce_by_its_settings_alone(
         "--keepalive",
         "0.7",
     ) as server:
-        trust = {
-            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": server["ca_file"],
-            "REQUESTS_CA_BUNDLE": server["ca_file"],
-        }
         given = {name: value for name, value in server.items() if name.startswith("SALESFORCE_")}
-        polled = apps.poll({**settings, **given, **trust, "MOCK_MODE": "false"})
+        given = {**settings, **given, "MOCK_MODE": "false"}
+        polled = apps.poll({**given, "REQUESTS_CA_BUNDLE": server["ca_file"]})
         assert polled.succeeded, polled.log
-        untrusted = apps.poll(
-            {**settings, **given, "MOCK_MODE": "false", "REQUESTS_CA_BUNDLE": os.devnull}
-        )
+        untrusted = apps.poll({**given, "REQUESTS_CA_BUNDLE": str(tmp_path / "other.pem")})
         assert not untrusted.succeeded
+        assert "NetworkRefusedError" in untrusted.log
+        assert "add the authority to this file" in untrusted.log
     assert apps.sweep(settings).succeeded
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
 

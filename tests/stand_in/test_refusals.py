@@ -78,9 +78,11 @@ def test_a_text_that_is_too_long_is_refused(session: Session) -> None:
 
 def test_a_length_ends_with_its_table(connect: Connect) -> None:
     session = connect()
-    session("CREATE TABLE u (name VARCHAR(1))")
-    session("CREATE OR REPLACE TABLE u (name VARCHAR)")
-    assert session("INSERT INTO u SELECT 'long' AS name") == [(1,)]
+    session("CREATE TABLE u (name VARCHAR(1), other VARCHAR(1), k INTEGER)")
+    session("CREATE OR REPLACE TABLE u (name VARCHAR, other VARIANT, k INTEGER)")
+    assert session("INSERT INTO u (name) SELECT 'long' AS name") == [(1,)]
+    session("ALTER TABLE u DROP COLUMN name")
+    assert session("INSERT INTO u (other) SELECT PARSE_JSON('{}') AS other") == [(1,)]
 
 
 def test_the_view_of_columns_tells_lengths_nulls_and_identity(session: Session) -> None:
@@ -161,6 +163,7 @@ def test_other_changes_of_a_column_are_refused(session: Session, change: str) ->
         ("SELECT nothing_known(1) AS x", "002140"),
         ("SELECT 'x'::INTEGER AS x", "100038"),
         ("SELECT 'x'::BOOLEAN AS x", "100037"),
+        ("SELECT 123456::NUMBER(5, 2) AS x", "100039"),
         ("SELECT 'x'::DATE AS x", "100040"),
         ("SELECT '2026-13-01'::DATE AS x", "100040"),
         ("SELECT 'x'::TIMESTAMP_NTZ AS x", "100035"),

@@ -148,6 +148,18 @@ def test_a_full_sweep_reads_everything_again_and_inserts_nothing(
     assert records == [(report.sweep_id, 1)] * 3
 
 
+@pytest.mark.parametrize("day", ["1582-01-01", "9999-12-31"])
+def test_the_first_and_the_last_possible_date_are_loaded_and_found_again(
+    put: Put, sweep: Sweep, day: str
+) -> None:
+    """Keys are looked up in the whole table, whatever the date of their rows."""
+    put(delete("e1", deleted_date=f"{day}T00:00:00.000Z"))
+    assert sweep().inserted == 1
+    put(delete("e1", deleted_date="2026-01-01T00:00:00.000Z"))
+    assert sweep().inserted == 0
+    assert sweep(FULL_SWEEP="true").inserted == 0
+
+
 def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, query: Query) -> None:
     """The order is time, topic, file. A row that is already in the table stays."""
     put(delete("e1", ingested_at="2026-02-01T00:10:01.000Z", topic="/data/A", record_id="late"))

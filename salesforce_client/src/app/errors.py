@@ -11,7 +11,9 @@
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
+    │   ├── NetworkRefusedError          a proxy refuses the connection, or TLS fails
     │   ├── TopicError                   a topic does not exist, or the user may not read it
+    │   ├── EventFieldsError             a topic's events lack fields that the settings name
     │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
@@ -85,8 +87,16 @@ class AuthenticationError(ActionNeededError):
     """Salesforce refuses to issue or to accept an access token."""
 
 
+class NetworkRefusedError(ActionNeededError):
+    """A proxy refuses the connection, or the other side's certificate is not trusted."""
+
+
 class TopicError(ActionNeededError):
     """A topic does not exist, or this user may not subscribe to it."""
+
+
+class EventFieldsError(ActionNeededError):
+    """The events of a topic lack fields that the settings name. The cursor does not move."""
 
 
 class RequestRefusedError(ActionNeededError):
@@ -115,6 +125,18 @@ class GapError(ActionNeededError):
 
 class SessionExpiredError(CollectorError):
     """Salesforce no longer accepts the access token. The caller renews it and resumes."""
+
+    def in_a_new_session(self) -> AuthenticationError:
+        """The error if Salesforce refuses a session that was renewed just now.
+
+        Source of the usual cause: Salesforce Help, "Modify Session Security Settings".
+        """
+        return AuthenticationError(
+            f"{self} – the access token is refused although it is new. If the org locks sessions to"
+            " the IP address from which they originated (Setup, Session Settings), switch that off,"
+            " or let the login and the Pub/Sub API leave from one address: the same proxy or NAT"
+            " gateway"
+        )
 
 
 class ReplayIdRejectedError(CollectorError):

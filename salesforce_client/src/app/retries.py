@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from .errors import (
-    AuthenticationError,
     CollectorError,
     LimitExceededError,
     ReplayIdRejectedError,
@@ -71,10 +70,7 @@ class Retries:
             return Retry(lost=start)
         if isinstance(error, SessionExpiredError):
             if self._renewed:
-                raise AuthenticationError(
-                    f"{error} – refused again after the session was renewed, before any progress."
-                    " See 'AuthenticationError' in docs/operations.md"
-                ) from None
+                raise error.in_a_new_session() from None
             self._renewed = True
             return Retry(renew=True)
         if not isinstance(error, TryAgainError) or isinstance(error, LimitExceededError):

@@ -71,10 +71,13 @@ def _poll(
         salesforce.client_id,
         salesforce.username,
         salesforce.private_key,
+        salesforce.ca_file,
     )
     endpoint = salesforce.pubsub_endpoint
     try:
-        source = PubSub(endpoint.target, tls=endpoint.tls, authenticate=login)
+        source = PubSub(
+            endpoint.target, tls=endpoint.tls, authenticate=login, ca_file=salesforce.ca_file
+        )
     except Exception as error:  # noqa: BLE001  (``Report.raise_if_failed`` raises it again)
         return not_begun(store, settings.topics, began_at, error)
     with source:
@@ -82,7 +85,7 @@ def _poll(
         return Collection(
             source,
             store,
-            Interpreter(source.schema, org_id, settings.event_fields),
+            Interpreter(source.schema, org_id, settings.event_rules),
             org_id,
             settings.topics,
             replay_preset=Preset(settings.replay_preset),

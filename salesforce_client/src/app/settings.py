@@ -6,28 +6,32 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Optional
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .addresses import beyond_host, fault_of_port, is_loopback, shown, split
+from .model import EventRules
 from .settings_reader import BlobAccount, SettingsReader
+from .topic_settings import read_event_rules, read_topics
 
 LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
-TOPIC = re.compile(r"/(event|data)/[A-Za-z]\w*", re.ASCII)
-DEFAULT_EVENT_FIELDS = {
-    "object_name": "Object_Name__c",
-    "record_id": "Record_Id__c",
-    "deleted_by": "Deleted_By__c",
-    "deleted_date": "Deleted_Date__c",
-    "owner_id": "Owner_Id__c",
-}
+# The hosts of sandboxes and scratch orgs: the common login host, the My Domains of today, older My
+# Domains with the name of the sandbox after "--", and the instances cs1, cs2 … of older sandboxes
+# (Salesforce Help, "My Domain URL Formats" and "Partitioned Domains").
+SANDBOX_HOST = re.compile(
+    r"test\.salesforce\.[a-z]+"
+    r"|([^.]+\.)+(sandbox|scratch)\.my\.[a-z.]+"
+    r"|[^.]+--[^.]+(\.[^.]+)?\.my\.[a-z.]+"
+    r"|(([^.]+\.)+cs\d+\.my|cs\d+)\.salesforce\.[a-z]+"
+)
+# The first one that is set counts. requests knows the first two, and OpenSSL the third.
+CA_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Salesforce:
-    """How to reach an org, and the user to log in as."""
+    """How to reach an org, and the user to log in as.
+
+    ``ca_file`` is the path of a PEM file with the trusted certificate authorities. If it is empty,
+    each client uses its own.
+    """
 
     login_url: str
     audience: str
@@ -48,6 +56,7 @@ class Salesforce:
     username: str
     private_key: RSAPrivateKey = field(repr=False)
     pubsub_endpoint: Endpoint
+    ca_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Settings:
     Attributes:
         salesforce: the real org. None in MOCK_MODE.
         mock: the mock org. None outside of MOCK_MODE.
+        event_rules: how to read the platform events of each topic.
     """
 
     storage: BlobAccount
@@ -76,7 +86,7 @@ class Settings:
     mock: Optional[Mock]
     topics: tuple[str, ...]
     replay_preset: str
-    event_fields: Mapping[str, str]
+    event_rules: Mapping[str, EventRules]
     max_run_seconds: float
     idle_seconds: float
     max_file_rows: int
@@ -96,9 +106,9 @@ def read(environ: Mapping[str, str]) -> Settings:
         cursors_container=values.container("CURSORS_CONTAINER", "cursors"),
         salesforce=values.salesforce(required=mock is None),
         mock=mock,
-        topics=values.topics("SALESFORCE_TOPICS", required=mock is None),
+        topics=(topics := read_topics(values, required=mock is None)),
         replay_preset=values.choice("SALESFORCE_REPLAY_PRESET", ("EARLIEST", "LATEST")),
-        event_fields=values.event_fields("SALESFORCE_EVENT_FIELDS"),
+        event_rules=read_event_rules(values, topics),
         max_run_seconds=values.number("MAX_RUN_SECONDS", 480, least=10),
         idle_seconds=values.number("IDLE_SECONDS", 30, least=0.1),
         max_file_rows=int(values.number("MAX_FILE_ROWS", 250_000, least=1)),
@@ -116,13 +126,10 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 
 def _audience(login_url: str) -> str:
-    """The audience of a JWT. It depends only on whether the org is a sandbox."""
-    host = login_url.partition("://")[2]
-    return (
-        SANDBOX_LOGIN
-        if host == "test.salesforce.com" or host.endswith(".sandbox.my.salesforce.com")
-        else LOGIN
-    )
+    """The audience of a JWT. It depends only on whether the host belongs to a sandbox."""
+    parts = split(login_url)  # if it is malformed, that is a problem of its own
+    host = (parts and parts.hostname) or ""
+    return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
 
 
 class _Reader(SettingsReader):
@@ -144,13 +151,27 @@ class _Reader(SettingsReader):
                 f"must be a user name such as integration@example.com, not {shown(username)}",
                 None,
             )
-        key = self.private_key(
-            "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE", required=required
-        )
+        key_names = ("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE")
+        given = self.either(*key_names, required=required)
+        key = self.private_key(key_names, given) if any(given) else None
         endpoint = self.endpoint("SALESFORCE_PUBSUB_ENDPOINT", "api.pubsub.salesforce.com:7443")
-        if not required or key is None:
+        ca_file = self.ca_file()
+        if not required or not isinstance(key, RSAPrivateKey):
             return None
-        return Salesforce(login_url, audience, client_id, username, key, endpoint)
+        return Salesforce(login_url, audience, client_id, username, key, endpoint, ca_file)
+
+    def ca_file(self) -> str:
+        """The PEM file of the first of ``CA_FILES`` that is set. Empty if none is set."""
+        for name in CA_FILES:
+            if path := self.text(name):
+                try:
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+                except ssl.SSLError:
+                    self.problem(name, f"names {path}, which holds no certificate in PEM form", "")
+                except OSError as error:
+                    self.problem(name, f"names {path}, which cannot be read: {error.strerror}", "")
+                return path
+        return ""
 
     def mock(self) -> Optional[Mock]:
         """The mock org. None outside of MOCK_MODE."""
@@ -220,58 +241,3 @@ class _Reader(SettingsReader):
             )
         port = parts.port or 7443
         return Endpoint(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", tls)
-
-    def topics(self, name: str, *, required: bool) -> tuple[str, ...]:
-        names = [
-            topic.strip()
-            for topic in self.text(name, required=required).split(",")
-            if topic.strip()
-        ]
-        if self.text(name) and not names:
-            self.problem(name, "names no topic: set at least one", None)
-        for topic in names:
-            if not TOPIC.fullmatch(topic):
-                self.problem(
-                    name,
-                    f"has {topic!r}: a topic looks like /event/Delete_Event__e"
-                    " or /data/AccountChangeEvent",
-                    None,
-                )
-        return tuple(dict.fromkeys(names))
-
-    def event_fields(self, name: str) -> Mapping[str, str]:
-        fields = dict(DEFAULT_EVENT_FIELDS)
-        for pair in filter(None, (part.strip() for part in self.text(name).split(","))):
-            column, _, source = (part.strip() for part in pair.partition("="))
-            if column in fields and source:
-                fields[column] = source
-            else:
-                self.problem(
-                    name,
-                    f"has {pair!r}: write <column>=<Field__c> with one of {', '.join(fields)}",
-                    None,
-                )
-        return fields
-
-    def private_key(self, name: str, file_name: str, *, required: bool) -> RSAPrivateKey | None:
-        inline, path = self.either(name, file_name, required=required)
-        given = file_name if path else name
-        pem = self.pem(given, inline, path) if inline or path else b""
-        if not pem:
-            return None
-        try:
-            key = load_pem_private_key(pem, password=None)
-        except TypeError:
-            return self.problem(
-                given, "is encrypted: store it in Key Vault without a passphrase", None
-            )
-        except (ValueError, UnsupportedAlgorithm):
-            return self.problem(
-                given,
-                "is not a private key in PEM form (BEGIN PRIVATE KEY …), or its type is not"
-                " supported: store an RSA key",
-                None,
-            )
-        if not isinstance(key, RSAPrivateKey) or key.key_size < 2048:
-            return self.problem(given, "must be an RSA key of at least 2048 bits", None)
-        return key

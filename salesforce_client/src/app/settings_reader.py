@@ -5,8 +5,6 @@ This is a twin file. Both apps have an equal copy.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from typing import TypeVar
 
 from .addresses import fault_of_blob_uri, fault_of_connection_string, shown
 from .errors import SettingsError
+from .private_key import PrivateKey, PrivateKeyError, load_private_key
 from .spelling import meant
 
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](-?[a-z0-9])*")
@@ -161,48 +160,37 @@ class SettingsReader:
         client_id = self.text("EVENTS_STORAGE__clientId") or self.text("AZURE_CLIENT_ID")
         return BlobAccount(connection, uri, client_id)
 
-    def pem(self, name: str, inline: str, path: str) -> bytes:
-        """The PEM of a private key. Empty after a problem.
+    def private_key(
+        self,
+        names: tuple[str, str],
+        values: tuple[str, str],
+        *,
+        passphrase_name: str = "",
+        elliptic: bool = False,
+    ) -> PrivateKey | None:
+        """A private key. None after a problem.
 
         Args:
-            name: the setting that holds the key or the path, for the message.
-            inline: the key itself. It is used if ``path`` is empty.
-            path: the path of a file that holds the key.
+            names: the setting that holds the key, and the one that holds the path of its file.
+            values: the values of both. The path counts, if there is one.
+            passphrase_name: the setting of the key's passphrase. Empty if there is none.
+            elliptic: a key on an elliptic curve is accepted too.
         """
+        inline, path = values
+        given = names[1] if path else names[0]
         try:
-            text = Path(path).read_text() if path else inline
+            content = Path(path).read_bytes() if path else inline.encode()
+            return load_private_key(
+                content,
+                passphrase=self.text(passphrase_name) if passphrase_name else "",
+                passphrase_name=passphrase_name,
+                elliptic=elliptic,
+            )
         except OSError as error:
             # The message has no path, because somebody may have pasted the key instead of a path.
-            return self.problem(name, f"names a file that cannot be read: {error.strerror}", b"")
-        except ValueError:
-            return self.problem(name, "must be the path of a text file", b"")
-        try:
-            return as_pem(text)
-        except ValueError:
-            return self.problem(name, "is not a private key in PEM form (BEGIN PRIVATE KEY …)", b"")
-
-
-def as_pem(text: str) -> bytes:
-    """The PEM in ``text``.
-
-    The text may be the base64 form of a PEM. Its line ends may be missing, because a settings form
-    may remove them.
-
-    Raises:
-        ValueError: the text contains no PEM.
-    """
-    if "-----BEGIN" not in text:
-        try:
-            text = base64.b64decode("".join(text.split()), validate=True).decode("ascii")
-        except (binascii.Error, UnicodeDecodeError):
-            raise ValueError("neither a PEM nor base64 of one") from None
-    unescaped = text.replace("\\r", "").replace("\\n", "\n")
-    match = re.search(r"-----BEGIN ([A-Z ]+)-----(.*?)-----END \1-----", unescaped, re.DOTALL)
-    if not match:
-        raise ValueError("no PEM block")
-    label, body = match.groups()
-    if ":" in body:
-        # A colon shows headers: this is an encrypted key in the traditional form. It must keep its
-        # line ends.
-        return match.group(0).encode()
-    return f"-----BEGIN {label}-----\n{''.join(body.split())}\n-----END {label}-----\n".encode()
+            what = f"names a file that cannot be read: {error.strerror}"
+            if "-----BEGIN" in path:
+                what = f"holds a key, and not the path of a file: set {names[0]} instead"
+            return self.problem(given, what, None)
+        except PrivateKeyError as error:
+            return self.problem(given, str(error), None)

@@ -24,8 +24,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local.faulty_org import CHANGES, EVENT, NOW, Org, Rows, keys
 
-from salesforce_client.src.app.errors import LimitExceededError
+from salesforce_client.src.app.errors import LimitExceededError, StorageRefusedError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
+from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.model import with_checksum
 from salesforce_client.src.app.report import Report
 
@@ -98,6 +99,33 @@ def test_two_collectors_at_once_lose_and_duplicate_nothing(
     assert len({name for report in reports for name in report.files}) >= 2
     assert Counter(row["topic"] for row in rows("polls")) == dict.fromkeys(DEFAULT_TOPICS, 2)
     assert sum(topic.received for topic in org.poll().topics.values()) == 0
+
+
+def test_a_cursor_that_storage_refuses_to_replace_fails_its_topic(
+    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
+) -> None:
+    """If Blob Storage does not let the collector replace a cursor, for example because the blob has
+    a lease, the topic fails and names Azure's reason. The rows are uploaded, and the cursor stays.
+    When the lease has ended, the next poll reads the same events again, with the same keys.
+    """
+    org = salesforce()
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    (name,) = [blob.name for blob in cursors.list_blobs()]
+    before = cursors.download_blob(name).readall()
+    lease = cursors.get_blob_client(name).acquire_lease(-1)
+    org.set_clock(NOW + timedelta(hours=9))
+    report = org.poll(SALESFORCE_TOPICS=EVENT)
+    error = report.topics[EVENT].error
+    assert isinstance(error, StorageRefusedError)
+    assert f"cursor {name}" in str(error)
+    assert "LeaseIdMissing" in str(error)
+    assert "another run" not in str(error)
+    assert cursors.download_blob(name).readall() == before
+    lease.release()
+    org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    assert set(keys(rows())) == {
+        it.key for it in org.mock.org.deletes((EVENT,), NOW - RETENTION, NOW + timedelta(hours=9))
+    }
 
 
 def test_another_org_has_cursors_of_its_own(

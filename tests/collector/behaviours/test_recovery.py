@@ -23,6 +23,7 @@ from salesforce_client.src.app.errors import (
     AuthenticationError,
     GapError,
     LimitExceededError,
+    NetworkRefusedError,
     RequestRefusedError,
     RunFailedError,
     TopicError,
@@ -30,15 +31,16 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
 
 
-def test_only_the_documented_code_resets_a_cursor(
-    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient
+@pytest.mark.parametrize("fault", ["reject_replay_id=1", "refuse_replay_id=1"])
+def test_only_a_documented_code_resets_a_cursor(
+    salesforce: Callable[..., Org], rows: Rows, cursors: ContainerClient, fault: str
 ) -> None:
     """The collector gives up a cursor only if Salesforce sends the code
-    ``…subscription.fetch.replayid.corrupted``. It reads again from ``EARLIEST``, and records a gap
-    when it has the first new position. The poll fails, so that a person notices, and the next poll
-    succeeds.
+    ``…subscription.fetch.replayid.corrupted`` or ``…replayid.validation.failed`` for its replay id.
+    It reads again from ``EARLIEST``, and records a gap when it has the first new position. The poll
+    fails, so that a person notices, and the next poll succeeds.
     """
-    org = salesforce("reject_replay_id=1")
+    org = salesforce(fault)
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     report = org.poll(SALESFORCE_TOPICS=EVENT)
     assert isinstance(report.topics[EVENT].error, GapError)
@@ -64,12 +66,21 @@ def test_a_cursor_older_than_retention_leaves_a_gap(
     assert set(keys(rows())) >= set(retained)
 
 
-@pytest.mark.parametrize("fault", ["status=INVALID_ARGUMENT", "error=subscription.fetch.overflow"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "status=INVALID_ARGUMENT",
+        "error=subscription.fetch.overflow",
+        "error=subscription.fetch.replayid.corrupted",
+        "error=subscription.fetch.replayid.validation.failed",
+    ],
+)
 def test_another_invalid_argument_does_not_reset_the_cursor(
     salesforce: Callable[..., Org], cursors: ContainerClient, fault: str
 ) -> None:
     """If Salesforce answers ``INVALID_ARGUMENT`` with another code or without one, the topic fails
-    and its cursor stays unchanged.
+    and its cursor stays unchanged. The same applies if it rejects a replay id, but the collector
+    has sent none.
     """
     org = salesforce(f"{fault}@{ACCOUNT}")
     report = org.poll(SALESFORCE_TOPICS=ACCOUNT)
@@ -93,18 +104,51 @@ def test_a_session_that_ends_in_mid_stream_is_renewed_once(
 
 def test_a_session_that_is_always_refused_fails_the_topics(salesforce: Callable[..., Org]) -> None:
     """If Salesforce also refuses the new session before the cursor could move, the topics fail with
-    ``AuthenticationError``. A person must act.
+    ``AuthenticationError``. A person must act. The usual cause is an org that locks sessions to an
+    IP address, and the message names this setting.
     """
     org = salesforce("refuse_session")
     report = org.poll()
     assert {type(topic.error) for topic in report.topics.values()} == {AuthenticationError}
+    assert all("Session Settings" in str(topic.error) for topic in report.topics.values())
 
 
+@pytest.mark.parametrize(
+    "fault", ["login_unavailable=2", "login_answer=retry:1", "login_answer=maintenance:1"]
+)
 def test_a_login_is_retried_if_the_login_host_is_down_for_a_moment(
-    salesforce: Callable[..., Org],
+    salesforce: Callable[..., Org], fault: str
 ) -> None:
-    """If the login host is down for a moment, the collector retries, with a new JWT each time."""
-    salesforce("login_unavailable=2").poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+    """If the login host is down for a moment, the collector retries, with a new JWT each time. The
+    host may say so with a status, with an error such as ``unknown_error: retry your request``, or
+    with a page for people.
+    """
+    salesforce(fault).poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "cure"),
+    [
+        ("ip_restricted", AuthenticationError, "Login IP Ranges"),
+        ("not_installed", AuthenticationError, "the app is not in this org"),
+        (
+            "moved",
+            AuthenticationError,
+            "set SALESFORCE_LOGIN_URL to https://acme.my.salesforce.com",
+        ),
+        ("blocked", NetworkRefusedError, "a proxy or firewall on the way refuses"),
+    ],
+)
+def test_a_refused_login_says_what_to_change(
+    salesforce: Callable[..., Org], answer: str, kind: type[Exception], cure: str
+) -> None:
+    """If Salesforce refuses the login, the poll fails at once with ``AuthenticationError``. If
+    something on the way answers in its place, the error is ``NetworkRefusedError``. The message
+    says what to change.
+    """
+    report = salesforce(f"login_answer={answer}").poll(SALESFORCE_TOPICS=EVENT)
+    assert isinstance(report.error, kind)
+    assert cure in str(report.error)
 
 
 @pytest.mark.parametrize(

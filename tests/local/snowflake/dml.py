@@ -89,7 +89,8 @@ def check_lengths(session: Session, key: Key, before: int) -> None:
 
     Source: Snowflake documentation, page "String & Binary Data Types": the length is a limit.
     """
-    lengths = session.account.lengths(key)
+    there = names.columns(session, key)
+    lengths = {name: most for name, most in session.account.lengths(key).items() if name in there}
     if not lengths:
         return
     longest = ", ".join(f'max(length("{column}"))' for column in lengths)

@@ -1,4 +1,4 @@
-"""Makes a temporary certificate authority, and a certificate for 127.0.0.1 and localhost.
+"""Makes a temporary certificate authority, and a certificate for this machine and two other hosts.
 
 Clients that trust this authority can verify the mock's TLS certificate.
 """
@@ -13,6 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+# Names of the two hosts for a client that reaches the mock through a proxy.
+HOSTS = ("login.salesforce.example", "api.pubsub.salesforce.example")
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,11 @@ def make() -> Certificate:
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    addresses = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    hosts = [x509.DNSName(host) for host in ("localhost", *HOSTS)]
+    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
         builder(name, key.public_key())
-        .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*hosts, *addresses]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()),

@@ -11,6 +11,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
+from .login_answers import LOGIN_ANSWERS
+
 FAULTS = {
     # name: (what its value means and its default, what happens)
     "drop_stream": (
@@ -75,6 +77,11 @@ FAULTS = {
         "times, 1",
         "this many CUSTOM subscriptions fail as if their replay id were corrupted",
     ),
+    "refuse_replay_id": (
+        "times, 1",
+        "this many CUSTOM subscriptions fail with the other documented code of a replay id, "
+        "replayid.validation.failed",
+    ),
     "strict_retention": (
         "",
         "a replay id that is older than 72 hours counts as corrupted",
@@ -94,6 +101,11 @@ FAULTS = {
         "the history also contains GAP_DELETE, GAP_UPDATE, GAP_OVERFLOW, SNAPSHOT and wildcards",
     ),
     "login_unavailable": ("times, 2", "the token endpoint answers 503 this many times"),
+    "login_answer": (
+        "name[:times], ip_restricted:always",
+        "the token endpoint gives one of these answers, this many times: "
+        + ", ".join(LOGIN_ANSWERS),
+    ),
 }
 
 

@@ -134,9 +134,11 @@ class PubSubService(PubSubServicer):
             return self._org.tip()
         if first.replay_preset == wire.EARLIEST:
             return self._org.earliest()
+        code = "subscription.fetch.replayid.validation.failed"
         if not first.replay_id:
-            code = "subscription.fetch.replayid.validation.failed"
             call.fail(INVALID, code, "A replay ID is required with the CUSTOM preset.")
+        if self._faults.happens("refuse_replay_id", first.topic_name):
+            call.fail(INVALID, code, "The Replay ID validation failed. Ensure that it is valid.")
         try:
             position = self._org.position(first.replay_id)
         except UnknownReplayIdError:

@@ -18,6 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .faults import Faults
+from .login_answers import LOGIN_ANSWERS, LoginAnswer
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LONGEST_SECONDS = 300
@@ -36,7 +37,7 @@ class TokenEndpoint:
         user_id: the id of the user that logs in, 18 characters.
         client_id, username, audiences: the values that an assertion must have.
         public_key: the key that verifies the signature of an assertion.
-        faults: the endpoint applies ``login_unavailable``.
+        faults: the endpoint applies ``login_unavailable`` and ``login_answer``.
         tls: the context with which it serves https. Without one it serves http.
     """
 
@@ -88,9 +89,14 @@ class TokenEndpoint:
         """End all sessions."""
         self._tokens.clear()
 
-    def is_down(self) -> bool:
-        """Return whether the endpoint is unavailable for this request."""
-        return self._faults.happens("login_unavailable")
+    def instead(self) -> LoginAnswer | None:
+        """Return the answer that a fault gives to this request instead of the right one."""
+        if self._faults.happens("login_unavailable"):
+            return LoginAnswer(503, "")
+        name, _, times = (self._faults.value("login_answer") or "").partition(":")
+        limit = float("inf") if times in ("", "always") else float(times)
+        happens = self._faults.happens("login_answer", times=limit)
+        return LOGIN_ANSWERS[name] if happens else None
 
     def answer(self, form: dict[str, list[str]]) -> dict[str, str]:
         """Return the token response to a form.
@@ -166,10 +172,8 @@ class TokenEndpoint:
                         "utf-8", "replace"
                     )
                 )
-                if endpoint.is_down():
-                    return self._send(
-                        503, {"error": "unavailable", "error_description": "try again"}
-                    )
+                if instead := endpoint.instead():
+                    return self._answer(*instead)
                 if self.path != "/services/oauth2/token":
                     return self._send(404, {"error": "not_found", "error_description": self.path})
                 try:
@@ -191,10 +195,13 @@ class TokenEndpoint:
                     )
 
             def _send(self, status: int, answer: dict[str, str]) -> None:
-                body = json.dumps(answer).encode()
+                self._answer(status, json.dumps(answer), (("Content-Type", "application/json"),))
+
+            def _answer(self, status: int, text: str, headers: tuple[tuple[str, str], ...]) -> None:
+                body = text.encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                for name, value in (*headers, ("Content-Length", str(len(body)))):
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 

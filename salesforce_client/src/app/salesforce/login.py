@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,8 +15,10 @@ import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from ..errors import AuthenticationError, SalesforceUnavailableError
+from ..errors import AuthenticationError, NetworkRefusedError, SalesforceUnavailableError
 from ..model import Session, with_checksum
+from .network import Route, route_to
+from .token_answers import refusal, token_of
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # One page of Salesforce gives 3 minutes as the maximum, another one 5. This value is below both, so
@@ -23,42 +26,6 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 170
 TIMEOUT_SECONDS = (10, 30)  # connect, read
 ATTEMPTS = 3
-
-# What the operator must check. Each entry has an ``error``, a part of the ``error_description``,
-# and the advice (Salesforce Help, "OAuth 2.0 Flow Errors").
-ADVICE = (
-    (
-        "invalid_grant",
-        "approved",
-        "pre-authorize the user: set the app's policy 'Admin approved users are pre-authorized' and"
-        " give SALESFORCE_USERNAME a permission set or profile of the app",
-    ),
-    (
-        "invalid_grant",
-        "audience",
-        "check SALESFORCE_AUDIENCE: https://test.salesforce.com for a sandbox,"
-        " else https://login.salesforce.com",
-    ),
-    (
-        "invalid_grant",
-        "expired",
-        "check this machine's clock: the assertion is valid for three minutes",
-    ),
-    (
-        "invalid_grant",
-        "assertion",
-        "check that SALESFORCE_PRIVATE_KEY belongs to the certificate that was uploaded to the app",
-    ),
-    ("invalid_grant", "inactive", "unlock or activate SALESFORCE_USERNAME"),
-    ("invalid_grant", "locked", "unlock or activate SALESFORCE_USERNAME"),
-    ("invalid_grant", "user", "check SALESFORCE_USERNAME and SALESFORCE_LOGIN_URL"),
-    ("invalid_app_access", "", "give SALESFORCE_USERNAME access to the app in its policies"),
-    (
-        "invalid_client",
-        "",
-        "check SALESFORCE_CLIENT_ID (the consumer key) and that OAuth is enabled for the app",
-    ),
-)
 
 
 def claims(
@@ -78,15 +45,21 @@ def authenticate(
     client_id: str,
     username: str,
     private_key: RSAPrivateKey,
+    ca_file: str = "",
     lifetime_seconds: int = LIFETIME_SECONDS,
 ) -> Session:
     """Sign a new assertion and exchange it for a session.
 
+    ``ca_file`` is the path of a PEM file with the trusted certificate authorities. If it is empty,
+    requests uses its own.
+
     Raises:
         AuthenticationError: Salesforce refuses. The message quotes Salesforce and says what to
             check.
+        NetworkRefusedError: a proxy refuses, or the certificate of the host is not trusted.
         SalesforceUnavailableError: ``ATTEMPTS`` attempts brought no usable answer.
     """
+    route = route_to(login_url, "SALESFORCE_LOGIN_URL", ca_file)
     failure = ""
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -97,28 +70,39 @@ def authenticate(
             algorithm="RS256",
         )
         try:
-            response = requests.post(
-                f"{login_url}/services/oauth2/token",
-                data={"grant_type": GRANT_TYPE, "assertion": assertion},
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
+            answer = _post(login_url, assertion, route)
+        except (requests.RequestException, ValueError) as error:  # the latter: a broken Location
             failure = _reason(error)
-            if "CERTIFICATE_VERIFY_FAILED" in failure:
-                raise AuthenticationError(
-                    f"TLS to {login_url} failed: {failure} – check SALESFORCE_LOGIN_URL"
-                ) from None
+            if cure := route.cure(failure):
+                raise NetworkRefusedError(f"{login_url}: {failure} – {cure}") from None
+            failure += route.through
             continue
-        if response.status_code == 429 or response.status_code >= 500:
-            failure = f"HTTP {response.status_code}"
-            continue
-        return _session(login_url, response)
+        token = token_of(answer)
+        if token is not None:
+            return _session(login_url, token)
+        refused = refusal(answer, login_url, route)
+        if not isinstance(refused, SalesforceUnavailableError):
+            raise refused
+        failure = str(refused)
     raise SalesforceUnavailableError(
         f"no access token from {login_url} after {ATTEMPTS} attempts: {failure} – nothing is lost"
         " if a poll succeeds within 72 hours; if this stays, check SALESFORCE_LOGIN_URL and the"
         " network"
     )
+
+
+def _post(login_url: str, assertion: str, route: Route) -> requests.Response:
+    """Send an assertion. The route decides about proxies and certificates, as it does for gRPC."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.post(
+            f"{login_url}/services/oauth2/token",
+            data={"grant_type": GRANT_TYPE, "assertion": assertion},
+            timeout=TIMEOUT_SECONDS,
+            allow_redirects=False,
+            proxies={"http": route.proxy, "https": route.proxy} if route.proxy else {},
+            verify=route.ca_file or True,
+        )
 
 
 def _reason(error: Exception) -> str:
@@ -129,21 +113,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _session(login_url: str, response: requests.Response) -> Session:
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
-        raise AuthenticationError(
-            f"{login_url} answered HTTP {response.status_code} without JSON:"
-            " check that SALESFORCE_LOGIN_URL is the login host"
-        )
-    if response.status_code != 200:
-        error, description = str(answer.get("error", "")), str(answer.get("error_description", ""))
-        raise AuthenticationError(
-            f"{login_url} refused the JWT: {error}: {description}{_advice(error, description)}"
-        )
+def _session(login_url: str, answer: Mapping[str, Any]) -> Session:
     token, instance_url = answer.get("access_token"), answer.get("instance_url")
     if not token or not instance_url:
         raise AuthenticationError(
@@ -153,13 +123,6 @@ def _session(login_url: str, response: requests.Response) -> Session:
     return Session(
         str(token), str(instance_url).rstrip("/"), _org_id(str(answer.get("id", "")), str(token))
     )
-
-
-def _advice(error: str, description: str) -> str:
-    for code, words, advice in ADVICE:
-        if error.startswith(code) and words in description.lower():
-            return f" – {advice}"
-    return ""
 
 
 def _org_id(identity_url: str, token: str) -> str:

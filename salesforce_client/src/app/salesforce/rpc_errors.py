@@ -15,6 +15,7 @@ from ..errors import (
     AuthenticationError,
     CollectorError,
     LimitExceededError,
+    NetworkRefusedError,
     ReplayIdRejectedError,
     RequestRefusedError,
     SalesforceUnavailableError,
@@ -22,6 +23,7 @@ from ..errors import (
     SessionExpiredError,
     TopicError,
 )
+from .network import Route
 
 ERROR_CODE_PREFIX = "sfdc.platform.eventbus.grpc."
 ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
@@ -43,6 +45,8 @@ ERRORS_BY_CODE: dict[str, type[CollectorError]] = {
     "schema.meta.permission": SchemaError,
     "schema.validation.failed": SchemaError,
     "subscription.fetch.replayid.corrupted": ReplayIdRejectedError,
+    # Documented for a request without a replay id, and reported for one that is not valid.
+    "subscription.fetch.replayid.validation.failed": ReplayIdRejectedError,
 }
 # The status decides if the ``error-code`` is absent or unknown. INVALID_ARGUMENT is missing here on
 # purpose: if it meant a rejected replay id, the drain would start from EARLIEST and could lose
@@ -69,14 +73,17 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: SchemaError,
 }
 
-# What an operator must do. If there is no server, the error has no ``error-code``.
-ADVICE: Mapping[type[CollectorError], str] = {
-    TopicError: "check SALESFORCE_TOPICS, and that SALESFORCE_USERNAME may read the topic",
-    AuthenticationError: "check the permission sets of SALESFORCE_USERNAME",
+# What a person must do, by the kind of error.
+CURES: dict[type[CollectorError], str] = {
+    TopicError: "check its name in SALESFORCE_TOPICS (capitals count), and that SALESFORCE_USERNAME"
+    " may read it: see TopicError in docs/operations.md",
+    AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
+    " Salesforce",
+    RequestRefusedError: "report this error to the maintainers of the collector",
     LimitExceededError: "nothing is lost if a poll succeeds within 72 hours: see"
-    " 'LimitExceededError' in docs/operations.md",
-    RequestRefusedError: "the cursor is kept: see 'RequestRefusedError' in docs/operations.md",
+    " LimitExceededError in docs/operations.md",
 }
+# If there is no server, the error has no ``error-code``.
 NO_SERVER = (
     "nothing is lost if a poll succeeds within 72 hours; if this stays, check"
     " SALESFORCE_PUBSUB_ENDPOINT and the network"
@@ -84,27 +91,34 @@ NO_SERVER = (
 
 
 def translate(
-    error: Any, about: str, by_status: ErrorsByStatus = ERRORS_BY_STATUS
+    error: Any, about: str, route: Route, by_status: ErrorsByStatus = ERRORS_BY_STATUS
 ) -> CollectorError:
     """The collector's error for a failed call.
 
-    The trailer ``error-code`` decides. If it is absent or unknown, the status decides. ``about``
-    names the topic or schema, and the message begins with it.
+    The trailer ``error-code`` decides. If it is absent or unknown, the status decides. Without that
+    trailer, the answer may be one of a proxy, or TLS may have failed.
+
+    Args:
+        error: the error of gRPC.
+        about: the topic or schema. The message begins with it.
+        route: the route to Salesforce.
+        by_status: the errors by status.
     """
     code = next(
         (str(value) for key, value in error.trailing_metadata() or () if key == "error-code"), ""
     )
-    status = error.code()
+    status, details = error.code(), _one_line(error.details() or "")
+    if not code and (cure := route.cure(details)):
+        return NetworkRefusedError(f"{about}: {details} – {cure}")
     kind = ERRORS_BY_CODE.get(
         code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code
     )
     kind = kind or by_status.get(status, RequestRefusedError)
     unreachable = status is grpc.StatusCode.UNAVAILABLE and not code
-    advice = NO_SERVER if unreachable else ADVICE.get(kind, "")
-    return kind(
-        f"{about}: {_one_line(error.details() or '')} ({status.name}{', ' + code if code else ''})"
-        f"{advice and f' – {advice}'}"
-    )
+    through = route.through if unreachable else ""
+    told = f"{about}: {details}{through} ({status.name}{', ' + code if code else ''})"
+    advice = NO_SERVER if unreachable else CURES.get(kind, "")
+    return kind(f"{told} – {advice}" if advice else told)
 
 
 def _one_line(text: str) -> str:

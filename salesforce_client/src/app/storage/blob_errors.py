@@ -22,6 +22,15 @@ from ..errors import StorageRefusedError, StorageUnavailableError
 # changed (412), too many requests (429). After any other status from 400 to 499 a person must act.
 WORTH_ANOTHER_RUN = {408, 412, 429}
 FORBIDDEN = 403
+# What a person must do after some codes, whatever their status (Microsoft Learn, "Blob Storage
+# error codes", "Lease Blob" and "Immutable storage for blobs").
+LEASED = "end the lease on the blob (az storage blob lease break)"
+CURES = {
+    "LeaseIdMissing": LEASED,
+    "LeaseIdMismatchWithBlobOperation": LEASED,
+    "LeaseLost": LEASED,
+    "BlobImmutableDueToPolicy": "remove the immutability policy from the container or the blob",
+}
 # The endpoint of managed identities also answers 404 and 410 while it is not ready (Microsoft
 # Learn, "How to use managed identities on a virtual machine to acquire an access token").
 IDENTITY_NOT_READY = {"404", "408", "410", "429"}
@@ -69,6 +78,8 @@ def translated(about: str) -> Iterator[None]:
             raise _without_token(about, error) from None
         raise StorageRefusedError(f"{about}: {brief(error)} – {CHECK_ACCESS}") from None
     except HttpResponseError as error:
+        if cure := CURES.get(_code(error)):
+            raise StorageRefusedError(f"{about}: {brief(error)} – {cure}") from None
         status = error.status_code or 500
         refused = 400 <= status < 500 and status not in WORTH_ANOTHER_RUN
         kind = StorageRefusedError if refused else StorageUnavailableError
@@ -85,9 +96,14 @@ def translated(about: str) -> Iterator[None]:
 def brief(error: AzureError) -> str:
     """The first line of the service's answer, and its code. The rest repeats headers and times."""
     first_line = next(iter(str(error.message or "").strip().splitlines()), type(error).__name__)
+    return f"{first_line} ({code})" if (code := _code(error)) else first_line
+
+
+def _code(error: AzureError) -> str:
+    """The code of the service's answer. Empty if it has none."""
     code = getattr(error, "error_code", None)
     # The client gives a known code as a member of an enumeration, whose text has another spelling.
-    return f"{first_line} ({getattr(code, 'value', code)})" if code else first_line
+    return str(getattr(code, "value", code) or "")
 
 
 def _without_token(

@@ -47,7 +47,8 @@ class Cursors:
         Returns the new version, or None if another run has moved the cursor.
 
         Raises:
-            StorageUnavailableError, StorageRefusedError: it is not certain that it is saved.
+            StorageUnavailableError, StorageRefusedError: it is not certain that it is saved, or
+                Blob Storage refuses it although no other run has moved the cursor.
         """
         blob = self._container.get_blob_client(_name(cursor.org_id, cursor.topic))
         condition: dict[str, Any] = {"overwrite": False}
@@ -64,7 +65,12 @@ class Cursors:
                 stored = self.load(cursor.org_id, cursor.topic)
                 # If the answer to the first request was lost, the client has repeated the request.
                 # The stored cursor is then the one that this run has saved.
-                return stored.etag if stored.cursor == cursor else None
+                if stored.cursor == cursor:
+                    return stored.etag
+                if stored.etag == etag:
+                    # No other run was ahead. The blob has a lease or is immutable, for example.
+                    raise
+                return None
 
 
 def to_json(cursor: Cursor) -> str:
