@@ -80,8 +80,6 @@ CURES: dict[type[CollectorError], str] = {
     AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
     " Salesforce",
     RequestRefusedError: "report this error to the maintainers of the collector",
-    LimitExceededError: "nothing is lost if a poll succeeds within 72 hours: see"
-    " LimitExceededError in docs/operations.md",
 }
 # If there is no server, the error has no ``error-code``.
 NO_SERVER = (
