@@ -11,12 +11,21 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobServiceClient,
+    ContainerSasPermissions,
+    ResourceTypes,
+    Services,
+    generate_account_sas,
+    generate_container_sas,
+)
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local import apps, emulators, warehouse
@@ -237,6 +246,54 @@ def test_the_settings_work_without_the_change(
 ) -> None:
     """So it is the change that makes each row fail."""
     run(working[app], app)
+
+
+@pytest.mark.parametrize(
+    ("app", "scope", "permissions", "enough"),
+    [
+        ("collector", "account", "rwlc", True),
+        ("collector", "container", "rwlc", False),
+        ("sync", "account", "rl", True),
+        ("sync", "container", "rl", True),
+        ("sync", "container", "r", False),
+    ],
+)
+def test_a_sas_is_enough_if_it_has_the_documented_permissions(
+    app: str,
+    scope: str,
+    permissions: str,
+    enough: bool,
+    working: Mapping[str, dict[str, str]],
+    azurite: emulators.Server,
+) -> None:
+    """See "Storage with a SAS" in docs/settings.md. Another SAS is refused."""
+    settings = working[app]
+    account, soon = "devstoreaccount1", datetime.now(timezone.utc) + timedelta(hours=1)
+    sas = (
+        generate_account_sas(
+            account,
+            emulators.AZURITE_KEY,
+            ResourceTypes(container=True, object=True),
+            AccountSasPermissions.from_string(permissions),  # type: ignore[no-untyped-call]
+            soon,
+            services=Services(blob=True),
+        )
+        if scope == "account"
+        else generate_container_sas(
+            account,
+            settings["EVENTS_CONTAINER"],
+            emulators.AZURITE_KEY,
+            permission=ContainerSasPermissions.from_string(permissions),
+            expiry=soon,
+        )
+    )
+    endpoint = f"http://127.0.0.1:{azurite.port}/{account}"
+    with_sas = {**settings, STORAGE: f"BlobEndpoint={endpoint};SharedAccessSignature={sas}"}
+    if enough:
+        run(with_sas, app)
+    else:
+        with pytest.raises(ERRORS[app].StorageRefusedError, match="check EVENTS_STORAGE: its key"):
+            run(with_sas, app)
 
 
 def test_the_table_has_enough_rows_and_no_row_twice() -> None:
