@@ -69,7 +69,7 @@ class SettingsReader:
 
     def missing(self, names: Sequence[str]) -> None:
         """Note that one of these settings must be set."""
-        what = f"is missing: set it{''.join(f' or {other}' for other in names[1:])}"
+        what = f"is missing: {' or '.join(['set it', *names[1:]])}"
         self.problem(names[0], what, None)
         self._missing.update(dict.fromkeys(names, f"{names[0]} {what}"))
 

@@ -129,6 +129,7 @@ OURS = sorted(APPS["salesforce_client"] | APPS["delete_sync"])
     ("wrong", "right"),
     [
         ("SALESFORCE_TOPIC", "SALESFORCE_TOPICS"),
+        ("SALESFORCE_TOPIKZ", "SALESFORCE_TOPICS"),
         ("EVENT_CONTAINER", "EVENTS_CONTAINER"),
         ("EVENT_CONTAINERS", "EVENTS_CONTAINER"),
         ("FULL_SWEEPS", "FULL_SWEEP"),
