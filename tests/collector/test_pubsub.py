@@ -200,7 +200,9 @@ def test_an_expired_session_is_renewed_once_for_a_unary_call(
         stream.next(5)
     source.check_topic(TOPIC)
     assert source.session is not before
+    renewed = source.session
     source.renew(before)  # as another thread may do late: the new session stays
+    assert source.session is renewed
     source.check_topic(TOPIC)
 
 

@@ -133,11 +133,10 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 def _audience(login_url: str) -> str:
     """The audience of a JWT. It depends only on whether the host belongs to a sandbox."""
-    try:
-        host = urlsplit(login_url).hostname or ""
-    except ValueError:
-        host = ""  # the URL is malformed, which is a problem of its own
-    return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
+    with contextlib.suppress(ValueError):  # a malformed URL is a problem of its own
+        if SANDBOX_HOST.fullmatch(urlsplit(login_url).hostname or ""):
+            return SANDBOX_LOGIN
+    return LOGIN
 
 
 class _Reader(SettingsReader):
@@ -165,9 +164,13 @@ class _Reader(SettingsReader):
                 try:
                     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
                 except ssl.SSLError:
-                    self.problem(name, f"names {path}, which holds no certificate in PEM form", "")
+                    self.problem(
+                        name, f"names {path}, which holds no certificate in PEM form", None
+                    )
                 except OSError as error:
-                    self.problem(name, f"names {path}, which cannot be read: {error.strerror}", "")
+                    self.problem(
+                        name, f"names {path}, which cannot be read: {error.strerror}", None
+                    )
                 return path
         return ""
 
