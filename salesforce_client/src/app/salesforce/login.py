@@ -85,7 +85,9 @@ def authenticate(
             raise refused
         failure = str(refused)
     raise SalesforceUnavailableError(
-        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure}"
+        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure} – nothing is lost"
+        " if a poll succeeds within 72 hours; if this stays, check SALESFORCE_LOGIN_URL and the"
+        " network"
     )
 
 

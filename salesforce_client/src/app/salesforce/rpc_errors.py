@@ -73,14 +73,18 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: SchemaError,
 }
 
-# What a person must do, by the kind of error.
-CURES: dict[type[CollectorError], str] = {
-    TopicError: "check its name in SALESFORCE_TOPICS (capitals count), and that SALESFORCE_USERNAME"
-    " may read it: see TopicError in docs/operations.md",
-    AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
-    " Salesforce",
-    RequestRefusedError: "report this error to the maintainers of the collector",
+# What an operator must do. If there is no server, the error has no ``error-code``.
+ADVICE: Mapping[type[CollectorError], str] = {
+    TopicError: "check SALESFORCE_TOPICS, and that SALESFORCE_USERNAME may read the topic",
+    AuthenticationError: "check the permission sets of SALESFORCE_USERNAME",
+    LimitExceededError: "nothing is lost if a poll succeeds within 72 hours: see"
+    " 'LimitExceededError' in docs/operations.md",
+    RequestRefusedError: "the cursor is kept: see 'RequestRefusedError' in docs/operations.md",
 }
+NO_SERVER = (
+    "nothing is lost if a poll succeeds within 72 hours; if this stays, check"
+    " SALESFORCE_PUBSUB_ENDPOINT and the network"
+)
 
 
 def translate(
@@ -107,9 +111,12 @@ def translate(
         code[len(ERROR_CODE_PREFIX) :] if code.startswith(ERROR_CODE_PREFIX) else code
     )
     kind = kind or by_status.get(status, RequestRefusedError)
-    through = route.through if status is grpc.StatusCode.UNAVAILABLE and not code else ""
-    told = f"{about}: {details}{through} ({status.name}{', ' + code if code else ''})"
-    return kind(f"{told} – {CURES[kind]}" if kind in CURES else told)
+    unreachable = status is grpc.StatusCode.UNAVAILABLE and not code
+    advice = NO_SERVER if unreachable else ADVICE.get(kind, "")
+    return kind(
+        f"{about}: {details}{route.through if unreachable else ''}"
+        f" ({status.name}{', ' + code if code else ''}){advice and f' – {advice}'}"
+    )
 
 
 def _one_line(text: str) -> str:

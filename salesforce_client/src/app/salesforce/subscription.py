@@ -141,7 +141,9 @@ class Subscription:
                 self._credits.settle(len(response.events), response.pending_num_requested)
                 self._ask()
             self._responses.put(
-                SalesforceUnavailableError(f"{self._topic}: the server ended the stream")
+                SalesforceUnavailableError(
+                    f"{self._topic}: the server ended the stream; the next poll continues"
+                )
             )
         except grpc.RpcError as error:
             self._responses.put(self._translated(error))
