@@ -25,6 +25,7 @@ SECTIONS = (
     "tests/collector/behaviours/test_recovery.py",
     "tests/collector/behaviours/test_events.py",
     "tests/collector/behaviours/test_undecodable.py",
+    "tests/collector/behaviours/test_fields.py",
     "tests/collector/test_poll.py",
     "tests/pipeline/test_crashes.py",
     "tests/pipeline/test_publishers.py",

@@ -2,9 +2,9 @@
 """Run the whole pipeline on this machine: ``python3 tests/demo.py``.
 
 Deletes travel from a mock Salesforce into event files in Azurite, and from there into
-``delete_tracker`` in fakesnow. Every hop uses a real socket. The demo runs a poll and a sweep
-twice, an hour apart on the mock's clock. At the end it compares the table with what the org
-published.
+``delete_tracker`` in a stand-in for Snowflake. Every hop uses a real socket. The demo runs a poll
+and a sweep twice, an hour apart on the mock's clock. At the end it compares the table with what the
+org published.
 
     --keep    leave the emulators running on the ports of local.settings.example.json,
               for `func start`
@@ -67,12 +67,12 @@ def demonstrate(*, keep: bool) -> int:
     """Run the pipeline twice. Return 0 if the table holds exactly what was published, else 1."""
     from local import emulators
 
-    step("Start Azurite (for Blob Storage) and fakesnow (for Snowflake)")
+    step("Start Azurite (for Blob Storage) and the stand-in for Snowflake")
     with contextlib.ExitStack() as started:
         blob = started.enter_context(emulators.azurite(BLOB_PORT if keep else 0))
         snowflake = started.enter_context(emulators.snowflake(SNOWFLAKE_PORT if keep else 0))
         settings = {**blob.settings, **snowflake.settings}
-        print(f"  Azurite on 127.0.0.1:{blob.port}, fakesnow on 127.0.0.1:{snowflake.port}")
+        print(f"  Azurite on 127.0.0.1:{blob.port}, Snowflake on 127.0.0.1:{snowflake.port}")
         second = datetime.now(timezone.utc).replace(microsecond=0)
         first = second - timedelta(hours=1)
         for title, moment in (("First", first), ("Second", second)):
@@ -154,7 +154,7 @@ def wait(blob_port: int, snowflake_port: int) -> None:
     """Leave the emulators running until Ctrl-C."""
     step("The emulators run until you press Ctrl-C")
     print(
-        f"  Azurite on 127.0.0.1:{blob_port}, fakesnow on 127.0.0.1:{snowflake_port}\n"
+        f"  Azurite on 127.0.0.1:{blob_port}, Snowflake on 127.0.0.1:{snowflake_port}\n"
         "  The local.settings.example.json of both apps uses these ports."
     )
     print(

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Test the promise under random faults: ``python3 tests/marathon.py --minutes 30 --seed 7``.
 
-Polls and sweeps run one at a time or several at once. Salesforce and Blob Storage fail at random,
-and most runs are killed at a random moment. At the end the marathon switches every fault off and
-runs clean polls and sweeps. It then compares ``delete_tracker``, its gaps and its rejects with what
-the org published. The seed decides which faults are tried. Their exact moment also depends on the
-machine.
+Polls and sweeps run one at a time or several at once. Salesforce, Blob Storage and Snowflake fail
+at random, and most runs are killed at a random moment. Snowflake aborts transactions, refuses
+statements and ROLLBACKs, and loses answers and sessions. A stranger sometimes holds the lock row,
+and sessions sometimes miss the last commits of others. After an abort from outside, a session
+answers in either of two ways: see ``local/snowflake/scope.py``. At the end the marathon switches
+every fault off and runs clean polls and sweeps. It then compares ``delete_tracker``, its gaps and
+its rejects with what the org published. The seed decides which faults are tried. Their exact moment
+also depends on the machine.
 """
 
 from __future__ import annotations
@@ -16,16 +19,20 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 from local import environments  # noqa: E402  (the line above makes it importable)
+
+if TYPE_CHECKING:
+    from local.account import Account
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 INTERVAL_SECONDS = 600
@@ -56,6 +63,9 @@ FAULTS = (
     "split",
     "split",
 )
+# What Snowflake does wrong: see ``local/snowflake/faults.py``.
+SNOWFLAKE_FAULTS = ("abort", "refuse", "lose", "end", "delay")
+IDLE_SECONDS = 3  # after that, a transaction of a killed sweep no longer blocks another one
 
 
 @dataclass
@@ -77,9 +87,7 @@ class Outcome:
 class Marathon:
     """One marathon on its own emulators."""
 
-    def __init__(
-        self, seed: int, settings: Mapping[str, str], blob: Any, snowflake: Any, snowflake_port: int
-    ) -> None:
+    def __init__(self, seed: int, settings: Mapping[str, str], blob: Any, account: Account) -> None:
         self.outcome = Outcome(seed)
         self._chance = random.Random(seed)
         self._settings = {
@@ -88,8 +96,7 @@ class Marathon:
             "MOCK_INTERVAL_SECONDS": str(INTERVAL_SECONDS),
             "IDLE_SECONDS": "0.8",
         }
-        self._snowflake = snowflake
-        self._snowflake_port = snowflake_port
+        self._account = account
         self._now = START
         self._trouble = 0.0
         blob.before = self._disturb
@@ -97,11 +104,16 @@ class Marathon:
     def run(self, seconds: float) -> Outcome:
         """Inject faults for this long, then run without faults and compare."""
         # This gives each topic a cursor. Without one, events that expire would leave no gap.
+        self._account.set(idle_seconds=IDLE_SECONDS)
         self._set_in_order()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._round()
         self._trouble = 0
+        self._account.clear_faults()
+        self._account.set(blind="off")
+        happened = self._account.happened()
+        self.outcome.counts.update({f"Snowflake: {kind}": n for kind, n in happened.items()})
         self._set_in_order()
         self._compare()
         return self.outcome
@@ -116,20 +128,49 @@ class Marathon:
             self._start_poll({"MOCK_FAULTS": faults, **small_file})
             for _ in range(chance.choice((0, 1, 1, 1, 2)))
         ]
-        sweeps = (
-            [self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))})]
-            if chance.random() < 0.5
-            else []
-        )
-        self._let_run(polls + sweeps)
+        self._disturb_snowflake()
+        sweeps = [
+            self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))})
+            for _ in range(chance.choice((0, 0, 1, 1, 2)))
+        ]
+        with self._lock_held() if sweeps and chance.random() < 0.2 else contextlib.nullcontext():
+            self._let_run(polls, within=2.2)
+            self._let_run(sweeps, within=6)
 
-    def _let_run(self, running: list[subprocess.Popen[str]]) -> None:
-        """Kill most of the processes after a moment, and wait until all of them end."""
-        from local import apps, warehouse
+    def _disturb_snowflake(self) -> None:
+        """Choose what goes wrong in the sessions of this round."""
+        chance = self._chance
+        self._account.set(
+            reading=chance.choice(("silent", "error")),
+            blind=chance.choice(("off", "random", "always")),
+            seed=chance.randrange(1_000_000),
+        )
+        self._account.random_faults(
+            chance.randrange(1_000_000), chance.choice((0, 0, 0.02, 0.1)), SNOWFLAKE_FAULTS
+        )
+
+    @contextlib.contextmanager
+    def _lock_held(self) -> Iterator[None]:
+        """Let a stranger hold the lock row for a moment. It is idle and is aborted in the end."""
+        from local import warehouse
+        from snowflake.connector.errors import Error
+
+        with warehouse.connect(self._settings) as stranger:
+            warehouse.query(stranger, "BEGIN")
+            try:
+                warehouse.query(stranger, "UPDATE delete_tracker_lock SET id = id")
+                self.outcome.counts["lock held"] += 1
+            except Error:  # the stranger meets the faults too
+                self.outcome.counts["lock not held"] += 1
+            yield
+
+    def _let_run(self, running: list[subprocess.Popen[str]], within: float) -> None:
+        """Kill most of the processes within some seconds, and wait until all of them end."""
+        from local import apps
 
         for process in running:
-            if self._chance.random() < 0.85:
-                time.sleep(self._chance.uniform(0.2, 2.2))
+            if self._chance.random() < 0.7:
+                time.sleep(self._chance.uniform(0.2, within))
                 if process.poll() is None:
                     process.kill()
                     self.outcome.counts["killed"] += 1
@@ -142,8 +183,6 @@ class Marathon:
             self.outcome.counts["failed as expected" if ended.returncode == 1 else "ended"] += (
                 ended.returncode != -9
             )
-        warehouse.end_sessions(self._snowflake_port, self._snowflake.seen)
-        self._snowflake.seen.clear()
 
     def _start_poll(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
         from local import apps
@@ -186,6 +225,17 @@ class Marathon:
             if not ended.succeeded:
                 self.outcome.problems.append(f"the last run failed:\n{ended.log[-3000:]}")
 
+    def _wrong_records(self, connection: Any) -> list[str]:
+        from azure.storage.blob import ContainerClient
+        from local import truth
+
+        storage = self._settings["EVENTS_STORAGE"]
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            ContainerClient.from_connection_string(storage, "events") as events,
+        ):
+            return truth.wrong_records(connection, events, Path(folder))
+
     def _compare(self) -> None:
         from local import truth, warehouse
 
@@ -204,6 +254,7 @@ class Marathon:
                 row[0]
                 for row in warehouse.query(connection, "SELECT gap_id FROM delete_tracker_gaps")[1]
             ]
+            self.outcome.problems += self._wrong_records(connection)
         rejected_events = {event_id for _, event_id in rejected}
         lost = [
             key for key in difference.missing if key[0].partition(":")[0] not in rejected_events
@@ -240,24 +291,20 @@ class Marathon:
 def run(minutes: float, seed: int) -> Outcome:
     """Run one marathon, starting with empty stores."""
     from local import emulators, proxy, warehouse
+    from local.account import Account
 
     with contextlib.ExitStack() as stack:
-        azurite, server = (
-            stack.enter_context(emulators.azurite()),
-            stack.enter_context(emulators.snowflake()),
-        )
-        blob, snowflake = (
-            stack.enter_context(proxy.proxy(azurite.port)),
-            stack.enter_context(proxy.proxy(server.port)),
-        )
-        addresses = {
+        azurite = stack.enter_context(emulators.azurite())
+        snowflake = stack.enter_context(emulators.snowflake())
+        blob = stack.enter_context(proxy.proxy(azurite.port))
+        settings = {
+            **snowflake.settings,
             "EVENTS_STORAGE": emulators.connection_string(blob.port),
-            "SNOWFLAKE_PORT": str(snowflake.port),
         }
-        settings = {**server.settings, **addresses}
         with warehouse.connect(settings) as connection:
             warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
-        return Marathon(seed, settings, blob, snowflake, server.port).run(minutes * 60)
+        account = Account(snowflake, settings["SNOWFLAKE_SCHEMA"])
+        return Marathon(seed, settings, blob, account).run(minutes * 60)
 
 
 def main() -> int:

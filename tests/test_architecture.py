@@ -37,7 +37,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "scratch": {"errors"},
         "private_key": set(),
         "settings_reader": {"errors", "private_key"},
-        "settings": {"settings_reader"},
+        "settings": {"model", "settings_reader", "topic_settings"},
+        "topic_settings": {"model", "settings_reader"},
         "report": {"__init__", "errors", "model"},
         "backlog": {"errors", "model"},
         "retries": {"errors", "model"},
@@ -104,7 +105,7 @@ CORE = [
         f"salesforce_client.src.app.{module}"
         for module in (
             *("model", "errors", "private_key", "settings_reader", "settings"),
-            *("scratch", "report"),
+            *("topic_settings", "scratch", "report"),
             *("retries", "backlog", "drain", "publisher", "collect"),
         )
     ),

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from .errors import SettingsError
 RESERVE_SECONDS = 15.0
 # A batch that begins when MAX_RUN_SECONDS are over still gets this time.
 LAST_BATCH_SECONDS = 60.0
+OVERRIDE = "AzureFunctionsJobHost__functionTimeout"
 TIMEOUT = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)")
 
 
@@ -57,20 +58,23 @@ class Budget:
         return max(self.end - self.clock(), 0.0)
 
 
-def host_seconds(host: Path, run_seconds: float) -> float:
+def host_seconds(host: Path, environ: Mapping[str, str], run_seconds: float) -> float:
     """After how many seconds the host ends an invocation. Infinite if it never does.
 
     Source: ``functionTimeout``, Azure Functions documentation, page "host.json reference".
 
     Args:
         host: the path of ``host.json``.
+        environ: the app's settings. One of them may replace the value of ``host.json``.
         run_seconds: the setting MAX_RUN_SECONDS.
 
     Raises:
         SettingsError: ``host.json`` does not say it, or a sweep with ``run_seconds`` would not end
             before that.
     """
-    text = str(json.loads(host.read_text(encoding="utf-8")).get("functionTimeout"))
+    text = environ.get(OVERRIDE) or str(
+        json.loads(host.read_text(encoding="utf-8")).get("functionTimeout")
+    )
     if text == "-1":
         return math.inf
     found = TIMEOUT.fullmatch(text)

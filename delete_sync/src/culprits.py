@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .errors import DataRefusedError, WarehouseRefusedError
 from .model import StagedFile
 
-# Loads some files together. Returns the error if Snowflake refuses a value in them.
-Load = Callable[[Sequence[StagedFile]], "DataRefusedError | None"]
+# Loads some files together. Returns whether it loaded any, or why Snowflake refuses them.
+Load = Callable[[Sequence[StagedFile]], "bool | DataRefusedError"]
 
 
 @dataclass
@@ -39,15 +40,15 @@ class Search:
         fault. Then all files are left for the next sweep.
 
         Raises:
-            WarehouseRefusedError: each of several files was refused alone, with one number. So the
-                table is at fault, and no file.
+            WarehouseRefusedError: no file was loaded, and each of several files was refused alone,
+                with one number. So the table is at fault, and no file is refused.
         """
         self._among(files, error)
         numbers = {refusal.number for _, refusal in self.refused}
-        if len(files) > 1 and len(self.refused) == len(files) and len(numbers) == 1:
+        if not self.loaded and len(self.refused) > 1 and len(numbers) == 1:
             raise WarehouseRefusedError(
-                f"Snowflake refuses each of {len(files)} event files alone, with the same error. "
-                f"So the table is at fault, and no file is refused: {error}. "
+                f"Snowflake refuses each of {len(self.refused)} event files alone, with the same "
+                f"error. So the table is at fault, and no file is refused: {error}. "
                 "Compare the table with docs/setup/snowflake/1_tables.sql"
             )
         if self.left and not self.loaded:
@@ -55,16 +56,20 @@ class Search:
             self.refused = []
 
     def _among(self, files: Sequence[StagedFile], error: DataRefusedError) -> None:
-        if len(files) == 1:
-            self.refused.append((files[0], error))
-            return
-        middle = len(files) // 2
-        for half in (files[:middle], files[middle:]):
-            if not self.may_begin():
-                self.left += half
+        """Try the larger parts first, so that as many files as possible are loaded in time."""
+        waiting = deque([(files, error)])
+        while waiting:
+            part, why = waiting.popleft()
+            if len(part) == 1:
+                self.refused.append((part[0], why))
                 continue
-            refusal = self.load(half)
-            if refusal:
-                self._among(half, refusal)
-            else:
-                self.loaded = True
+            middle = len(part) // 2
+            for half in (part[:middle], part[middle:]):
+                if not self.may_begin():
+                    self.left += half
+                    continue
+                result = self.load(half)
+                if isinstance(result, DataRefusedError):
+                    waiting.append((half, result))
+                else:
+                    self.loaded = self.loaded or result

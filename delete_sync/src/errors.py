@@ -20,7 +20,7 @@
     │   ├── FilesUnavailableError       event files cannot be read; they do not stop the others
     │   ├── BacklogError                an event file has been waiting for too long
     │   ├── SilenceError                the collector has not read a topic for too long
-    │   └── SweepFailedError            several of the last five at once
+    │   └── SweepFailedError            several of these at once
     └── (inside a sweep)
         ├── RefusedFileError          one file is not a readable event file
         ├── UnreadableBlobError       one file cannot be downloaded
@@ -146,13 +146,13 @@ class SilenceError(ActionNeededError):
 
 
 class SweepFailedError(ActionNeededError):
-    """A sweep did its work, and several things need a person.
+    """Several things went wrong in one sweep.
 
     Attributes:
         errors: each of them.
     """
 
-    def __init__(self, errors: Sequence[ActionNeededError]) -> None:
+    def __init__(self, errors: Sequence[SyncError]) -> None:
         self.errors = tuple(errors)
         super().__init__("\n".join(f"{type(error).__name__}: {error}" for error in self.errors))
 

@@ -91,6 +91,8 @@ def _silent(
     if not newest_file:
         return ["no event file has ever arrived, so it has never run with this container"]
     age = _hours(now, begun_at(newest_file))
+    if age < -longest:
+        return [f"its newest event file, {newest_file}, is named after a time that has not come"]
     if age > longest:
         return [f"its newest event file is {newest_file}, begun {age:.1f} hours ago"]
     return []

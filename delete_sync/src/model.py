@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,10 @@ class EventBlob:
 
 @dataclass(frozen=True)
 class LoadRecord:
-    """What ``<table>_loads`` says about an event file. A refused file has an ``error``."""
+    """What ``<table>_loads`` says about an event file. A refused file has an ``error``.
+
+    ``token`` names the transaction that wrote it.
+    """
 
     event_file: str
     sha256: str
@@ -36,6 +40,7 @@ class LoadRecord:
     etag: str
     reader: int
     error: str | None
+    token: str = ""
 
     def settles(self, blob: EventBlob, reader_version: int) -> bool:
         """Whether this blob need not be read again.
@@ -47,6 +52,14 @@ class LoadRecord:
         if self.error is not None:
             return unchanged and self.reader >= reader_version
         return self.sha256 == blob.sha256 if blob.sha256 else unchanged
+
+
+def by_file(records: Iterable[LoadRecord]) -> dict[str, list[LoadRecord]]:
+    """The load records of each event file, by its name."""
+    found: dict[str, list[LoadRecord]] = {}
+    for record in records:
+        found.setdefault(record.event_file, []).append(record)
+    return found
 
 
 @dataclass(frozen=True)

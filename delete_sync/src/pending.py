@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Protocol
 
-from .model import EventBlob, LoadRecord
+from .model import EventBlob, LoadRecord, by_file
 from .report import Report
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Pending:
         self._reader_version = reader_version
         self._full = full
         self._pending_names: set[str] = set()  # those found so far
+        self._left: set[str] = set()  # those that were taken and could not be loaded
         self._not_taken: set[str] = set()  # handed out, but the sweep does not have them yet
         # What is left of these iterators, the sweep had no time for.
         self._pending = self._find_pending()
@@ -81,7 +82,16 @@ class Pending:
         self._not_taken.remove(blob.name)
 
     def leave(self, name: str, reason: str) -> None:
-        """Count a file that the sweep could not load. A full sweep may have loaded it before."""
+        """Count a file that the sweep could not load. A full sweep may have loaded it before.
+
+        A file that is left twice counts once.
+        """
+        if name in self._left:
+            return
+        self._left.add(name)
+        self._count_as_left(name, reason)
+
+    def _count_as_left(self, name: str, reason: str) -> None:
         if name in self._pending_names:
             self._report.leave(name, reason)
         else:
@@ -91,14 +101,12 @@ class Pending:
         """Count all files that were not taken. The next sweep loads them."""
         not_handed_out = (blob.name for blob in self._pending)
         for name in itertools.chain(self._not_taken, not_handed_out):
-            self.leave(name, NO_TIME)
+            self._count_as_left(name, NO_TIME)
         self._report.to_repeat += sum(name not in self._pending_names for name in self._to_repeat)
 
     def _find_pending(self) -> Iterator[EventBlob]:
         for page in self._container.pages():
-            records: dict[str, list[LoadRecord]] = {}
-            for record in self._records.records(page[0].name, page[-1].name):
-                records.setdefault(record.event_file, []).append(record)
+            records = by_file(self._records.records(page[0].name, page[-1].name))
             self._report.newest_file = page[-1].name
             for blob in page:
                 self._report.files += 1

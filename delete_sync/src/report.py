@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from .errors import (
     FilesRefusedError,
     FilesUnavailableError,
     SweepFailedError,
+    SyncError,
 )
 from .model import Batch, LeftFile, Loaded, UnavailableFile
 
@@ -112,6 +114,24 @@ class Report:
         }
         words = (f"{name}={figure}" for name, figure in figures.items())
         yield " ".join([f"sweep={self.sweep_id}", *words])
+
+    @contextlib.contextmanager
+    def told_if_it_fails(self) -> Iterator[None]:
+        """If the block raises, log what the sweep did until then.
+
+        Raises:
+            SweepFailedError: the block raised an error, and something else needs a person, such as
+                a file that was refused. Nobody would read of it otherwise.
+        """
+        try:
+            yield
+        except SyncError as error:
+            for line in self.lines():
+                log.warning("%s", line)
+            failures = list(self._failures())
+            if failures:
+                raise SweepFailedError([*failures, error]) from error
+            raise
 
     def raise_if_failed(self) -> None:
         """Fail if something needs a person, although the sweep did its work.

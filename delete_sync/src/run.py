@@ -45,7 +45,9 @@ def run(environ: Mapping[str, str]) -> Report:
     account = settings.storage
     now = datetime.now(timezone.utc)
     sweep_id = f"{now:%Y%m%dT%H%M%SZ}_{uuid.uuid4().hex[:8]}"
-    budget = Budget.of(settings.max_run_seconds, host_seconds(HOST, settings.max_run_seconds))
+    budget = Budget.of(
+        settings.max_run_seconds, host_seconds(HOST, environ, settings.max_run_seconds)
+    )
     with blobs.connect(
         account.connection_string, account.service_uri, account.client_id
     ) as service:
@@ -78,5 +80,7 @@ def _target(target: Snowflake, sweep_id: str, budget: Budget) -> Iterator[Loader
         **({"role": target.role} if target.role else {}),
     }
     connect = functools.partial(Session, parameters, names, sweep_id=sweep_id, budget=budget)
-    with contextlib.closing(Loader(connect, names, reader_version=FORMAT_VERSION)) as loader:
+    with contextlib.closing(
+        Loader(connect, names, sweep_id=sweep_id, reader_version=FORMAT_VERSION)
+    ) as loader:
         yield loader

@@ -99,7 +99,7 @@ def sweep(
         SyncError: the sweep failed. Batches that it has already committed stay loaded.
     """
     report = Report(sweep_id)
-    with scratch_folder("sweep") as scratch, connect() as target:
+    with report.told_if_it_fails(), scratch_folder("sweep") as scratch, connect() as target:
         target.prepare()
         pending = Pending(store, target, report, reader_version=FORMAT_VERSION, full=full)
         _Sweep(store, target, report, pending, limits, budget, scratch, again=full).run()
@@ -192,16 +192,17 @@ class _Sweep:
         ]
         self._refuse(refused)
 
-    def _load_alone(self, files: Sequence[StagedFile]) -> DataRefusedError | None:
-        """Load these files as a batch of their own. Returns why it was refused."""
+    def _load_alone(self, files: Sequence[StagedFile]) -> bool | DataRefusedError:
+        """Load these files as a batch of their own. Returns whether it loaded any."""
         not_taken = {file.name: file.blob for file in files}
+        loaded_before = len(self.report.synced)
         with downloads(self.store, list(not_taken.values()), self.scratch) as again:
             refusal, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
         if refusal:
             return refusal.error  # the search goes on with all of them
         for name in not_taken:
             self.pending.leave(name, NO_TIME)
-        return None
+        return len(self.report.synced) > loaded_before
 
     def _refuse(self, files: Sequence[StagedFile]) -> None:
         """Record that these files are refused."""

@@ -37,7 +37,6 @@ from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
 from salesforce_client.src.app.model import Delivery  # noqa: E402
 from salesforce_client.src.app.salesforce.subscription import response_of  # noqa: E402
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire  # noqa: E402
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS  # noqa: E402
 from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
 
 EVENTS, ROUNDS = 20_000, 5
@@ -53,7 +52,7 @@ def write(file: EventFile, deliveries: Iterable[Delivery]) -> None:
 def collector(topic: str) -> dict[str, float]:
     """Return the seconds that each step takes."""
     raw = [server.response(topic, place) for place in range(0, EVENTS, server.BATCH)]
-    interpreter = Interpreter(schemas.BY_ID.__getitem__, "00D", DEFAULT_EVENT_FIELDS)
+    interpreter = Interpreter(schemas.BY_ID.__getitem__, "00D", {})
     seconds: dict[str, float] = {}
 
     def step(name: str, work: Callable[[], Any]) -> Any:

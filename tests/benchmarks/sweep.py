@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compare a sweep with simpler ways to load the rows: part of ``python3 tests/run.py bench``.
 
-All load the same rows into one fakesnow. At the end, each key must be in the table once. fakesnow
-runs the statements in DuckDB. So the times show the client's work and the round trips, but not
+All load the same rows into one stand-in for Snowflake. At the end, each key must be in the table
+once. DuckDB runs the statements. So the times show the client's work and the round trips, but not
 Snowflake's own speed. Snowflake would get the same statements and bytes.
 """
 
@@ -87,7 +87,7 @@ def array_binding(cursor: Any, given: Rows) -> None:
 
 @contextlib.contextmanager
 def counted(port: int) -> Iterator[tuple[int, dict[str, float]]]:
-    """Run a proxy in front of fakesnow, and return its port and its figures.
+    """Run a proxy in front of the stand-in, and return its port and its figures.
 
     At the end, the figures are the number of statements and of megabytes.
     """

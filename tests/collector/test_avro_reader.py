@@ -23,14 +23,14 @@ from salesforce_client.src.app.decoding.avro import reader
 from salesforce_client.src.app.decoding.avro.compiled import compiled
 from salesforce_client.src.app.decoding.avro.fast import fast_reader, suits
 from salesforce_client.src.app.decoding.avro.reference import reference_reader
+from salesforce_client.src.app.decoding.change_events import from_change_event
 from salesforce_client.src.app.decoding.decode import TELLS_OF_DELETES, Decoder
-from salesforce_client.src.app.decoding.deletes import Origin, interpret
+from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import ENCODER, as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode
 from salesforce_client.src.app.model import Delete, Event
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SYMBOLS = [f"S{number}" for number in range(70)]  # the compiled engine knows the first 64 of them
@@ -354,8 +354,8 @@ def row_is_that_of_the_reference(body: dict[str, Any], change_type: str) -> None
     )
     decoder = Decoder(schemas.ACCOUNT)
     reference, _ = reference_reader(json.loads(schemas.ACCOUNT))(payload)
-    (short,) = interpret(decoder.decode(payload), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
-    (whole,) = interpret((reference, as_json(reference)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
+    (short,) = from_change_event(decoder.decode(payload), EVENT, ORIGIN)
+    (whole,) = from_change_event((reference, as_json(reference)), EVENT, ORIGIN)
     assert isinstance(short, Delete)
     assert isinstance(whole, Delete)
     assert short._replace(payload="") == whole._replace(payload="")

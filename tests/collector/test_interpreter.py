@@ -9,11 +9,23 @@ from typing import Any
 import pytest
 
 from salesforce_client.src.app.decoding.interpreter import Interpreter
-from salesforce_client.src.app.errors import CollectorError, SalesforceUnavailableError, SchemaError
+from salesforce_client.src.app.errors import (
+    CollectorError,
+    EventFieldsError,
+    SalesforceUnavailableError,
+    SchemaError,
+)
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.org import encode, record_id
-from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent, Schema
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+from salesforce_client.src.app.model import (
+    DEFAULT_EVENT_FIELDS,
+    Delete,
+    Event,
+    EventRules,
+    Gap,
+    RejectedEvent,
+    Schema,
+)
 
 ACCOUNTS, PLATFORM = "/data/AccountChangeEvent", "/event/Delete_Event__e"
 COMMITTED = 1767225600123
@@ -69,7 +81,7 @@ class Schemas:
 
 
 def interpreter(error: CollectorError | None = None) -> Interpreter:
-    return Interpreter(Schemas(error), "00D", DEFAULT_EVENT_FIELDS)
+    return Interpreter(Schemas(error), "00D", {})
 
 
 def test_events_become_rows_in_their_order() -> None:
@@ -105,6 +117,30 @@ def test_a_publishing_time_is_never_later_than_now(minutes: int, believed: bool)
     (row,) = told.rows
     assert isinstance(row, Delete)
     assert told.published_at == (min(row.deleted_date, row.ingested_at) if believed else None)
+
+
+@pytest.mark.parametrize(
+    ("created", "published"),
+    [
+        (COMMITTED, "2026-01-01T00:00:00.123Z"),
+        (COMMITTED // 1000, "2026-01-01T00:00:00.000Z"),
+        (2**62, None),
+    ],
+)
+def test_the_publishing_time_of_a_platform_event_is_when_it_was_created(
+    created: int, published: str | None
+) -> None:
+    """A publisher through the Pub/Sub API writes this time itself, perhaps in seconds."""
+    assert interpreter().read(PLATFORM, [platform(1, CreatedDate=created)]).published_at == (
+        published
+    )
+
+
+def test_a_commit_time_that_is_no_time_rejects_the_event() -> None:
+    """Then no event was published at a known time."""
+    told = interpreter().read(ACCOUNTS, [change(1, committed=2**62)])
+    assert [reject.error for reject in told.rejects] == ["commitTimestamp is not a time"]
+    assert told.published_at is None
 
 
 def test_a_row_does_not_depend_on_the_events_delivered_with_it() -> None:
@@ -146,7 +182,7 @@ def test_no_schema_is_kept_if_no_event_is_rejected() -> None:
     ("event", "words"),
     [
         (platform(1)._replace(event_id=""), "has no id"),
-        (platform(1, CreatedDate=2**62), "neither Deleted_Date__c nor CreatedDate is a time"),
+        (platform(1, Record_Id__c=None), "Record_Id__c is null: the event names no record"),
     ],
 )
 def test_a_readable_event_that_cannot_become_a_row_is_rejected(event: Event, words: str) -> None:
@@ -189,10 +225,54 @@ def test_events_are_not_rejected_if_their_schema_cannot_be_fetched_for_now() -> 
         interpreter(SalesforceUnavailableError("busy")).read(ACCOUNTS, [change(1)])
 
 
+def test_each_topic_has_rules_of_its_own() -> None:
+    """The same events may be read differently on two topics. Other topics have the default."""
+    rules = EventRules({**DEFAULT_EVENT_FIELDS, "record_id": "Owner_Id__c"})
+    several = Interpreter(Schemas(), "00D", {PLATFORM: rules})
+    events = [platform(1, Owner_Id__c=record_id("User", 7))]
+    found = [several.read(topic, events).rows for topic in (PLATFORM, "/event/Other__e", PLATFORM)]
+    assert [row.record_id for (row,) in found if isinstance(row, Delete)] == [
+        record_id("User", 7),
+        record_id("Account", 1),
+        record_id("User", 7),
+    ]
+
+
+def test_events_without_the_field_of_the_record_id_fail_their_topic() -> None:
+    """No row and no rejected event is made, so the cursor cannot move past them."""
+    rules = EventRules({**DEFAULT_EVENT_FIELDS, "record_id": "Nobody__c"})
+    several = Interpreter(Schemas(), "00D", {PLATFORM: rules})
+    for _ in range(2):
+        with pytest.raises(EventFieldsError, match="record_id needs Nobody__c"):
+            several.read(PLATFORM, [platform(1)])
+
+
+def test_on_a_channel_events_without_the_field_of_the_record_id_are_skipped_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They count as skipped, and for the publishing time."""
+    channel = "/event/Deletes__chn"
+    rules = EventRules({**DEFAULT_EVENT_FIELDS, "record_id": "Nobody__c"})
+    several = Interpreter(Schemas(), "00D", {channel: rules})
+    told = several.read(channel, [platform(1), platform(2, Record_Id__c=None)])
+    assert (told.rows, told.received, told.skipped) == ([], 2, 2)
+    assert told.published_at == "2026-01-01T00:00:00.123Z"
+    several.read(channel, [platform(3)])
+    assert len(caplog.messages) == 1
+
+
+def test_an_event_that_names_several_records_is_several_rows_and_one_event() -> None:
+    """The figures count events."""
+    ids = [record_id("Account", number) for number in (1, 2)]
+    told = interpreter().read(PLATFORM, [platform(1, Record_Id__c=",".join(ids))])
+    assert [row.record_id for row in told.rows if isinstance(row, Delete)] == ids
+    assert (told.received, told.skipped, told.rejects) == (1, 0, [])
+
+
 def test_a_schema_is_fetched_once() -> None:
     """Later events and later calls use the same schema."""
     known = Schemas()
-    several = Interpreter(known, "00D", DEFAULT_EVENT_FIELDS)
+    several = Interpreter(known, "00D", {})
     for _ in range(2):
         several.read(PLATFORM, [platform(1), platform(2)])
     assert known.asked == [DELETE_EVENT]
@@ -229,7 +309,7 @@ def test_the_same_cursor_gap_has_the_same_key_and_another_gap_has_another_key() 
         cursor: bytes = b"old",
         version: str = "1",
     ) -> str:
-        some = Interpreter(Schemas(), org_id, DEFAULT_EVENT_FIELDS)
+        some = Interpreter(Schemas(), org_id, {})
         return some.cursor_gap(topic, reason, cursor, since=None, version=version).gap_id
 
     assert key() == key()

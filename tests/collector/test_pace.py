@@ -28,7 +28,7 @@ from salesforce_client.src.app.model import Preset, moment_of, now, timestamp
 from salesforce_client.src.app.report import TopicReport
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.pubsub import PubSub
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS, read
+from salesforce_client.src.app.settings import read
 from salesforce_client.src.app.storage.cursors import from_json
 from salesforce_client.src.app.storage.store import Store
 
@@ -72,7 +72,7 @@ def poll(
         limits = Limits(run_seconds=20, idle_seconds=IDLE, file_rows=1000, hold_seconds=HOLD)
         with PubSub(salesforce.pubsub_endpoint.target, tls=False, authenticate=login) as source:
             org_id = source.session.org_id
-            records = Interpreter(source.schema, org_id, DEFAULT_EVENT_FIELDS)
+            records = Interpreter(source.schema, org_id, {})
             report = Collection(
                 source,
                 store,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from salesforce_client.src.app.errors import SettingsError
 from salesforce_client.src.app.mock_salesforce import certificate
+from salesforce_client.src.app.model import EventRules
 from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, Settings, read
 from salesforce_client.src.app.settings_reader import BlobAccount, SettingsReader
 
@@ -82,12 +83,9 @@ def test_the_required_settings_are_enough() -> None:
         mock=None,
         topics=("/event/Delete_Event__e", "/data/AccountChangeEvent"),
         replay_preset="EARLIEST",
-        event_fields={
-            "object_name": "Object_Name__c",
-            "record_id": "Record_Id__c",
-            "deleted_by": "Deleted_By__c",
-            "deleted_date": "Deleted_Date__c",
-            "owner_id": "Owner_Id__c",
+        event_rules={
+            "/event/Delete_Event__e": EventRules(),
+            "/data/AccountChangeEvent": EventRules(),
         },
         max_run_seconds=480,
         idle_seconds=30,
@@ -208,7 +206,6 @@ def test_a_time_is_utc_unless_it_names_an_offset(value: str) -> None:
             "MOCK_NOW must be a time such as 2026-01-31T12:00:00Z, not 'yesterday'",
         ),
         ("MOCK_MODE_IN_AZURE", "on", "MOCK_MODE_IN_AZURE must be true or false, not 'on'"),
-        ("SALESFORCE_TOPICS", " , ", "SALESFORCE_TOPICS names no topic: set at least one"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_reported_with_the_rule(
@@ -480,45 +477,6 @@ def test_a_login_url_that_is_more_or_less_than_a_host_is_reported(value: str) ->
     assert problems_of("SALESFORCE_LOGIN_URL", value) == [
         f"SALESFORCE_LOGIN_URL must be https://<host>, not '{value.rstrip('/')}'"
         " (http:// is accepted for this machine only)"
-    ]
-
-
-@pytest.mark.parametrize(
-    "topic",
-    ["Delete_Event__e", "/data/Bad Name", "/topic/Deletes", "/event/", "/event/1st", "/data/Größe"],
-)
-def test_a_malformed_topic_is_reported(topic: str) -> None:
-    """The problem quotes the topic. Other topics in the list may be right."""
-    assert problems_of("SALESFORCE_TOPICS", f"/event/Delete_Event__e, {topic}") == [
-        f"SALESFORCE_TOPICS has '{topic}': a topic looks like /event/Delete_Event__e"
-        " or /data/AccountChangeEvent"
-    ]
-
-
-def test_a_topic_that_is_listed_twice_is_drained_once() -> None:
-    """Two drains of one topic would compete for its cursor."""
-    assert read({**COMPLETE, "SALESFORCE_TOPICS": "/data/A,/data/B,/data/A"}).topics == (
-        "/data/A",
-        "/data/B",
-    )
-
-
-def test_event_fields_replace_single_defaults() -> None:
-    """Fields that are not set keep their default names."""
-    settings = read(
-        {**COMPLETE, "SALESFORCE_EVENT_FIELDS": "record_id=RecordId__c, owner_id = Owner__c"}
-    )
-    assert settings.event_fields["record_id"] == "RecordId__c"
-    assert settings.event_fields["owner_id"] == "Owner__c"
-    assert settings.event_fields["object_name"] == "Object_Name__c"
-
-
-@pytest.mark.parametrize("pair", ["record=X__c", "record_id", "record_id=", "=X__c"])
-def test_a_malformed_event_field_is_reported(pair: str) -> None:
-    """The sentence lists the columns."""
-    assert problems_of("SALESFORCE_EVENT_FIELDS", f"owner_id=Owner__c,{pair}") == [
-        f"SALESFORCE_EVENT_FIELDS has '{pair}': write <column>=<Field__c> with one of"
-        " object_name, record_id, deleted_by, deleted_date, owner_id"
     ]
 
 

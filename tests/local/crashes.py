@@ -6,9 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 
-from azure.storage.blob import BlobLeaseClient, ContainerClient
-
-from . import apps, emulators, warehouse
+from . import apps, emulators
 from .proxy import Request, end, proxy
 
 Match = Callable[[Request], bool]
@@ -54,6 +52,8 @@ def run_until_ended(
     """Run a function behind a proxy that ends it when a request matches.
 
     ``when`` says whether the function ends ``before`` or ``after`` the request takes effect.
+    Snowflake keeps the transaction of a client that is gone, until it blocks another one for as
+    long as ``Account.set(idle_seconds=…)`` says.
     """
     with proxy(server.port) as running_proxy:
         running: list[subprocess.Popen[str]] = []
@@ -67,10 +67,4 @@ def run_until_ended(
         setattr(running_proxy, when, shoot)
         running.append(apps.start(*app, {**settings, **through(running_proxy.port)}, worker))
         ended = apps.finish(running[0])
-        warehouse.end_sessions(server.port, running_proxy.seen)
     assert ended.returncode == -by, ended.log
-
-
-def break_lease(events: ContainerClient) -> None:
-    """Break the lease of an ended sweep, instead of waiting 15 seconds until it expires."""
-    BlobLeaseClient(events).break_lease(lease_break_period=0)

@@ -31,13 +31,15 @@ def delete(event_id: str = "e1", **changes: Any) -> Delete:
     return Delete(**{**values, **changes})
 
 
-def rows(events: ContainerClient, folder: Path, table: str = "events") -> list[Row]:
+def rows(
+    events: ContainerClient, folder: Path, table: str = "events", *, name: str = ""
+) -> list[Row]:
     """Return the rows of a table from all event files, in the order of the files.
 
-    The files are downloaded into ``folder``.
+    The files are downloaded into ``folder``. With a name, only this file is read.
     """
     found: list[Row] = []
-    for blob in events.list_blobs():
+    for blob in events.list_blobs(name_starts_with=name):
         path = folder / blob.name
         path.write_bytes(events.download_blob(blob.name).readall())
         connection = sqlite3.connect(path)

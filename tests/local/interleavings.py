@@ -96,6 +96,7 @@ class Turns:
         self._waiting: dict[int, tuple[str, object]] = {}  # the lock that a thread wants, for whom
         self._turn: int | None = None
         self._alive = 0
+        self._failures: list[BaseException] = []
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Run the jobs until all of them end."""
@@ -109,7 +110,7 @@ class Turns:
                     lambda: self._turn is None and len(self._waiting) == self._alive, timeout=60
                 ), "a sweep is stuck"
                 if not self._alive:
-                    return
+                    break
                 ready = sorted(
                     thread
                     for thread, (lock, session) in self._waiting.items()
@@ -119,6 +120,8 @@ class Turns:
                 self._turn = self.chance.choice(ready)
                 del self._waiting[self._turn]
                 self._condition.notify_all()
+        if self._failures:
+            raise self._failures[0]
 
     def wait(self, lock: str = "", session: object = None) -> None:
         """Wait for this thread's turn, and until no other session has the lock."""
@@ -138,6 +141,8 @@ class Turns:
         self.wait()
         try:
             job()
+        except BaseException as error:  # noqa: BLE001  (``run`` raises it)
+            self._failures.append(error)
         finally:
             with self._condition:
                 self._alive -= 1
@@ -240,7 +245,9 @@ def run(
         )
 
     def sweeper(which: str, batches: Sequence[Batch]) -> None:
-        loader = Loader(connect, names, reader_version=FORMAT_VERSION, pause=lambda _: None)
+        loader = Loader(
+            connect, names, sweep_id="s", reader_version=FORMAT_VERSION, pause=lambda _: None
+        )
         try:
             loader.prepare()
             for batch in batches:

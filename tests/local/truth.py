@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from azure.storage.blob import ContainerClient
 
 from salesforce_client.src.app.mock_salesforce.org import Org
 
-from . import warehouse
+from . import event_files, warehouse
 
 Key = tuple[str, str, str, str, datetime]
 
@@ -59,3 +62,27 @@ def difference(
         twice,
         sorted(set(found) - expected),
     )
+
+
+def wrong_records(connection: Any, events: ContainerClient, folder: Path) -> list[str]:
+    """How the load records differ from the event files and from the table, row by row.
+
+    The event files are downloaded into ``folder``.
+    """
+    keys = [key for (key,) in warehouse.query(connection, "SELECT event_id FROM delete_tracker")[1]]
+    records: list[Any] = warehouse.query(
+        connection, "SELECT event_file, rows_inserted FROM delete_tracker_loads WHERE error IS NULL"
+    )[1]
+    of_file = Counter(name for name, _ in records)
+    wrong = [f"{name} has {count} load records" for name, count in of_file.items() if count > 1]
+    in_table = set(keys)
+    for blob in events.list_blobs():
+        if blob.name not in of_file:
+            wrong.append(f"{blob.name} has no load record")
+        missing = {row["event_id"] for row in event_files.rows(events, folder, name=blob.name)}
+        if missing - in_table:
+            wrong.append(f"rows of {blob.name} are not in the table: {missing - in_table}")
+    claimed = sum(int(rows) for _, rows in records)
+    if claimed != len(keys):
+        wrong.append(f"the load records claim {claimed} rows, but the table has {len(keys)}")
+    return wrong

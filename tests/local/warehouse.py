@@ -1,19 +1,12 @@
-"""Queries fakesnow as an analyst would: connect, query, print."""
+"""Queries Snowflake's stand-in as an analyst would: connect, query, print."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import time
-import urllib.error
-import urllib.request
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import snowflake.connector
-
-from .proxy import Request
 
 Rows = list[tuple[Any, ...]]
 WIDEST = 23
@@ -21,8 +14,7 @@ COLUMNS = """(
     id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255),
     record_id VARCHAR(255), deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ,
     owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ)"""
-# Snowflake does not enforce the constraints, but fakesnow does.
-# Without them a duplicated row is in the table, and the comparison finds it.
+# The constraints are not enforced. Without them, nobody can think that they help.
 WITHOUT_CONSTRAINTS = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER AUTOINCREMENT')}"
 
 
@@ -52,37 +44,6 @@ def query(connection: Any, sql: str) -> tuple[list[str], Rows]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return [column.name.lower() for column in cursor.description], list(cursor.fetchall())
-
-
-def end_sessions(port: int, requests: Sequence[Request]) -> None:
-    """Roll back the open transactions of the sessions that sent these requests.
-
-    Snowflake aborts the transaction of a client that is gone. fakesnow keeps the transaction open
-    for ever.
-    """
-    for token in {
-        request.headers.get("Authorization", "")
-        for request in requests
-        if "query-request" in request.path
-    }:
-        for _ in range(100):
-            if not _busy(port, token):
-                break
-            time.sleep(0.1)
-
-
-def _busy(port: int, token: str) -> bool:
-    """Roll back. Return whether the session is still running a statement of its ended client."""
-    body = json.dumps({"sqlText": "ROLLBACK", "sequenceId": 1}).encode()
-    url = f"http://127.0.0.1:{port}/queries/v1/query-request?requestId={uuid.uuid4()}"
-    request = urllib.request.Request(
-        url, body, {"Authorization": token, "Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return bool(json.load(answer).get("code") == "002002")
-    except urllib.error.HTTPError:  # the client closed the session itself
-        return False
 
 
 def as_table(columns: Sequence[str], rows: Rows) -> str:

@@ -98,9 +98,7 @@ def test_a_file_that_waits_for_too_long_fails_the_sweep(
     old = put(delete("e2"), hours_ago=50)
     with refused({**calm, "MAX_BACKLOG_HOURS": "48"}, azurite, old) as settings:
         log = failing(settings)
-        assert (
-            f"BacklogError: {old} is still pending after 50.0 hours (MAX_BACKLOG_HOURS=48): " in log
-        )
+        assert f"BacklogError: {old} is still pending after 50." in log
         assert "This request is not authorized. (AuthorizationPermissionMismatch)" in log
         assert "BacklogError" not in failing({**settings, "MAX_BACKLOG_HOURS": "51"})
         assert "BacklogError" not in failing({**settings, "MAX_BACKLOG_HOURS": "0"})
@@ -118,7 +116,10 @@ def test_a_blob_that_storage_refuses_fails_the_sweep(
     with refused(calm, azurite, name) as settings:
         for _ in range(2):
             log = failing(settings)
-            assert "FilesUnavailableError: 1 event file(s) cannot be read and stay pending." in log
+            assert (
+                "FilesUnavailableError: 1 event file(s) cannot be read. Each sweep tries again."
+                in log
+            )
             assert f"  - {name}: event file {name}: This request is not authorized." in log
     assert keys(connection) == ["e2"]
 
@@ -131,7 +132,7 @@ def test_an_archived_blob_fails_the_sweep(
     put(delete("e2"))
     events.get_blob_client(name).set_standard_blob_tier("Archive")
     log = failing(calm)
-    assert "FilesUnavailableError: 1 event file(s) cannot be read and stay pending." in log
+    assert "FilesUnavailableError: 1 event file(s) cannot be read. Each sweep tries again." in log
     assert f"  - {name}: " in log
     assert "az storage blob set-tier --tier Hot" in log
     assert keys(connection) == ["e2"]
@@ -196,7 +197,7 @@ def test_a_topic_that_was_not_read_to_its_end_for_a_day_fails_the_sweep(
     )
     log = failing(settings)
     assert "SilenceError: the collector is silent (MAX_SILENCE_HOURS=24): /event/A__e last" in log
-    assert "/event/A__e last ended caught up or idle 25.0 hours ago, at " in log
+    assert "/event/A__e last ended caught up or idle 25." in log
     assert "; /event/New__e has never ended caught up or idle. See" in log
     assert "/event/B__e" not in log
     assert "/event/Gone__e" not in log
@@ -208,7 +209,7 @@ def test_a_collector_that_no_longer_runs_fails_the_sweep(put: Put, settings: Set
     """Its last poll ended well, but that was two days ago."""
     put(poll(began_at=hours_ago(49), ended_at=hours_ago(49)), hours_ago=49)
     for _ in range(2):  # also if there is nothing to load
-        assert "/event/X__e last ended caught up or idle 49.0 hours ago" in failing(settings)
+        assert "/event/X__e last ended caught up or idle 49." in failing(settings)
 
 
 def test_without_polls_the_newest_event_file_tells_when_the_collector_ran(
@@ -218,7 +219,7 @@ def test_without_polls_the_newest_event_file_tells_when_the_collector_ran(
     put(delete("e1"), hours_ago=30)
     name = put(delete("e2"), hours_ago=25)
     for _ in range(2):
-        assert f"its newest event file is {name}, begun 25.0 hours ago" in failing(settings)
+        assert f"its newest event file is {name}, begun 25." in failing(settings)
     put(delete("e3"), hours_ago=23)
     assert apps.sweep(settings).succeeded
 

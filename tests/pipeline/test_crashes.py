@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 from local import apps, crashes, emulators, truth, warehouse
+from local.account import Account
 from local.crashes import statement
 from local.proxy import Request
 
@@ -32,20 +33,18 @@ def download(request: Request) -> bool:
     return request.method == "GET" and ".db" in request.path
 
 
-def mark(request: Request) -> bool:
-    return request.method == "PUT" and "comp=metadata" in request.path
-
-
 COLLECTOR = {"upload": crashes.upload, "cursor": crashes.cursor}
-SYNC_STORAGE = {"download": download, "mark": mark}
+SYNC_STORAGE = {"download": download}
 SYNC_WAREHOUSE = {
     "create table": statement("CREATE TABLE"),
     "staging": statement("CREATE OR REPLACE TEMPORARY TABLE"),
-    "put": statement("PUT file:"),
+    "put": statement("PUT 'file:"),
     "copy": statement("COPY INTO"),
+    "lock": statement('UPDATE \\"DELETE_TRACKER_LOCK'),
     "merge": statement("MERGE INTO"),
     "load record": statement('INSERT INTO \\"DELETE_TRACKER_LOADS'),
     "commit": statement("COMMIT"),
+    "read back": statement("WHERE token"),
 }
 
 
@@ -75,7 +74,7 @@ def test_a_collector_killed_at_any_step_loses_and_duplicates_nothing(
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(("when", "reading"), [("before", "silent"), ("after", "error")])
 @pytest.mark.parametrize("step", [*SYNC_STORAGE, *SYNC_WAREHOUSE])
 def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     step: str,
@@ -84,13 +83,15 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     azurite: emulators.Server,
     snowflake: emulators.Server,
     connection: Any,
-    events: ContainerClient,
+    account: Account,
+    reading: str,
 ) -> None:
-    """If the sync is killed at any step from the download to the mark on the file, nothing is lost
-    and nothing is duplicated. If it is killed between COMMIT and the mark, the next sweep reads the
-    file again and inserts no row.
+    """If the sync is killed at any step from the download to the last look at its load records,
+    nothing is lost and nothing is duplicated. The next sweep waits until Snowflake has ended the
+    transaction of the killed one.
     """
     warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
+    account.set(idle_seconds=1, reading=reading)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     if step in SYNC_STORAGE:
         crashes.run_until_ended(
@@ -100,7 +101,6 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
         crashes.run_until_ended(
             crashes.SYNC, settings, snowflake, crashes.through_warehouse, SYNC_WAREHOUSE[step], when
         )
-    crashes.break_lease(events)
     again = apps.sweep(settings)
     assert again.succeeded, again.log
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)

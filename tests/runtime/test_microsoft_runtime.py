@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 from local import apps, crashes, emulators, environments, truth, warehouse, workers
+from local.account import Account
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
@@ -132,6 +133,7 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
         crashes.COLLECTOR, first, azurite, crashes.through_storage, crashes.cursor, **how
     )
     assert apps.poll(first, worker=microsoft).succeeded
+    Account(snowflake, settings["SNOWFLAKE_SCHEMA"]).set(idle_seconds=2)
     crashes.run_until_ended(
         crashes.SYNC,
         settings,
@@ -140,6 +142,5 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
         crashes.statement("COMMIT"),
         **how,
     )
-    crashes.break_lease(events)
     assert apps.sweep(settings, worker=microsoft).succeeded
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from local import metadata, node
 
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROJECT = REPOSITORY / "docs/setup/salesforce"

@@ -1,6 +1,7 @@
 """Tests the set-up files for Snowflake.
 
-All files are parsed in Snowflake's dialect. Statements that fakesnow supports are also run.
+All files are parsed in Snowflake's dialect. Those of tables and views
+are also run here. ``tests/stand_in/test_set_up.py`` runs the grants.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def statements(name: str) -> list[str]:
 
 
 def executable(name: str) -> list[str]:
-    """The statements without ``USE``, as fakesnow has no roles and each test has its own schema."""
+    """The statements without ``USE``, as each test has its own schema."""
     return [one for one in statements(name) if not one.startswith("USE ")]
 
 
@@ -203,7 +204,7 @@ def test_erased_values_stay_erased_when_the_event_file_is_read_again(
 def slips(text: str) -> list[str]:
     """What sqlfluff's Snowflake dialect cannot parse, by line.
 
-    Unlike fakesnow it knows users, roles, grants and policies.
+    It knows users, roles, grants and policies.
     """
     linter = Linter(config=FluffConfig(overrides={"dialect": "snowflake"}))
     # The grammar does not know this statement yet.
@@ -217,7 +218,7 @@ def slips(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", sorted(SQL.glob("*.sql")), ids=lambda path: path.name)
 def test_every_statement_is_valid_in_snowflakes_dialect(path: Path) -> None:
-    """Statements that fakesnow cannot run are parsed too."""
+    """Statements that the stand-in cannot run are parsed too."""
     assert slips(path.read_text()) == []
 
 

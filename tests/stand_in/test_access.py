@@ -198,14 +198,19 @@ def test_another_users_role_cannot_be_used(roles: Roles) -> None:
     assert session.refused("USE ROLE no_such_role") == "002043"
 
 
-def test_a_session_without_a_right_to_the_schema_has_no_current_schema(
-    roles: Roles, schema: str
+@pytest.mark.parametrize(
+    ("kind", "name", "number"),
+    [("SCHEMA", "audit.{}", "090106"), ("DATABASE", "audit", "090105")],
+)
+def test_a_session_without_a_right_to_its_schema_has_no_current_schema(
+    roles: Roles, schema: str, kind: str, name: str, number: str
 ) -> None:
-    """The login succeeds; a query of an unqualified name fails."""
-    roles.admin(f"REVOKE USAGE ON SCHEMA audit.{schema} FROM ROLE {roles.role}")
+    """The login succeeds; a query of an unqualified name fails. So it is with the database."""
+    name = name.format(schema)
+    roles.admin(f"REVOKE USAGE ON {kind} {name} FROM ROLE {roles.role}")
     roles.grant("SELECT ON TABLE t")
     session = roles.session()
-    assert session.refused("SELECT k FROM t") == "090106"
+    assert session.refused("SELECT k FROM t") == number
     assert session.refused(f"SELECT k FROM audit.{schema}.t") == "002003"
 
 

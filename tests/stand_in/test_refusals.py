@@ -78,9 +78,11 @@ def test_a_text_that_is_too_long_is_refused(session: Session) -> None:
 
 def test_a_length_ends_with_its_table(connect: Connect) -> None:
     session = connect()
-    session("CREATE TABLE u (name VARCHAR(1))")
-    session("CREATE OR REPLACE TABLE u (name VARCHAR)")
-    assert session("INSERT INTO u SELECT 'long' AS name") == [(1,)]
+    session("CREATE TABLE u (name VARCHAR(1), other VARCHAR(1), k INTEGER)")
+    session("CREATE OR REPLACE TABLE u (name VARCHAR, other VARIANT, k INTEGER)")
+    assert session("INSERT INTO u (name) SELECT 'long' AS name") == [(1,)]
+    session("ALTER TABLE u DROP COLUMN name")
+    assert session("INSERT INTO u (other) SELECT PARSE_JSON('{}') AS other") == [(1,)]
 
 
 def test_the_view_of_columns_tells_lengths_nulls_and_identity(session: Session) -> None:
@@ -107,6 +109,18 @@ def test_a_text_column_may_grow_and_allow_null(session: Session) -> None:
     session("ALTER TABLE t ALTER COLUMN k DROP NOT NULL")
     session("INSERT INTO t (k) SELECT NULL AS k")
     session("ALTER TABLE t ALTER COLUMN k SET DATA TYPE NUMBER(20, 0)")
+
+
+def test_a_renamed_table_keeps_its_rows_and_lengths(session: Session) -> None:
+    """Its old name is free."""
+    session("INSERT INTO t (name) SELECT 'fives' AS name")
+    session("ALTER TABLE t RENAME TO u")
+    assert session("SELECT name FROM u") == [("fives",)]
+    assert session.refused("UPDATE u SET name = 'sixsix'") == "100078"
+    assert session.refused("SELECT name FROM t") == "002003"
+    session("CREATE TABLE t (name VARCHAR)")
+    session("INSERT INTO t SELECT 'sixsix' AS name")
+    assert session.refused("ALTER TABLE t RENAME TO u") == "002002"
 
 
 @pytest.mark.parametrize(
@@ -149,6 +163,7 @@ def test_other_changes_of_a_column_are_refused(session: Session, change: str) ->
         ("SELECT nothing_known(1) AS x", "002140"),
         ("SELECT 'x'::INTEGER AS x", "100038"),
         ("SELECT 'x'::BOOLEAN AS x", "100037"),
+        ("SELECT 123456::NUMBER(5, 2) AS x", "100039"),
         ("SELECT 'x'::DATE AS x", "100040"),
         ("SELECT '2026-13-01'::DATE AS x", "100040"),
         ("SELECT 'x'::TIMESTAMP_NTZ AS x", "100035"),

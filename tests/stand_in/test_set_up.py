@@ -35,10 +35,10 @@ def statements(name: str, schema: str) -> Iterator[str]:
 
 @pytest.fixture
 def set_up(connect: Connect, schema: str) -> Session:
-    """An administrator's session that has run all files, twice."""
+    """An administrator's session that has run all files."""
     administrator: Session = connect()
     administrator(f"CREATE ROLE analysts_{schema}")
-    for name in FILES * 2:
+    for name in FILES:
         for statement in statements(name, schema):
             administrator(statement)
     return administrator

@@ -6,9 +6,13 @@ Source of the rules: Snowflake documentation, pages "Transactions", "COMMIT", "R
 from __future__ import annotations
 
 import gzip
+import http.client
+import json
+import time
 from pathlib import Path
 
 import pytest
+from local import emulators
 from local.account import Account
 
 from .conftest import Connect, Session
@@ -95,6 +99,13 @@ def test_with_autocommit_each_statement_commits(writer: Session, connect: Connec
     session("INSERT INTO t (k) SELECT 2 AS k")
     session("ROLLBACK")
     assert count(writer) == 1
+
+
+def test_with_autocommit_a_failed_statement_leaves_no_transaction(connect: Connect) -> None:
+    session = connect(autocommit=True)
+    session("CREATE TABLE t AS SELECT 'x' AS k")
+    session.refused("UPDATE t SET k = k::INTEGER")
+    assert session.one("SELECT CURRENT_TRANSACTION() AS t") is None
 
 
 @pytest.mark.parametrize(
@@ -244,3 +255,34 @@ def test_many_scattered_rows_are_deleted_and_come_back(connect: Connect) -> None
     session("DELETE FROM t WHERE k % 2 = 1")
     session("COMMIT")
     assert count(connect()) == 250
+
+
+def sent(account: Account) -> list[tuple[str, str]]:
+    return [(one.sql, one.outcome) for one in account.statements()]
+
+
+def test_a_client_that_is_gone_keeps_its_transaction(
+    writer: Session, account: Account, snowflake: emulators.Server, connect: Connect
+) -> None:
+    """Its running statement goes on too. Source: page "Parameters", ABORT_DETACHED_QUERY."""
+    account.fault("delay", "8 AS k", seconds=1)
+    body = json.dumps({"sqlText": "INSERT INTO t (k) SELECT 8 AS k"}).encode()
+    client = http.client.HTTPConnection("127.0.0.1", snowflake.port)
+    token = {"Authorization": f'Snowflake Token="{writer.connection.rest.token}"'}
+    client.request("POST", "/queries/v1/query-request?requestId=1", body, token)
+    for outcome in ("running", "ok"):
+        while ("INSERT INTO t (k) SELECT 8 AS k", outcome) not in sent(account):
+            time.sleep(0.05)
+        client.close()
+    assert (count(writer), count(connect())) == (2, 0)
+
+
+def test_a_description_runs_nothing(writer: Session) -> None:
+    """The connector's ``describe`` of a query has its columns."""
+    with writer.connection.cursor() as cursor:
+        assert [one.name for one in cursor.describe("SELECT k, text AS name FROM t")] == [
+            "K",
+            "NAME",
+        ]
+        cursor.describe("INSERT INTO t (k) SELECT 9 AS k")
+    assert count(writer) == 1

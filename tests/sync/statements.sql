@@ -4,6 +4,8 @@ SELECT
     column_name AS column_name,
     data_type AS data_type,
     character_maximum_length AS character_maximum_length,
+    numeric_precision AS numeric_precision,
+    numeric_scale AS numeric_scale,
     is_nullable AS is_nullable,
     column_default AS column_default,
     is_identity AS is_identity
@@ -32,7 +34,7 @@ GROUP BY s.event_file;
 
 -- create_gaps
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_GAPS" (
-    gap_id VARCHAR(64),
+    gap_id VARCHAR(128),
     event_file VARCHAR(255),
     topic VARCHAR(255),
     reason VARCHAR(255),
@@ -74,7 +76,7 @@ AS SELECT 1, 'none', NULL, SYSDATE();
 
 -- create_polls
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_POLLS" (
-    poll_id VARCHAR(64),
+    poll_id VARCHAR(128),
     event_file VARCHAR(255),
     org_id VARCHAR(18),
     writer VARCHAR(64),
@@ -135,7 +137,7 @@ SELECT CURRENT_DATABASE() AS database_name, CURRENT_SCHEMA() AS schema_name;
 -- drop_unwanted
 DELETE FROM "DELETE_TRACKER_STAGING"
 USING (SELECT column1 AS event_file FROM VALUES (%s)) u
-WHERE v:event_file::VARCHAR = u.event_file;
+WHERE v:event_file::VARCHAR = u.event_file AND v:kind::VARCHAR <> 'file';
 
 -- duplicates
 SELECT event_id AS event_id
@@ -439,7 +441,8 @@ SELECT
     length AS length,
     etag AS etag,
     reader AS reader,
-    error AS error
+    error AS error,
+    token AS token
 FROM "DELETE_TRACKER_LOADS"
 WHERE event_file BETWEEN %s AND %s;
 
@@ -450,7 +453,8 @@ SELECT
     l.length AS length,
     l.etag AS etag,
     l.reader AS reader,
-    l.error AS error
+    l.error AS error,
+    l.token AS token
 FROM "DELETE_TRACKER_LOADS" l
 JOIN (
     SELECT v:event_file::VARCHAR AS event_file
@@ -460,6 +464,9 @@ JOIN (
 
 -- records_of_token
 SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
+
+-- remove
+REMOVE @"DELETE_TRACKER_STAGE"/path/;
 
 -- replace_loads
 DELETE FROM "DELETE_TRACKER_LOADS"

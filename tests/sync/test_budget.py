@@ -65,7 +65,8 @@ def test_the_host_ends_an_invocation_after_its_function_timeout(
     """The host of a Premium plan may have none."""
     host = tmp_path / "host.json"
     host.write_text(json.dumps({"functionTimeout": timeout}))
-    assert host_seconds(host, 240) == seconds
+    assert host_seconds(host, {}, 240) == seconds
+    assert host_seconds(host, {"AzureFunctionsJobHost__functionTimeout": "00:04:00"}, 1) == 240
 
 
 @pytest.mark.parametrize("content", [{}, {"functionTimeout": "10 minutes"}])
@@ -76,4 +77,4 @@ def test_a_host_that_does_not_say_its_timeout_is_refused(
     host = tmp_path / "host.json"
     host.write_text(json.dumps(content))
     with pytest.raises(SettingsError, match=r"functionTimeout in host\.json must be"):
-        host_seconds(host, 240)
+        host_seconds(host, {}, 240)

@@ -116,7 +116,7 @@ def test_a_disk_that_is_full_while_downloading_refuses_no_file(
 ) -> None:
     """The sweep fails and says why. The next sweep with enough room loads the file."""
     with (
-        no_file_larger_than(50_000),
+        no_file_larger_than(20_000),
         pytest.raises(LocalStorageError, match=rf"{pending}.*disk of this machine"),
     ):
         sweep()

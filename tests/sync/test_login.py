@@ -1,6 +1,6 @@
-"""Every way to log in, with the real connector against fakesnow.
+"""Every way to log in, with the real connector against Snowflake's stand-in.
 
-fakesnow accepts every login, so the tests check the request that the connector sends.
+The stand-in checks no password and no key, so the tests check the request that the connector sends.
 """
 
 from __future__ import annotations
@@ -92,16 +92,17 @@ def identity_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def login_request(
     settings: Mapping[str, str], snowflake: emulators.Server, **changes: str
 ) -> dict[str, Any]:
-    """The login request of a sweep with these settings."""
+    """The login request of a sweep with these settings. Each of its sessions logs in alike."""
     with proxy(snowflake.port) as through:
         report = run(
             {**settings, "SNOWFLAKE_PASSWORD": "", "SNOWFLAKE_PORT": str(through.port), **changes}
         )
-        (login,) = [
+        login, *others = [
             json.loads(request.text)["data"]
             for request in through.seen
             if "login-request" in request.path
         ]
+        assert len(others) == 2
     assert len(report.refused) == 1
     return dict(login)
 

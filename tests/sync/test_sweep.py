@@ -375,13 +375,13 @@ def test_a_file_whose_damage_shows_only_in_its_rows_is_refused(
     path = tmp_path / "malformed.db"
     path.write_bytes(GOOD)
     with contextlib.closing(sqlite3.connect(path)) as file, file:
-        file.execute("UPDATE gaps SET gap_id = x'00'")
+        file.execute("UPDATE gaps SET from_replay_id = zeroblob(64000001)")
     world.container.put(A)
     world.container.put(B, content=path.read_bytes())
     path.unlink()
     report = world.sweep()
     assert world.loads() == [f"{A} {B}:refused"]
-    assert report.refused[B].startswith("it has a malformed key")
+    assert report.refused[B] == "it cannot be read: DataError: string or blob too big"
 
 
 # -- values that Snowflake refuses

@@ -1,9 +1,11 @@
-"""Whole sweeps in this process: real event files on Azurite, the real connector and snowflake."""
+"""Whole sweeps in this process: real event files, Azurite, the real connector, the stand-in."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +22,7 @@ from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from salesforce_client.src.app.model import Gap, Poll, RejectedEvent
+from salesforce_client.src.app.storage.event_file import EventFile
 
 BROKEN = Path(__file__).resolve().parent.parent / "contract/broken"
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -145,6 +148,18 @@ def test_a_full_sweep_reads_everything_again_and_inserts_nothing(
     assert records == [(report.sweep_id, 1)] * 3
 
 
+@pytest.mark.parametrize("day", ["1582-01-01", "9999-12-31"])
+def test_the_first_and_the_last_possible_date_are_loaded_and_found_again(
+    put: Put, sweep: Sweep, day: str
+) -> None:
+    """Keys are looked up in the whole table, whatever the date of their rows."""
+    put(delete("e1", deleted_date=f"{day}T00:00:00.000Z"))
+    assert sweep().inserted == 1
+    put(delete("e1", deleted_date="2026-01-01T00:00:00.000Z"))
+    assert sweep().inserted == 0
+    assert sweep(FULL_SWEEP="true").inserted == 0
+
+
 def test_of_two_rows_with_one_key_the_earliest_wins(put: Put, sweep: Sweep, query: Query) -> None:
     """The order is time, topic, file. A row that is already in the table stays."""
     put(delete("e1", ingested_at="2026-02-01T00:10:01.000Z", topic="/data/A", record_id="late"))
@@ -222,6 +237,31 @@ def test_a_broken_file_stops_neither_the_others_nor_later_sweeps(
     again = sweep()
     again.raise_if_failed()
     assert (again.refused_before, again.batches) == (1, 0)
+
+
+def test_a_file_that_can_be_read_only_in_part_stops_no_other(
+    put: Put, sweep: Sweep, query: Query, tmp_path: Path
+) -> None:
+    """Its first rows are already staged when the reader finds the damage."""
+    put(delete("before"))
+    damaged = put(content=_spoiled(tmp_path))
+    put(delete("after"))
+    assert list(sweep().refused) == [damaged]
+    assert query("SELECT event_id FROM delete_tracker ORDER BY event_id") == [
+        ("after",),
+        ("before",),
+    ]
+    assert query("SELECT COUNT(*), COUNT(error) FROM delete_tracker_loads") == [(3, 1)]
+
+
+def _spoiled(folder: Path) -> bytes:
+    """An event file with a delete that can be read, and a gap that cannot."""
+    file = EventFile(folder / "spoiled.db", BEGUN_AT)
+    file.add([delete("lost"), GAP])
+    file.close()
+    with contextlib.closing(sqlite3.connect(file.path)) as connection, connection:
+        connection.execute("UPDATE gaps SET from_replay_id = zeroblob(64000001)")
+    return file.path.read_bytes()
 
 
 def test_a_file_that_does_not_match_its_sha256_is_refused(

@@ -73,7 +73,8 @@ def test_another_type_cannot_be_changed_so_the_table_is_renamed() -> None:
     assert problems({"EVENT_ID": Found("NUMBER", 0, True, False)}) == [
         '"T".EVENT_ID is NUMBER, not VARCHAR(255); run: ALTER TABLE "L" RENAME TO "L_OLD" – '
         'and run: ALTER TABLE "T" RENAME TO "T_OLD" – '
-        "the next sweeps make new tables and load every event file again"
+        "then make the tables anew with 1_tables.sql and 2_access.sql. "
+        "The next sweeps load every event file that the container still has"
     ]
 
 
@@ -109,5 +110,30 @@ def test_a_column_of_others_may_stay_unless_it_needs_a_value(extra: Found, wrong
     assert problems({"Note": extra}) == [expected] * wrong
 
 
+def test_a_number_must_have_room_for_every_digit() -> None:
+    """INTEGER has 38. Snowflake lets the precision of a NUMBER grow."""
+    assert problems({"ID": Found("NUMBER", 1, True, True)}) == [
+        '"T".ID has room for 1 digits; run: ALTER TABLE "T" ALTER COLUMN ID SET DATA TYPE INTEGER'
+    ]
+
+
+def test_in_the_other_tables_every_value_may_be_unknown() -> None:
+    """For example, a reject may have no payload."""
+    not_null = replace(as_created("rejects")["PAYLOAD"], may_be_null=False)
+    assert problems({"PAYLOAD": not_null}, "rejects") == [
+        '"T".PAYLOAD is NOT NULL, but the value may be unknown; '
+        'run: ALTER TABLE "T" ALTER COLUMN PAYLOAD DROP NOT NULL'
+    ]
+
+
+def test_a_lock_table_of_another_type_is_only_made_anew() -> None:
+    """It holds nothing that an event file has."""
+    assert problems({"TAKEN_AT": Found("TEXT", 9, True, False)}, "lock") == [
+        '"T".TAKEN_AT is TEXT, not TIMESTAMP_NTZ; stop the sync, then run: DROP TABLE "T" – '
+        "the next sweep makes it anew"
+    ]
+
+
 def test_all_problems_are_told_at_once() -> None:
     assert len(problems({"OWNER_ID": None, "TOPIC": Found("TEXT", 1, True, False)})) == 2
+    assert len(problems({"OWNER_ID": Found("TEXT", 1, False, False)})) == 2

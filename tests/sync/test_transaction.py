@@ -8,14 +8,23 @@ statement gets the error 000615 until ROLLBACK.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from local.account import Account
 from local.event_files import delete, poll
 
-from delete_sync.src.errors import WarehouseRefusedError, WarehouseUnavailableError
+from delete_sync.src.errors import (
+    BooksDifferError,
+    SweepFailedError,
+    WarehouseRefusedError,
+    WarehouseUnavailableError,
+)
 from delete_sync.src.report import Report
+from delete_sync.src.warehouse.attempt import Attempt
+from delete_sync.src.warehouse.session import SQL
+from salesforce_client.src.app.model import timestamp
 
 from .test_sync import GAP, REJECT
 
@@ -50,7 +59,9 @@ def check(query: Query, files: int = 1, rows: int = 2) -> None:
 
 
 def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account) -> None:
-    """A first session reads, and the second one loads. There is no BEGIN and no ALTER SESSION.
+    """A first session reads, the second one loads, and a last one looks at the tables.
+
+    There is no BEGIN and no ALTER SESSION.
 
     The staging table is committed before the lock is taken.
     """
@@ -60,7 +71,7 @@ def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account
     account.forget_statements()
     sweep()
     statements = account.statements()
-    reading, loading = sorted({one.session for one in statements})
+    first, loading, last = sorted({one.session for one in statements})
     sent = [one.sql for one in statements if one.session == loading]
     # A stage with presigned URLs, as the stand-in has, gets another PUT for each compressed file.
     staging = ["CREATE OR REPLACE TEMPORARY TABLE", "PUT 'file:", "PUT '", "COPY INTO", "COMMIT"]
@@ -68,10 +79,8 @@ def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account
     assert len(sent) == len(words)
     for text, its_words in zip(sent, words):
         assert its_words in text
-    assert {one.sql.split()[0] for one in statements if one.session == reading} == {
-        "SELECT",
-        "SHOW",
-    }
+    others = {one.sql.split()[0] for one in statements if one.session in (first, last)}
+    assert others == {"SELECT", "SHOW"}
 
 
 @pytest.mark.parametrize("reading", READINGS)
@@ -173,3 +182,92 @@ def test_a_login_that_is_lost_is_tried_again(put: Put, sweep: Sweep, account: Ac
     put("e1")
     account.fault("end", "CURRENT_DATABASE", times=2)
     assert sweep().inserted == 1
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_a_load_record_is_written_only_if_all_rows_of_its_file_are_in_the_tables(
+    put: Put, sweep: Sweep, query: Query, monkeypatch: pytest.MonkeyPatch, looks: bool
+) -> None:
+    """The statement compares the staged rows with the count of the client, and with the tables.
+
+    Here the staging table has lost a row. A statement that did not look would claim that row.
+    """
+    stage = Attempt.stage
+
+    def forgetful(attempt: Attempt, path: str) -> None:
+        stage(attempt, path)
+        attempt._session.change("lose_row")
+        attempt._session.commit()
+
+    lose = "DELETE FROM {staging} WHERE v:event_id::VARCHAR = 'e1'"
+    monkeypatch.setitem(SQL, "lose_row", lose)
+    monkeypatch.setattr(Attempt, "stage", forgetful)
+    if not looks:
+        text = SQL["insert_loads"]
+        monkeypatch.setitem(SQL, "insert_loads", text[: text.rindex("WHERE")])
+    put(*ROWS)
+    if looks:
+        with pytest.raises(BooksDifferError, match="0 of 1 load records were written"):
+            sweep()
+    else:
+        sweep()
+    claimed = query("SELECT COUNT(*) FROM delete_tracker_loads")
+    assert claimed == [(0 if looks else 1,)]
+    assert query("SELECT COUNT(*) FROM delete_tracker WHERE event_id = 'e1'") == [(0,)]
+
+
+@pytest.mark.parametrize("statement", ["commit", "records_of_token"])
+def test_a_file_that_was_refused_in_a_commit_without_an_answer_is_still_named(
+    put: Put, sweep: Sweep, query: Query, account: Account, statement: str
+) -> None:
+    """The second attempt finds the load records of the first one. They are this sweep's own."""
+    name = put(*ROWS)
+    bad = put(content=b"not an event file")
+    # The first COMMIT is that of the staging table.
+    account.fault("lose", TRANSACTION["records_of_token"], number="390111", times=1)
+    if statement == "commit":
+        account.clear_faults()
+        account.fault("delay", "COMMIT", seconds=0, times=1)
+        account.fault("lose", "COMMIT", number="390111", times=1)
+    report = sweep()
+    assert (report.synced, list(report.refused), report.elsewhere) == ([name], [bad], 0)
+    check(query, files=2)
+
+
+def test_an_error_after_a_refusal_hides_no_refusal(
+    put: Put, sweep: Sweep, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next sweep would not name the file again. The log has the figures until the error."""
+    bad = put(content=b"not an event file")
+    account.fault("refuse", "HAVING COUNT", number="000630", times=3)
+    with pytest.raises(SweepFailedError) as raised:
+        sweep()
+    assert [type(error).__name__ for error in raised.value.errors] == [
+        "FilesRefusedError",
+        "WarehouseUnavailableError",
+    ]
+    assert bad in str(raised.value)
+    assert "refused=1 " in caplog.text
+
+
+def test_the_last_look_at_the_tables_sees_what_the_sweep_has_loaded(
+    put: Put, sweep: Sweep, query: Query, account: Account
+) -> None:
+    """A session need not see what another one has committed since it began."""
+    now = datetime.now(timezone.utc)
+    put(poll(began_at=timestamp(now), ended_at=timestamp(now)))
+    account.set(blind="always")
+    sweep(MAX_SILENCE_HOURS="24").raise_if_failed()
+
+
+@pytest.mark.parametrize("kind", ["refuse", "lose"])
+def test_a_copy_that_fails_leaves_no_rows_on_the_stage(
+    put: Put, sweep: Sweep, query: Query, account: Account, kind: str
+) -> None:
+    """They may hold personal data."""
+    put(*ROWS)
+    account.fault(kind, "COPY INTO", number="000604", times=1)
+    sweep().raise_if_failed()
+    assert query("LIST @delete_tracker_stage") == []
+    removed = [one.line for one in account.statements() if one.sql.startswith("REMOVE")]
+    assert len(removed) == 1

@@ -28,7 +28,8 @@ NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 10,
-    "read_timeout": 60,
+    # A request is tried four times. So a storage that says nothing is given up after 91 seconds.
+    "read_timeout": 20,
     # At most this many bytes of each running download are in memory. The default is 32 MiB.
     "max_single_get_size": 1024 * 1024,
     "max_chunk_get_size": 1024 * 1024,

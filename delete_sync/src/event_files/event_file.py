@@ -76,7 +76,7 @@ class EventFile:
         Each line has a ``kind``: delete, reject, gap or poll.
 
         Raises:
-            RefusedFileError: a page is unreadable, or a key is malformed.
+            RefusedFileError: a page is unreadable.
             LocalStorageError: the disk fails.
         """
         count, portion = 0, bytearray()
@@ -118,13 +118,13 @@ class EventFile:
             yield line
         for row in self._rows("rejected_events", rows.REJECTED_EVENTS):
             self._counts["rejected"] += 1
-            yield rows.rejected_event(row, self._name)
+            yield rows.rejected_event(row, self._name, self._sha256)
         for row in self._rows("gaps", rows.GAPS):
             self._counts["gaps"] += 1
-            yield rows.gap(row, self._name)
+            yield rows.gap(row, self._name, self._sha256)
         for row in self._rows("polls", rows.POLLS) if self._version > 1 else ():
             self._counts["polls"] += 1
-            yield rows.poll(row, self._name)
+            yield rows.poll(row, self._name, self._sha256)
 
     def _rows(self, table: str, columns: Sequence[str]) -> Iterator[rows.Row]:
         # quick_check compares no index with its table, so read the table.

@@ -15,14 +15,13 @@ from datetime import datetime
 from json.encoder import encode_basestring as quote
 from typing import Any
 
-from ..errors import RefusedFileError
 from .payloads import RefusedValueError, checked, is_utf8, parsed
 
 Row = Sequence[Any]
 
 LONGEST_TEXT = 255  # characters of a VARCHAR in the tables; Snowflake counts no bytes
 LONGEST_KEY = 64  # characters: a SHA-256 in hex
-MOST_BYTES = 4_000_000  # of a rejected payload, because its hex must fit into a VARCHAR of 16 MB
+MOST_BYTES = 8_000_000  # of a rejected payload, because its hex must fit into a VARCHAR of 16 MB
 EARLIEST_TIME = "1582"  # the Gregorian calendar begins; Snowflake advises against earlier years
 
 # The columns that the functions below expect in a row, in this order.
@@ -112,21 +111,19 @@ def refused_row(row: Row, name: str, sha256: str, problem: str) -> bytes:
     )
 
 
-def rejected_event(row: Row, name: str) -> bytes:
+def rejected_event(row: Row, name: str, sha256: str) -> bytes:
     """The line of a row of ``rejected_events``.
 
     Args:
         row: the columns ``REJECTED_EVENTS``.
         name: the name of the file in the container.
-
-    Raises:
-        RefusedFileError: the key is malformed.
+        sha256: the SHA-256 of its content.
     """
     number, key, topic, event_id, replay_id, schema_id, error, received_at, payload = row
     return _line(
         kind="reject",
         refused_by="collector",
-        reject_id=_key("reject_id", key, number),
+        reject_id=_key(key, sha256, "reject_id", number),
         event_file=name,
         topic=_text(topic),
         event_id=_text(event_id, 1000),
@@ -138,22 +135,20 @@ def rejected_event(row: Row, name: str) -> bytes:
     )
 
 
-def gap(row: Row, name: str) -> bytes:
+def gap(row: Row, name: str, sha256: str) -> bytes:
     """The line of a row of ``gaps``.
 
     Args:
         row: the columns ``GAPS``.
         name: the name of the file in the container.
-
-    Raises:
-        RefusedFileError: the key is malformed.
+        sha256: the SHA-256 of its content.
     """
     number, key, topic, reason, object_name, from_replay_id, *times = row
     from_time, to_time, detected_at = (_time(value) for value in times)
     return _line(
         kind="gap",
         event_file=name,
-        gap_id=_key("gap_id", key, number),
+        gap_id=_key(key, sha256, "gap_id", number),
         topic=_text(topic),
         reason=_text(reason),
         object_name=_text(object_name),
@@ -164,29 +159,27 @@ def gap(row: Row, name: str) -> bytes:
     )
 
 
-def poll(row: Row, name: str) -> bytes:
+def poll(row: Row, name: str, sha256: str) -> bytes:
     """The line of a row of ``polls``.
 
     Args:
         row: the columns ``POLLS``.
         name: the name of the file in the container.
-
-    Raises:
-        RefusedFileError: the key is malformed.
+        sha256: the SHA-256 of its content.
     """
     number, key, org_id, writer, topic, began_at, ended_at, objects, *others = row
     ended, read_until, error, *counts = others
     return _line(
         kind="poll",
         event_file=name,
-        poll_id=_key("poll_id", key, number),
-        org_id=_text(org_id),
-        writer=_text(writer),
+        poll_id=_key(key, sha256, "poll_id", number),
+        org_id=_text(org_id, 18),
+        writer=_text(writer, 64),
         topic=_text(topic),
         began_at=_time(began_at),
         ended_at=_time(ended_at),
         objects=_names(objects),
-        ended=_text(ended),
+        ended=_text(ended, 16),
         read_until=_time(read_until),
         **{column: _count(value) for column, value in zip(COUNTS, counts)},
         error=_text(error, 4000),
@@ -269,17 +262,16 @@ def _names(value: Any) -> list[str | None] | None:
     return [_text(name) for name in names]
 
 
-def _key(column: str, value: Any, number: int) -> str:
+def _key(value: Any, sha256: str, column: str, number: int) -> str:
     """The key, which has 1 to 64 characters.
 
-    It identifies a row that is delivered again, so it cannot be cut or replaced.
+    It identifies a row that is delivered again, so it cannot be cut. If it is malformed, the place
+    of the row in this file identifies it.
     """
-    if (
-        type(value) is not str
-        or not value
-        or len(value) > LONGEST_KEY
-        or "\0" in value
-        or not is_utf8(value)
-    ):
-        raise RefusedFileError(f"it has a malformed key: {column} of row {number}")
-    return value
+    good = (
+        type(value) is str
+        and 0 < len(value) <= LONGEST_KEY
+        and "\0" not in value
+        and is_utf8(value)
+    )
+    return value if good else f"{sha256}:{column}:{number}"

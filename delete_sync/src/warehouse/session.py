@@ -28,6 +28,8 @@ LOGIN_SECONDS = 60
 # The limit for one statement, with its retries and its wait for a lock. It is less than 300
 # seconds: if a transaction blocks another one and does nothing for that time, Snowflake ends it.
 STATEMENT_SECONDS = 240
+# Also without time, the sweep rolls back: else the transaction may block another one for minutes.
+ROLLBACK_SECONDS = 10
 # A statement with less time than this would not end in time.
 LEAST_SECONDS = 1.0
 
@@ -125,8 +127,7 @@ class Session:
             WarehouseUnavailableError, WarehouseRefusedError: the answer was lost, or Snowflake
                 refuses. Whether the rows are committed is not known.
         """
-        with translated("COMMIT"):
-            self._connection.commit()
+        self._end_transaction("COMMIT", self._seconds("COMMIT"))
 
     def rollback(self) -> None:
         """Roll back the open transaction.
@@ -134,15 +135,18 @@ class Session:
         Raises:
             WarehouseUnavailableError, WarehouseRefusedError: the transaction may still be open.
         """
-        with translated("ROLLBACK"):
-            self._connection.rollback()
+        self._end_transaction("ROLLBACK", ROLLBACK_SECONDS)
+
+    def _end_transaction(self, command: str, seconds: int) -> None:
+        with translated(command), self._connection.cursor() as cursor:
+            cursor.execute(command, timeout=seconds)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit the changes of the block as a whole, or roll them back after an error.
 
-        The block must contain no DDL, because DDL commits. After an error, use no session again:
-        the rollback may have failed.
+        The block must contain no DDL, because DDL commits. After an error, do not use this session
+        again: the rollback may have failed.
         """
         try:
             yield

@@ -15,7 +15,13 @@ from typing import Any
 
 from snowflake.connector import errors
 
-from ..errors import DataRefusedError, SyncError, WarehouseRefusedError, WarehouseUnavailableError
+from ..errors import (
+    DataRefusedError,
+    LocalStorageError,
+    SyncError,
+    WarehouseRefusedError,
+    WarehouseUnavailableError,
+)
 
 # The connector's own errors for a server that does not answer. Their numbers are the connector's.
 UNANSWERED = tuple(
@@ -43,6 +49,7 @@ TRANSIENT = {
     # The session or its token has ended.
     *(390111, 390112, 390113, 390114, 390115, 390195, 390318),
     91016,  # a file is not on the stage
+    251018,  # Azure gave no token for the workload identity, perhaps only for now
     253003,  # the upload of a file failed
 }
 # A value of a row is at fault. Two of them, 100072 and 100078, may be the table's fault instead.
@@ -94,6 +101,10 @@ ADVICE = {
     100067: "deploy the newest delete_sync: Snowflake no longer accepts this connector",
     100080: _RELEASE,
     100090: _RELEASE,
+    251018: "if this stays, check that the app has an identity, and that "
+    "MANAGED_IDENTITY_CLIENT_ID is the client id of the one that Snowflake knows",
+    290403: f"check SNOWFLAKE_ACCOUNT, or {_POLICY}",
+    290404: "check SNOWFLAKE_ACCOUNT: there is no account of this name",
     390100: "check SNOWFLAKE_USER and the secret",
     390144: f"{_KEY}; SELECT SYSTEM$GET_LOGIN_FAILURE_DETAILS('<id in the message>') says more",
     390186: f"{_ROLE}; a token may be restricted to another role",
@@ -118,11 +129,28 @@ OF_A_PERSON = set(ADVICE) - TRANSIENT - {250001, 540001}
 
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Raise our error instead of the connector's. The message begins with ``doing``."""
+    """Raise our error instead of the connector's. The message begins with ``doing``.
+
+    Raises:
+        WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: Snowflake does not
+            answer, or refuses.
+        LocalStorageError: the connector could not write a temporary file.
+    """
     try:
         yield
     except errors.Error as error:
         raise translate(error, doing) from None
+    except OSError as error:
+        # The connector lets errors of its HTTP library pass: they are OSErrors without a number.
+        if error.errno is None or isinstance(error, (ConnectionError, TimeoutError)):
+            raise WarehouseUnavailableError(
+                f"{doing}: {type(error).__name__}: {str(error)[:500]} – if this stays, allow the "
+                "app to reach all hosts that SELECT SYSTEM$ALLOWLIST() lists"
+            ) from None
+        raise LocalStorageError(
+            f"{doing}: {error.strerror}. The disk of this machine is full or fails: "
+            "see 'LocalStorageError' in docs/operations.md"
+        ) from None
 
 
 def translate(error: Any, doing: str) -> SyncError:

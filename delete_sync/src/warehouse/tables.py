@@ -16,7 +16,10 @@ BESIDE = ("loads", "gaps", "rejects", "polls", "lock", "stage", "staging")
 CATALOGUE = {"VARCHAR": "TEXT", "INTEGER": "NUMBER"}
 LONGEST_TEXT = 16_777_216  # characters of a VARCHAR without a length (page "String & binary types")
 ALREADY_EXISTS = 2002
-# The sync writes a value into these columns of every row, so they may be NOT NULL.
+# If a statement gives no length. INTEGER is NUMBER(38, 0) (page "Numeric data types").
+LENGTHS = {"VARCHAR": LONGEST_TEXT, "INTEGER": 38}
+# Columns of delete_tracker that have a value in every row, so they may be NOT NULL. Those of the
+# other tables may all be unknown.
 NEVER_NULL = {"id", "event_id", "topic", "deleted_date", "payload", "ingested_at"}
 
 
@@ -43,7 +46,8 @@ class Identifier:
 class Column:
     """A column that a statement of the sync creates.
 
-    ``length`` is the number of characters of a text, and 0 for other types.
+    ``length`` is the number of characters of a text, or of digits of a number, and 0 for other
+    types.
     """
 
     name: str
@@ -53,14 +57,15 @@ class Column:
     @property
     def spelled(self) -> str:
         """The type, as a statement writes it."""
-        return f"VARCHAR({self.length})" if self.length else self.kind
+        return f"VARCHAR({self.length})" if self.kind == "VARCHAR" else self.kind
 
 
 @dataclass(frozen=True)
 class Found:
     """A column in Snowflake's catalogue.
 
-    ``fills_itself`` is true if the column has a default or is an identity column.
+    ``length`` is as in ``Column``. ``fills_itself`` is true if the column has a default or is an
+    identity column.
     """
 
     kind: str
@@ -80,8 +85,7 @@ def columns_of(part: str) -> list[Column]:
     body = re.sub(r"\bAS SELECT\b.*", "", SQL[f"create_{part}"], flags=re.DOTALL)
     written = re.findall(r"^    (\w+) (\w+)(?:\((\d+)\))?", body, flags=re.MULTILINE)
     return [
-        Column(name, kind, int(length or (LONGEST_TEXT if kind == "VARCHAR" else 0)))
-        for name, kind, length in written
+        Column(name, kind, int(length or LENGTHS.get(kind, 0))) for name, kind, length in written
     ]
 
 
@@ -188,10 +192,16 @@ class Tables:
 
 def _read(row: Sequence[Any]) -> tuple[str, str, Found]:
     """One row of the catalogue: table, column, and what is known of the column."""
-    table, name, kind, length, nullable, default, identity = row
+    table, name, kind, length, precision, scale, nullable, default, identity = row
+    if scale:
+        kind = f"{kind}({precision}, {scale})"
     fills_itself = default is not None or str(identity).upper() in ("YES", "TRUE")
     may_be_null = str(nullable).upper() in ("YES", "TRUE")
-    return str(table), str(name), Found(str(kind), int(length or 0), may_be_null, fills_itself)
+    return (
+        str(table),
+        str(name),
+        Found(str(kind), int(length or precision or 0), may_be_null, fills_itself),
+    )
 
 
 def differences(
@@ -217,11 +227,7 @@ def differences(
     ]
     if wrong:
         # Snowflake changes no column into another type.
-        rename = (f"run: ALTER TABLE {one} RENAME TO {one.beside('old')}" for one in {table, loads})
-        yield (
-            f"{' and '.join(wrong)}; {' – and '.join(sorted(rename))} – "
-            "the next sweeps make new tables and load every event file again"
-        )
+        yield f"{' and '.join(wrong)}; {_made_anew(part, table, loads)}"
         return
     for name, column in ours.items():
         there = found.get(name)
@@ -230,12 +236,14 @@ def differences(
                 f"{table} has no column {name}; "
                 f"run: ALTER TABLE {table} ADD COLUMN {name} {column.spelled}"
             )
-        elif there.length < column.length:
+            continue
+        if there.length < column.length:
+            unit = "digits" if column.kind == "INTEGER" else "characters"
             yield (
-                f"{table}.{name} has room for {there.length} characters; "
+                f"{table}.{name} has room for {there.length} {unit}; "
                 f"run: ALTER TABLE {table} ALTER COLUMN {name} SET DATA TYPE {column.spelled}"
             )
-        elif not there.may_be_null and column.name not in NEVER_NULL:
+        if not there.may_be_null and not (part == "table" and column.name in NEVER_NULL):
             yield (
                 f"{table}.{name} is NOT NULL, but the value may be unknown; "
                 f"run: ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL"
@@ -247,3 +255,15 @@ def differences(
                 f"{table}.{quoted} is NOT NULL, but the sync does not write this column; "
                 f"run: ALTER TABLE {table} ALTER COLUMN {quoted} DROP NOT NULL"
             )
+
+
+def _made_anew(part: str, table: Identifier, loads: Identifier) -> str:
+    """What to run so that the next sweep makes a table anew and fills it from the event files."""
+    if part == "lock":
+        return f"stop the sync, then run: DROP TABLE {table} – the next sweep makes it anew"
+    renamed = sorted({table, loads}, key=str)
+    rename = (f"run: ALTER TABLE {one} RENAME TO {one.beside('old')}" for one in renamed)
+    return (
+        f"{' – and '.join(rename)} – then make the tables anew with 1_tables.sql and 2_access.sql. "
+        "The next sweeps load every event file that the container still has"
+    )

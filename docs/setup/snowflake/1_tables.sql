@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS delete_tracker_loads (
 
 -- Stretches of a topic that can no longer be retrieved.
 CREATE TABLE IF NOT EXISTS delete_tracker_gaps (
-    gap_id VARCHAR(64),
+    gap_id VARCHAR(128),
     event_file VARCHAR(255),
     topic VARCHAR(255),
     reason VARCHAR(255),
@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS delete_tracker_rejects (
 
 -- One row for each topic of a poll of the collector: how the poll ended, and what it read.
 CREATE TABLE IF NOT EXISTS delete_tracker_polls (
-    poll_id VARCHAR(64),
+    poll_id VARCHAR(128),
     event_file VARCHAR(255),
     org_id VARCHAR(18),
     writer VARCHAR(64),

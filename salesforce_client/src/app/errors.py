@@ -13,6 +13,7 @@
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
     │   ├── NetworkRefusedError          a proxy refuses the connection, or TLS fails
     │   ├── TopicError                   a topic does not exist, or the user may not read it
+    │   ├── EventFieldsError             a topic's events lack fields that the settings name
     │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
@@ -92,6 +93,10 @@ class NetworkRefusedError(ActionNeededError):
 
 class TopicError(ActionNeededError):
     """A topic does not exist, or this user may not subscribe to it."""
+
+
+class EventFieldsError(ActionNeededError):
+    """The events of a topic lack fields that the settings name. The cursor does not move."""
 
 
 class RequestRefusedError(ActionNeededError):

@@ -8,7 +8,8 @@ order of time. A replay id is bytes that this app never interprets. Each ``Event
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import string
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
@@ -37,21 +38,28 @@ def moment_of(text: str) -> datetime:
     return moment
 
 
+# For each byte: 1 if it is an upper-case letter, else 0.
+CASES = bytes.maketrans(
+    bytes(range(256)),
+    bytes(ord("1" if chr(it) in string.ascii_uppercase else "0") for it in range(256)),
+)
+CHECKSUMS = {
+    f"{bits:05b}"[::-1].encode(): letter
+    for bits, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345")
+}
+
+
 def with_checksum(record_id: str) -> str:
     """The 18-character form of a 15-character Salesforce id.
 
     Each of the three added characters says which of five characters are upper case
     (Salesforce Help, "What is the 18-character ID").
+
+    Raises:
+        KeyError: it has fewer than 15 characters.
     """
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(
-            1 << place
-            for place, letter in enumerate(record_id[start : start + 5])
-            if letter.isupper()
-        )
-        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
-    return record_id + suffix
+    cases = record_id.encode().translate(CASES)
+    return record_id + CHECKSUMS[cases[:5]] + CHECKSUMS[cases[5:10]] + CHECKSUMS[cases[10:]]
 
 
 def identity(*parts: Union[str, bytes]) -> str:
@@ -83,6 +91,46 @@ class Event(NamedTuple):
     def __repr__(self) -> str:
         """A short text without the payload, because no log may contain it."""
         return f"Event(event_id={self.event_id!r}, schema_id={self.schema_id!r})"
+
+
+class Clause(NamedTuple):
+    """What an event is if one of its fields has one of these values.
+
+    Attributes:
+        kind: ``delete`` or ``restore``.
+        field: the name of the field.
+        values: the values in lower case. Upper and lower case count as the same.
+    """
+
+    kind: str
+    field: str
+    values: frozenset[str]
+
+
+# The fields of the example in ``docs/setup/salesforce``, for each column.
+DEFAULT_EVENT_FIELDS = {
+    "object_name": "Object_Name__c",
+    "record_id": "Record_Id__c",
+    "deleted_by": "Deleted_By__c",
+    "deleted_date": "Deleted_Date__c",
+    "owner_id": "Owner_Id__c",
+}
+
+
+class EventRules(NamedTuple):
+    """How to read the platform events of a topic.
+
+    Attributes:
+        fields: for each column, the name of the field that fills it.
+        named: the columns whose field a setting names. The other columns have the default.
+        clauses: which events are deletes and which are restores. The first clause that an event
+            matches counts, and an event that matches none is skipped. None means the default: a
+            restore if ``Operation__c`` is ``UNDELETE``, else a delete.
+    """
+
+    fields: Mapping[str, str] = DEFAULT_EVENT_FIELDS
+    named: frozenset[str] = frozenset()
+    clauses: Optional[Sequence[Clause]] = None
 
 
 class Position(NamedTuple):

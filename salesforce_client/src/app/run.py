@@ -85,7 +85,7 @@ def _poll(
         return Collection(
             source,
             store,
-            Interpreter(source.schema, org_id, settings.event_fields),
+            Interpreter(source.schema, org_id, settings.event_rules),
             org_id,
             settings.topics,
             replay_preset=Preset(settings.replay_preset),

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from .model import EventRules
 from .settings_reader import BlobAccount, SettingsReader
+from .topic_settings import read_event_rules, read_topics
 
 LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
@@ -31,14 +33,6 @@ SANDBOX_HOST = re.compile(
 )
 # The first one that is set counts. requests knows the first two, and OpenSSL the third.
 CA_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-TOPIC = re.compile(r"/(event|data)/[A-Za-z]\w*", re.ASCII)
-DEFAULT_EVENT_FIELDS = {
-    "object_name": "Object_Name__c",
-    "record_id": "Record_Id__c",
-    "deleted_by": "Deleted_By__c",
-    "deleted_date": "Deleted_Date__c",
-    "owner_id": "Owner_Id__c",
-}
 
 
 @dataclass(frozen=True)
@@ -83,6 +77,7 @@ class Settings:
     Attributes:
         salesforce: the real org. None in MOCK_MODE.
         mock: the mock org. None outside of MOCK_MODE.
+        event_rules: how to read the platform events of each topic.
     """
 
     storage: BlobAccount
@@ -92,7 +87,7 @@ class Settings:
     mock: Optional[Mock]
     topics: tuple[str, ...]
     replay_preset: str
-    event_fields: Mapping[str, str]
+    event_rules: Mapping[str, EventRules]
     max_run_seconds: float
     idle_seconds: float
     max_file_rows: int
@@ -112,9 +107,9 @@ def read(environ: Mapping[str, str]) -> Settings:
         cursors_container=values.container("CURSORS_CONTAINER", "cursors"),
         salesforce=values.salesforce(required=mock is None),
         mock=mock,
-        topics=values.topics("SALESFORCE_TOPICS", required=mock is None),
+        topics=(topics := read_topics(values, required=mock is None)),
         replay_preset=values.choice("SALESFORCE_REPLAY_PRESET", ("EARLIEST", "LATEST")),
-        event_fields=values.event_fields("SALESFORCE_EVENT_FIELDS"),
+        event_rules=read_event_rules(values, topics),
         max_run_seconds=values.number("MAX_RUN_SECONDS", 480, least=10),
         idle_seconds=values.number("IDLE_SECONDS", 30, least=0.1),
         max_file_rows=int(values.number("MAX_FILE_ROWS", 250_000, least=1)),
@@ -237,38 +232,6 @@ class _Reader(SettingsReader):
         return Endpoint(
             f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls
         )
-
-    def topics(self, name: str, *, required: bool) -> tuple[str, ...]:
-        names = [
-            topic.strip()
-            for topic in self.text(name, required=required).split(",")
-            if topic.strip()
-        ]
-        if self.text(name) and not names:
-            self.problem(name, "names no topic: set at least one", None)
-        for topic in names:
-            if not TOPIC.fullmatch(topic):
-                self.problem(
-                    name,
-                    f"has {topic!r}: a topic looks like /event/Delete_Event__e"
-                    " or /data/AccountChangeEvent",
-                    None,
-                )
-        return tuple(dict.fromkeys(names))
-
-    def event_fields(self, name: str) -> Mapping[str, str]:
-        fields = dict(DEFAULT_EVENT_FIELDS)
-        for pair in filter(None, (part.strip() for part in self.text(name).split(","))):
-            column, _, source = (part.strip() for part in pair.partition("="))
-            if column in fields and source:
-                fields[column] = source
-            else:
-                self.problem(
-                    name,
-                    f"has {pair!r}: write <column>=<Field__c> with one of {', '.join(fields)}",
-                    None,
-                )
-        return fields
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -40,6 +40,16 @@ def run(session: Session, statement: exp.Alter, actions: list[exp.AlterColumn]) 
     return results.status()
 
 
+def rename(session: Session, old: Key, action: exp.AlterRename) -> None:
+    """Note the new name of a table. Its grants and lengths stay. Source: page "ALTER TABLE"."""
+    new = names.permanent(session, action.this)
+    account = session.account
+    account.record_lengths(new, account.lengths(old))
+    account.record_lengths(old, {})
+    account.versions.forget(old)
+    account.rights.rename((account.kind(old), old), new)
+
+
 def _change(session: Session, key: Key, action: exp.AlterColumn) -> None:
     column = names.text(action.this)
     if action.args.get("default") is not None:

@@ -34,7 +34,12 @@ def run(session: Session, statement: exp.Expr) -> Result:
         if actions and all(isinstance(one, exp.AlterColumn) for one in actions):
             assert isinstance(statement, exp.Alter)
             return alter.run(session, statement, actions)
-        return Result.of_cursor(reading.run(session, statement), statement)
+        renamed = [one for one in actions if isinstance(one, exp.AlterRename)]
+        key = names.key(session, statement.this) if renamed else None
+        result = Result.of_cursor(reading.run(session, statement), statement)
+        if key:
+            alter.rename(session, key, renamed[0])
+        return result
 
 
 def _create(session: Session, statement: exp.Create) -> Result:
@@ -97,12 +102,11 @@ def _write_table(
     session: Session, statement: exp.Create, key: Key, query: Optional[exp.Expr]
 ) -> None:
     """Make the table and its rows in one transaction of DuckDB, so that nobody sees it empty."""
-    with session.account.versions.lock:
-        reading.begin(session)
-        source = query if query is not None else statement.expression
+    source = query if query is not None else statement.expression
+    read = reading.keys(session, *([] if source is None else [source]))
+    with reading.snapshot(session, read, write=True):
         if source is not None:
             reading.rewrite(session, source)
-    with reading.snapshot(session, write=True):
         cursor = session.fake.cursor()
         for part in cursor._transform_explode(statement):
             session.duck.execute(cursor._transform(part, None).sql(dialect="duckdb"))

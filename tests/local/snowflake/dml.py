@@ -48,10 +48,10 @@ def run(session: Session, statement: exp.Expr, key: Key) -> Result:
 
 
 @contextmanager
-def appending(session: Session, key: Key) -> Iterator[None]:
+def appending(session: Session, statement: exp.Expr, key: Key) -> Iterator[None]:
     """Let the block append rows to a table that only this transaction sees.
 
-    The block runs in a snapshot. If it fails, nothing was appended.
+    The block runs the statement in a snapshot. If it fails, nothing was appended.
     """
     account = session.account
     assert session.transaction
@@ -59,11 +59,9 @@ def appending(session: Session, key: Key) -> Iterator[None]:
         highest = f"SELECT COALESCE(MAX(rowid), -1) FROM {names.sql(key)}"
         before = int(session.duck.execute(highest).fetchall()[0][0])
         change = Change(key, Rows([(before + 1, ENDLESS)]), added=True, session=session)
-        with account.versions.lock:
-            reading.begin(session)
-            account.versions.add(change)
+        read = reading.keys(session, statement)
         try:
-            with reading.snapshot(session, write=True):
+            with reading.snapshot(session, read, write=True, adds=change):
                 yield
                 check_lengths(session, key, before)
             after = int(session.duck.execute(highest).fetchall()[0][0])
@@ -91,7 +89,8 @@ def check_lengths(session: Session, key: Key, before: int) -> None:
 
     Source: Snowflake documentation, page "String & Binary Data Types": the length is a limit.
     """
-    lengths = session.account.lengths(key)
+    there = names.columns(session, key)
+    lengths = {name: most for name, most in session.account.lengths(key).items() if name in there}
     if not lengths:
         return
     longest = ", ".join(f'max(length("{column}"))' for column in lengths)
@@ -116,14 +115,17 @@ def _insert(session: Session, statement: exp.Insert, key: Key) -> Result:
     table = target(statement)
     overwrite = bool(statement.args.get("overwrite"))
     statement.set("overwrite", None)
-    if overwrite:
-        alias = exp.TableAlias(this=table.this.copy())
-        old = exp.select(reading.ROW_ID).from_(reading.seen(session, key, alias, latest=True))
-        remove(session, key, [row[0] for row in reading.run(session, old).fetchall()])
-    with appending(session, key):
+    old: list[int] = []
+    with appending(session, statement, key):
+        if overwrite:
+            alias = exp.TableAlias(this=table.this.copy())
+            mine = reading.seen(session, key, alias, latest=True)
+            rows = reading.run(session, exp.select(reading.ROW_ID).from_(mine)).fetchall()
+            old = [int(row[0]) for row in rows]
         reading.rewrite(session, statement, table)
         table.replace(names.node(key))
         cursor = reading.run(session, statement)
+    remove(session, key, old)
     return counts({"number of rows inserted": cursor.rowcount}, exp.Insert)
 
 
@@ -139,7 +141,7 @@ def _copy(session: Session, statement: exp.Copy, key: Key) -> Result:
     history = session.account.load_history(session, key)
     newest = f"SELECT COALESCE(MAX(rowid), -1) FROM {history.split(' WHERE ')[0]}"
     loaded = session.duck.execute(newest).fetchall()[0][0]
-    with appending(session, key):
+    with appending(session, statement, key):
         cursor = reading.run(session, statement)
         result = Result.of_cursor(cursor, statement)
 
@@ -199,7 +201,7 @@ def _update(session: Session, statement: exp.Update, key: Key) -> Result:
     It works on the latest version of its table, also in a session that is blind to it.
     """
     session.has_seen(key)
-    with appending(session, key):
+    with appending(session, statement, key):
         others = _sources(session, statement)
         matching = _matching(session, statement, key, others, latest=True)
         ids = _ids(session, statement, matching)
@@ -239,11 +241,9 @@ def _ids(session: Session, statement: exp.Expr, matching: exp.Select) -> list[in
 
 
 def _delete(session: Session, statement: exp.Delete, key: Key) -> Result:
-    with session.account.versions.lock:
-        reading.begin(session)
+    with reading.snapshot(session, reading.keys(session, statement), write=False):
         others = _sources(session, statement)
         matching = _matching(session, statement, key, others, latest=False)
-    with reading.snapshot(session, write=False):
         ids = _ids(session, statement, matching)
     remove(session, key, ids)
     return counts({"number of rows deleted": len(ids)}, exp.Delete)

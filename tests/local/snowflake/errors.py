@@ -32,6 +32,7 @@ class StatementError(Exception):
 VALUES = (
     (r"duplicate object attribute|Error parsing JSON", "100069", "22P02"),
     (r"to BOOL", "100037", "22018"),
+    (r"Could not cast value .* to DECIMAL", "100039", "22003"),
     (r"(?:to type|as) (?:class )?DATE|[Ii]nvalid date|date field", "100040", "22007"),
     (r"timestamp|TIMESTAMP|according to format", "100035", "22007"),
     (r"[Mm]alformed JSON|JSON", "100069", "22P02"),

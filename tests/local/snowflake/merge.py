@@ -24,7 +24,7 @@ OPERATION = "_OP"
 def run(session: Session, statement: exp.Merge, key: Key) -> Result:
     """Run a MERGE into the table ``key``."""
     whens = statement.args["whens"].expressions
-    with dml.appending(session, key):
+    with dml.appending(session, statement, key):
         reading.rewrite(session, statement, dml.target(statement))
         if len(whens) == 1 and not whens[0].args.get("matched"):
             inserted = _insert_new(session, statement, key, whens[0])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Optional
 
 from sqlglot import exp
 
 from . import names
-from .versions import Key
+from .versions import Change, Key
 
 if TYPE_CHECKING:
     from .sessions import Session
@@ -18,13 +18,34 @@ ROW_ID = "_RID"
 
 
 @contextmanager
-def snapshot(session: Session, *, write: bool) -> Iterator[None]:
+def snapshot(
+    session: Session, keys: Iterable[Key], *, write: bool, adds: Optional[Change] = None
+) -> Iterator[None]:
     """Let the statements of the block read one state of the database.
 
-    DuckDB takes its snapshot when a transaction first reads. It happens under the lock of the
-    versions, so it fits to the conditions that the block puts into its statements. The caller
-    holds that lock until :func:`begin` returns.
+    DuckDB takes its snapshot when a transaction first reads. Under one lock, the session also notes
+    which rows of each table it sees. So a COMMIT or ROLLBACK of another session either happened
+    before the whole block, or does not concern it.
+
+    Args:
+        session: who reads.
+        keys: the tables that the block reads.
+        write: whether the block writes.
+        adds: the rows that the block will add.
     """
+    account = session.account
+    with account.versions.lock:
+        session.sight = {
+            (key, latest): account.condition(key, session, latest=latest)
+            for key in keys
+            for latest in (False, True)
+        }
+        session.duck.execute("BEGIN")
+        for database in account.databases():
+            history = f'"{database}"._fs_information_schema._fs_load_history'
+            session.duck.execute(f"SELECT 1 FROM {history} LIMIT 0")
+        if adds:
+            account.versions.add(adds)
     try:
         yield
     except BaseException:
@@ -33,13 +54,17 @@ def snapshot(session: Session, *, write: bool) -> Iterator[None]:
     session.duck.execute("COMMIT" if write else "ROLLBACK")
 
 
-def begin(session: Session) -> None:
-    """Begin DuckDB's transaction of one statement."""
-    session.duck.execute("BEGIN")
-    for database in session.account.databases():
-        session.duck.execute(
-            f'SELECT 1 FROM "{database}"._fs_information_schema._fs_load_history LIMIT 0'
-        )
+def keys(session: Session, *statements: exp.Expr) -> set[Key]:
+    """The tables that statements read, also those of the views that they read."""
+    found: set[Key] = set()
+    waiting = list(statements)
+    while waiting:
+        for table in names.read_tables(waiting.pop()):
+            key = names.key(session, table)
+            if key not in found:
+                found.add(key)
+                waiting += [session.account.views[key]] if key in session.account.views else []
+    return found
 
 
 def rewrite(session: Session, statement: exp.Expr, target: Optional[exp.Table] = None) -> None:
@@ -55,7 +80,7 @@ def rewrite(session: Session, statement: exp.Expr, target: Optional[exp.Table] =
         if table is target:
             continue
         key = names.key(session, table)
-        condition = session.account.condition(key, session)
+        condition = session.sight[key, False]
         if condition is None:
             if key[0] == names.TEMPORARY:
                 table.set("db", None)
@@ -69,7 +94,7 @@ def seen(session: Session, key: Key, alias: exp.TableAlias, *, latest: bool) -> 
 
     With ``latest``, also those that a blind session would not see.
     """
-    condition = session.account.condition(key, session, latest=latest)
+    condition = session.sight[key, latest]
     return _subquery(key, condition, alias, row_ids=True)
 
 
@@ -104,8 +129,7 @@ def expand_views(session: Session, statement: exp.Expr) -> None:
 def _hides(session: Session, query: exp.Expr) -> bool:
     keys = [names.key(session, table) for table in names.read_tables(query)]
     return any(
-        key in session.account.views or session.account.condition(key, session) is not None
-        for key in keys
+        key in session.account.views or session.sight[key, False] is not None for key in keys
     )
 
 

@@ -106,6 +106,15 @@ class Rights:
         self.owners.pop(what, None)
         self._privileges = {key: one for key, one in self._privileges.items() if key[1] != what}
 
+    def rename(self, what: Object, name: Name) -> None:
+        """Give an object another name. Its grants stay."""
+        new = (what[0], name)
+        self.owners[new] = self.owners.pop(what)
+        for (role, granted), privileges in list(self._privileges.items()):
+            if granted == what:
+                self._privileges[role, new] = privileges
+                del self._privileges[role, what]
+
     def privileges(self, roles: Iterable[str], what: Object) -> set[str]:
         """What these roles may do with an object. ``OWNERSHIP`` stands for everything."""
         own = set(roles)

@@ -29,7 +29,7 @@ from .results import Result
 from .sessions import Session
 
 THREADS = 200  # statements that wait for a lock keep a thread
-ANSWERS = 500  # answers that are kept, because a client repeats a request with the same id
+ANSWERS = 200  # answers that are kept, because a client repeats a request with the same id
 
 
 class Server:
@@ -174,6 +174,8 @@ class Server:
 def run(session: Session, body: dict[str, Any]) -> Result:
     """Run the statement of a request, once for each row of its values."""
     sql = str(body["sqlText"])
+    if body.get("describeOnly"):
+        return statements.describe(session, sql)
     given = body.get("bindings") or {}
     columns = [given[str(number)] for number in range(1, len(given) + 1)]
     if not any(isinstance(one["value"], list) for one in columns):

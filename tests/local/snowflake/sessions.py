@@ -10,6 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Optional
 
+from sqlglot import exp
+
 from . import names
 from .consistency import Consistency
 from .errors import StatementError, gone
@@ -35,6 +37,8 @@ class Session:
         transaction: the open transaction, if any.
         who: its user, role and warehouse.
         autocommit: whether each statement outside of BEGIN commits by itself.
+        sight: for each table of the running statement the condition for the rows that it sees,
+            and for those that it sees if it is not blind.
         failed: whether its transaction was ended from outside, and ROLLBACK was not yet sent.
     """
 
@@ -54,6 +58,7 @@ class Session:
         self.closed = False
         self.busy = threading.Lock()  # one statement at a time
         self._consistency = Consistency(self.scope, account.versions)
+        self.sight: dict[tuple[Key, bool], Optional[exp.Expr]] = {}
         self.set_time_zone()
 
     @property

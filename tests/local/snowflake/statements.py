@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fakesnow.dialect import parse_one
+from fakesnow.statement_type import statement_type_id
 from sqlglot import exp
 
 from . import access, commands, ddl, dml, names, reading, rules
@@ -72,6 +73,19 @@ def _execute(session: Session, sql: str, bindings: Sequence[Any]) -> Result:
     return _read(session, statement)
 
 
+def describe(session: Session, sql: str) -> Result:
+    """Describe the columns of a query. Other statements are not run, and have no columns.
+
+    A client asks for it before it sends values for question marks.
+    """
+    statement = parse_one(sql)
+    if not isinstance(statement, exp.Query):
+        return Result(rows=[], type_id=statement_type_id(statement))
+    nothing = [None] * len(list(statement.find_all(exp.Placeholder)))
+    found = execute(session, f"SELECT * FROM ({sql}) LIMIT 0", nothing)
+    return Result(found.rowtype, rows=[], type_id=statement_type_id(statement))
+
+
 def bound(statement: exp.Expr, bindings: Sequence[Any]) -> exp.Expr:
     """Put values in the place of question marks."""
     values = iter(bindings)
@@ -83,10 +97,8 @@ def bound(statement: exp.Expr, bindings: Sequence[Any]) -> exp.Expr:
 def _read(session: Session, statement: exp.Expr) -> Result:
     if not isinstance(statement, exp.Query):
         return Result.of_cursor(reading.run(session, statement), statement)
-    with session.account.versions.lock:
-        reading.begin(session)
+    with reading.snapshot(session, reading.keys(session, statement), write=False):
         reading.rewrite(session, statement)
-    with reading.snapshot(session, write=False):
         return Result.of_cursor(reading.run(session, statement), statement)
 
 

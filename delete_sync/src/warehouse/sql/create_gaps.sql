@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {gaps} (
-    gap_id VARCHAR(64),
+    gap_id VARCHAR(128),
     event_file VARCHAR(255),
     topic VARCHAR(255),
     reason VARCHAR(255),

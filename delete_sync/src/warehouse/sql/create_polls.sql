@@ -1,5 +1,5 @@
 CREATE TABLE IF NOT EXISTS {polls} (
-    poll_id VARCHAR(64),
+    poll_id VARCHAR(128),
     event_file VARCHAR(255),
     org_id VARCHAR(18),
     writer VARCHAR(64),

@@ -4,6 +4,7 @@ SELECT
     length AS length,
     etag AS etag,
     reader AS reader,
-    error AS error
+    error AS error,
+    token AS token
 FROM {loads}
 WHERE event_file BETWEEN %s AND %s

@@ -4,7 +4,8 @@ SELECT
     l.length AS length,
     l.etag AS etag,
     l.reader AS reader,
-    l.error AS error
+    l.error AS error,
+    l.token AS token
 FROM {loads} l
 JOIN (
     SELECT v:event_file::VARCHAR AS event_file

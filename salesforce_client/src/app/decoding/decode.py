@@ -50,6 +50,7 @@ class Decoder:
     Attributes:
         fields: the names of the schema's fields in their order, each with the names of the fields
             inside it.
+        is_change: whether the schema is that of a change event.
 
     Raises:
         DecodeError: the text is not an Avro schema.
@@ -62,6 +63,7 @@ class Decoder:
             schema = _without_logical_types(json.loads(schema_json))
             self._read = reader(schema)
             self.fields = _fields(avro.schema.make_avsc_object(schema, avro.name.Names()))
+            self.is_change = "changeType" in dict(self.fields).get("ChangeEventHeader", ())
             self._doubles = _has_doubles(schema)
             self._header = _header_of(schema)
             self._doubles_in_header = _has_doubles(schema["fields"][:1])

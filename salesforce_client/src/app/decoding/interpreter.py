@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from ..errors import DecodeError, SchemaError
-from ..model import Delete, Delivery, Event, Gap, RejectedEvent, Row, Schema, moment_of, timestamp
+from ..model import (
+    Delete,
+    Delivery,
+    Event,
+    EventRules,
+    Gap,
+    RejectedEvent,
+    Row,
+    Schema,
+    moment_of,
+    timestamp,
+)
+from .change_events import from_change_event
 from .decode import Decoded, Decoder, decode_header
-from .deletes import Origin, cursor_gap, interpret, published_at, rejected
+from .event_plan import EventPlan, plan
+from .platform_events import from_platform_event
+from .rows import Origin, cursor_gap, rejected
+from .times import read_time
+from .values import time_of
 
+DEFAULT_RULES = EventRules()
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 Told = Sequence[Union[Delete, Gap]]
 
@@ -23,24 +40,28 @@ class Interpreter:
             ``SchemaError`` if Salesforce refuses the schema for good, and another
             ``CollectorError`` if a retry may help.
         org_id: the org's id, 18 characters.
-        event_fields: as in ``deletes.interpret``.
+        event_rules: how to read the platform events of each topic. A topic that is not in it has
+            the default rules.
     """
 
     def __init__(
-        self, schema_of: Callable[[str], str], org_id: str, event_fields: Mapping[str, str]
+        self, schema_of: Callable[[str], str], org_id: str, event_rules: Mapping[str, EventRules]
     ) -> None:
         self._schema_of = schema_of
         self._org_id = org_id
-        self._event_fields = event_fields
+        self._event_rules = event_rules
         self._decoders: dict[str, Decoder] = {}
+        self._plans: dict[str, dict[str, EventPlan]] = {}  # by topic, then by schema id
 
     def read(self, topic: str, events: Sequence[Event]) -> Delivery:
         """The rows and figures of some events of a topic.
 
         Raises:
+            EventFieldsError: the fields that the settings name are not in a schema.
             CollectorError: a schema could not be fetched for now. The caller retries the events.
         """
         origin = self._origin(topic)
+        plans = self._plans.setdefault(topic, {})
         rows: list[Row] = []
         rejects: list[RejectedEvent] = []
         skipped = 0
@@ -49,7 +70,16 @@ class Interpreter:
             try:
                 decoder = self._decoders.get(event.schema_id) or self._decoder(event.schema_id)
                 decoded = decoder.decode(event.payload)
-                told = interpret(decoded, event, origin, self._event_fields, decoder.fields)
+                told: Told = (
+                    from_change_event(decoded, event, origin, decoder.fields)
+                    if decoder.is_change
+                    else from_platform_event(
+                        decoded,
+                        event,
+                        origin,
+                        plans.get(event.schema_id) or self._plan(topic, event.schema_id, decoder),
+                    )
+                )
             except (DecodeError, SchemaError) as error:
                 try:
                     decoded, told = self._by_header_alone(event, origin, error)
@@ -59,7 +89,7 @@ class Interpreter:
             rows += told
             skipped += not told
             last = decoded
-        published = published_at(last[0]) if last else None
+        published = _published_at(last[0]) if last else None
         if published:
             published = _believed(published, origin.received_at)
         rows += rejects
@@ -69,7 +99,7 @@ class Interpreter:
     def cursor_gap(
         self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
     ) -> Gap:
-        """The gap of an unusable cursor. See ``deletes.cursor_gap``."""
+        """The gap of an unusable cursor. See ``rows.cursor_gap``."""
         return cursor_gap(reason, self._origin(topic), cursor, since, version)
 
     def _origin(self, topic: str) -> Origin:
@@ -87,15 +117,19 @@ class Interpreter:
             raise reason
         try:
             decoded = decode_header(event.payload)
-            return decoded, interpret(
-                decoded, event, origin, self._event_fields, header_only=str(reason)
-            )
+            return decoded, from_change_event(decoded, event, origin, header_only=str(reason))
         except DecodeError:
             raise reason from None
 
     def _decoder(self, schema_id: str) -> Decoder:
         decoder = self._decoders[schema_id] = Decoder(self._schema_of(schema_id))
         return decoder
+
+    def _plan(self, topic: str, schema_id: str, decoder: Decoder) -> EventPlan:
+        rules = self._event_rules.get(topic, DEFAULT_RULES)
+        names = [name for name, _ in decoder.fields]
+        found = self._plans[topic][schema_id] = plan(rules, topic, schema_id, names)
+        return found
 
     def _schemas(self, schema_ids: set[str]) -> list[Schema]:
         """The schemas of rejected events. With them the events can be decoded from the file alone.
@@ -109,6 +143,18 @@ class Interpreter:
             except SchemaError:
                 continue
         return found
+
+
+def _published_at(value: Mapping[str, Any]) -> Optional[str]:
+    """When a decoded event was published. None if the event has no such time.
+
+    This is the commit time of a change event, or the creation time of a platform event.
+    """
+    header = value.get("ChangeEventHeader")
+    if isinstance(header, dict):
+        return time_of(header.get("commitTimestamp"))
+    found = read_time(value.get("CreatedDate"))
+    return found[0] if found else None
 
 
 def _believed(published_at: str, received_at: str) -> Optional[str]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import orjson
-
-from ..model import timestamp
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MILLISECONDS = tuple(f".{millisecond:03}Z" for millisecond in range(1000))
@@ -80,27 +77,10 @@ def text(value: Any) -> str | None:
 
 
 def time_of(value: Any) -> str | None:
-    """UTC text for milliseconds since 1970 or for ISO-8601 text. None if the value is neither."""
+    """The UTC text for milliseconds since 1970. None if the value is not such a number."""
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return from_milliseconds(value)
-        if isinstance(value, str):
-            return timestamp(_parse(value.strip()))
     except (ValueError, OverflowError):
         pass
     return None
-
-
-ISO_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?"
-)
-
-
-def _parse(text: str) -> datetime:
-    match = ISO_TIME.fullmatch(text)
-    if not match:
-        raise ValueError(text)
-    day, minute, second, fraction, offset = match.groups()
-    zone = "+00:00" if offset in (None, "Z") else f"{offset[:3]}:{offset[-2:]}"
-    micro = (fraction or "0")[:6].ljust(6, "0")
-    return datetime.fromisoformat(f"{day}T{minute or '00:00'}{second or ':00'}.{micro}{zone}")

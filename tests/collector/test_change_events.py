@@ -1,22 +1,18 @@
-"""How decoded events become deletes and gaps."""
+"""How decoded change events become deletes and gaps."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from salesforce_client.src.app.decoding.change_events import from_change_event
 from salesforce_client.src.app.decoding.decode import Decoded, Fields
-from salesforce_client.src.app.decoding.deletes import Origin, interpret, published_at, rejected
+from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import Delete, Event, Gap, RejectedEvent, identity
-from salesforce_client.src.app.settings import DEFAULT_EVENT_FIELDS
+from salesforce_client.src.app.model import Delete, Event, Gap
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")
@@ -52,15 +48,14 @@ def event(value: dict[str, Any]) -> Decoded:
 
 def deletes(
     value: dict[str, Any],
-    event_fields: Mapping[str, str] = DEFAULT_EVENT_FIELDS,
     schema_fields: Fields = (),
 ) -> list[Delete]:
-    rows = interpret(event(value), EVENT, ORIGIN, event_fields, schema_fields)
+    rows = from_change_event(event(value), EVENT, ORIGIN, schema_fields)
     return [row for row in rows if isinstance(row, Delete)]
 
 
 def gaps(value: dict[str, Any]) -> list[Gap]:
-    rows = interpret(event(value), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS)
+    rows = from_change_event(event(value), EVENT, ORIGIN)
     return [row for row in rows if isinstance(row, Gap)]
 
 
@@ -116,7 +111,7 @@ def test_the_owner_of_an_enriched_event_is_used() -> None:
 )
 def test_other_changes_are_skipped(kind: str) -> None:
     """Kinds of changes that do not exist yet are skipped too."""
-    assert interpret(event(change(kind, A)), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS) == ()
+    assert from_change_event(event(change(kind, A)), EVENT, ORIGIN) == ()
 
 
 def test_a_gap_delete_is_a_row_that_is_marked_as_such() -> None:
@@ -170,7 +165,6 @@ DELETED = change("DELETE", A)
         (with_header(DELETED, recordIds=[A, 7]), "a DELETE of Account names no record id"),
         (with_header(DELETED, recordIds=None), "a DELETE of Account names no record id"),
         (with_header(DELETED, commitTimestamp=2**62), "commitTimestamp is not a time"),
-        ({"CreatedDate": None}, "neither Deleted_Date__c nor CreatedDate is a time"),
     ],
 )
 def test_an_event_that_cannot_become_a_row_raises_an_error(
@@ -185,7 +179,7 @@ def test_an_event_that_cannot_become_a_row_raises_an_error(
 def test_an_event_without_an_id_raises_an_error() -> None:
     """Nobody could recognize a second delivery of such an event, so it does not become a row."""
     with pytest.raises(DecodeError) as raised:
-        interpret(event(DELETED), EVENT._replace(event_id=""), ORIGIN, DEFAULT_EVENT_FIELDS)
+        from_change_event(event(DELETED), EVENT._replace(event_id=""), ORIGIN)
     assert str(raised.value) == (
         "the event has no id; a second delivery of it would make a duplicate row"
     )
@@ -197,9 +191,7 @@ def test_a_change_event_is_marked_if_only_its_header_could_be_read() -> None:
     The bitmaps stay numbers, because only the schema has the names of the fields.
     """
     decoded = with_header(DELETED, changedFields=["0x1"])
-    (row,) = interpret(
-        event(decoded), EVENT, ORIGIN, DEFAULT_EVENT_FIELDS, header_only="no such schema"
-    )
+    (row,) = from_change_event(event(decoded), EVENT, ORIGIN, header_only="no such schema")
     assert isinstance(row, Delete)
     assert json.loads(row.payload) == {**decoded, "_tracker": {"header_only": "no such schema"}}
 
@@ -251,116 +243,14 @@ def test_each_of_the_three_bitmaps_has_a_remark_of_its_own(field: str, remark: s
     assert json.loads(row.payload)["_tracker"] == {remark: ["Phone"]}
 
 
-PLATFORM = {
-    "CreatedDate": COMMITTED,
-    "CreatedById": "005AA000000CrtrAAA",
-    "Object_Name__c": "Case",
-    "Record_Id__c": "500AA000001ExmpAAA",
-    "Deleted_By__c": "005AA000000DltrAAA",
-    "Deleted_Date__c": COMMITTED - 5000,
-    "Owner_Id__c": "005AA000000OwnrAAA",
-}
-
-
-def test_a_platform_event_fills_its_row_from_its_fields() -> None:
-    """Here the fields have their default names."""
-    (row,) = deletes(PLATFORM)
-    assert row == Delete(
-        event_id=row.event_id,
-        topic=ORIGIN.topic,
-        object_name="Case",
-        record_id="500AA000001ExmpAAA",
-        deleted_by="005AA000000DltrAAA",
-        deleted_date="2025-12-31T23:59:55.123Z",
-        owner_id="005AA000000OwnrAAA",
-        payload=as_json(PLATFORM),
-        ingested_at=ORIGIN.received_at,
-        replay_id=EVENT.replay_id,
-        schema_id=EVENT.schema_id,
-    )
-
-
-def test_a_platform_event_is_keyed_by_its_id_and_its_bytes() -> None:
-    """Publishers may number their events, or use one id for all.
-
-    An event that is delivered again has the same bytes.
-    """
-    one, again, other = (
-        interpret(
-            event(PLATFORM),
-            EVENT._replace(payload=payload, replay_id=replay_id),
-            ORIGIN,
-            DEFAULT_EVENT_FIELDS,
-        )[0]
-        for payload, replay_id in ((b"one", b"1"), (b"one", b"2"), (b"other", b"3"))
-    )
-    assert isinstance(one, Delete)
-    assert isinstance(again, Delete)
-    assert isinstance(other, Delete)
-    assert one.event_id == again.event_id == f"e1:{hashlib.sha256(b'one').hexdigest()[:16]}"
-    assert other.event_id == f"e1:{hashlib.sha256(b'other').hexdigest()[:16]}"
-
-
-@pytest.mark.parametrize(
-    ("value", "published"),
-    [
-        (change("UPDATE", A), "2026-01-01T00:00:00.123Z"),
-        ({"CreatedDate": COMMITTED}, "2026-01-01T00:00:00.123Z"),
-        ({"CreatedDate": 2**62}, None),
-        ({"ChangeEventHeader": "a field of this name"}, None),
-        ({}, None),
-    ],
-)
-def test_the_publishing_time_of_an_event_comes_from_salesforce(
-    value: dict[str, Any], published: str | None
-) -> None:
-    """The time is that of the commit or of the creation, not a field that a publisher fills."""
-    assert published_at(value) == published
-
-
-def test_a_rejected_event_is_kept_with_all_that_was_received_and_the_error() -> None:
-    """The bytes of a rejected event may be decoded later."""
-    found = rejected(EVENT._replace(payload=b"\xff"), ORIGIN, DecodeError("it does not fit"))
-    assert found == RejectedEvent(
-        reject_id=found.reject_id,
-        topic=ORIGIN.topic,
-        event_id="e1",
-        replay_id=b"\0\1",
-        schema_id="s1",
-        payload=b"\xff",
-        error="it does not fit",
-        received_at=ORIGIN.received_at,
-    )
-
-
-def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
-    """A redelivery has another replay id and another time.
-
-    Another topic, event id or payload gives another key.
-    """
-    again = ORIGIN._replace(received_at="2026-01-02T00:00:00.000Z")
-    first = rejected(EVENT, ORIGIN, DecodeError("x"))
-    assert (
-        rejected(EVENT._replace(replay_id=b"other"), again, DecodeError("y")).reject_id
-        == first.reject_id
-    )
-    others = [EVENT._replace(payload=b"x"), EVENT._replace(event_id="e2")]
-    elsewhere = rejected(EVENT, ORIGIN._replace(topic="/data/ChangeEvents"), DecodeError("x"))
-    assert first.reject_id not in {
-        elsewhere.reject_id,
-        *(rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others),
-    }
-
-
 def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
     """The key of the gap depends on the event, the org, the topic and the reason."""
 
     def key(value: dict[str, Any], event_id: str = "e1", **origin: str) -> str:
-        rows = interpret(
+        rows = from_change_event(
             event(value),
             EVENT._replace(event_id=event_id),
             ORIGIN._replace(**origin),
-            DEFAULT_EVENT_FIELDS,
         )
         (gap,) = (row for row in rows if isinstance(row, Gap))
         return gap.gap_id
@@ -381,74 +271,18 @@ def test_each_overflow_and_each_wildcard_is_a_gap_of_its_own() -> None:
     )
 
 
-def test_the_fields_of_a_platform_event_may_have_other_names() -> None:
-    """``SALESFORCE_EVENT_FIELDS`` sets their names."""
-    (row,) = deletes({**PLATFORM, "Id__c": A}, {**DEFAULT_EVENT_FIELDS, "record_id": "Id__c"})
-    assert row.record_id == A
+def test_a_nul_in_an_enriched_event_is_replaced_and_noted() -> None:
+    """Snowflake stores no U+0000. The other notes stay."""
+    decoded = change("GAP_DELETE", A, B, Name="Acme\0 Ltd", OwnerId="005\0")
+    for row in deletes(decoded):
+        assert row.owner_id == "005\ufffd"
+        payload = json.loads(row.payload)
+        assert (payload["Name"], payload["OwnerId"]) == ("Acme\ufffd Ltd", "005\ufffd")
+        assert payload["_tracker"] == {"gap": True, "nul_replaced": True}
 
 
-@pytest.mark.parametrize(
-    ("value", "deleted_date"),
-    [
-        (None, "2026-01-01T00:00:00.123Z"),
-        ("", "2026-01-01T00:00:00.123Z"),
-        ("yesterday", "2026-01-01T00:00:00.123Z"),
-        (2**62, "2026-01-01T00:00:00.123Z"),
-        ("2025-12-31", "2025-12-31T00:00:00.000Z"),
-        ("2025-12-31T10:00:00Z", "2025-12-31T10:00:00.000Z"),
-        ("2025-12-31T10:00:00.5+0200", "2025-12-31T08:00:00.500Z"),
-        ("2025-12-31 10:00", "2025-12-31T10:00:00.000Z"),
-    ],
-)
-def test_the_deletion_time_is_never_missing(value: Any, deleted_date: str) -> None:
-    """If the field is not a time, the row takes the time at which the event was created.
-
-    The payload keeps the field unchanged.
-    """
-    (row,) = deletes({**PLATFORM, "Deleted_Date__c": value})
-    assert row.deleted_date == deleted_date
-    assert json.loads(row.payload)["Deleted_Date__c"] == value
-
-
-def test_if_the_deleter_is_unknown_the_row_names_the_publisher() -> None:
-    """The field of the deleter is null or empty."""
-    for nobody in (None, ""):
-        assert deletes({**PLATFORM, "Deleted_By__c": nobody})[0].deleted_by == "005AA000000CrtrAAA"
-
-
-def test_json_keeps_integers_exact_and_writes_bytes_as_base64() -> None:
-    """NaN and the infinities are written as text, because JSON has no such numbers."""
-    value = {
-        "long": 2**63 - 1,
-        "bytes": b"\0\xff",
-        "nan": float("nan"),
-        "inf": [float("inf")],
-        "text": 'it\'s "x"\n\\ 🦊 $$ %s',
-    }
-    assert as_json(value) == (
-        '{"long":9223372036854775807,"bytes":"AP8=","nan":"nan","inf":["inf"],'
-        '"text":"it\'s \\"x\\"\\n\\\\ 🦊 $$ %s"}'
-    )
-
-
-JSON_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=20,
-)
-
-
-@given(st.dictionaries(st.text(), JSON_VALUES))
-def test_json_round_trips(value: dict[str, Any]) -> None:
-    """A value that contains no bytes comes back unchanged."""
-    assert json.loads(as_json(value)) == value
-
-
-@given(st.lists(st.binary(), min_size=2, max_size=2), st.lists(st.binary(), min_size=2, max_size=2))
-def test_identities_differ_if_any_part_differs(one: list[bytes], other: list[bytes]) -> None:
-    """Two identities differ even if their joined parts are the same bytes."""
-    assert (identity(*one) == identity(*other)) == (one == other)
+def test_an_event_without_a_nul_is_not_noted() -> None:
+    r"""A text may have the six characters ``\u0000``."""
+    decoded = change("DELETE", A, Name="\\u0000 \ufffd")
+    (row,) = deletes(decoded)
+    assert json.loads(row.payload) == decoded

@@ -1,0 +1,183 @@
+"""One attempt to load a batch: the steps of its staging and of its guarded transaction.
+
+Two sweeps may run at the same time. The lock row orders their transactions: a transaction begins
+with an update of that row, and Snowflake lets a second one wait. Each transaction writes a new
+token into the row. Every later statement of the transaction changes nothing if the row has another
+token, because then Snowflake or an administrator has ended the transaction meanwhile.
+
+Sources: Snowflake documentation, pages "Transactions", "MERGE", "COPY INTO <table>", "PUT".
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import BooksDifferError, LostTurnError
+from ..model import Batch, Loaded, LoadRecord, by_file
+from .session import Session
+from .tables import Identifier, Tables
+
+ENDED_FROM_OUTSIDE = (
+    "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile. "
+    "The batch is not loaded. See 'BooksDifferError' in docs/operations.md"
+)
+
+
+class Attempt:
+    """The steps of one attempt, in the order in which the loader takes them.
+
+    Args:
+        session: a new session, in which nothing else happens.
+        names: the result of ``names_of``.
+        batch: the rows.
+
+    Attributes:
+        token: names the transaction in the lock row and in the load records.
+    """
+
+    def __init__(self, session: Session, names: Mapping[str, Identifier], batch: Batch) -> None:
+        self.token = uuid.uuid4().hex
+        self._session = session
+        self._names = names
+        self._batch = batch
+
+    def stage(self, path: str) -> None:
+        """Upload the batch and copy it into the staging table, and commit that.
+
+        Args:
+            path: an empty folder on the stage.
+
+        Raises:
+            BooksDifferError: not all lines arrived.
+        """
+        batch = self._batch
+        self._session.rows("create_staging")
+        self._session.rows("put", files=_file_url(batch.parts), path=path)
+        copied = sum(int(row[3]) for row in self._session.rows("copy", path=path) if len(row) > 3)
+        if copied != batch.lines:
+            raise BooksDifferError(
+                f"{batch.lines} lines were uploaded, but {copied} were copied to the staging table"
+            )
+        if batch.unwanted:
+            files = ", ".join(["(%s)"] * len(batch.unwanted))
+            self._session.change("drop_unwanted", batch.unwanted, files=files)
+        self._session.commit()
+
+    def take_lock(self, seen_token: str) -> None:
+        """Begin the transaction with the lock row. It waits while another one has the row.
+
+        Args:
+            seen_token: the token of the row when it was last read, before this session began.
+
+        Raises:
+            LostTurnError: another sweep has committed since, and this session may not see its rows.
+            TableError: the lock table has not exactly one row.
+            BooksDifferError: the transaction was ended from outside.
+        """
+        locked = self._session.change("take_lock", [self.token])
+        if locked != 1:
+            raise Tables(self._session, self._names).lock_error(locked)
+        previous = [str(row[0]) for row in self._session.rows("previous_token", [self.token])]
+        if not previous:
+            raise BooksDifferError(f"the lock row has lost its token: {ENDED_FROM_OUTSIDE}")
+        if previous != [seen_token]:
+            raise LostTurnError("another sweep has loaded files meanwhile")
+
+    def done(self, reader_version: int) -> dict[str, str]:
+        """The files of the batch that are loaded already, each with the token of its record.
+
+        Another sweep has loaded them meanwhile. Or an earlier attempt has, and its answer was lost.
+        """
+        records = by_file(record_of(*row) for row in self._session.rows("records_of_batch"))
+        return {
+            file.name: record.token
+            for file in self._batch.files
+            for record in records.get(file.name, ())
+            if record.error in (None, file.error) and record.settles(file.blob, reader_version)
+        }
+
+    def write(self, files: Sequence[str], *, id_fills_itself: bool) -> Loaded:
+        """Insert the rows that are new, and the load records of these files.
+
+        Raises:
+            BooksDifferError: other rows are in the tables than must be.
+        """
+        session, rows = self._session, self._batch.figures
+        new_rows = dict.fromkeys(files, 0)
+        inserted = gaps = rejects = 0
+        if rows.deletes:
+            counted = {str(name): int(new) for name, new in session.rows("count_new")}
+            new_rows.update({name: new for name, new in counted.items() if name in new_rows})
+            inserted = self._merge(id_fills_itself=id_fills_itself)
+            if inserted != sum(counted.values()):
+                raise BooksDifferError(
+                    f"the merge inserted {inserted} rows, but {sum(counted.values())} were new: "
+                    f"{ENDED_FROM_OUTSIDE}"
+                )
+        if rows.gaps:
+            gaps = session.change("insert_gaps", [self.token])
+        if rows.rejected:
+            rejects = session.change("insert_rejects", [self.token])
+        if rows.polls:
+            session.change("insert_polls", [self.token])
+        values = [value for item in new_rows.items() for value in item]
+        new = ", ".join(["(%s, %s)"] * len(new_rows))
+        recorded = session.change("insert_loads", [self.token, *values], new=new)
+        if recorded != len(files):
+            raise BooksDifferError(
+                f"{recorded} of {len(files)} load records were written, because rows of the other "
+                f"files are not in the tables: {ENDED_FROM_OUTSIDE}"
+            )
+        session.change("replace_loads", [self.token])
+        return Loaded(inserted, gaps, rejects)
+
+    def check(self, files: Sequence[str]) -> None:
+        """Read the load records back after COMMIT.
+
+        Raises:
+            BooksDifferError: they are not there. Snowflake accepts a COMMIT also if it has ended
+                the transaction before.
+        """
+        kept = {str(name) for (name,) in self._session.rows("records_of_token", [self.token])}
+        if kept != set(files):
+            raise BooksDifferError(
+                f"after COMMIT, {len(kept)} of {len(files)} load records are in the table: "
+                f"{ENDED_FROM_OUTSIDE}"
+            )
+
+    def _merge(self, *, id_fills_itself: bool) -> int:
+        """Insert the deletes whose keys are not in the table. Returns their number."""
+        if id_fills_itself:
+            return self._session.change("merge", [self.token], number="", id="", s_id="")
+        ((last_id,),) = self._session.rows("last_id")
+        number = f"{int(last_id)} + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        "
+        numbered = {"number": number, "id": "id, ", "s_id": "s.id, "}
+        return self._session.change("merge", [self.token], **numbered)
+
+
+def record_of(
+    event_file: str,
+    sha256: str | None,
+    length: int | None,
+    etag: str | None,
+    reader: int | None,
+    error: str | None,
+    token: str | None,
+) -> LoadRecord:
+    """A load record, as the table has it. Its columns may be NULL if somebody else wrote it."""
+    return LoadRecord(
+        event_file,
+        sha256 or "",
+        int(length or 0),
+        etag or "",
+        int(reader or 0),
+        error,
+        token or "",
+    )
+
+
+def _file_url(path: Path) -> str:
+    """The URL for PUT, to be written in single quotes (page "PUT")."""
+    return "file://{}".format(path.as_posix().replace("\\", "\\\\").replace("'", "\\'"))

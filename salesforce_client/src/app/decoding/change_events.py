@@ -1,0 +1,170 @@
+"""Turns decoded change events into deletes and gaps.
+
+Source: Salesforce "Change Data Capture Developer Guide", pages "Change Event Header Fields",
+"Gap Events" and "Overflow Events".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+from ..errors import DecodeError
+from ..model import Delete, Event, Gap, identity
+from .decode import TELLS_OF_DELETES, Decoded, Fields
+from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, without_nul
+from .values import text, time_of
+
+
+def from_change_event(
+    decoded: Decoded,
+    event: Event,
+    origin: Origin,
+    schema_fields: Fields = (),
+    *,
+    header_only: str | None = None,
+) -> Sequence[Union[Delete, Gap]]:
+    """The deletes and gaps in one change event. Empty if the event reports no delete.
+
+    Args:
+        decoded: the event's decoded payload.
+        event: the event.
+        origin: where the event comes from.
+        schema_fields: the field names for the bitmaps in the header.
+        header_only: the reason, if only the header could be decoded.
+
+    Raises:
+        DecodeError: the event can be read but cannot become a row, because it has no id, no record
+            id or no time.
+    """
+    if not event.event_id:
+        raise DecodeError(WITHOUT_ID)
+    value, payload = decoded
+    header = value["ChangeEventHeader"]
+    if header["changeType"] not in TELLS_OF_DELETES:
+        return ()
+    assert payload is not None  # it is None only if the event reports no delete
+    committed = time_of(header.get("commitTimestamp"))
+    if committed is None:
+        raise DecodeError("commitTimestamp is not a time")
+    if header["changeType"] == "GAP_OVERFLOW":
+        return (_gap("overflow", header, committed, event, origin),)
+    notes = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
+    owner_id = text(value.get("OwnerId"))
+    return _deletes(header, owner_id, committed, payload, event, origin, notes)
+
+
+def _deletes(
+    header: Mapping[str, Any],
+    owner_id: str | None,
+    committed: str,
+    payload: str,
+    event: Event,
+    origin: Origin,
+    notes: Mapping[str, Any],
+) -> Sequence[Union[Delete, Gap]]:
+    record_ids = _record_ids(header)
+    if header["changeType"] == "GAP_DELETE":
+        notes = {**notes, "gap": True}
+    plain = without_nul(payload)
+    if plain is not payload:
+        payload, notes = plain, {**notes, "nul_replaced": True}
+        owner_id = owner_id and owner_id.replace("\0", INSTEAD_OF_NUL)
+    object_name, deleted_by = text(header.get("entityName")), text(header.get("commitUser"))
+    rows: list[Union[Delete, Gap]] = []
+    unnamed = False
+    for record_id in record_ids:
+        wildcard = record_id[-1] == "*"
+        unnamed = unnamed or wildcard
+        rows.append(
+            Delete(
+                f"{event.event_id}:{record_id}",
+                origin.topic,
+                object_name,
+                record_id,
+                deleted_by,
+                committed,
+                owner_id,
+                noted(payload, {**notes, "wildcard": True} if wildcard else notes)
+                if wildcard or notes
+                else payload,
+                origin.received_at,
+                event.replay_id,
+                event.schema_id,
+            )
+        )
+    if unnamed:
+        rows.append(_gap("wildcard", header, committed, event, origin))
+    return rows
+
+
+def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
+    """The record ids of a change event, each once."""
+    named = header.get("recordIds")
+    record_ids: Sequence[Any] = named if isinstance(named, list) else ()
+    for record_id in record_ids:
+        if not record_id or not isinstance(record_id, str):
+            record_ids = ()
+            break
+    if not record_ids:
+        raise DecodeError(
+            f"a {header['changeType']} of {text(header.get('entityName'))} names no record id"
+        )
+    return record_ids if len(record_ids) == 1 else list(dict.fromkeys(record_ids))
+
+
+BITMAPS = {
+    "changed_fields": "changedFields",
+    "nulled_fields": "nulledFields",
+    "diff_fields": "diffFields",
+}
+BITMAP = re.compile(r"(?:(\d+)-)?0x([0-9A-Fa-f]+)")
+
+
+def _expanded(header: Mapping[str, Any], schema_fields: Fields) -> dict[str, Any]:
+    """The field names for the bitmaps of the header, as far as the names are known.
+
+    The payload also keeps the bitmaps. ``0x…`` is a set of top-level fields, least significant bit
+    first. ``<position>-0x…`` is a set of fields inside the field at that position
+    (Salesforce "Pub/Sub API" guide, "Event Deserialization Considerations").
+    """
+    if not (header.get("changedFields") or header.get("nulledFields") or header.get("diffFields")):
+        return {}
+    names = {
+        ours: [
+            name
+            for bitmap in header.get(theirs) or ()
+            for name in _names(str(bitmap), schema_fields)
+        ]
+        for ours, theirs in BITMAPS.items()
+    }
+    return {ours: found for ours, found in names.items() if found}
+
+
+def _names(bitmap: str, schema_fields: Fields) -> list[str]:
+    match = BITMAP.fullmatch(bitmap)
+    if not match:
+        return []
+    position, bits = match[1], int(match[2], 16)
+    if position is None:
+        return [name for place, (name, _) in enumerate(schema_fields) if bits >> place & 1]
+    if int(position) >= len(schema_fields):
+        return []
+    parent, nested = schema_fields[int(position)]
+    return [f"{parent}.{name}" for place, name in enumerate(nested) if bits >> place & 1]
+
+
+def _gap(
+    reason: str, header: Mapping[str, Any], committed: str, event: Event, origin: Origin
+) -> Gap:
+    return Gap(
+        gap_id=identity(origin.org_id, origin.topic, event.event_id, reason),
+        topic=origin.topic,
+        reason=reason,
+        object_name=text(header.get("entityName")),
+        from_replay_id=event.replay_id,
+        from_time=committed,
+        to_time=committed,
+        detected_at=origin.received_at,
+    )

@@ -1,0 +1,125 @@
+"""Turns decoded platform events into deletes.
+
+Source: Salesforce "Platform Events Developer Guide". Publishers choose the fields and what is in
+them. What is wrong in them either is read in the only plausible way and noted in ``_tracker``, or
+makes the event a rejected event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Optional
+
+from ..errors import DecodeError
+from ..model import Delete, Event
+from .decode import Decoded
+from .event_plan import EventPlan
+from .record_ids import read_record_ids
+from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, without_nul
+from .times import read_time
+from .values import text
+
+DIGEST_BYTES = 8  # 16 hex digits
+LONGEST_TEXT = 255  # characters of a text column in ``delete_tracker``, also of the key
+LONGEST_ID = LONGEST_TEXT - len(f":{16 * '0'}:{18 * '0'}")  # so the key has room for a record id
+MOST_CHARACTERS = 16_000_000  # of the payloads of all rows of one event
+
+
+def from_platform_event(
+    decoded: Decoded, event: Event, origin: Origin, plan: EventPlan
+) -> Sequence[Delete]:
+    """The deletes in one platform event: one for each record that it names.
+
+    Empty if the event is no delete.
+
+    Args:
+        decoded: the event's decoded payload.
+        event: the event.
+        origin: where the event comes from.
+        plan: which field of the event fills which column.
+
+    Raises:
+        DecodeError: the event can be read but cannot become a row, because it has no id or too long
+            an id, or because its field of the record id is not usable.
+    """
+    key = _key(event)
+    value, payload = decoded
+    if plan.kind(value) != "delete":
+        return ()
+    assert payload is not None  # it is None only for change events
+    record_ids, restored = read_record_ids(value.get(plan.record_id), plan.record_id)
+    deleted_date, read_from = _deleted_date(value, plan, origin)
+    notes: dict[str, Any] = {}
+    if read_from:
+        notes["deleted_date_from"] = read_from
+    if restored:
+        notes["record_id_from"] = "checksum"
+    get = value.get
+    object_name = _text(get(plan.object_name), "object_name", notes)
+    deleted_by = _text(get(plan.deleted_by) or get("CreatedById"), "deleted_by", notes)
+    owner_id = _text(get(plan.owner_id), "owner_id", notes)
+    plain = without_nul(payload)
+    if plain is not payload or "\0" in key:
+        key = key.replace("\0", INSTEAD_OF_NUL)
+        notes["nul_replaced"] = True
+    row = Delete(
+        key,
+        origin.topic,
+        object_name,
+        record_ids[0],
+        deleted_by,
+        deleted_date,
+        owner_id,
+        noted(plain, notes) if notes else plain,
+        origin.received_at,
+        event.replay_id,
+        event.schema_id,
+    )
+    return (row,) if len(record_ids) == 1 else _one_for_each(record_ids, row)
+
+
+def _key(event: Event) -> str:
+    """The key of an event.
+
+    Publishers choose the event id, and some use the same id again. The digest of the bytes
+    distinguishes such events.
+    """
+    if not event.event_id:
+        raise DecodeError(WITHOUT_ID)
+    if len(event.event_id) > LONGEST_ID:
+        raise DecodeError(f"the event's id has more than {LONGEST_ID} characters")
+    return f"{event.event_id}:{sha256(event.payload).digest()[:DIGEST_BYTES].hex()}"
+
+
+def _one_for_each(record_ids: Sequence[str], row: Delete) -> Sequence[Delete]:
+    """The rows of an event that names several records. ``row`` is that of the first one."""
+    if len(record_ids) * len(row.payload) > MOST_CHARACTERS:
+        raise DecodeError("the event names so many records that its rows would be too large")
+    return [
+        row._replace(event_id=f"{row.event_id}:{record_id}", record_id=record_id)
+        for record_id in record_ids
+    ]
+
+
+def _text(value: Any, column: str, notes: dict[str, Any]) -> Optional[str]:
+    """The value as text that fits into its column. None if it is missing or empty.
+
+    A longer text is cut, and the notes get the name of the column.
+    """
+    found = text(value)
+    if found is None:
+        return None
+    if len(found) > LONGEST_TEXT:
+        notes.setdefault("cut", []).append(column)
+        found = found[:LONGEST_TEXT]
+    return found.replace("\0", INSTEAD_OF_NUL)
+
+
+def _deleted_date(value: Mapping[str, Any], plan: EventPlan, origin: Origin) -> tuple[str, str]:
+    """When the record was deleted, and how that was found out, as ``_tracker`` says it."""
+    found = read_time(value.get(plan.deleted_date))
+    if found:
+        return found
+    found = read_time(value.get("CreatedDate"))
+    return (found[0], "created_date") if found else (origin.received_at, "ingested_at")
