@@ -128,10 +128,11 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 def _audience(login_url: str) -> str:
     """The audience of a JWT. It depends only on whether the host belongs to a sandbox."""
-    with contextlib.suppress(ValueError):  # a malformed URL is a problem of its own
-        if SANDBOX_HOST.fullmatch(urlsplit(login_url).hostname or ""):
-            return SANDBOX_LOGIN
-    return LOGIN
+    try:
+        host = urlsplit(login_url).hostname or ""
+    except ValueError:
+        host = ""  # the URL is malformed, which is a problem of its own
+    return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
 
 
 class _Reader(SettingsReader):

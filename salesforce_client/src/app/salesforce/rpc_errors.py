@@ -73,14 +73,15 @@ ERRORS_OF_A_SCHEMA: ErrorsByStatus = {
     grpc.StatusCode.PERMISSION_DENIED: SchemaError,
 }
 
-# What an operator must do. If there is no server, the error has no ``error-code``.
-ADVICE: Mapping[type[CollectorError], str] = {
-    TopicError: "check SALESFORCE_TOPICS, and that SALESFORCE_USERNAME may read the topic",
-    AuthenticationError: "check the permission sets of SALESFORCE_USERNAME",
-    LimitExceededError: "nothing is lost if a poll succeeds within 72 hours: see"
-    " 'LimitExceededError' in docs/operations.md",
-    RequestRefusedError: "the cursor is kept: see 'RequestRefusedError' in docs/operations.md",
+# What a person must do, by the kind of error.
+CURES: dict[type[CollectorError], str] = {
+    TopicError: "check its name in SALESFORCE_TOPICS (capitals count), and that SALESFORCE_USERNAME"
+    " may read it: see TopicError in docs/operations.md",
+    AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
+    " Salesforce",
+    RequestRefusedError: "report this error to the maintainers of the collector",
 }
+# If there is no server, the error has no ``error-code``.
 NO_SERVER = (
     "nothing is lost if a poll succeeds within 72 hours; if this stays, check"
     " SALESFORCE_PUBSUB_ENDPOINT and the network"
@@ -112,11 +113,10 @@ def translate(
     )
     kind = kind or by_status.get(status, RequestRefusedError)
     unreachable = status is grpc.StatusCode.UNAVAILABLE and not code
-    advice = NO_SERVER if unreachable else ADVICE.get(kind, "")
-    return kind(
-        f"{about}: {details}{route.through if unreachable else ''}"
-        f" ({status.name}{', ' + code if code else ''}){advice and f' – {advice}'}"
-    )
+    through = route.through if unreachable else ""
+    told = f"{about}: {details}{through} ({status.name}{', ' + code if code else ''})"
+    advice = NO_SERVER if unreachable else CURES.get(kind, "")
+    return kind(f"{told} – {advice}" if advice else told)
 
 
 def _one_line(text: str) -> str:
