@@ -17,6 +17,10 @@ import local  # checks the version of Python
 INVOKE = Path(local.__file__).with_name("invoke.py")
 
 
+class BrokenSettingsError(Exception):
+    """The file of settings is not what ``func`` needs. The message has file, line and cure."""
+
+
 def main() -> int:
     """Return the function's exit code, or 2 after naming the step of the set-up that is missing."""
     app = Path(sys.argv[-1]).resolve()
@@ -33,8 +37,47 @@ def main() -> int:
             print(f"launch: {path} is missing. Run this in {app} first:\n  {step}", file=sys.stderr)
             return 2
     (function,) = (found.parent.name for found in app.glob("*/function.json"))
-    environment = {**os.environ, **json.loads(settings.read_text())["Values"]}
+    try:
+        values = values_of(settings)
+    except BrokenSettingsError as error:
+        print(f"launch: {error}", file=sys.stderr)
+        return 2
+    environment = {**os.environ, **values}
     return subprocess.run([python, INVOKE, app, function], env=environment, check=False).returncode
+
+
+def values_of(settings: Path) -> "dict[str, str]":
+    """The settings in the file's ``Values``.
+
+    Raises:
+        BrokenSettingsError: the file is not what ``func`` needs.
+    """
+    cure = "correct it, or begin again with a copy of local.settings.example.json"
+    try:
+        content = json.loads(settings.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        # The error is often at the end of the line before, such as a missing comma.
+        where = f"{settings}, line {error.lineno}, column {error.colno}"
+        raise BrokenSettingsError(f"{where}: {error.msg}. {cure[0].upper()}{cure[1:]}") from None
+    except UnicodeDecodeError:
+        raise BrokenSettingsError(f"{settings} is not UTF-8: save it as UTF-8") from None
+    values = content.get("Values") if isinstance(content, dict) else None
+    if not isinstance(values, dict):
+        raise BrokenSettingsError(f'{settings} has no object "Values" with the settings: {cure}')
+    for name, value in values.items():
+        if not isinstance(value, str):
+            line = line_of(settings, name)
+            raise BrokenSettingsError(
+                f"{settings}, line {line}: the value of {name} is not a text:"
+                f' write it in double quotes, for example "{json.dumps(value)}"'
+            )
+    return values
+
+
+def line_of(settings: Path, name: str) -> int:
+    """The number of the line with this name."""
+    lines = settings.read_text(encoding="utf-8-sig").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if f'"{name}"' in line)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class SettingsError(ActionNeededError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(
-            "the app's settings need attention:"
+            "the app's settings need attention. Until then no event file is loaded:"
             + "".join(f"\n  - {problem}" for problem in self.problems)
         )
 
@@ -115,8 +115,14 @@ class TableError(ActionNeededError):
 class BooksDifferError(ActionNeededError):
     """Snowflake and the sync count different numbers of rows.
 
-    The batch is rolled back, and its files stay pending.
+    Its files stay pending. The message begins with the ``difference``.
     """
+
+    def __init__(self, difference: str) -> None:
+        super().__init__(
+            f"{difference} – nothing is lost, and the files of the batch stay pending: see"
+            " 'BooksDifferError' in docs/operations.md"
+        )
 
 
 class DuplicateRowsError(ActionNeededError):

@@ -12,11 +12,22 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
+from .addresses import is_port, shown
 from .settings_reader import BlobAccount, SettingsReader
 
 PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,200}")
 # The characters %, { and } are not allowed, because they are special in the app's statements.
 QUOTED_IDENTIFIER = re.compile(r'"([^"\x00%{}]|""){1,200}"')
+
+# <organization>-<account>, or an older account locator with its region (Snowflake documentation,
+# page "Account identifiers").
+ACCOUNT = re.compile(r"[A-Za-z0-9][\w-]*(\.[A-Za-z0-9][\w-]*)*", re.ASCII)
+DOMAIN = re.compile(r"\.snowflakecomputing\.(com|cn)$", re.IGNORECASE)
+ACCOUNT_IN_HOST = re.compile(
+    r"(?:https?://)?([A-Za-z0-9][\w.-]*)\.snowflakecomputing\.(?:com|cn)(?![\w.-])", re.IGNORECASE
+)
+SNOWSIGHT = re.compile(r"https://app\.snowflake\.com/(\w+)/(\w+)")
+HOST = re.compile(r"[A-Za-z0-9][\w.-]*|::1", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         storage=values.storage(),
         events_container=values.container("EVENTS_CONTAINER", "events"),
         snowflake=Snowflake(
-            account=values.text("SNOWFLAKE_ACCOUNT", required=True),
+            account=values.account("SNOWFLAKE_ACCOUNT"),
             login=values.login(),
             warehouse=values.text("SNOWFLAKE_WAREHOUSE", required=True),
             role=values.text("SNOWFLAKE_ROLE"),
@@ -92,24 +103,50 @@ class _Reader(SettingsReader):
             self.problem(
                 name,
                 "must be a name of letters, digits and underscores, or a name in double quotes, "
-                f"not {value!r}",
+                f"not {shown(value)}",
                 None,
             )
+        return value
+
+    def account(self, name: str) -> str:
+        """The account identifier, which is the part of the account's host before the domain."""
+        value = self.text(name, required=True)
+        if ACCOUNT.fullmatch(value) and not DOMAIN.search(value):
+            return value
+        inside = SNOWSIGHT.match(value) or ACCOUNT_IN_HOST.match(value)
+        if value and inside:
+            self.problem(name, f"is an address: write {'-'.join(inside.groups())}", None)
+        elif value:
+            wanted = "the account identifier, <organization>-<account>"
+            self.problem(name, f"must be {wanted}, not {shown(value)}", None)
         return value
 
     def server(self) -> dict[str, Any]:
         """The connector's parameters for an address that is not the account's own."""
         protocol, host = self.text("SNOWFLAKE_PROTOCOL"), self.text("SNOWFLAKE_HOST")
         if protocol not in ("", "http", "https"):
-            self.problem("SNOWFLAKE_PROTOCOL", f"must be http or https, not {protocol!r}", None)
-        if protocol == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+            self.problem(
+                "SNOWFLAKE_PROTOCOL", f"must be http or https, not {shown(protocol)}", None
+            )
+        if host and not HOST.fullmatch(host):
+            self.problem(
+                "SNOWFLAKE_HOST",
+                f"must be a host name without https://, port and path, not {shown(host)}",
+                None,
+            )
+        elif protocol == "http" and host not in ("localhost", "127.0.0.1", "::1"):
             self.problem(
                 "SNOWFLAKE_PROTOCOL",
                 "is http, which is allowed only for this machine (SNOWFLAKE_HOST=localhost)",
                 None,
             )
-        port = self.number("SNOWFLAKE_PORT", 0, least=0)
-        given = {"protocol": protocol, "host": host, "port": int(port)}
+        port = self.text("SNOWFLAKE_PORT")
+        if port and not is_port(port):
+            self.problem(
+                "SNOWFLAKE_PORT", f"must be a number from 1 to 65535, not {shown(port)}", None
+            )
+            port = ""
+        given = {"protocol": protocol, "host": host, "port": int(port or 0)}
         return {name: value for name, value in given.items() if value}
 
     def login(self) -> dict[str, Any]:
@@ -120,7 +157,7 @@ class _Reader(SettingsReader):
         if authenticator not in ("", "WORKLOAD_IDENTITY"):
             self.problem(
                 "SNOWFLAKE_AUTHENTICATOR",
-                f"must be WORKLOAD_IDENTITY or unset, not {authenticator!r}",
+                f"must be WORKLOAD_IDENTITY or unset, not {shown(authenticator)}",
                 None,
             )
         ways = {

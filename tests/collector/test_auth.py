@@ -244,8 +244,8 @@ REFUSALS = {  # Salesforce's words, and how the advice for them begins
     "invalid_client_id: client identifier invalid": "check SALESFORCE_CLIENT_ID (the consumer key)",
     "invalid_client: x": "check SALESFORCE_CLIENT_ID (the consumer key)",
     "invalid_grant: user not found": "check SALESFORCE_USERNAME and SALESFORCE_LOGIN_URL",
-    "invalid_grant: authentication failure": "Setup, Login History, has the reason for each login",
-    "something_new: nobody knows": "Setup, Login History, has the reason for each login",
+    "invalid_grant: authentication failure": "look at Setup, Login History: it has the reason",
+    "something_new: nobody knows": "look at Setup, Login History: it has the reason",
 }
 
 
@@ -345,8 +345,8 @@ PROXY_REFUSES = (
             {"error": "x", "error_description": f"two\nlines {'y' * 500}"},
             "",
             AuthenticationError,
-            f"refused the JWT: x: two lines {'y' * 107} – Setup, Login History, has the reason for"
-            " each login of SALESFORCE_USERNAME",
+            f"refused the JWT: x: two lines {'y' * 107} – look at Setup, Login History: it"
+            " has the reason for each login of SALESFORCE_USERNAME",
         ),
         (
             403,

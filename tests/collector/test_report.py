@@ -206,6 +206,47 @@ def test_a_poll_fails_with_the_error_of_each_failed_topic() -> None:
     assert raised.value.failures == {TOPIC: absent}
 
 
+def run_failed(**topics: tuple[str, Optional[Exception]]) -> str:
+    """What a poll says whose topics ended like this, with these errors."""
+    report = Report(ORG_ID, {name: TopicReport(name) for name in topics}, BEGAN_AT)
+    for name, (ended, error) in topics.items():
+        report.topics[name].end(ended)
+        if error:
+            report.topics[name].fail(error)
+    with pytest.raises(RunFailedError) as raised:
+        report.raise_if_failed()
+    return str(raised.value)
+
+
+def test_a_poll_of_which_every_topic_failed_says_that_none_was_read() -> None:
+    """Nobody may think that the other topics are complete."""
+    gone = TopicError("gone")
+    assert run_failed(a=("failed", gone), b=("failed", gone)) == (
+        "no topic was read to its end. The rows that had arrived are uploaded, and the next poll"
+        " continues from the cursors. docs/operations.md says what is lost and what to do for each"
+        " error:\n  - a, b: TopicError: gone"
+    )
+
+
+@pytest.mark.parametrize("ended", ["idle", "caught_up", "deadline"])
+def test_a_topic_with_an_error_may_have_been_read(ended: str) -> None:
+    """An example is a topic with a gap. It is an error, but the topic was read."""
+    told = "1 topic(s) failed. The rows of the other topics are uploaded, and the next poll"
+    assert run_failed(a=(ended, TopicError("gap"))).startswith(told)
+    assert run_failed(a=("failed", TopicError("gone")), b=(ended, None)).startswith(told)
+
+
+def test_a_reason_of_several_topics_is_said_once() -> None:
+    """Messages begin with the topic. What follows is the reason."""
+    same = {name: ("failed", StorageUnavailableError(f"{name}: gone")) for name in ("a", "b")}
+    other = {"c": ("failed", TopicError("c: gone")), "d": ("failed", TopicError("x: gone"))}
+    assert run_failed(**same, **other).splitlines()[1:] == [
+        "  - a, b: StorageUnavailableError: gone",
+        "  - c: TopicError: gone",
+        "  - d: TopicError: x: gone",
+    ]
+
+
 def test_the_log_of_a_poll_that_could_not_log_in_names_its_file() -> None:
     """The org is not known then."""
     report = Report("", {}, BEGAN_AT, files=["events_20260201T000000Z.db"])

@@ -124,7 +124,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     with pytest.raises(SettingsError) as raised:
         read({"MAX_RUN_SECONDS": "soon", "MOCK_MODE": "perhaps"})
     assert str(raised.value).splitlines() == [
-        "the app's settings need attention:",
+        "the app's settings need attention. Until then no topic is read:",
         "  - MOCK_MODE must be true or false, not 'perhaps'",
         "  - EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri",
         "  - SALESFORCE_CLIENT_ID is missing: set it",
@@ -439,7 +439,6 @@ def test_plaintext_to_another_machine_is_refused(host: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        "api.pubsub.salesforce.com:port",
         "api.pubsub.salesforce.com:7443/PubSub",
         "api.pubsub.salesforce.com/X",
         "grpc://api.pubsub.salesforce.com:7443",
@@ -468,16 +467,71 @@ def test_a_login_url_is_used_without_the_slash_at_its_end(value: str, login_url:
     assert salesforce(SALESFORCE_LOGIN_URL=value).login_url == login_url
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["login.salesforce.com", "https://acme.my.salesforce.com/services", "https://", "https://[::1"],
-)
-def test_a_login_url_that_is_more_or_less_than_a_host_is_reported(value: str) -> None:
+@pytest.mark.parametrize("value", ["login.salesforce.com", "https://", "https://[::1"])
+def test_a_login_url_without_a_scheme_or_a_host_is_reported(value: str) -> None:
     """The problem quotes the value."""
     assert problems_of("SALESFORCE_LOGIN_URL", value) == [
         f"SALESFORCE_LOGIN_URL must be https://<host>, not '{value.rstrip('/')}'"
         " (http:// is accepted for this machine only)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "what", "shown"),
+    [
+        ("https://acme.my.salesforce.com/services", "path", None),
+        ("http://127.0.0.1:5000/services", "path", None),
+        ("https://acme.my.salesforce.com?x=1", "query", "https://acme.my.salesforce.com?…"),
+        ("https://acme.my.salesforce.com/#top", "fragment", None),
+        (
+            "https://me:hush-hush@acme.my.salesforce.com/a?b",
+            "user and password and path and query",
+            "https://…@acme.my.salesforce.com/a?…",
+        ),
+    ],
+)
+def test_a_login_url_that_is_more_than_a_host_is_reported(
+    value: str, what: str, shown: str | None
+) -> None:
+    """The problem quotes the value, but no password and no query."""
+    assert problems_of("SALESFORCE_LOGIN_URL", value) == [
+        f"SALESFORCE_LOGIN_URL must be https://<host> without {what}, not '{shown or value}'"
+    ]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "70000", "-1", "port"])
+def test_a_port_that_does_not_exist_is_reported(port: str) -> None:
+    """The rule is the same for both addresses of Salesforce."""
+    problem = f"has the port {port}: a port is a number from 1 to 65535"
+    for name, scheme in (("SALESFORCE_LOGIN_URL", "https://"), ("SALESFORCE_PUBSUB_ENDPOINT", "")):
+        assert problems_of(name, f"{scheme}example.com:{port}") == [f"{name} {problem}"]
+
+
+@pytest.mark.parametrize("port", ["1", "65535"])
+def test_the_first_and_the_last_port_are_accepted(port: str) -> None:
+    """A tunnel or a proxy may listen on any port."""
+    org = salesforce(
+        SALESFORCE_LOGIN_URL=f"https://a.example.com:{port}",
+        SALESFORCE_PUBSUB_ENDPOINT=f"a.example.com:{port}",
+    )
+    assert org.login_url == f"https://a.example.com:{port}"
+    assert org.pubsub_endpoint == Endpoint(f"a.example.com:{port}", tls=True)
+
+
+def test_a_user_name_and_a_consumer_key_that_are_swapped_are_reported() -> None:
+    """A user name of Salesforce has the form of an email address, and a consumer key never has."""
+    swapped = {"SALESFORCE_CLIENT_ID": "me@example.com", "SALESFORCE_USERNAME": "3MVG9"}
+    assert problems(**swapped) == [
+        "SALESFORCE_CLIENT_ID must be the consumer key of the app, not a user name",
+        "SALESFORCE_USERNAME must be a user name such as integration@example.com, not '3MVG9'",
+    ]
+
+
+def test_topics_whose_reference_was_not_resolved_are_one_problem() -> None:
+    """One cause is reported once."""
+    reference = "@Microsoft.KeyVault(VaultName=v;SecretName=n)"
+    (problem,) = problems(SALESFORCE_TOPICS=reference)
+    assert problem.startswith("SALESFORCE_TOPICS is a Key Vault reference that was not resolved:")
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:

@@ -59,6 +59,81 @@ def test_an_unresolved_key_vault_reference_counts_as_empty() -> None:
     assert reader.problems == [f"NAME {UNRESOLVED}"]
 
 
+def test_a_problem_is_listed_once() -> None:
+    """A setting may be read twice, for example once to look at its form."""
+    reader = SettingsReader({})
+    assert reader.problem("NAME", "is odd", 1) == 1
+    assert reader.problem("NAME", "is odd", 2) == 2
+    assert reader.problems == ["NAME is odd"]
+
+
+def problems_with(environ: dict[str, str], *names: str, required: bool = True) -> list[str]:
+    """The problems after these names were read from the environment."""
+    reader = SettingsReader(environ)
+    for name in names:
+        reader.text(name, required=required)
+    with pytest.raises(SettingsError) as raised:
+        reader.raise_problems()
+    return list(raised.value.problems)
+
+
+def test_a_misspelled_name_is_reported_instead_of_the_missing_setting() -> None:
+    """One cause is one problem. Other missing settings are reported as before."""
+    assert problems_with({"EVENT_CONTAINER": "a"}, "EVENTS_CONTAINER", "MAX_FILE_ROWS") == [
+        "MAX_FILE_ROWS is missing: set it",
+        "EVENT_CONTAINER is not a setting: rename it to EVENTS_CONTAINER, or remove it",
+    ]
+
+
+def test_a_misspelled_name_is_reported_although_the_setting_is_set() -> None:
+    """Somebody may have changed the wrong one of the two."""
+    both = {"EVENTS_CONTAINER": "a", "EVENT_CONTAINER": "b"}
+    assert problems_with(both, "EVENTS_CONTAINER") == [
+        "EVENT_CONTAINER is not a setting: rename it to EVENTS_CONTAINER, or remove it"
+    ]
+    assert problems_with({"EVENT_CONTAINER": "b"}, "EVENTS_CONTAINER", required=False) == [
+        "EVENT_CONTAINER is not a setting: rename it to EVENTS_CONTAINER, or remove it"
+    ]
+
+
+def test_misspelled_names_are_reported_in_the_order_of_the_alphabet() -> None:
+    """Two runs with the same settings report the same."""
+    wrong = {"MAX_FILE_ROW": "1", "CURSOR_CONTAINER": "b", "EVENT_CONTAINER": "a"}
+    found = problems_with(wrong, "EVENTS_CONTAINER", "CURSORS_CONTAINER", "MAX_FILE_ROWS")
+    assert [problem.partition(" ")[0] for problem in found] == sorted(wrong)
+
+
+def test_one_of_two_settings_is_not_missing_if_its_name_is_misspelled() -> None:
+    """The same is true for each of the two."""
+    for wrong, right in (
+        ("EVENT_STORAGE", "EVENTS_STORAGE"),
+        ("EVENTS_STORAGE_blobServiceUri", "EVENTS_STORAGE__blobServiceUri"),
+    ):
+        reader = SettingsReader({wrong: "x"})
+        reader.storage()
+        with pytest.raises(SettingsError):
+            reader.raise_problems()
+        assert reader.problems == [f"{wrong} is not a setting: rename it to {right}, or remove it"]
+
+
+@pytest.mark.parametrize("value", ["", " "])
+def test_a_misspelled_name_without_a_value_is_left_alone(value: str) -> None:
+    """It has no effect under its right name either."""
+    reader = SettingsReader({"EVENT_CONTAINER": value})
+    reader.container("EVENTS_CONTAINER", "events")
+    reader.raise_problems()
+
+
+def test_names_in_upper_case_are_the_same_setting_on_windows() -> None:
+    """Python's ``os.environ`` on Windows lists each name in upper case and finds it in any case."""
+    name = "EVENTS_STORAGE__clientId"
+    reader = SettingsReader({name: "x", name.upper(): "x "})
+    assert reader.text(name) == "x"
+    reader.raise_problems()
+    for other in ({name: "y", name.upper(): "x"}, {name: "x", name.lower(): "x"}):
+        assert len(problems_with(other, name)) == 1
+
+
 @pytest.mark.parametrize("value", ["true", "True", "TRUE", "1", "yes", "YES"])
 def test_true_may_be_written_as_true_1_or_yes(value: str) -> None:
     """Upper and lower case mean the same."""
@@ -243,7 +318,8 @@ def test_storage_is_a_connection_string_or_an_address_for_an_identity(
         ),
         (
             {"EVENTS_STORAGE__blobServiceUri": "http://account.blob.core.windows.net"},
-            "EVENTS_STORAGE__blobServiceUri must be https://<account>.blob.core.windows.net",
+            "EVENTS_STORAGE__blobServiceUri must be https://<account>.blob.core.windows.net,"
+            " not 'http://account.blob.core.windows.net'",
         ),
     ],
     ids=["missing", "both", "no connection string", "plaintext"],

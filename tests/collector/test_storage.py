@@ -448,7 +448,8 @@ def test_an_identity_endpoint_that_is_not_ready_is_an_error_that_the_next_run_re
     assert storage_error() == (
         "StorageUnavailableError: container events: the app's identity gets no token for now:"
         f" {status}, An unexpected error occured"
-        " – if this stays, look the error up in docs/operations.md"
+        " – nothing is lost for now; if this stays, check EVENTS_STORAGE, and look the error up in"
+        " docs/operations.md"
     )
 
 

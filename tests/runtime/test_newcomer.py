@@ -105,6 +105,69 @@ def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b'{\n  "Values": {\n    "EVENTS_STORAGE": "x"\n    "FULL_SWEEP": "true"\n  }\n}',
+            ", line 4, column 5: Expecting ',' delimiter. Correct it, or begin again with a copy of"
+            " local.settings.example.json",
+        ),
+        (
+            b'{"Values": {"A": "x",}}',
+            ", line 1, column 2",
+        ),
+        (b"", ", line 1, column 1: Expecting value. Correct it, or begin again with a copy"),
+        (b'{"Values": {"A": "\xe4"}}', " is not UTF-8: save it as UTF-8"),
+        (b"[]", ' has no object "Values" with the settings: correct it, or begin again'),
+        (b'{"EVENTS_STORAGE": "x"}', ' has no object "Values" with the settings: correct it, or'),
+        (b'{"Values": []}', ' has no object "Values" with the settings: correct it, or begin'),
+        (
+            b'{\n  "Values": {\n    "FULL_SWEEP": true\n  }\n}',
+            ", line 3: the value of FULL_SWEEP is not a text: write it in double quotes,"
+            ' for example "true"',
+        ),
+        (
+            b'{\n  "Values": {\n    "MAX_MERGE_ROWS":\n 10\n  }\n}',
+            ", line 3: the value of MAX_MERGE_ROWS is not a text: write it in double quotes,"
+            ' for example "10"',
+        ),
+    ],
+    ids=[
+        *("a comma is missing", "a comma too many", "empty", "not UTF-8", "a list", "no Values"),
+        *("a list of values", "true without quotes", "a number"),
+    ],
+)
+def test_the_launcher_names_the_line_of_a_broken_settings_file(
+    content: bytes, told: str, tmp_path: Path
+) -> None:
+    """Somebody edits the file by hand. The message has file, line and cure, and no trace."""
+    app = clone(tmp_path) / "delete_sync"
+    (app / ".venv/bin").mkdir(parents=True)
+    (app / ".venv/bin/python").touch()
+    settings = app / "local.settings.json"
+    settings.write_bytes(content)
+    launch = [sys.executable, str(tmp_path / "tests/launch.py"), str(app)]
+    failed = subprocess.run(launch, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert failed.stderr.startswith(f"launch: {settings}{told}")
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def test_the_launcher_reads_a_settings_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Editors on Windows write one. The rest of the file is read as usual."""
+    app = clone(tmp_path) / "delete_sync"
+    (app / ".venv/bin").mkdir(parents=True)
+    python = app / ".venv/bin/python"
+    python.write_text('#!/bin/sh\necho "full=$FULL_SWEEP"\n')
+    python.chmod(0o755)
+    (app / "local.settings.json").write_bytes(b'\xef\xbb\xbf{"Values": {"FULL_SWEEP": "true"}}')
+    launch = [sys.executable, str(tmp_path / "tests/launch.py"), str(app)]
+    assert (
+        subprocess.run(launch, capture_output=True, text=True, check=True).stdout == "full=true\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("version", "told"),
     [("3.8", "Python 3.8 is not supported"), ("3.14", "Python 3.14 is not supported")],
 )

@@ -121,7 +121,8 @@ def test_the_error_of_a_refused_identity_says_what_to_check(error: Exception) ->
     """The operator must check the setting and the roles of the identity."""
     with (
         pytest.raises(
-            StorageRefusedError, match="check EVENTS_STORAGE and the roles of its identity"
+            StorageRefusedError,
+            match="check EVENTS_STORAGE: its key or SAS, the roles of its identity",
         ),
         translated("x"),
     ):

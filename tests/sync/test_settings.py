@@ -102,7 +102,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
     with pytest.raises(SettingsError) as raised:
         read({"MAX_MERGE_ROWS": "many"})
     assert str(raised.value).splitlines() == [
-        "the app's settings need attention:",
+        "the app's settings need attention. Until then no event file is loaded:",
         "  - EVENTS_STORAGE is missing: set it or EVENTS_STORAGE__blobServiceUri",
         "  - SNOWFLAKE_ACCOUNT is missing: set it",
         f"  - {WAYS_TO_LOG_IN} must be set, exactly one of them: found none",
@@ -121,8 +121,14 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
         ("MAX_MERGE_ROWS", "0", "MAX_MERGE_ROWS must be at least 1, not 0"),
         ("MAX_BACKLOG_HOURS", "-1", "MAX_BACKLOG_HOURS must be at least 0, not -1"),
         ("MAX_SILENCE_HOURS", "-1", "MAX_SILENCE_HOURS must be at least 0, not -1"),
-        ("SNOWFLAKE_PORT", "-1", "SNOWFLAKE_PORT must be at least 0, not -1"),
-        ("SNOWFLAKE_PORT", "https", "SNOWFLAKE_PORT must be a number, not 'https'"),
+        *(
+            (
+                "SNOWFLAKE_PORT",
+                port,
+                f"SNOWFLAKE_PORT must be a number from 1 to 65535, not '{port}'",
+            )
+            for port in ("0", "-1", "65536", "443.5", "https")
+        ),
         ("SNOWFLAKE_PROTOCOL", "ftp", "SNOWFLAKE_PROTOCOL must be http or https, not 'ftp'"),
         ("FULL_SWEEP", "on", "FULL_SWEEP must be true or false, not 'on'"),
         (
@@ -316,6 +322,72 @@ def test_another_address_of_snowflake_may_be_set(protocol: str, host: str) -> No
     }
 
 
+@pytest.mark.parametrize(
+    "host", ["https://host.example.com", "host.example.com:443", "host.example.com/", "a b"]
+)
+def test_a_host_of_snowflake_is_a_name_alone(host: str) -> None:
+    """Protocol and port have settings of their own."""
+    wanted = "SNOWFLAKE_HOST must be a host name without https://, port and path"
+    assert problems(SNOWFLAKE_HOST=host) == [f"{wanted}, not {host!r}"]
+
+
+def test_a_password_in_the_host_is_not_quoted() -> None:
+    """A message goes to the log."""
+    for name in ("SNOWFLAKE_HOST", "SNOWFLAKE_ACCOUNT"):
+        (problem,) = problems(**{name: "https://me:topsecret@host.example.com"})
+        assert problem.endswith("not 'https://…@host.example.com'")
+
+
+@pytest.mark.parametrize("port", ["1", "65535"])
+def test_the_first_and_the_last_port_are_accepted(port: str) -> None:
+    """Without a port, the connector takes 443."""
+    assert read({**COMPLETE, "SNOWFLAKE_PORT": port}).snowflake.server == {"port": int(port)}
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        *("org-account", "org-my_account", "ORG-ACCOUNT-2", "local", "xy12345"),
+        *("xy12345.eu-central-1", "xy12345.west-europe.azure", "org-account.privatelink"),
+    ],
+)
+def test_each_form_of_an_account_identifier_is_accepted(account: str) -> None:
+    """An account locator has its region, and sometimes its cloud."""
+    assert read({**COMPLETE, "SNOWFLAKE_ACCOUNT": account}).snowflake.account == account
+
+
+@pytest.mark.parametrize(
+    ("value", "account"),
+    [
+        ("org-account.snowflakecomputing.com", "org-account"),
+        ("https://xy12345.snowflakecomputing.com", "xy12345"),
+        ("http://xy12345.snowflakecomputing.com:443/", "xy12345"),
+        ("https://xy12345.west-europe.azure.snowflakecomputing.com/x", "xy12345.west-europe.azure"),
+        ("ORG-ACCOUNT.SNOWFLAKECOMPUTING.COM", "ORG-ACCOUNT"),
+        ("org-account.snowflakecomputing.cn", "org-account"),
+        ("org-account.privatelink.snowflakecomputing.com", "org-account.privatelink"),
+        ("https://app.snowflake.com/myorg/my_account/#/worksheets", "myorg-my_account"),
+    ],
+)
+def test_an_address_of_the_account_is_reported_with_the_part_to_write(
+    value: str, account: str
+) -> None:
+    """The connector appends the domain itself. The address is in the browser and in emails."""
+    assert problems(SNOWFLAKE_ACCOUNT=value) == [
+        f"SNOWFLAKE_ACCOUNT is an address: write {account}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", ["my account", "org/account", "https://example.com", "-a", "a..b"]
+)
+def test_a_text_that_is_no_account_identifier_is_reported(value: str) -> None:
+    """The problem quotes the value."""
+    assert problems(SNOWFLAKE_ACCOUNT=value) == [
+        f"SNOWFLAKE_ACCOUNT must be the account identifier, <organization>-<account>, not {value!r}"
+    ]
+
+
 @pytest.mark.parametrize("host", ["", "example.com", "127.0.0.1.example.com"])
 def test_plain_http_is_allowed_only_for_this_machine(host: str) -> None:
     """The rule protects the login and the rows."""
@@ -337,13 +409,13 @@ def test_a_sweep_that_the_host_would_end_is_refused() -> None:
 
 def test_the_longest_sweep_that_the_host_allows_is_accepted() -> None:
     """The error comes from the next step: there is no storage at this address."""
-    storage = {"EVENTS_STORAGE": "AccountKey=c2VjcmV0"}
+    storage = {"EVENTS_STORAGE": "BlobEndpoint=https://./;SharedAccessSignature=sig"}
     with pytest.raises(StorageRefusedError, match="the storage account"):
         run({**COMPLETE, **storage, "MAX_RUN_SECONDS": "540"})
 
 
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     """Logs and tracebacks of debuggers contain no secret."""
-    shown = repr(read({**COMPLETE, "EVENTS_STORAGE": "AccountKey=c2VjcmV0"}))
+    shown = repr(read({**COMPLETE, "EVENTS_STORAGE": "AccountName=a;AccountKey=c2VjcmV0"}))
     assert "hush-hush" not in shown
     assert "c2VjcmV0" not in shown

@@ -67,6 +67,19 @@ def test_a_server_that_does_not_answer_is_tried_again(kind: type) -> None:
     assert isinstance(translate(error(250001, kind=kind), "merge"), WarehouseUnavailableError)
 
 
+def test_a_server_on_this_machine_that_does_not_answer_is_an_emulator_that_is_not_started() -> None:
+    """Only an emulator runs on this machine. Other errors of it have their usual advice."""
+    silent = error(250001, kind=errors.OperationalError)
+    raised = translate(silent, "connecting to Snowflake", emulator=True)
+    assert type(raised) is WarehouseUnavailableError
+    assert str(raised).endswith(
+        " – nothing answers at SNOWFLAKE_HOST and SNOWFLAKE_PORT: start the emulators"
+        " (python3 tests/demo.py --keep)"
+    )
+    assert str(translate(silent, "connecting")).endswith(f" – {ADVICE[250001]}")
+    assert str(translate(error(390100), "x", emulator=True)).endswith(f" – {ADVICE[390100]}")
+
+
 def test_a_login_that_is_forbidden_needs_a_person() -> None:
     """The connector makes its number from that of a failed login and that of an HTTP status."""
     raised = translate(error(540001, kind=errors.DatabaseError), "connecting to Snowflake")

@@ -134,7 +134,7 @@ class Loader:
                 failed += 1
                 if failed == ATTEMPTS:
                     raise
-                log.warning("batch=again attempt=%s reason=%s", failed, error)
+                log.warning("batch=again attempt=%s reason=%s", failed, _reason(error))
                 self._pause(failed)
             self.close()  # only a new session surely sees what the other sweep has committed
             self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
@@ -179,6 +179,11 @@ class Loader:
                 self.close()
                 if attempt == ATTEMPTS:
                     raise
-                log.warning("snowflake=again attempt=%s reason=%s", attempt, error)
+                log.warning("snowflake=again attempt=%s reason=%s", attempt, _reason(error))
             self._pause(attempt)
         raise AssertionError("unreachable")
+
+
+def _reason(error: SyncError) -> str:
+    """What went wrong, without the advice after the dash. The last attempt's error has it."""
+    return str(error).partition(" – ")[0]

@@ -18,6 +18,7 @@ from typing import Any
 import snowflake.connector
 from snowflake.connector import errors as snowflake_errors
 
+from ..addresses import is_loopback
 from ..budget import Budget
 from ..errors import OutOfTimeError, WarehouseRefusedError, WarehouseUnavailableError
 from .snowflake_errors import translated
@@ -59,7 +60,8 @@ class Session:
         self._names = names
         self._budget = budget
         seconds = self._seconds("connecting to Snowflake")
-        with translated("connecting to Snowflake"):
+        emulator = is_loopback(parameters.get("host"))
+        with translated("connecting to Snowflake", emulator=emulator):
             # Never use the connection in a ``with`` block: the end of such a block commits.
             self._connection = snowflake.connector.connect(
                 **parameters,
@@ -162,6 +164,6 @@ class Session:
         if left < LEAST_SECONDS:
             raise OutOfTimeError(
                 f"{doing}: no time is left before the host ends the invocation; "
-                "the next sweep goes on"
+                "nothing is lost, and the next sweep goes on"
             )
         return int(min(left, STATEMENT_SECONDS))

@@ -122,14 +122,22 @@ ADVICE = {
     250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network; "
     "if its account name has _ in it, write - instead",
 }
+# The connector's number if no server answers. On this machine only the emulator would answer.
+UNREACHABLE = 250001
+START_EMULATORS = (
+    "nothing answers at SNOWFLAKE_HOST and SNOWFLAKE_PORT: start the emulators"
+    " (python3 tests/demo.py --keep)"
+)
 # Numbers that the server sends, with advice: a person must act, whatever class the error has.
 # The other two are the connector's own.
-OF_A_PERSON = set(ADVICE) - TRANSIENT - {250001, 540001}
+OF_A_PERSON = set(ADVICE) - TRANSIENT - {UNREACHABLE, 540001}
 
 
 @contextlib.contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, *, emulator: bool = False) -> Iterator[None]:
     """Raise our error instead of the connector's. The message begins with ``doing``.
+
+    If the server is on this machine, it is the ``emulator``.
 
     Raises:
         WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: Snowflake does not
@@ -139,7 +147,7 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except errors.Error as error:
-        raise translate(error, doing) from None
+        raise translate(error, doing, emulator=emulator) from None
     except OSError as error:
         # The connector lets errors of its HTTP library pass: they are OSErrors without a number.
         if error.errno is None or isinstance(error, (ConnectionError, TimeoutError)):
@@ -153,10 +161,12 @@ def translated(doing: str) -> Iterator[None]:
         ) from None
 
 
-def translate(error: Any, doing: str) -> SyncError:
-    """Our error for an error of the connector."""
+def translate(error: Any, doing: str, *, emulator: bool = False) -> SyncError:
+    """Our error for an error of the connector. See ``translated`` for the other arguments."""
     number, state = int(error.errno or 0), str(error.sqlstate or "")
     advice = f" – {ADVICE[number]}" if number in ADVICE else ""
+    if emulator and number == UNREACHABLE:
+        advice = f" – {START_EMULATORS}"
     about = f"(error {number}, SQLSTATE {state or '-'}){advice}"
     if number in OF_A_VALUE:
         # The text quotes the value, which may be personal data. Only the column is taken from it.

@@ -126,7 +126,7 @@ class Tables:
         ]
         if problems:
             raise TableError(
-                "rows of the sync do not fit into the tables:"
+                "rows of the sync do not fit into the tables, so no file is loaded:"
                 + "".join(f"\n  - {problem}" for problem in problems)
             )
         columns = existing.get(self._names["table"].name)
@@ -165,7 +165,7 @@ class Tables:
             raise WarehouseRefusedError(
                 f"SNOWFLAKE_DATABASE and SNOWFLAKE_SCHEMA are {'.'.join(wanted)}, "
                 f"but the session is in {database}.{schema}: "
-                "they do not exist, or the role has no USAGE on them"
+                "they do not exist, or the role has no USAGE on them: create them, or grant USAGE"
             )
 
     def _create(self, what: str) -> None:
@@ -176,7 +176,7 @@ class Tables:
                 return
             statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
             raise WarehouseRefusedError(
-                f"{error}; grant the right, or use a role that may run: {statement}"
+                f"{error}; or use a role that may run: {statement}"
             ) from None
 
     def _columns(self) -> dict[str, dict[str, Found]]:

@@ -18,7 +18,7 @@
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
     │   └── GapError                     events are lost for good; the gap is recorded
-    ├── RunFailedError                 one or more topics failed; the other topics' rows are stored
+    ├── RunFailedError                 one or more topics failed; all rows are stored
     └── (inside a run)
         ├── SessionExpiredError          the access token is no longer accepted: it is renewed
         ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: causes a gap
@@ -78,7 +78,7 @@ class SettingsError(ActionNeededError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(
-            "the app's settings need attention:"
+            "the app's settings need attention. Until then no topic is read:"
             + "".join(f"\n  - {problem}" for problem in self.problems)
         )
 
@@ -155,19 +155,31 @@ class RunFailedError(CollectorError):
     """At least one topic failed. The rows of the other topics are uploaded.
 
     These topics are not always complete: a topic may have ended at the poll's deadline. The next
-    poll continues from their cursors.
+    poll continues from their cursors. If several topics failed for the same reason, the message
+    says it once.
+
+    Args:
+        failures: see below.
+        read: how many topics did not end as failed. A topic with a gap, for example, was read.
 
     Attributes:
         failures: the error of each failed topic, by topic.
     """
 
-    def __init__(self, failures: dict[str, Exception]) -> None:
+    def __init__(self, failures: dict[str, Exception], read: int) -> None:
         self.failures = failures
-        lines = (
-            f"\n  - {topic}: {type(error).__name__}: {error}" for topic, error in failures.items()
-        )
+        topics: dict[str, list[str]] = {}
+        for topic, error in failures.items():
+            text = str(error)
+            text = text[len(topic) + 2 :] if text.startswith(f"{topic}: ") else text
+            topics.setdefault(f"{type(error).__name__}: {text}", []).append(topic)
         super().__init__(
-            f"{len(failures)} topic(s) failed. The rows of the other topics are uploaded,"
-            " and the next poll continues from their cursors."
-            " docs/operations.md says what to do for each error:" + "".join(lines)
+            (
+                f"{len(failures)} topic(s) failed. The rows of the other topics are uploaded,"
+                if read
+                else "no topic was read to its end. The rows that had arrived are uploaded,"
+            )
+            + " and the next poll continues from the cursors."
+            " docs/operations.md says what is lost and what to do for each error:"
+            + "".join(f"\n  - {', '.join(names)}: {text}" for text, names in topics.items())
         )

@@ -168,4 +168,5 @@ class Report:
             raise self.error
         failures = {topic.topic: topic.error for topic in self.topics.values() if topic.error}
         if failures:
-            raise RunFailedError(failures)
+            read = sum(topic.ended != "failed" for topic in self.topics.values())
+            raise RunFailedError(failures, read)

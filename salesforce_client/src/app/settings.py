@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Optional
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from .addresses import beyond_host, fault_of_port, is_loopback, shown, split
 from .model import EventRules
 from .settings_reader import BlobAccount, SettingsReader
 from .topic_settings import read_event_rules, read_topics
@@ -128,10 +127,8 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 def _audience(login_url: str) -> str:
     """The audience of a JWT. It depends only on whether the host belongs to a sandbox."""
-    try:
-        host = urlsplit(login_url).hostname or ""
-    except ValueError:
-        host = ""  # the URL is malformed, which is a problem of its own
+    parts = split(login_url)  # if it is malformed, that is a problem of its own
+    host = (parts and parts.hostname) or ""
     return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
 
 
@@ -143,7 +140,17 @@ class _Reader(SettingsReader):
         login_url = self.url("SALESFORCE_LOGIN_URL", LOGIN)
         audience = self.text("SALESFORCE_AUDIENCE") or _audience(login_url)
         client_id = self.text("SALESFORCE_CLIENT_ID", required=required)
+        if "@" in client_id:
+            self.problem(
+                "SALESFORCE_CLIENT_ID", "must be the consumer key of the app, not a user name", None
+            )
         username = self.text("SALESFORCE_USERNAME", required=required)
+        if username and "@" not in username:
+            self.problem(
+                "SALESFORCE_USERNAME",
+                f"must be a user name such as integration@example.com, not {shown(username)}",
+                None,
+            )
         key_names = ("SALESFORCE_PRIVATE_KEY", "SALESFORCE_PRIVATE_KEY_FILE")
         given = self.either(*key_names, required=required)
         key = self.private_key(key_names, given) if any(given) else None
@@ -185,7 +192,9 @@ class _Reader(SettingsReader):
         return (
             value
             if value in allowed
-            else self.problem(name, f"must be {' or '.join(allowed)}, not {value!r}", allowed[0])
+            else self.problem(
+                name, f"must be {' or '.join(allowed)}, not {shown(value)}", allowed[0]
+            )
         )
 
     def moment(self, name: str) -> datetime | None:
@@ -194,46 +203,45 @@ class _Reader(SettingsReader):
             moment = datetime.fromisoformat(value.replace("Z", "+00:00")) if value else None
         except ValueError:
             return self.problem(
-                name, f"must be a time such as 2026-01-31T12:00:00Z, not {value!r}", None
+                name, f"must be a time such as 2026-01-31T12:00:00Z, not {shown(value)}", None
             )
         return moment.replace(tzinfo=moment.tzinfo or timezone.utc) if moment else None
 
     def url(self, name: str, default: str) -> str:
+        """A URL of a host alone. Plain http is accepted for this machine only."""
         value = (self.text(name) or default).rstrip("/")
-        with contextlib.suppress(ValueError):
-            parts = urlsplit(value)
-            if parts.scheme == "https" and parts.hostname and not parts.path:
-                return value
-            if parts.scheme == "http" and _is_loopback(parts.hostname):
-                return value
-        return self.problem(
-            name,
-            f"must be https://<host>, not {value!r} (http:// is accepted for this machine only)",
-            value,
-        )
+        parts = split(value)
+        if parts is None or not (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
+        ):
+            return self.problem(
+                name,
+                f"must be https://<host>, not {shown(value)}"
+                " (http:// is accepted for this machine only)",
+                value,
+            )
+        if what := beyond_host(parts):
+            self.problem(name, f"must be https://<host> without {what}, not {shown(value)}", None)
+        elif fault := fault_of_port(parts):
+            self.problem(name, fault, None)
+        return value
 
     def endpoint(self, name: str, default: str) -> Endpoint:
+        """A gRPC target. Plain http is accepted for this machine only."""
         value = self.text(name) or default
-        try:
-            parts = urlsplit(value if "://" in value else f"https://{value}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if not host or parts.scheme not in ("http", "https") or parts.path.strip("/"):
+        parts = split(value if "://" in value else f"https://{value}")
+        if parts is None or parts.scheme not in ("http", "https") or beyond_host(parts):
             return self.problem(
-                name, f"must be <host>:<port>, not {value!r}", Endpoint(value, tls=True)
+                name, f"must be <host>:<port>, not {shown(value)}", Endpoint(value, tls=True)
             )
-        tls = parts.scheme == "https"
-        if not tls and not _is_loopback(host):
+        host, tls = parts.hostname or "", parts.scheme == "https"
+        if fault := fault_of_port(parts):
+            return self.problem(name, fault, Endpoint(value, tls=tls))
+        if not tls and not is_loopback(host):
             return self.problem(
                 name,
                 f"must use TLS to reach {host}: write https:// (http:// is for this machine only)",
                 Endpoint(value, tls=tls),
             )
-        return Endpoint(
-            f"[{host}]:{port or 7443}" if ":" in host else f"{host}:{port or 7443}", tls
-        )
-
-
-def _is_loopback(host: str | None) -> bool:
-    return host in ("localhost", "::1") or bool(re.fullmatch(r"127(\.\d{1,3}){3}", host or ""))
+        port = parts.port or 7443
+        return Endpoint(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", tls)

@@ -6,13 +6,15 @@ This is a twin file. Both apps have an equal copy.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from .addresses import fault_of_blob_uri, fault_of_connection_string, shown
 from .errors import SettingsError
 from .private_key import PrivateKey, PrivateKeyError, load_private_key
+from .spelling import meant
 
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](-?[a-z0-9])*")
 T = TypeVar("T")
@@ -42,24 +44,53 @@ class SettingsReader:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._asked: set[str] = set()
+        self._missing: dict[str, str] = {}
         self.problems: list[str] = []
 
     def raise_problems(self) -> None:
         """Report the problems, after the last setting was read.
 
+        A name that nearly matches a setting is a problem too. Other names are left alone.
+
         Raises:
             SettingsError: at least one problem was noted. The error lists all of them.
         """
+        self._note_misspelled_names()
         if self.problems:
             raise SettingsError(self.problems)
 
     def problem(self, name: str, what: str, instead: T) -> T:
-        """Note a problem. Returns ``instead``, the value to continue with."""
-        self.problems.append(f"{name} {what}")
+        """Note a problem, once. Returns ``instead``, the value to continue with."""
+        sentence = f"{name} {what}"
+        if sentence not in self.problems:
+            self.problems.append(sentence)
         return instead
+
+    def missing(self, names: Sequence[str]) -> None:
+        """Note that one of these settings must be set."""
+        what = f"is missing: set it{''.join(f' or {other}' for other in names[1:])}"
+        self.problem(names[0], what, None)
+        self._missing.update(dict.fromkeys(names, f"{names[0]} {what}"))
+
+    def _note_misspelled_names(self) -> None:
+        """Note each name that nearly matches a setting. The setting is then not missing as well.
+
+        An empty value has no effect, so its name does not matter. On Windows, every name in the
+        environment is in upper case.
+        """
+        for name in sorted(set(self._environ) - self._asked):
+            value = self._environ[name].strip()
+            right = meant(name, self._asked) if value else None
+            if right is None or (name == right.upper() and self._environ.get(right) == value):
+                continue
+            if self._missing.get(right) in self.problems:
+                self.problems.remove(self._missing[right])
+            self.problem(name, f"is not a setting: rename it to {right}, or remove it", None)
 
     def text(self, name: str, *, required: bool = False) -> str:
         """The value without blanks at its ends. An empty value counts as not set."""
+        self._asked.add(name)
         value = self._environ.get(name, "").strip()
         if value.startswith("@Microsoft.KeyVault("):
             unresolved = (
@@ -68,14 +99,14 @@ class SettingsReader:
             )
             return self.problem(name, unresolved, "")
         if required and not value:
-            return self.problem(name, "is missing: set it", "")
+            self.missing([name])
         return value
 
     def boolean(self, name: str) -> bool:
         """True or false. A setting that is not set is false."""
         value = self.text(name).lower()
         if value not in ("", "true", "1", "yes", "false", "0", "no"):
-            self.problem(name, f"must be true or false, not {value!r}", None)
+            self.problem(name, f"must be true or false, not {shown(value)}", None)
         return value in ("true", "1", "yes")
 
     def number(self, name: str, default: float, *, least: float) -> float:
@@ -84,7 +115,7 @@ class SettingsReader:
         try:
             number = float(value) if value else default
         except ValueError:
-            return self.problem(name, f"must be a number, not {value!r}", default)
+            return self.problem(name, f"must be a number, not {shown(value)}", default)
         if least <= number < float("inf"):
             return number
         return self.problem(name, f"must be at least {least:g}, not {value}", default)
@@ -96,7 +127,7 @@ class SettingsReader:
         return (
             value
             if CONTAINER.fullmatch(value)
-            else self.problem(name, f"{rule}, not {value!r}", default)
+            else self.problem(name, f"{rule}, not {shown(value)}", default)
         )
 
     def either(self, name: str, other: str, *, required: bool) -> tuple[str, str]:
@@ -112,7 +143,7 @@ class SettingsReader:
         if all(values):
             self.problem(name, f"and {other} are both set: remove one of them", None)
         elif required and not any(values) and len(self.problems) == before:
-            self.problem(name, f"is missing: set it or {other}", None)
+            self.missing([name, other])
         return values
 
     def storage(self) -> BlobAccount:
@@ -122,10 +153,10 @@ class SettingsReader:
         """
         name, uri_name = "EVENTS_STORAGE", "EVENTS_STORAGE__blobServiceUri"
         connection, uri = self.either(name, uri_name, required=True)
-        if uri and not uri.startswith("https://"):
-            self.problem(uri_name, "must be https://<account>.blob.core.windows.net", None)
-        if connection and "=" not in connection:
-            self.problem(name, "is not a storage connection string (Name=value;…)", None)
+        if uri and not connection and (fault := fault_of_blob_uri(uri)):
+            self.problem(uri_name, fault, None)
+        if connection and not uri and (fault := fault_of_connection_string(connection)):
+            self.problem(name, fault, None)
         client_id = self.text("EVENTS_STORAGE__clientId") or self.text("AZURE_CLIENT_ID")
         return BlobAccount(connection, uri, client_id)
 

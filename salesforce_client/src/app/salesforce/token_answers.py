@@ -32,7 +32,9 @@ FOR_NOW = re.compile(
 # The page of a service that is down, as people see it in a browser.
 MAINTENANCE = re.compile(r"maintenance|temporarily|unavailable|try again|be back", re.IGNORECASE)
 SHOWN_CHARACTERS = 120
-LOGIN_HISTORY = "Setup, Login History, has the reason for each login of SALESFORCE_USERNAME"
+LOGIN_HISTORY = (
+    "look at Setup, Login History: it has the reason for each login of SALESFORCE_USERNAME"
+)
 # Each entry has a pattern for "<error>: <error_description>", and the advice. The first entry that
 # matches counts.
 ADVICE = (

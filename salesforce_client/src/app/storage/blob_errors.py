@@ -21,6 +21,7 @@ from ..errors import StorageRefusedError, StorageUnavailableError
 # After these HTTP statuses the next run may succeed: a time-out (408), a blob that another run has
 # changed (412), too many requests (429). After any other status from 400 to 499 a person must act.
 WORTH_ANOTHER_RUN = {408, 412, 429}
+FORBIDDEN = 403
 # What a person must do after some codes, whatever their status (Microsoft Learn, "Blob Storage
 # error codes", "Lease Blob" and "Immutable storage for blobs").
 LEASED = "end the lease on the blob (az storage blob lease break)"
@@ -41,6 +42,20 @@ ANSWER = re.compile(r"Token request error: \(\w+\) ((\d{3}|None), .*)")
 # What azure-identity says if the app has no such endpoint, and so no identity.
 NO_ENDPOINT = "ManagedIdentityCredential authentication unavailable"
 REASON_CHARACTERS = 300
+# How the client names a host that does not answer: on this machine, only an emulator has one.
+ON_THIS_MACHINE = re.compile(r"host='(localhost|127[.\d]+|::1)'")
+START_EMULATORS = (
+    "nothing answers at the address in EVENTS_STORAGE: start the emulators"
+    " (python3 tests/demo.py --keep)"
+)
+CHECK_ACCESS = (
+    "check EVENTS_STORAGE: its key or SAS, the roles of its identity, and the account's network"
+    " rules"
+)
+IF_IT_STAYS = (
+    "nothing is lost for now; if this stays, check EVENTS_STORAGE, and look the error up in"
+    " docs/operations.md"
+)
 
 
 @contextlib.contextmanager
@@ -61,22 +76,19 @@ def translated(about: str) -> Iterator[None]:
     except (ClientAuthenticationError, ResourceNotFoundError) as error:
         if isinstance(error, ClientAuthenticationError) and error.response is None:
             raise _without_token(about, error) from None
-        raise StorageRefusedError(
-            f"{about}: {brief(error)} – check EVENTS_STORAGE and the roles of its identity"
-        ) from None
+        raise StorageRefusedError(f"{about}: {brief(error)} – {CHECK_ACCESS}") from None
     except HttpResponseError as error:
         if cure := CURES.get(_code(error)):
             raise StorageRefusedError(f"{about}: {brief(error)} – {cure}") from None
         status = error.status_code or 500
         refused = 400 <= status < 500 and status not in WORTH_ANOTHER_RUN
         kind = StorageRefusedError if refused else StorageUnavailableError
-        raise kind(
-            f"{about}: {brief(error)} – if this stays, look the error up in docs/operations.md"
-        ) from None
+        advice = CHECK_ACCESS if status == FORBIDDEN else IF_IT_STAYS
+        raise kind(f"{about}: {brief(error)} – {advice}") from None
     except AzureError as error:
-        raise StorageUnavailableError(
-            f"{about}: {brief(error)} – if this stays, look the error up in docs/operations.md"
-        ) from None
+        reason = brief(error)
+        advice = START_EMULATORS if ON_THIS_MACHINE.search(reason) else IF_IT_STAYS
+        raise StorageUnavailableError(f"{about}: {reason} – {advice}") from None
     except ValueError as error:
         raise StorageRefusedError(f"{about}: {error} – check EVENTS_STORAGE") from None
 
@@ -118,6 +130,5 @@ def _without_token(
             " assigned to the app, and that EVENTS_STORAGE__clientId or AZURE_CLIENT_ID names it"
         )
     return StorageUnavailableError(
-        f"{about}: the app's identity gets no token for now: {reason}"
-        " – if this stays, look the error up in docs/operations.md"
+        f"{about}: the app's identity gets no token for now: {reason} – {IF_IT_STAYS}"
     )

@@ -164,9 +164,12 @@ def _put(blob: BlobClient, path: Path, with_digest: bool, options: Mapping[str, 
         )
     except (ServiceRequestError, ServiceResponseError) as error:
         # The request was not sent, or the service did not answer.
-        slow = f"if sending {len(content):,} bytes takes over {seconds} s, lower MAX_FILE_ROWS"
+        slow = (
+            f"nothing is lost for now; if sending {len(content):,} bytes takes over {seconds} s,"
+            " lower MAX_FILE_ROWS"
+        )
         raise StorageUnavailableError(
-            f"event file {blob.blob_name}: {brief(error)}; {slow}"
+            f"event file {blob.blob_name}: {brief(error)} – {slow}"
         ) from None
     except ResourceExistsError as error:
         if getattr(error, "error_code", None) != "BlobAlreadyExists":
