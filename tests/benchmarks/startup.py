@@ -39,7 +39,7 @@ main(TimerRequest(past_due=False))
 """
 SETTINGS = {
     "SALESFORCE_CLIENT_ID": "x",
-    "SALESFORCE_USERNAME": "x",
+    "SALESFORCE_USERNAME": "x@example.com",
     "SALESFORCE_TOPICS": "/data/ChangeEvents",
     "EVENTS_STORAGE": "UseDevelopmentStorage=true",
     "SNOWFLAKE_ACCOUNT": "x",

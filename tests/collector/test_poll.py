@@ -161,7 +161,7 @@ def test_a_poll_whose_login_fails_leaves_a_file(
     """If Salesforce refuses the login, the poll still uploads a file. Its rows of ``polls`` have no
     org, and they have the error.
     """
-    report = poll(SALESFORCE_USERNAME="nobody")
+    report = poll(SALESFORCE_USERNAME="nobody@example.com")
     with pytest.raises(AuthenticationError, match="approved"):
         report.raise_if_failed()
     assert [blob.name for blob in events.list_blobs()] == report.files
@@ -335,7 +335,7 @@ def test_the_connections_to_blob_storage_are_closed_at_the_end(
         assert through.seen
         gc.collect()  # the client neither reads the body of a 404 nor returns its connection
         assert connections_to(through.port) == 0
-        assert run({**settings, "SALESFORCE_USERNAME": "nobody"}).error
+        assert run({**settings, "SALESFORCE_USERNAME": "nobody@example.com"}).error
         gc.collect()
         assert connections_to(through.port) == 0
 
