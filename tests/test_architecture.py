@@ -82,7 +82,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "run": {
             *("budget", "freshness", "report", "settings", "sync"),
             *("event_files/blobs", "event_files/event_file"),
-            *("warehouse/load", "warehouse/session", "warehouse/tables"),
+            *("warehouse/load", "warehouse/session", "warehouse/names"),
         },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},
         "warehouse/*": {"warehouse/*", "errors", "model"},

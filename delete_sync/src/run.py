@@ -19,8 +19,8 @@ from .report import Report
 from .settings import Snowflake
 from .sync import Limits, sweep
 from .warehouse.load import Loader
+from .warehouse.names import Identifier, names_of
 from .warehouse.session import Session
-from .warehouse.tables import Identifier, names_of
 
 HOST = Path(__file__).resolve().parent.parent / "host.json"
 

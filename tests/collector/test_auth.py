@@ -333,6 +333,14 @@ PROXY_REFUSES = (
             f" company.) – {PROXY_REFUSES}",
         ),
         (
+            401,
+            [{"errorCode": "APP_NOT_FOUND", "message": "no such app"}],
+            "",
+            AuthenticationError,
+            "refused the JWT: APP_NOT_FOUND: no such app – the app is not in this org: deploy it"
+            " there, and check SALESFORCE_CLIENT_ID and SALESFORCE_LOGIN_URL",
+        ),
+        (
             400,
             {"error": "x", "error_description": f"two\nlines {'y' * 500}"},
             "",
@@ -374,7 +382,8 @@ PROXY_REFUSES = (
     ],
     ids=[
         *("another host", "a portal", "a host with a similar name", "no host"),
-        *("no Location", "a page with the word of an outage", "a long description"),
+        *("no Location", "a page with the word of an outage"),
+        *("a form of other REST services", "a long description"),
         *("a page of a proxy", "a proxy wants a login", "a page", "no object"),
     ],
 )

@@ -200,7 +200,9 @@ def test_an_expired_session_is_renewed_once_for_a_unary_call(
         stream.next(5)
     source.check_topic(TOPIC)
     assert source.session is not before
+    renewed = source.session
     source.renew(before)  # as another thread may do late: the new session stays
+    assert source.session is renewed
     source.check_topic(TOPIC)
 
 
@@ -280,3 +282,4 @@ def test_an_error_with_salesforces_code_is_none_of_the_network(details: str) -> 
     told = rpc_errors.translate(failure(unavailable, "", details), "/event/X__e", route)
     assert isinstance(told, NetworkRefusedError) == ("403" in details)
     assert ("through the proxy proxy.example:3128" in str(told)) == ("403" not in details)
+    assert str(told).endswith(rpc_errors.NO_SERVER) == ("403" not in details)

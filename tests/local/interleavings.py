@@ -21,9 +21,9 @@ from delete_sync.src.errors import SyncError, WarehouseUnavailableError
 from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.model import Batch, EventBlob, Figures
 from delete_sync.src.warehouse.load import Loader
+from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import Session
 from delete_sync.src.warehouse.staging import BatchWriter
-from delete_sync.src.warehouse.tables import Identifier, names_of
 from local import warehouse
 from local.account import Account
 

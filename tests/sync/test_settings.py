@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from delete_sync.src.errors import SettingsError, StorageRefusedError
 from delete_sync.src.private_key import NOTHING
@@ -229,6 +229,17 @@ def test_a_key_may_be_in_a_file(tmp_path: Path) -> None:
         "authenticator": "SNOWFLAKE_JWT",
         "private_key": DER,
     }
+
+
+def test_a_key_on_an_elliptic_curve_is_accepted() -> None:
+    """Snowflake accepts the curves P-256, P-384 and P-521."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem, der = (
+        key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        for form in (serialization.Encoding.PEM, serialization.Encoding.DER)
+    )
+    login = {**NO_LOGIN, "SNOWFLAKE_PRIVATE_KEY": pem.decode()}
+    assert read({**COMPLETE, **login}).snowflake.login["private_key"] == der
 
 
 @pytest.mark.parametrize(

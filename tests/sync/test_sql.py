@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import sqlglot
 
+from delete_sync.src.warehouse.columns import Column, columns_of
+from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
-from delete_sync.src.warehouse.tables import Column, Identifier, columns_of, names_of
 
 SNAPSHOT = Path(__file__).with_name("statements.sql")
 NAMES = names_of(Identifier("DELETE_TRACKER"), Identifier("AUDIT"), Identifier("SALESFORCE"))

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from ..errors import BooksDifferError, LostTurnError
 from ..model import Batch, Loaded, LoadRecord, by_file
+from .names import Identifier
 from .session import Session
-from .tables import Identifier, Tables
+from .tables import Tables
 
 ENDED_FROM_OUTSIDE = (
     "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile. "

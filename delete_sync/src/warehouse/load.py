@@ -16,8 +16,9 @@ from typing import TypeVar
 from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
 from ..model import Batch, Loaded, LoadRecord, TopicPoll
 from .attempt import Attempt, record_of
+from .names import Identifier
 from .session import Session
-from .tables import Identifier, Tables
+from .tables import Tables
 
 log = logging.getLogger(__name__)
 

@@ -167,9 +167,13 @@ class _Reader(SettingsReader):
                 try:
                     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
                 except ssl.SSLError:
-                    self.problem(name, f"names {path}, which holds no certificate in PEM form", "")
+                    self.problem(
+                        name, f"names {path}, which holds no certificate in PEM form", None
+                    )
                 except OSError as error:
-                    self.problem(name, f"names {path}, which cannot be read: {error.strerror}", "")
+                    self.problem(
+                        name, f"names {path}, which cannot be read: {error.strerror}", None
+                    )
                 return path
         return ""
 

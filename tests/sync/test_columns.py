@@ -6,14 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from delete_sync.src.warehouse.tables import (
-    CATALOGUE,
-    TABLES,
-    Found,
-    Identifier,
-    columns_of,
-    differences,
-)
+from delete_sync.src.warehouse.columns import CATALOGUE, Found, columns_of, differences
+from delete_sync.src.warehouse.names import TABLES, Identifier
 
 T = Identifier("T")
 
