@@ -290,7 +290,7 @@ class Marathon:
 
 def run(minutes: float, seed: int) -> Outcome:
     """Run one marathon, starting with empty stores."""
-    from local import emulators, proxy, warehouse
+    from local import emulators, proxy
     from local.account import Account
 
     with contextlib.ExitStack() as stack:
@@ -301,8 +301,6 @@ def run(minutes: float, seed: int) -> Outcome:
             **snowflake.settings,
             "EVENTS_STORAGE": emulators.connection_string(blob.port),
         }
-        with warehouse.connect(settings) as connection:
-            warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
         account = Account(snowflake, settings["SNOWFLAKE_SCHEMA"])
         return Marathon(seed, settings, blob, account).run(minutes * 60)
 

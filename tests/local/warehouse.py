@@ -14,8 +14,6 @@ COLUMNS = """(
     id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255),
     record_id VARCHAR(255), deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ,
     owner_id VARCHAR(255), payload VARIANT, ingested_at TIMESTAMP_NTZ)"""
-# The constraints are not enforced. Without them, nobody can think that they help.
-WITHOUT_CONSTRAINTS = f"CREATE TABLE delete_tracker {COLUMNS.format(id='INTEGER AUTOINCREMENT')}"
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import apps, crashes, emulators, truth, warehouse
+from local import apps, crashes, emulators, truth
 from local.account import Account
 from local.crashes import statement
 from local.proxy import Request
@@ -62,7 +62,6 @@ def test_a_collector_killed_at_any_step_loses_and_duplicates_nothing(
     lost and nothing is duplicated. If it is killed after the upload and before it saves the
     first cursor, the next poll uploads all rows again, with the same keys.
     """
-    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
     crashes.run_until_ended(
         crashes.COLLECTOR, first, azurite, crashes.through_storage, COLLECTOR[step], when
@@ -90,7 +89,6 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     nothing is lost and nothing is duplicated. The next sweep waits until Snowflake has ended the
     transaction of the killed one.
     """
-    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     account.set(idle_seconds=1, reading=reading)
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     if step in SYNC_STORAGE:

@@ -81,7 +81,6 @@ def test_each_delete_is_exactly_one_row(
     """Whatever event ids the publishers choose, each delete becomes exactly one row. This is also
     true if a poll is killed after it uploaded a file and before it saved the cursors.
     """
-    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     topics = ",".join(SCHEMAS)
     settings = {**blob_settings, **snowflake_settings, **mock.settings, "SALESFORCE_TOPICS": topics}
     publishers = [Publisher(mock, topic, chosen) for topic, chosen in zip(SCHEMAS, ids)]

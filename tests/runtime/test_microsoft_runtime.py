@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import apps, crashes, emulators, environments, truth, warehouse, workers
+from local import apps, crashes, emulators, environments, truth, workers
 from local.account import Account
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
@@ -126,7 +126,6 @@ def test_sigterm_in_the_middle_of_a_poll_and_of_a_sweep_loses_nothing(
 
     The poll ends between upload and cursor, the sweep between MERGE and COMMIT.
     """
-    warehouse.query(connection, warehouse.WITHOUT_CONSTRAINTS)
     first = {**settings, "MOCK_NOW": NOW.isoformat()}
     how: dict[str, Any] = {"by": signal.SIGTERM, "worker": microsoft}
     crashes.run_until_ended(
