@@ -21,7 +21,16 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
 # Python finds these through the line above.
-from salesforce_client.src.app.model import Delete, Gap, Poll, RejectedEvent  # noqa: E402
+from salesforce_client.src.app.model import (  # noqa: E402
+    Check,
+    Delete,
+    Gap,
+    ListedDelete,
+    Poll,
+    RejectedEvent,
+    ResolvedReject,
+    Restore,
+)
 from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402
 
 DELETES = [
@@ -100,12 +109,86 @@ FAILED_POLL = POLL._replace(
     read_until=None,
     error="/data/AccountChangeEvent: Salesforce does not answer",
 )
+RESOLVED = ResolvedReject("e" * 64, "delete", "2026-02-01T00:10:00.004Z")
+RESTORES = [
+    Restore(
+        restore_id="44444444-4444-4444-8444-444444444444:0015f00000ABCDEAA1",
+        topic="/data/AccountChangeEvent",
+        object_name="Account",
+        record_id="0015f00000ABCDEAA1",
+        restored_by="0055f000000ABCDAA1",
+        restored_date="2026-02-01T00:05:00.000Z",
+        found_by="event",
+        ingested_at="2026-02-01T00:10:00.005Z",
+        replay_id=b"\0\0\0\0\0\0\x93\x8e\0\0",
+        schema_id="_CADE3qaegX3ECEW0rlbYA",
+    ),
+    Restore(
+        restore_id="check:0035f00000ABCDEAA1:2026-01-30T12:00:00.000Z",
+        topic="check",
+        object_name="Contact",
+        record_id="0035f00000ABCDEAA1",
+        restored_by=None,
+        restored_date="2026-02-01T00:11:59.999Z",
+        found_by="check",
+        ingested_at="2026-02-01T00:12:00.000Z",
+    ),
+]
+CHECK = Check(
+    check_id="f" * 64,
+    org_id="00D5f000000ABCDEA2",
+    writer="0.1.0",
+    object_name="Account",
+    window_from="2026-01-31T00:00:00.000Z",
+    window_to="2026-01-31T23:30:00.000Z",
+    listed=2,
+    outcome="listed",
+    sight="view_all",
+    api_version="v67.0",
+    checked_at="2026-02-01T00:12:00.000Z",
+    error=None,
+)
+FAILED_CHECK = CHECK._replace(
+    check_id="9" * 64,
+    object_name="Contact",
+    listed=0,
+    outcome="sight_unknown",
+    sight="unknown",
+    error="the user may not read its own permission sets",
+)
+LISTED = [
+    ListedDelete(
+        check_id=CHECK.check_id,
+        object_name="Account",
+        record_id="0015f00000ABCDFAA1",
+        deleted_date="2026-01-31T08:00:00.000Z",
+        deleted_by="0055f000000ABCDAA1",
+        owner_id="0055f000000ABCEAA1",
+        merged_into="0015f00000ABCDEAA1",
+        listed_by="both",
+        state="bin",
+        payload='{"id":"0015f00000ABCDFAA1","deletedDate":"2026-01-31T08:00:00.000Z"}',
+    ),
+    ListedDelete(
+        check_id=CHECK.check_id,
+        object_name="Account",
+        record_id="0015f00000ABCDGAA1",
+        deleted_date="2026-01-31T09:00:00.000Z",
+        deleted_by=None,
+        owner_id=None,
+        merged_into=None,
+        listed_by="getDeleted",
+        state="purged",
+        payload="{}",
+    ),
+]
 
 
 def write(path: Path) -> None:
     """Write an event file with a row of every kind."""
     file = EventFile(path, datetime(2026, 2, 1, 0, 10, tzinfo=timezone.utc))
-    file.add([*DELETES, REJECTED, GAP, POLL, FAILED_POLL])
+    file.add([*DELETES, REJECTED, RESOLVED, *RESTORES, GAP, POLL, FAILED_POLL])
+    file.add([CHECK, FAILED_CHECK, *LISTED])
     file.close()
     sql(f"INSERT INTO schemas VALUES ('{REJECTED.schema_id}', '{SCHEMA}')")(path)
 

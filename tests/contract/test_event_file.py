@@ -168,8 +168,8 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
         ("column_missing", "its table events differs from the event file format"),
         ("table_missing", "its table gaps is missing"),
         ("a_trigger", "that no event file has: trigger t"),
-        ("claims_to_be_1", "that no event file has: table polls"),
-        ("v1_that_claims_to_be_2", "its table polls is missing"),
+        ("claims_to_be_1", "that no event file has: table checks"),
+        ("v1_that_claims_to_be_2", "its table checks is missing"),
         ("v1_with_a_schemas_table", "that no event file has: table schemas"),
     ],
 )

@@ -32,6 +32,40 @@ LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 WHERE t.event_id IS NULL
 GROUP BY s.event_file;
 
+-- create_acknowledged
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_ACKNOWLEDGED" (
+    kind VARCHAR(32),
+    id VARCHAR(255),
+    why VARCHAR,
+    who VARCHAR(255),
+    acknowledged_at TIMESTAMP_NTZ
+);
+
+-- create_checks
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_CHECKS" (
+    check_id VARCHAR(128),
+    event_file VARCHAR(255),
+    org_id VARCHAR(18),
+    writer VARCHAR(64),
+    object_name VARCHAR(255),
+    window_from TIMESTAMP_NTZ,
+    window_to TIMESTAMP_NTZ,
+    listed INTEGER,
+    outcome VARCHAR(32),
+    sight VARCHAR(16),
+    api_version VARCHAR(16),
+    checked_at TIMESTAMP_NTZ,
+    error VARCHAR,
+    loaded_at TIMESTAMP_NTZ,
+    compared_at TIMESTAMP_NTZ
+);
+
+-- create_erased
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_ERASED" (
+    record_sha256 VARCHAR(64),
+    erased_at TIMESTAMP_NTZ
+);
+
 -- create_gaps
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_GAPS" (
     gap_id VARCHAR(128),
@@ -43,6 +77,22 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_GAPS" (
     from_time TIMESTAMP_NTZ,
     to_time TIMESTAMP_NTZ,
     detected_at TIMESTAMP_NTZ,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- create_listed
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_LISTED" (
+    check_id VARCHAR(128),
+    event_file VARCHAR(255),
+    object_name VARCHAR(255),
+    record_id VARCHAR(18),
+    deleted_date TIMESTAMP_NTZ,
+    deleted_by VARCHAR(255),
+    owner_id VARCHAR(255),
+    merged_into VARCHAR(18),
+    listed_by VARCHAR(16),
+    state VARCHAR(16),
+    payload VARIANT,
     loaded_at TIMESTAMP_NTZ
 );
 
@@ -108,6 +158,20 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_REJECTS" (
     payload VARCHAR,
     error VARCHAR,
     received_at VARCHAR,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- create_restores
+CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_RESTORES" (
+    restore_id VARCHAR(255),
+    event_file VARCHAR(255),
+    topic VARCHAR(255),
+    object_name VARCHAR(255),
+    record_id VARCHAR(255),
+    restored_by VARCHAR(255),
+    restored_date TIMESTAMP_NTZ,
+    found_by VARCHAR(16),
+    ingested_at TIMESTAMP_NTZ,
     loaded_at TIMESTAMP_NTZ
 );
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TABLES = ("table", "loads", "gaps", "rejects", "polls", "lock")
-BESIDE = ("loads", "gaps", "rejects", "polls", "lock", "stage", "staging")
+COMPANIONS = (
+    *("loads", "gaps", "rejects", "polls", "restores", "checks", "listed"),
+    *("erased", "acknowledged", "lock"),
+)
+TABLES = ("table", *COMPANIONS)
+BESIDE = (*COMPANIONS, "stage", "staging")
 
 
 @dataclass(frozen=True)

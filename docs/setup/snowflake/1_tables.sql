@@ -91,6 +91,72 @@ CREATE TABLE IF NOT EXISTS delete_tracker_polls (
     loaded_at TIMESTAMP_NTZ
 );
 
+-- Records that came back from the recycle bin.
+CREATE TABLE IF NOT EXISTS delete_tracker_restores (
+    restore_id VARCHAR(255),
+    event_file VARCHAR(255),
+    topic VARCHAR(255),
+    object_name VARCHAR(255),
+    record_id VARCHAR(255),
+    restored_by VARCHAR(255),
+    restored_date TIMESTAMP_NTZ,
+    found_by VARCHAR(16),
+    ingested_at TIMESTAMP_NTZ,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- Comparisons of a window of time of an object with Salesforce's own list of deleted records.
+-- compared_at is when a sweep compared them with delete_tracker.
+CREATE TABLE IF NOT EXISTS delete_tracker_checks (
+    check_id VARCHAR(128),
+    event_file VARCHAR(255),
+    org_id VARCHAR(18),
+    writer VARCHAR(64),
+    object_name VARCHAR(255),
+    window_from TIMESTAMP_NTZ,
+    window_to TIMESTAMP_NTZ,
+    listed INTEGER,
+    outcome VARCHAR(32),
+    sight VARCHAR(16),
+    api_version VARCHAR(16),
+    checked_at TIMESTAMP_NTZ,
+    error VARCHAR,
+    loaded_at TIMESTAMP_NTZ,
+    compared_at TIMESTAMP_NTZ
+);
+
+-- The entries of Salesforce's list in the windows of the checks.
+CREATE TABLE IF NOT EXISTS delete_tracker_listed (
+    check_id VARCHAR(128),
+    event_file VARCHAR(255),
+    object_name VARCHAR(255),
+    record_id VARCHAR(18),
+    deleted_date TIMESTAMP_NTZ,
+    deleted_by VARCHAR(255),
+    owner_id VARCHAR(255),
+    merged_into VARCHAR(18),
+    listed_by VARCHAR(16),
+    state VARCHAR(16),
+    payload VARIANT,
+    loaded_at TIMESTAMP_NTZ
+);
+
+-- Records whose data somebody had erased. Neither a full sweep nor a check brings them back.
+CREATE TABLE IF NOT EXISTS delete_tracker_erased (
+    record_sha256 VARCHAR(64),
+    erased_at TIMESTAMP_NTZ
+);
+
+-- Gaps, rejects and refused files that need no more attention, and why.
+-- The sync adds rejects that were decoded again. People add the others.
+CREATE TABLE IF NOT EXISTS delete_tracker_acknowledged (
+    kind VARCHAR(32),
+    id VARCHAR(255),
+    why VARCHAR,
+    who VARCHAR(255),
+    acknowledged_at TIMESTAMP_NTZ
+);
+
 CREATE STAGE IF NOT EXISTS delete_tracker_stage;
 
 -- The lock: exactly one row, which every transaction of the sync updates first.

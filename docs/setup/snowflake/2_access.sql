@@ -27,6 +27,15 @@ GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker TO ROLE delete_syn
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_sync_loader;
 GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_polls TO ROLE delete_sync_loader;
+GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_restores TO ROLE delete_sync_loader;
+GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_listed TO ROLE delete_sync_loader;
+GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_acknowledged
+    TO ROLE delete_sync_loader;
+-- UPDATE, because the sync notes in compared_at which checks it has compared.
+GRANT SELECT, INSERT, UPDATE ON TABLE audit.salesforce.delete_tracker_checks
+    TO ROLE delete_sync_loader;
+-- No INSERT: only an eraser adds a record.
+GRANT SELECT ON TABLE audit.salesforce.delete_tracker_erased TO ROLE delete_sync_loader;
 -- DELETE, because a new load record replaces the old record of the same event file.
 GRANT SELECT, INSERT, DELETE ON TABLE audit.salesforce.delete_tracker_loads
     TO ROLE delete_sync_loader;
@@ -44,6 +53,10 @@ GRANT SELECT ON TABLE audit.salesforce.delete_tracker_loads TO ROLE delete_track
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_tracker_reader;
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_tracker_reader;
 GRANT SELECT ON TABLE audit.salesforce.delete_tracker_polls TO ROLE delete_tracker_reader;
+GRANT SELECT ON TABLE audit.salesforce.delete_tracker_restores TO ROLE delete_tracker_reader;
+GRANT SELECT ON TABLE audit.salesforce.delete_tracker_checks TO ROLE delete_tracker_reader;
+GRANT SELECT ON TABLE audit.salesforce.delete_tracker_listed TO ROLE delete_tracker_reader;
+GRANT SELECT ON TABLE audit.salesforce.delete_tracker_acknowledged TO ROLE delete_tracker_reader;
 -- A future grant does not cover views that exist already, for example if you run this file again.
 -- With a future grant on the schema, Snowflake ignores the database's future grants on views there.
 GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_reader;

@@ -269,7 +269,84 @@ class Poll(NamedTuple):
     error: Optional[str]
 
 
-Row = Union[Delete, RejectedEvent, Schema, Gap, Poll]
+class ResolvedReject(NamedTuple):
+    """What became of a rejected event that was decoded again.
+
+    ``became`` is ``delete``, ``restore`` or ``nothing``.
+    """
+
+    reject_id: str
+    became: str
+    resolved_at: str
+
+
+class Restore(NamedTuple):
+    """One record that came back from the recycle bin.
+
+    ``found_by`` is ``event`` or ``check``. ``replay_id`` and ``schema_id`` are those of the event.
+    """
+
+    restore_id: str
+    topic: str
+    object_name: Optional[str]
+    record_id: Optional[str]
+    restored_by: Optional[str]
+    restored_date: str
+    found_by: str
+    ingested_at: str
+    replay_id: Optional[bytes] = None
+    schema_id: Optional[str] = None
+
+
+class Check(NamedTuple):
+    """One comparison of a window of time of one object with Salesforce's own list.
+
+    Attributes:
+        window_from, window_to: the window. It has the first time, but not the second.
+        listed: number of listed deletes.
+        outcome: ``listed``, or one of the outcomes that prove nothing (``event_file.sql``).
+        sight: ``view_all`` or ``unknown``.
+        checked_at: when the check asked.
+        error: why the outcome is not ``listed``.
+    """
+
+    check_id: str
+    org_id: str
+    writer: str
+    object_name: str
+    window_from: str
+    window_to: str
+    listed: int
+    outcome: str
+    sight: str
+    api_version: str
+    checked_at: str
+    error: Optional[str]
+
+
+class ListedDelete(NamedTuple):
+    """One entry of Salesforce's list of deleted records in the window of a check.
+
+    Attributes:
+        listed_by: ``getDeleted``, ``queryAll`` or ``both``.
+        state: ``bin``, ``purged`` or ``unknown``, when the check asked. Only ``bin`` and
+            ``purged`` confirm that the record is deleted.
+        payload: what Salesforce said of the record, as JSON.
+    """
+
+    check_id: str
+    object_name: str
+    record_id: str
+    deleted_date: str
+    deleted_by: Optional[str]
+    owner_id: Optional[str]
+    merged_into: Optional[str]
+    listed_by: str
+    state: str
+    payload: str
+
+
+Row = Union[Delete, RejectedEvent, Schema, ResolvedReject, Restore, Gap, Poll, Check, ListedDelete]
 
 
 class Delivery(NamedTuple):

@@ -10,7 +10,18 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
-from ..model import Delete, Gap, Poll, RejectedEvent, Row, Schema
+from ..model import (
+    Check,
+    Delete,
+    Gap,
+    ListedDelete,
+    Poll,
+    RejectedEvent,
+    ResolvedReject,
+    Restore,
+    Row,
+    Schema,
+)
 from ..scratch import local_storage
 
 DDL = Path(__file__).with_name("event_file.sql")
@@ -31,13 +42,22 @@ STATEMENTS_KEPT = 4
 # Of two rows with the same key, the earlier one stays. If their times are equal, the topic decides.
 # So the result does not depend on which thread was faster.
 EARLIEST_WINS = (
-    "ON CONFLICT (event_id) DO UPDATE SET {} "
+    "ON CONFLICT ({}) DO UPDATE SET {} "
     "WHERE (excluded.ingested_at, excluded.topic) < (ingested_at, topic)"
-).format(
-    ", ".join(f"{column} = excluded.{column}" for column in Delete._fields if column != "event_id")
 )
+
+
+def _earliest_wins(row: type[Row]) -> str:
+    key, *others = row._fields
+    return EARLIEST_WINS.format(key, ", ".join(f"{one} = excluded.{one}" for one in others))
+
+
 TABLES = {
-    Delete: ("events", EARLIEST_WINS),
+    Delete: ("events", _earliest_wins(Delete)),
+    Restore: ("restores", _earliest_wins(Restore)),
+    ResolvedReject: ("resolved_rejects", "ON CONFLICT DO NOTHING"),
+    Check: ("checks", "ON CONFLICT DO NOTHING"),
+    ListedDelete: ("listed_deletes", "ON CONFLICT DO NOTHING"),
     RejectedEvent: ("rejected_events", "ON CONFLICT DO NOTHING"),
     Schema: ("schemas", "ON CONFLICT DO NOTHING"),
     Gap: ("gaps", "ON CONFLICT DO NOTHING"),

@@ -3,6 +3,8 @@
 -- events_YYYYMMDDTHHMMSSZ.db, after the UTC second in which it was begun.
 -- Times are UTC text, ISO-8601 with milliseconds: 2026-01-31T23:59:59.123Z.
 -- There are no STRICT tables, because they need SQLite 3.37.
+-- Tables that a quiet poll leaves empty are WITHOUT ROWID, because then their key needs no page of
+-- its own.
 --
 -- A change that an older reader could misread raises user_version.
 -- A reader refuses a file whose user_version is newer than it knows.
@@ -45,14 +47,38 @@ CREATE TABLE rejected_events (
 CREATE TABLE schemas (
     schema_id   TEXT PRIMARY KEY,
     schema_json TEXT NOT NULL
-);
+) WITHOUT ROWID;
+
+-- What became of rejected events of earlier files that were decoded again.
+-- The rows that they became are in this file.
+CREATE TABLE resolved_rejects (
+    reject_id   TEXT PRIMARY KEY,
+    became      TEXT NOT NULL,                -- delete, restore or nothing
+    resolved_at TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- One row for each record that came back from the recycle bin.
+CREATE TABLE restores (
+    -- as the event_id of a delete; of a restore that a check found,
+    -- "check:<record id>:<date of the delete that it ended>"
+    restore_id    TEXT PRIMARY KEY,
+    topic         TEXT NOT NULL,              -- check, if a check found it
+    object_name   TEXT,
+    record_id     TEXT,
+    restored_by   TEXT,
+    restored_date TEXT NOT NULL,
+    found_by      TEXT NOT NULL,              -- event or check
+    ingested_at   TEXT NOT NULL,
+    replay_id     BLOB,                       -- this and schema_id are null if a check found it
+    schema_id     TEXT
+) WITHOUT ROWID;
 
 -- Stretches of a topic that can no longer be retrieved.
 CREATE TABLE gaps (
     -- SHA-256 of org, topic, old cursor or event id, and reason, in hex
     gap_id         TEXT PRIMARY KEY,
     topic          TEXT NOT NULL,
-    -- expired_cursor, unreadable_cursor, overflow or wildcard
+    -- expired_cursor, unreadable_cursor, overflow, wildcard or not_readable
     reason         TEXT NOT NULL,
     object_name    TEXT,
     from_replay_id BLOB,
@@ -83,3 +109,37 @@ CREATE TABLE polls (
     gaps       INTEGER NOT NULL,
     error      TEXT                           -- why the topic failed
 );
+
+-- One row for each window of time of an object that was compared with Salesforce's own list.
+-- Checks and listed deletes are in a file of their own.
+CREATE TABLE checks (
+    check_id    TEXT PRIMARY KEY,             -- SHA-256 of org, object, window and checked_at, in hex
+    org_id      TEXT NOT NULL,
+    writer      TEXT NOT NULL,                -- the version of the collector
+    object_name TEXT NOT NULL,
+    window_from TEXT NOT NULL,                -- the window has this time, but not window_to
+    window_to   TEXT NOT NULL,
+    listed      INTEGER NOT NULL,             -- rows of listed_deletes
+    -- listed, not_replicateable, sight_unknown, not_covered, trimmed, filtered, clock, no_rights or
+    -- failed. Only "listed" proves something.
+    outcome     TEXT NOT NULL,
+    sight       TEXT NOT NULL,                -- view_all or unknown
+    api_version TEXT NOT NULL,                -- for example v67.0
+    checked_at  TEXT NOT NULL,                -- when the check asked
+    error       TEXT                          -- why the outcome is not "listed"
+) WITHOUT ROWID;
+
+-- One row for each entry of Salesforce's list in the window of a check.
+CREATE TABLE listed_deletes (
+    check_id     TEXT NOT NULL,
+    object_name  TEXT NOT NULL,
+    record_id    TEXT NOT NULL,               -- 18 characters
+    deleted_date TEXT NOT NULL,
+    deleted_by   TEXT,                        -- this and the next two are null if not known
+    owner_id     TEXT,
+    merged_into  TEXT,                        -- the record that is left of a merge
+    listed_by    TEXT NOT NULL,               -- getDeleted, queryAll or both
+    state        TEXT NOT NULL,               -- bin, purged or unknown: when the check asked
+    payload      TEXT NOT NULL,               -- what Salesforce said of the record, as JSON
+    PRIMARY KEY (check_id, record_id, deleted_date)
+) WITHOUT ROWID;
