@@ -20,6 +20,7 @@ from local import emulators
 from local.in_memory import DAMAGED, GOOD, A, B, C, D, World, sha256
 from local.proxy import Answer, Request, proxy
 
+from delete_sync.src.budget import RESERVE_SECONDS, Budget
 from delete_sync.src.errors import (
     StorageRefusedError,
     StorageUnavailableError,
@@ -37,10 +38,11 @@ from delete_sync.src.report import Report
 
 
 @contextlib.contextmanager
-def at(port: int, name: str) -> Iterator[EventContainer]:
-    """The container with this name, through an address of its own."""
-    with blobs.connect(emulators.connection_string(port), "", "") as service:
-        yield EventContainer(service, name)
+def at(port: int, name: str, seconds: float = 600) -> Iterator[EventContainer]:
+    """The container with this name, through an address of its own. The sweep has some seconds."""
+    budget = Budget.of(seconds, seconds + RESERVE_SECONDS)
+    with blobs.connect(emulators.connection_string(port), "", "", budget) as service:
+        yield EventContainer(service, name, budget)
 
 
 @pytest.fixture
