@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from delete_sync.src.budget import Budget
-from delete_sync.src.errors import LocalStorageError, StorageUnavailableError, UnreadableBlobError
+from delete_sync.src.budget import RESERVE_SECONDS, Budget
+from delete_sync.src.errors import (
+    LocalStorageError,
+    OutOfTimeError,
+    StorageUnavailableError,
+    UnreadableBlobError,
+)
 from delete_sync.src.event_files.downloads import downloads
 from delete_sync.src.model import EventBlob, LocalFile, UnavailableFile
 
@@ -157,4 +163,27 @@ def test_if_storage_does_not_answer_the_error_reaches_the_reader(tmp_path: Path)
         assert next(files).blob == blob("a")
         with pytest.raises(StorageUnavailableError, match="busy"):
             next(files)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_takes_too_long_is_not_waited_for(tmp_path: Path) -> None:
+    """A storage may send a byte now and then, which no limit of its client notices."""
+    over = threading.Event()
+
+    class Slow(Source):
+        def download(self, blob: EventBlob, path: Path) -> str:
+            over.wait(30)
+            return DIGEST
+
+    budget = Budget.of(1, 1 + RESERVE_SECONDS)
+    begun = time.monotonic()
+    try:
+        with (
+            pytest.raises(OutOfTimeError, match=r"^event file a: no time is left"),
+            downloads(Slow(), [blob("a"), blob("b")], tmp_path, budget) as files,
+        ):
+            next(files)
+        assert time.monotonic() - begun < 4
+    finally:
+        over.set()
     assert list(tmp_path.iterdir()) == []
