@@ -93,7 +93,7 @@ def within(seconds: float, call: Callable[[], Result], late: Callable[[], Except
     def run() -> None:
         try:
             result = call()
-        except BaseException as error:  # the caller raises it
+        except BaseException as error:  # noqa: BLE001  (the caller raises it)
             future.set_exception(error)
         else:
             future.set_result(result)

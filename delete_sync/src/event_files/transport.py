@@ -19,7 +19,7 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 20
 
 
-class BoundedTransport(RequestsTransport):
+class BoundedTransport(RequestsTransport):  # type: ignore[misc]  # azure-core declares no type
     """The usual transport, with time limits that get shorter towards the end of the sweep.
 
     Args:
