@@ -152,6 +152,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("event file {blob", "{blob.blob_name}", "{slow}", "{slow}"),
     ],
     ("sync", "budget.py"): [
+        ("{doing}: no time is left", "{doing}", "nothing is lost", "the next sweep goes on"),
         ("{[f'functionTimeout in", "functionTimeout in host.json", "", "must be hh:mm:ss"),
         ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", "", "must be at most"),
     ],
@@ -181,7 +182,12 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("after COMMIT, {len(kept)}", "load records", "", "{ENDED_FROM_OUTSIDE}"),
     ],
     ("sync", "warehouse/session.py"): [
-        ("{doing}: no time is left", "{doing}", "nothing is lost", "the next sweep goes on"),
+        (
+            "{doing}: no answer within",
+            "{doing}",
+            "nothing is lost",
+            "check Snowflake's status page",
+        ),
     ],
     ("sync", "warehouse/snowflake_errors.py"): [
         ("{doing}: {type(error)", "{doing}", "", "allow the app to reach"),

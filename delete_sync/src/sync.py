@@ -132,7 +132,7 @@ class _Sweep:
 
     def run(self) -> None:
         """Fill and load batches until no file or no time is left."""
-        with downloads(self.store, self.pending, self.scratch) as files:
+        with downloads(self.store, self.pending, self.scratch, self.budget) as files:
             more = True
             while more and self.budget.may_begin():
                 refusal, more = self._load(files, self.pending.take)
@@ -196,7 +196,8 @@ class _Sweep:
         """Load these files as a batch of their own. Returns whether it loaded any."""
         not_taken = {file.name: file.blob for file in files}
         loaded_before = len(self.report.synced)
-        with downloads(self.store, list(not_taken.values()), self.scratch) as again:
+        blobs = list(not_taken.values())
+        with downloads(self.store, blobs, self.scratch, self.budget) as again:
             refusal, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
         if refusal:
             return refusal.error  # the search goes on with all of them
