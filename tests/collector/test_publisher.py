@@ -540,7 +540,7 @@ def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
     poll.store.versions[TWO] = "another's"
     with pytest.raises(StorageUnavailableError) as raised:
         poll.publisher.begin_from_latest(TWO)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"cursor of {TWO}: another run has just started this topic; the next poll continues"
     )
 
