@@ -14,6 +14,7 @@ from local.emulators import free_port
 
 from salesforce_client.src.app.errors import (
     AuthenticationError,
+    CollectorError,
     NetworkRefusedError,
     SalesforceUnavailableError,
 )
@@ -388,7 +389,7 @@ PROXY_REFUSES = (
     ],
 )
 def test_an_answer_that_is_not_one_of_salesforce_is_named_with_its_status(
-    status: int, body: object, location: str, kind: type[Exception], told: str
+    status: int, body: object, location: str, kind: type[CollectorError], told: str
 ) -> None:
     """Neither the query of a Location nor the text of a long page is shown."""
     with answering((status, body), location=location) as url, pytest.raises(kind) as raised:
