@@ -72,8 +72,7 @@ class Budget:
 def out_of_time(doing: str) -> OutOfTimeError:
     """The error of a sweep that has no time left for what it is doing."""
     return OutOfTimeError(
-        f"{doing}: no time is left before the host ends the invocation; "
-        "nothing is lost, and the next sweep goes on"
+        f"{doing}: no time is left before the host ends the invocation; the next sweep goes on"
     )
 
 

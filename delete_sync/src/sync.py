@@ -181,14 +181,14 @@ class _Sweep:
         The reader's own checks have not found that value.
         """
         staged = [file for file in batch.files if file.error is None]
-        log.warning("batch=refused files=%s reason=%s", len(staged), error)
+        log.warning("batch=refused files=%s reason=%s", len(staged), error.text)
         search = Search(self._load_alone, self.budget.may_begin)
         search.run(staged, error)
         for file in search.left:
-            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
+            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error.text}")
         refused = [file for file in batch.files if file.error is not None]
         refused += [
-            StagedFile.refused(file.blob, file.sha256, str(why)) for file, why in search.refused
+            StagedFile.refused(file.blob, file.sha256, why.text) for file, why in search.refused
         ]
         self._refuse(refused)
 

@@ -72,7 +72,8 @@ def test_a_silent_snowflake_is_given_up_when_the_time_of_the_sweep_is_over(
     doing = "connecting to Snowflake" if what == "login" else what
     assert told["error"] == (
         f"OutOfTimeError: {doing}: no time is left before the host ends the invocation; "
-        "nothing is lost, and the next sweep goes on"
+        "the next sweep goes on. Nothing is lost: a later sweep loads the files that are still "
+        "pending"
     )
     rollback = 0 if what == "login" else ROLLBACK_SECONDS
     assert LEFT - 1 < told["seconds"] < LEFT + LAST_OVERSHOOT_SECONDS + rollback + BESIDES

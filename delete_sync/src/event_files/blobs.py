@@ -144,7 +144,7 @@ class EventContainer:
                 except ResourceExistsError as error:
                     raise _unreadable(error) from None
         except StorageRefusedError as error:
-            raise UnreadableBlobError(str(error), needs_a_person=True) from None
+            raise UnreadableBlobError(error.text, needs_a_person=True) from None
 
     @contextlib.contextmanager
     def _in_time(self, about: str) -> Iterator[None]:

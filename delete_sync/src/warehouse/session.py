@@ -227,6 +227,6 @@ class Session:
 
 def _no_answer(doing: str, seconds: float) -> WarehouseUnavailableError:
     return WarehouseUnavailableError(
-        f"{doing}: no answer within {seconds:.0f} seconds – nothing is lost for now; if this "
-        "stays, check Snowflake's status page and the network"
+        f"{doing}: no answer within {seconds:.0f} seconds – if this stays, check Snowflake's "
+        "status page and the network"
     )
