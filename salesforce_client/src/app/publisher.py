@@ -202,7 +202,7 @@ class Publisher:
                 self._store.save_cursor(mark, None)
             except CollectorError as error:
                 log.warning(
-                    "topic=%s tried_at=lost reason=%s: %s", topic, type(error).__name__, error
+                    "topic=%s tried_at=lost reason=%s: %s", topic, type(error).__name__, error.text
                 )
 
     def close(self) -> None:
