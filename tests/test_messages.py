@@ -163,6 +163,11 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", NOTHING, "find what else writes"),
         ("event file {blob", "{blob.blob_name}", NOTHING, "{slow}"),
+        ("event file {name}: the container", "{name}", "cannot be decoded again", "Check the name"),
+        ("event file {name}: its content", "{name}", "cannot be decoded again", "see"),
+    ],
+    ("collector", "storage/rejected_events.py"): [
+        ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
     ],
     ("sync", "budget.py"): [
         ("{doing}: no time is left", "{doing}", NOTHING, "the next sweep goes on"),
