@@ -477,6 +477,10 @@ def test_a_modstamp_that_moves_takes_the_date_in_get_deleted_with_it() -> None:
         assert 0.2 < len(moved) / len(rows) < 0.8
         for it in moved:
             assert listed[it] == moment(rows[it]["SystemModstamp"])
+        one = next(it for it in moved if listed[it] - moment(rows[it]["LastModifiedDate"]) > DAY)
+        for at, expected in ((moment(rows[one]["LastModifiedDate"]), False), (listed[one], True)):
+            found = dict(client.entries(since=at - HOUR, until=at + HOUR))
+            assert (one in found) == expected
         deletes = dict(list(committed(client, "Account", *WHOLE)))
         assert all(moment(row["LastModifiedDate"]) == deletes[it] for it, row in rows.items())
 
@@ -493,6 +497,8 @@ def test_a_long_transaction_is_dated_before_its_commit() -> None:
         }
         found = set(client.entries(since=NOW - DAY + HOUR))
         assert found == {it for it in dated if NOW - DAY + HOUR <= it[1] <= NOW - 8 * MINUTE}
+        rows = client.rows(bin_query(since=NOW - DAY + HOUR))
+        assert {(row["Id"], moment(row["LastModifiedDate"])) for row in rows} == found
 
 
 def test_an_open_transaction_holds_latest_date_covered_back() -> None:
