@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections.abc import Iterator
@@ -11,14 +12,18 @@ import grpc
 import pytest
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
+from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.faults import FAULTS, Faults
 from salesforce_client.src.app.mock_salesforce.managed import DEVELOPER_NAME
-from salesforce_client.src.app.mock_salesforce.org import encode
-from salesforce_client.src.app.mock_salesforce.token_endpoint import INSTANCE_URL
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 from salesforce_client.src.app.salesforce.wire.pubsub_api_pb2_grpc import PubSubStub
 
 TOPIC = "/event/Delete_Event__e"
+WITH_TEXT = {  # faults whose value is not a number
+    *("error", "status", "split", "login_answer", "hide", "redelete", "merge", "empty_bin"),
+    *("long_transaction", "filtered_channel", "rest_trim", "rest_session", "rest_error"),
+    *("rest_down", "no_view_setup", "not_replicateable"),
+}
 SCHEMA_ID = schemas.schema_id(schemas.DELETE_EVENT)
 PAYLOAD = encode(schemas.DELETE_EVENT, {"CreatedDate": 1, "CreatedById": "005"})
 EVENT = wire.ProducerEvent(id="mine", schema_id=SCHEMA_ID, payload=PAYLOAD)
@@ -32,7 +37,7 @@ class Client:
         token = mock.tokens.new_token()
         self.session = (
             ("accesstoken", token),
-            ("instanceurl", INSTANCE_URL),
+            ("instanceurl", mock.tokens.instance_url),
             ("tenantid", mock.org.org_id[:15]),
         )
 
@@ -47,12 +52,18 @@ class Client:
         return method(iter(waiting.get, None), metadata=self.session, timeout=20), waiting
 
 
-@pytest.fixture
-def client(mock: MockSalesforce) -> Iterator[Client]:
+@contextlib.contextmanager
+def connected(mock: MockSalesforce) -> Iterator[Client]:
     with grpc.insecure_channel(
         mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
     ) as channel:
         yield Client(mock, channel)
+
+
+@pytest.fixture
+def client(mock: MockSalesforce) -> Iterator[Client]:
+    with connected(mock) as one:
+        yield one
 
 
 def code(error: Any) -> str:
@@ -202,16 +213,34 @@ def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforc
     stream.cancel()
 
 
+def test_keepalives_come_after_60_to_270_seconds_on_a_fast_clock() -> None:
+    """Each silence has a length of its own. The clock of the streams is 400 times as fast."""
+    faults = "keepalive=60-270,fast=400,delay_first=200"
+    with MockSalesforce(36_000, faults=faults) as mock, connected(mock) as client:
+        first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
+        began = time.monotonic()
+        stream, waiting = client.stream(client.stub.Subscribe, first)
+        arrived = [began]
+        for response in stream:
+            assert not response.events
+            arrived.append(time.monotonic())
+            if len(arrived) == 9:
+                break
+        waiting.put(None)
+        stream.cancel()
+    assert arrived[1] - began >= 200 / 400
+    silences = [400 * (after - before) for before, after in zip(arrived[1:], arrived[2:])]
+    assert min(silences) > 50
+    assert max(silences) < 270 + 400 * 0.5
+    assert max(silences) - min(silences) > 20
+
+
 def test_every_fault_works_without_a_value() -> None:
     """The name alone switches a fault on, with its default.
 
     ``@`` and a topic limit it to that topic.
     """
-    numbers = {
-        name
-        for name, (value, _) in FAULTS.items()
-        if value and name not in ("error", "status", "split", "login_answer")
-    }
+    numbers = {name for name, (value, _) in FAULTS.items() if value and name not in WITH_TEXT}
     for name in FAULTS:
         faults = Faults(name)
         assert faults.on(name, "/event/X__e")
