@@ -124,11 +124,17 @@ def test_a_recovered_delete_says_that_a_check_told_of_it(add: Add, reader: Sessi
         "delete_tracker",
         {
             **event("check:001A:2026", "001A", at(8), "check"),
-            "id": 7, "owner_id": "005O", "payload": {"a": 1}, "ingested_at": at(9),
+            "id": 7,
+            "owner_id": "005O",
+            "payload": {"a": 1},
+            "ingested_at": at(9),
         },
         {
             **event("e1", "001B", at(8)),
-            "id": 8, "owner_id": "005P", "payload": {"a": 2}, "ingested_at": at(10),
+            "id": 8,
+            "owner_id": "005P",
+            "payload": {"a": 2},
+            "ingested_at": at(10),
         },
     )
     assert reader(
