@@ -323,8 +323,8 @@ LEFT JOIN "DELETE_TRACKER_LISTED" t
     ON t.check_id = s.v:check_id::VARCHAR
     AND COALESCE(t.record_id, '')
         = COALESCE(s.v:record_id::VARCHAR, '')
-    AND COALESCE(t.deleted_date, TO_TIMESTAMP_NTZ('0001-01-01T00:00:00.000'))
-        = COALESCE(TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR), TO_TIMESTAMP_NTZ('0001-01-01T00:00:00.000'))
+    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+        = COALESCE(TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR), '0001-01-01'::TIMESTAMP_NTZ)
 LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
 WHERE s.v:kind::VARCHAR = 'listed' AND t.check_id IS NULL AND e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
@@ -431,8 +431,8 @@ LEFT JOIN (
         ON t.check_id = s.v:check_id::VARCHAR
         AND COALESCE(t.record_id, '')
             = COALESCE(s.v:record_id::VARCHAR, '')
-        AND COALESCE(t.deleted_date, TO_TIMESTAMP_NTZ('0001-01-01T00:00:00.000'))
-            = COALESCE(TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR), TO_TIMESTAMP_NTZ('0001-01-01T00:00:00.000'))
+        AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+            = COALESCE(TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR), '0001-01-01'::TIMESTAMP_NTZ)
     LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
     WHERE s.v:kind::VARCHAR = 'listed' AND t.check_id IS NULL AND e.record_sha256 IS NULL
     UNION

@@ -21,7 +21,7 @@ WRITTEN = {"loaded_at": "SYSDATE()"}
 LEFT_NULL = {"compared_at"}
 # What a comparison takes for NULL. No line has such a time. A join by IS NOT DISTINCT FROM would
 # need no such values, but nothing says that it is as fast as one by =.
-NOTHING = {"VARCHAR": "''", "TIMESTAMP_NTZ": "TO_TIMESTAMP_NTZ('0001-01-01T00:00:00.000')"}
+NOTHING = {"VARCHAR": "''", "TIMESTAMP_NTZ": "'0001-01-01'::TIMESTAMP_NTZ"}
 # How a value of a line is read, unless it is cast.
 READ_AS = {"TIMESTAMP_NTZ": "TO_TIMESTAMP_NTZ({}::VARCHAR)", "VARIANT": "{}"}
 

@@ -248,7 +248,14 @@ WITH reasons AS (
     FROM delete_tracker_loads
     WHERE error IS NOT NULL
     UNION ALL
-    SELECT 'reject', reject_id, topic, error, NULL, TRY_CAST(received_at AS TIMESTAMP_NTZ), loaded_at
+    SELECT
+        'reject',
+        reject_id,
+        topic,
+        error,
+        NULL,
+        TRY_CAST(received_at AS TIMESTAMP_NTZ),
+        loaded_at
     FROM delete_tracker_rejects
 )
 
