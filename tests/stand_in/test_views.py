@@ -191,9 +191,10 @@ def test_a_merge_names_the_record_that_is_left(add: Add, reader: Session) -> Non
     """A was merged into B, and B into C. D was merged, restored, and is its own record again.
 
     Of E, a later check says that it was not merged. F was purged, so the earlier check counts.
-    G and H name each other, which cannot be, but must not break the view.
+    G and H name each other, which cannot be, but must not break the view. I was merged, restored
+    without an event, and deleted again after the check.
     """
-    add("delete_tracker", *(event(f"e{one}", f"001{one}", at(8)) for one in "ABDEFGH"))
+    add("delete_tracker", *(event(f"e{one}", f"001{one}", at(8)) for one in "ABDEFGHI"))
     add("delete_tracker_restores", restored("r1", "001D", at(9)))
     add(
         "delete_tracker_checks",
@@ -223,11 +224,12 @@ def test_a_merge_names_the_record_that_is_left(add: Add, reader: Session) -> Non
         listed("early", "G", "001H"),
         listed("early", "H", "001G"),
         listed("before", "A", "001X"),
+        listed("before", "I", "001X"),
     )
     found = reader("SELECT record_id, merged_into FROM delete_tracker_latest ORDER BY record_id")
     assert found == [
         *(("001A", "001C"), ("001B", "001C"), ("001D", None), ("001E", None), ("001F", "001C")),
-        *(("001G", "001H"), ("001H", "001G")),
+        *(("001G", "001H"), ("001H", "001G"), ("001I", None)),
     ]
 
 

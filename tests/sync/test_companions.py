@@ -85,11 +85,11 @@ def test_a_check_and_its_list_arrive_with_all_their_columns(
 def test_a_reject_that_was_decoded_again_is_acknowledged_once(
     put: Put, sweep: Sweep, query: Query
 ) -> None:
-    """Also if several files say so, or a person has acknowledged it before."""
-    put(RESOLVED, ResolvedReject("r2", "nothing", LATE))
+    """The first time that it was decoded counts, unless a person has acknowledged it before."""
     put(
         RESOLVED._replace(became="restore", resolved_at=LATE), ResolvedReject("r3", "delete", EARLY)
     )
+    put(RESOLVED, ResolvedReject("r2", "nothing", LATE))
     sweep()
     query(
         "INSERT INTO delete_tracker_acknowledged (kind, id, why, who) "
