@@ -23,7 +23,7 @@ PARTS = {
     "number": "41 + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        ",
     "id": "id, ",
     "s_id": "s.id, ",
-    "missing": missing(NAMES),
+    "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
 
 

@@ -105,40 +105,29 @@ class Attempt:
         Raises:
             BooksDifferError: other rows are in the tables than must be.
         """
-        session, rows = self._session, self._batch.figures
-        new_rows = dict.fromkeys(files, 0)
-        inserted = erased = 0
-        if rows.deletes or rows.restores or rows.listed:
-            ((erased,),) = session.rows("count_erased")
-        if rows.deletes:
-            counted = {str(name): int(new) for name, new in session.rows("count_new")}
-            new_rows.update({name: new for name, new in counted.items() if name in new_rows})
-            inserted = self._merge(id_fills_itself=id_fills_itself)
-            if inserted != sum(counted.values()):
-                raise BooksDifferError(
-                    f"the merge inserted {inserted} rows, but {sum(counted.values())} were new: "
-                    f"{ENDED_FROM_OUTSIDE}"
-                )
+        erased = self._count_erased()
+        deletes = self._insert_deletes(id_fills_itself=id_fills_itself)
         others = self._insert_others()
-        values = [value for item in new_rows.items() for value in item]
-        new = ", ".join(["(%s, %s)"] * len(new_rows))
-        recorded = session.change(
-            "insert_loads", [self.token, *values], new=new, missing=missing(self._names)
+        values = [value for name in files for value in (name, deletes.get(name, 0))]
+        new = ", ".join(["(%s, %s)"] * len(files))
+        not_there = missing(self._names, self._batch.figures.counts())
+        recorded = self._session.change(
+            "insert_loads", [self.token, *values], new=new, missing=not_there
         )
         if recorded != len(files):
             raise BooksDifferError(
                 f"{recorded} of {len(files)} load records were written, because rows of the other "
                 f"files are not in the tables: {ENDED_FROM_OUTSIDE}"
             )
-        session.change("replace_loads", [self.token])
+        self._session.change("replace_loads", [self.token])
         return Loaded(
-            inserted=inserted,
+            inserted=sum(deletes.values()),
             gaps=others.get("gaps", 0),
             rejects=others.get("rejects", 0),
             restores=others.get("restores", 0),
             checks=others.get("checks", 0),
             listed=others.get("listed", 0),
-            erased=int(erased),
+            erased=erased,
         )
 
     def check(self, files: Sequence[str]) -> None:
@@ -154,6 +143,27 @@ class Attempt:
                 f"after COMMIT, {len(kept)} of {len(files)} load records are in the table: "
                 f"{ENDED_FROM_OUTSIDE}"
             )
+
+    def _count_erased(self) -> int:
+        """The number of rows that are left out, because their record is in ``_erased``."""
+        rows = self._batch.figures
+        if not (rows.deletes or rows.restores or rows.listed):
+            return 0
+        ((erased,),) = self._session.rows("count_erased")
+        return int(erased)
+
+    def _insert_deletes(self, *, id_fills_itself: bool) -> dict[str, int]:
+        """Insert the new rows of ``delete_tracker``. Returns their numbers, by event file."""
+        if not self._batch.figures.deletes:
+            return {}
+        new = {str(name): int(count) for name, count in self._session.rows("count_new")}
+        inserted = self._merge(id_fills_itself=id_fills_itself)
+        if inserted != sum(new.values()):
+            raise BooksDifferError(
+                f"the merge inserted {inserted} rows, but {sum(new.values())} were new: "
+                f"{ENDED_FROM_OUTSIDE}"
+            )
+        return new
 
     def _insert_others(self) -> dict[str, int]:
         """Insert the new rows of the companion tables. Returns their numbers, by table."""

@@ -119,10 +119,17 @@ COMPANIONS = (
 DELETES = Companion("table", "delete", "deletes", ("event_id",), erasable=True)
 
 
-def missing(names: Mapping[str, Identifier]) -> str:
-    """The query for the files of which a row is in no table, and its record not in ``_erased``."""
+def missing(names: Mapping[str, Identifier], staged: Mapping[str, int]) -> str:
+    """The query for the files of which a row is in no table, and its record not in ``_erased``.
+
+    Args:
+        names: the result of ``names_of``.
+        staged: how many lines of each figure there are. The query looks only for kinds that there
+            are, because each kind costs a pass over the staging table.
+    """
     queries = (
         SQL["missing"].format(**{**names, **companion.clauses(names)})
         for companion in (DELETES, *COMPANIONS)
+        if companion is DELETES or staged[companion.figure]
     )
     return textwrap.indent("\nUNION\n".join(queries), "    ").lstrip()
