@@ -159,8 +159,8 @@ def test_the_last_delete_of_each_record_says_whether_the_record_was_restored(
     add(
         "delete_tracker",
         event("e1", "001A", at(8)),
-        event("e2", "001B", at(8)),
-        event("e3", "001B", at(12)),
+        event("e3", "001B", at(8)),
+        event("e2", "001B", at(12)),
         event("e4", "001C", at(8)),
         event("e5", "001D", at(8)),
         event("e6", "001E", at(8)),
@@ -180,7 +180,7 @@ def test_the_last_delete_of_each_record_says_whether_the_record_was_restored(
         "confirmed_at FROM delete_tracker_latest ORDER BY record_id"
     ) == [
         ("001A", "e1", at(8), None, "yes", None, None),
-        ("001B", "e3", at(12), None, "yes", None, None),
+        ("001B", "e2", at(12), None, "yes", None, None),
         ("001C", "e4", at(8), at(9), "no", None, None),
         ("001D", "e5", at(8), at(8), "no", None, None),
         ("001E", "e6", at(8), None, "yes", None, None),
