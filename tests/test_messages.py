@@ -27,7 +27,7 @@ from delete_sync.src.warehouse.snowflake_errors import (
     START_EMULATORS,
 )
 from salesforce_client.src.app import errors as collector_errors
-from salesforce_client.src.app.salesforce import rpc_errors, token_answers
+from salesforce_client.src.app.salesforce import rest_errors, rpc_errors, token_answers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 APPS = {"collector": "salesforce_client/src/app", "sync": "delete_sync/src"}
@@ -100,6 +100,13 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{topic}: none of", "{topic}", "are kept as rejected events", "Report this message"),
         ("{topic}: Salesforce sent", "{topic}", NOTHING, "set MAX_RUN_SECONDS"),
     ],
+    ("collector", "budget.py"): [
+        ("{[f'functionTimeout in", "functionTimeout in host.json", NOTHING, "must be hh:mm:ss"),
+        ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", NOTHING, "must be at most"),
+    ],
+    ("collector", "checks/all_objects.py"): [
+        ("{len(late)} object(s)", "{lines}", "All events are stored", "Do what the reason says"),
+    ],
     ("collector", "collect.py"): [
         ("{topic}: the drain did not", "{topic}", NOTHING, "the next poll tries again"),
     ],
@@ -131,6 +138,19 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "salesforce/rpc_errors.py"): [
         ("{f'{told} – {advice}'", "{told}", NOTHING, "{advice}"),
         ("{about}: {details} – {cure}", "{about}", NOTHING, "{cure}"),
+    ],
+    ("collector", "salesforce/lists.py"): [
+        ("{about}: the answer lacks", "{about}", NOTHING, "report this message"),
+    ],
+    ("collector", "salesforce/rest.py"): [
+        ("{about}: the answer is not", "{about}", NOTHING, "check whether a proxy"),
+        ("{about}: {reason} – ", "{about}", NOTHING, "{cure}"),
+        ("{about}: {reason}{route", "{about}", NOTHING, "allow the app to reach"),
+    ],
+    ("collector", "salesforce/rest_errors.py"): [
+        ("{about}: Salesforce answers {code}; if", "{about}", NOTHING, "look at"),
+        ("{about}: the org has used up", "{about}", NOTHING, "lower MAX_CHECK_CALLS"),
+        ("{about}: Salesforce answers {code} – ", "{about}", NOTHING, "{cure}"),
     ],
     ("collector", "salesforce/subscription.py"): [
         ("{self._topic}: the server ended", "{self._topic}", NOTHING, "the next poll continues"),
@@ -270,6 +290,8 @@ def advice() -> Iterator[str]:
     yield from (*ADVICE.values(), IF_IT_STAYS, LOOK_IT_UP, START_EMULATORS)
     yield from rpc_errors.CURES.values()
     yield rpc_errors.NO_SERVER
+    yield from (text for _, text in rest_errors.CURES.values())
+    yield rest_errors.OTHER_CURE
     yield from (text for _, text in token_answers.ADVICE)
 
 
