@@ -144,8 +144,18 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{about}: {brief(error)} – {cure}", "{about}", "", "{cure}"),
         ("{about}: {reason} – {advice}", "{about}", "", "{advice}"),
         ("{about}: {error} – check", "EVENTS_STORAGE", "", "check EVENTS_STORAGE"),
+        ("{about}: nobody is logged in to Azure", "{about}", "", "run az login"),
         ("{about}: the app's identity gets no token:", "{about}", "", "check that the identity"),
         ("{about}: the app's identity gets no token for", "{about}", "", "{IF_IT_STAYS}"),
+    ],
+    ("collector", "settings_sources.py"): [
+        ("{[f'{file} cannot be read", "{file}", "", "cannot be read: {error.strerror}"),
+        ("{[f'{file} is not JSON", "{file}", "", "correct it"),
+        ("{[f'{file} is not UTF-8", "{file}", "", "save it as UTF-8"),
+        ("{[f'{file} is encrypted", "{file}", "", "{HOW_TO_DECRYPT}"),
+        ("{[f'{file} has no object", "{file}", "", "begin again with a copy"),
+        ("{[f'{name} in {file} is", "{name}", "", "write it in double quotes"),
+        ("{[_cure(problem", "problem", "", "_cure"),
     ],
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", LATER, "find what else writes"),
@@ -196,7 +206,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{error}; or use", "{error}", "", "use a role that may run: {statement}"),
     ],
 }
-for module in ("scratch.py", "settings_reader.py", "storage/blob_errors.py"):
+for module in ("scratch.py", "settings_reader.py", "settings_sources.py", "storage/blob_errors.py"):
     twin = module.replace("storage/", "event_files/")
     MESSAGES["sync", twin] = MESSAGES["collector", module]
 

@@ -100,6 +100,11 @@ class Collection:
         self._report = Report(org_id, {topic: TopicReport(topic) for topic in topics}, began_at)
         self._publisher = Publisher(store, limits.file_rows, self._report, self._stop)
 
+    @property
+    def report(self) -> Report:
+        """The report, which grows while ``run`` works."""
+        return self._report
+
     def run(self) -> Report:
         """Drain the topics, upload the event files, move the cursors. Errors are in the report.
 
