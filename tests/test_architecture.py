@@ -56,7 +56,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         # The commands get every adapter from the composition root.
         "commands/*": {
             *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
-            "storage/cursors",
+            *("storage/cursors", "salesforce/pubsub"),  # their types
         },
         "__main__": {"commands/*", "console", "errors"},
         "salesforce/*": {"salesforce/*", "errors", "model"},

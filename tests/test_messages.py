@@ -99,6 +99,11 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "errors.py"): [
         ("{self} – the access token", "{self}", "", "switch that off, or let"),
     ],
+    ("collector", "salesforce/clock.py"): [
+        ("{route.host}: no answer – ", "{route.host}", "", "{cure}"),
+        ("{route.host}: no answer (", "SALESFORCE_LOGIN_URL", "", "check SALESFORCE_LOGIN_URL"),
+        ("{route.host}: the answer has", "SALESFORCE_LOGIN_URL", "", "check SALESFORCE_LOGIN_URL"),
+    ],
     ("collector", "salesforce/login.py"): [
         ("no access token from", "SALESFORCE_LOGIN_URL", "nothing is lost if", "if this stays"),
         ("the token response names no org", "SALESFORCE_LOGIN_URL", "", "Check that"),
@@ -160,6 +165,10 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", LATER, "find what else writes"),
         ("event file {blob", "{blob.blob_name}", "{slow}", "{slow}"),
+    ],
+    ("collector", "storage/trial.py"): [
+        ("event file {name}: Storage gave", "{name}", "", "find what changes"),
+        ("cursor {name}: Storage gave", "{name}", "", "find what changes"),
     ],
     ("sync", "budget.py"): [
         ("{[f'functionTimeout in", "functionTimeout in host.json", "", "must be hh:mm:ss"),

@@ -62,6 +62,9 @@ class Console:
         answer: where answers to questions are read.
         as_json: results are one JSON object, and nothing is asked.
         yes: every question counts as answered with yes.
+
+    Attributes:
+        draws_tables: tables are drawn, and lines are not plain.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Console:
         terminal = err.isatty() and not as_json
         self._rich = _rich() if terminal else None
         self._asks = terminal and answer.isatty()
-        self._draws_tables = self._rich is not None and out.isatty()
+        self.draws_tables = self._rich is not None and out.isatty()
 
     @property
     def may_ask(self) -> bool:
@@ -94,7 +97,7 @@ class Console:
         if self._as_json or not rows:
             return
         cells = [["-" if cell in (None, "") else str(cell) for cell in row] for row in rows]
-        if self._rich and self._draws_tables:
+        if self._rich and self.draws_tables:
             self._rich.draw(self._out, headers, cells)
             return
         widths = [max(map(len, column)) for column in zip(headers, *cells)]

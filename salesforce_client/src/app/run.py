@@ -6,6 +6,7 @@ No other module builds the adapters or loads the mock. The function and the comm
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,9 +17,11 @@ from azure.storage.blob import BlobServiceClient
 
 from . import settings as settings_module
 from .collect import Collection, Limits, not_begun
+from .decoding.event_plan import plan
 from .decoding.interpreter import Interpreter
 from .model import Preset, Session, now
 from .report import Report
+from .salesforce.clock import ahead_seconds
 from .salesforce.login import authenticate
 from .salesforce.pubsub import PubSub
 from .scratch import scratch_folder
@@ -27,6 +30,7 @@ from .storage.blobs import connect
 from .storage.cursors import Cursors
 from .storage.newest_polls import NewestPolls
 from .storage.store import Store
+from .storage.trial import try_cursor, try_event_file
 
 NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 Watch = Callable[[Report], None]
@@ -81,6 +85,25 @@ class App:
             salesforce.private_key,
             salesforce.ca_file,
         )
+
+    def ahead_seconds(self) -> float:
+        """By how many seconds this machine's clock is ahead of Salesforce's."""
+        return ahead_seconds(self.salesforce.login_url, self.salesforce.ca_file)
+
+    def check_fields(self, topic: str, schema_id: str, schema_json: str) -> None:
+        """Check that a platform event has the fields that the settings name."""
+        fields = [str(field["name"]) for field in json.loads(schema_json)["fields"]]
+        plan(self.settings.event_rules[topic], topic, schema_id, fields)
+
+    def try_event_file(self) -> None:
+        """Upload an event file as a poll does, and remove it."""
+        settings = self.settings
+        events = self.service.get_container_client(settings.events_container)
+        try_event_file(events, self.folder)
+
+    def try_cursor(self, org_id: str) -> None:
+        """Save a cursor as a poll does, and remove it."""
+        try_cursor(self.service.get_container_client(self.settings.cursors_container), org_id)
 
     def source(self) -> PubSub:
         """A channel to the Pub/Sub API, logged in. The caller closes it."""

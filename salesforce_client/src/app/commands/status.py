@@ -151,10 +151,15 @@ def _cursor(stored: Optional[StoredCursor]) -> tuple[str, Optional[str], Optiona
     position = stored.cursor.position
     if position is None:
         return "no position", None, None
-    if position.at is None:
-        return "stored", None, None
-    age = datetime.now(timezone.utc) - moment_of(position.at)
-    return "stored", position.at, int(age.total_seconds())
+    return "stored", position.at, age_of(stored)
+
+
+def age_of(stored: StoredCursor) -> Optional[int]:
+    """The age of a cursor's position in seconds. None if it is not known."""
+    position = stored.cursor.position if stored.cursor else None
+    if position is None or position.at is None:
+        return None
+    return int((datetime.now(timezone.utc) - moment_of(position.at)).total_seconds())
 
 
 def _remove(app: App, call: Call, org_id: str) -> int:
