@@ -355,7 +355,7 @@ class Delivery(NamedTuple):
     Attributes:
         rows: rows of all kinds.
         received: number of events.
-        skipped: number of events that report no delete.
+        skipped: number of events that report no delete, no restore and no gap.
         rejects: the events that could not become a row.
         published_at: publishing time of the last event that could be read. None if not known.
     """

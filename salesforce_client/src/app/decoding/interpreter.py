@@ -14,6 +14,7 @@ from ..model import (
     EventRules,
     Gap,
     RejectedEvent,
+    Restore,
     Row,
     Schema,
     moment_of,
@@ -29,7 +30,7 @@ from .values import time_of
 
 DEFAULT_RULES = EventRules()
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
-Told = Sequence[Union[Delete, Gap]]
+Told = Sequence[Union[Delete, Restore, Gap]]
 
 
 class Interpreter:
