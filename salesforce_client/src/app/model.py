@@ -374,12 +374,19 @@ class Delivery(NamedTuple):
 class Cursor:
     """The stored position of a topic. There is one for each org and topic.
 
-    ``position`` is None if the topic was started from LATEST and has received no position since.
+    Attributes:
+        position: None if no poll has reached a position yet.
+        tried_at: when a poll first tried to read the topic, as UTC text. None if there is a
+            position, or if the time is not known.
+        begun: False if the topic has no position because no poll could read it. True if it has
+            none because a poll started it from LATEST, and received no position since.
     """
 
     org_id: str
     topic: str
     position: Optional[Position]
+    tried_at: Optional[str] = None
+    begun: bool = True
 
 
 @dataclass(frozen=True)

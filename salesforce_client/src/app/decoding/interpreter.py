@@ -98,7 +98,13 @@ class Interpreter:
         return Delivery(rows, len(events), skipped, rejects, published)
 
     def cursor_gap(
-        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+        self,
+        topic: str,
+        reason: str,
+        cursor: Optional[bytes],
+        *,
+        since: Optional[str],
+        version: str,
     ) -> Gap:
         """The gap of an unusable cursor. See ``rows.cursor_gap``."""
         return cursor_gap(reason, self._origin(topic), cursor, since, version)

@@ -104,21 +104,25 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     )
 
 
-def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, version: str) -> Gap:
-    """The gap of an unusable cursor, from the cursor's position until now.
+def cursor_gap(
+    reason: str, origin: Origin, cursor: bytes | None, since: str | None, version: str
+) -> Gap:
+    """The gap of an unusable cursor, or of a topic that could not be read, until now.
 
-    The drain starts again from EARLIEST and reads all events that Salesforce still has.
+    The drain reads all events that Salesforce still has, unless it starts from LATEST.
 
     Args:
-        reason: ``expired_cursor`` or ``unreadable_cursor``.
+        reason: ``expired_cursor``, ``unreadable_cursor`` or ``not_readable``.
         origin: where and when the collector noticed it.
-        cursor: the replay id that Salesforce rejected, or the bytes that could not be read.
-        since: the time of the cursor's position, if it is known.
+        cursor: the replay id that Salesforce rejected, or the bytes that could not be read. None if
+            the topic was never read.
+        since: the time of the cursor's position, or of the first try, if it is known.
         version: the ETag of the stored cursor. If the same bytes fail again later, their ETag is
-            another one, so they make another gap.
+            another one, so they make another gap. For a topic that was never read, the time of the
+            first try.
     """
     return Gap(
-        gap_id=identity(origin.org_id, origin.topic, cursor, reason, version),
+        gap_id=identity(origin.org_id, origin.topic, cursor or b"", reason, version),
         topic=origin.topic,
         reason=reason,
         object_name=None,
