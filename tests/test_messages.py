@@ -150,6 +150,11 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", LATER, "find what else writes"),
         ("event file {blob", "{blob.blob_name}", "{slow}", "{slow}"),
+        ("event file {name}: the container", "{name}", "cannot be decoded again", "Check the name"),
+        ("event file {name}: its content", "{name}", "cannot be decoded again", SECTION),
+    ],
+    ("collector", "storage/rejected_events.py"): [
+        ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
     ],
     ("sync", "budget.py"): [
         ("{[f'functionTimeout in", "functionTimeout in host.json", "", "must be hh:mm:ss"),

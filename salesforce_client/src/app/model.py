@@ -226,6 +226,18 @@ class Schema(NamedTuple):
     schema_json: str
 
 
+class StoredRejects(NamedTuple):
+    """The rejected events of an event file.
+
+    Attributes:
+        rejects: the events, in their order in the file.
+        schemas: the Avro schemas that are in the file, by schema id.
+    """
+
+    rejects: Sequence[RejectedEvent]
+    schemas: Mapping[str, str]
+
+
 class Gap(NamedTuple):
     """A stretch of a topic that can no longer be retrieved."""
 
