@@ -318,9 +318,7 @@ def test_the_gap_of_a_topic_that_was_never_read_has_no_replay_id() -> None:
     """Its key depends on the time of the first try."""
     keys = set()
     for since in ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"):
-        gap = interpreter().cursor_gap(
-            PLATFORM, "not_readable", None, since=since, version=since
-        )
+        gap = interpreter().cursor_gap(PLATFORM, "not_readable", None, since=since, version=since)
         assert (gap.from_replay_id, gap.from_time, gap.reason) == (None, since, "not_readable")
         keys.add(gap.gap_id)
     assert len(keys) == 2

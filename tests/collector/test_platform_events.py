@@ -216,9 +216,7 @@ def test_a_restore_of_several_records_is_one_row_for_each() -> None:
 
 def test_the_texts_of_a_restore_fit_into_their_columns() -> None:
     """Snowflake stores no U+0000, and a text has at most 255 characters."""
-    (row,) = restores(
-        event=EVENT._replace(event_id="e\0"), Object_Name__c="O\0" + "x" * 254
-    )
+    (row,) = restores(event=EVENT._replace(event_id="e\0"), Object_Name__c="O\0" + "x" * 254)
     assert row.restore_id == KEY.replace("e1", "e\ufffd")
     assert row.object_name == "O\ufffd" + "x" * 253
 

@@ -18,6 +18,7 @@ from salesforce_client.src.app.model import (
     Poll,
     RejectedEvent,
     Restore,
+    Row,
     moment_of,
     now,
 )
@@ -175,7 +176,7 @@ def test_the_figures_of_all_deliveries_are_added() -> None:
     gap = Gap("g", TOPIC, "overflow", None, None, None, None, "now")
     restore = Restore("e", TOPIC, "Account", "001", None, "then", "event", "now")
     for rpc_id in ("one", "two", ""):
-        rows = [delete(), delete(), restore, gap, reject]
+        rows: list[Row] = [delete(), delete(), restore, gap, reject]
         topic.count(Delivery(rows, 4, 1, [reject]), rpc_id)
     topic.end("idle")
     assert (topic.received, topic.deletes, topic.restores, topic.skipped) == (12, 6, 3, 3)

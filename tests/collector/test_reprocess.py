@@ -182,8 +182,9 @@ def test_each_rejected_event_becomes_what_it_is_today() -> None:
 
 def test_a_second_run_makes_the_same_rows() -> None:
     """Only the time at which an event was resolved differs."""
-    first, second = Memory(platform(1), change(2, "DELETE")), Memory(
-        platform(1), change(2, "DELETE")
+    first, second = (
+        Memory(platform(1), change(2, "DELETE")),
+        Memory(platform(1), change(2, "DELETE")),
     )
     again(first)
     again(second)
@@ -265,8 +266,7 @@ def test_events_whose_schema_was_refused_become_deletes_when_salesforce_delivers
     blob_settings: Mapping[str, str], store: Store, events: ContainerClient, tmp_path: Path
 ) -> None:
     """From a poll to the new event file, over real sockets and with Azurite."""
-    options = {"keepalive_seconds": 0.2}
-    with MockSalesforce(3600, NOW, faults="schema_missing", **options) as mock:
+    with MockSalesforce(3600, NOW, faults="schema_missing", keepalive_seconds=0.2) as mock:
         report = run(
             {
                 **blob_settings,
@@ -279,7 +279,7 @@ def test_events_whose_schema_was_refused_become_deletes_when_salesforce_delivers
     rejects = rows(events, tmp_path, "rejected_events")
     assert rejects
     assert rows(events, tmp_path) == []
-    with MockSalesforce(3600, NOW, **options) as mock:
+    with MockSalesforce(3600, NOW, keepalive_seconds=0.2) as mock:
         settings = read({**mock.settings, **blob_settings}).salesforce
         assert settings
         log_in = functools.partial(
@@ -363,7 +363,7 @@ def test_a_damaged_rejected_event_is_refused(changed: str, reason: str, tmp_path
     file.add([platform(1)])
     file.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as connection:
-        connection.execute(f"UPDATE rejected_events SET {changed}")  # noqa: S608
+        connection.execute(f"UPDATE rejected_events SET {changed}")
         connection.commit()
     with pytest.raises(EventFileError, match=f"^event file x: {reason}, so"):
         read_rejects(tmp_path / "x.db", "x")

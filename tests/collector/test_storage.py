@@ -220,7 +220,7 @@ def test_an_older_cursor_without_a_position_was_begun_from_latest() -> None:
 def test_a_damaged_cursor_without_a_position_is_unreadable(wrong: dict[str, Any]) -> None:
     """It leaves a gap, as any other damaged cursor."""
     fields = {"org_id": ORG, "topic": TOPIC, "replay_id": None, "state": "not_read", **wrong}
-    with pytest.raises(ValueError, match="state|isoformat|replace"):
+    with pytest.raises(ValueError, match=r"state|isoformat|replace"):
         from_json(json.dumps(fields).encode(), ORG, TOPIC)
 
 

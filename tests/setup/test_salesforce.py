@@ -70,7 +70,11 @@ def test_apex_has_no_problem_that_is_visible_without_an_org(project: Path) -> No
         ("DeleteEventPublisher.cls", "event.Record_Id__c =", "event.RecordId__c ="),
         ("DeleteEventPublisher.cls", "EventBus.publish(events)", "EventBus.publsh(events)"),
         ("DeleteEventPublisherTest.cls", "Integer place", "Integer number"),
-        ("DeleteEventPublisher.cls", "event.Operation__c =", "event.Operation =",),
+        (
+            "DeleteEventPublisher.cls",
+            "event.Operation__c =",
+            "event.Operation =",
+        ),
         ("AccountDeleteEvent.trigger", "(after delete,", "(after deleted,"),
         ("AccountDeleteEvent.trigger", "after undelete)", "after undeleted)"),
         ("AccountDeleteEvent.trigger", "Publisher.publish(", "Publisher.send("),
@@ -160,7 +164,8 @@ def test_the_collector_reads_what_the_class_writes_as_the_operation() -> None:
     """By default, without a filter, an event of the class is a delete or a restore."""
     source = (PROJECT / "trigger-events/classes/DeleteEventPublisher.cls").read_text()
     written = dict(re.findall(r"String (DELETED|RESTORED) = '(\w+)';", source))
-    found = plan(EventRules(), "/event/Delete_Event__e", "s", [*DEFAULT_EVENT_FIELDS.values(), OPERATION])
+    fields = [*DEFAULT_EVENT_FIELDS.values(), OPERATION]
+    found = plan(EventRules(), "/event/Delete_Event__e", "s", fields)
     assert {name: found.kind({OPERATION: value}) for name, value in written.items()} == {
         "DELETED": "delete",
         "RESTORED": "restore",

@@ -272,9 +272,7 @@ class Drain:
     def _leave_gap_of_unread(self, since: str) -> None:
         """Note the gap of a topic that is read for the first time. Events are lost only now."""
         self._gaps.append(
-            self._records.cursor_gap(
-                self._topic, "not_readable", None, since=since, version=since
-            )
+            self._records.cursor_gap(self._topic, "not_readable", None, since=since, version=since)
         )
         self._told.append(
             f"a poll first tried to read this topic at {since}, and this is the first poll that"

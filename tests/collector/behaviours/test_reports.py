@@ -14,8 +14,8 @@ from local.faulty_org import ACCOUNT, EVENT, Org
 
 def test_a_poll_reports_every_topic_with_its_figures(salesforce: Callable[..., Org]) -> None:
     """The line of a topic counts received events, deletes, restores, skipped events, rejected
-    events and gaps. It says why the drain ended and whether the cursor moved. It also has the last rpc id,
-    because Salesforce's support asks for it.
+    events and gaps. It says why the drain ended and whether the cursor moved. It also has the last
+    rpc id, because Salesforce's support asks for it.
     """
     report = salesforce(f"deny_topic@{ACCOUNT}").poll()
     lines = list(report.lines())

@@ -120,7 +120,7 @@ def _one_for_each(record_ids: Sequence[str], row: Delete) -> Sequence[Delete]:
 
 
 def _deleted_date(value: Mapping[str, Any], plan: EventPlan, origin: Origin) -> tuple[str, str]:
-    """When the record was deleted or restored, and how that was found out, as ``_tracker`` says it."""
+    """When it was deleted or restored, and how that was found out, as ``_tracker`` says it."""
     found = read_time(value.get(plan.deleted_date))
     if found:
         return found

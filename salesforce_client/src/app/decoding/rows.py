@@ -72,7 +72,8 @@ def restores(
         keys: the ids of the restores, each with its record id.
         origin: where the event comes from.
         event: the event.
-        object_name, restored_by: the values of these columns, as the event has them.
+        object_name: the value of this column, as the event has it.
+        restored_by: the same.
         restored_date: when the records came back.
     """
     first = Restore(

@@ -142,7 +142,6 @@ class EventFiles:
             " the next poll tries again. If this stays, find what else writes to EVENTS_CONTAINER"
         )
 
-
     def download(self, name: str) -> bytes:
         """The content of an event file, which matches its SHA-256.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from ..errors import EventFileError
 from ..model import RejectedEvent, StoredRejects, moment_of
@@ -91,8 +92,8 @@ def _read(connection: sqlite3.Connection) -> StoredRejects:
     return StoredRejects(rejects, schemas)
 
 
-def _reject(row: tuple[object, ...]) -> RejectedEvent:
-    reject = RejectedEvent(*row)  # type: ignore[arg-type]  (the next lines check it)
+def _reject(row: tuple[Any, ...]) -> RejectedEvent:
+    reject = RejectedEvent(*row)
     if tuple(map(type, row)) != TYPES:
         raise _Unusable("a value in rejected_events has the wrong type")
     try:
