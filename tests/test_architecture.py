@@ -46,6 +46,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "retries": {"errors", "model"},
         "drain": {"backlog", "errors", "model", "retries"},
         "publisher": {"errors", "model", "report"},
+        "reprocess": {"errors", "model", "publisher"},
         "collect": {"backlog", "drain", "errors", "model", "publisher", "report"},
         "run": {
             *("settings", "model", "scratch", "report", "collect", "mock_salesforce/*"),
@@ -126,7 +127,7 @@ CORE = [
             *("model", "errors", "addresses", "spelling", "private_key", "settings_reader"),
             *("settings", "topic_settings", "scratch", "report"),
             *("settings_sources", "console"),
-            *("retries", "backlog", "drain", "publisher", "collect"),
+            *("retries", "backlog", "drain", "publisher", "collect", "reprocess"),
         )
     ),
 ]

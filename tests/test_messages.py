@@ -165,6 +165,11 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", LATER, "find what else writes"),
         ("event file {blob", "{blob.blob_name}", "{slow}", "{slow}"),
+        ("event file {name}: the container", "{name}", "cannot be decoded again", "Check the name"),
+        ("event file {name}: its content", "{name}", "cannot be decoded again", SECTION),
+    ],
+    ("collector", "storage/rejected_events.py"): [
+        ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
     ],
     ("collector", "storage/trial.py"): [
         ("event file {name}: Storage gave", "{name}", "", "find what changes"),

@@ -12,7 +12,16 @@ from local.event_files import delete
 
 from salesforce_client.src.app import __version__
 from salesforce_client.src.app.errors import RunFailedError, StorageUnavailableError, TopicError
-from salesforce_client.src.app.model import Delivery, Gap, Poll, RejectedEvent, moment_of, now
+from salesforce_client.src.app.model import (
+    Delivery,
+    Gap,
+    Poll,
+    RejectedEvent,
+    Restore,
+    Row,
+    moment_of,
+    now,
+)
 from salesforce_client.src.app.report import Report, TopicReport
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -110,13 +119,13 @@ def test_each_org_topic_and_beginning_has_a_key_of_its_own() -> None:
 
 
 def test_a_row_has_the_figures_of_its_topic() -> None:
-    """The collector does not record restores yet."""
-    topic = TopicReport(TOPIC, received=9, deletes=5, skipped=2, rejected=1, gaps=3)
+    """There is a column for each figure."""
+    topic = TopicReport(TOPIC, received=9, deletes=5, restores=4, skipped=2, rejected=1, gaps=3)
     topic.end("idle")
     row = topic.poll(ORG_ID, BEGAN_AT)
     assert (row.org_id, row.topic, row.began_at) == (ORG_ID, TOPIC, BEGAN_AT)
     assert (row.received, row.deletes, row.skipped, row.rejected, row.gaps) == (9, 5, 2, 1, 3)
-    assert (row.restores, row.error) == (0, None)
+    assert (row.restores, row.error) == (4, None)
 
 
 def test_an_org_that_is_not_known_is_null() -> None:
@@ -165,14 +174,16 @@ def test_the_figures_of_all_deliveries_are_added() -> None:
     topic = TopicReport(TOPIC)
     reject = RejectedEvent("r", TOPIC, "e", b"", "s", b"", "x", "now")
     gap = Gap("g", TOPIC, "overflow", None, None, None, None, "now")
+    restore = Restore("e", TOPIC, "Account", "001", None, "then", "event", "now")
     for rpc_id in ("one", "two", ""):
-        topic.count(Delivery([delete(), delete(), gap, reject], 4, 1, [reject]), rpc_id)
+        rows: list[Row] = [delete(), delete(), restore, gap, reject]
+        topic.count(Delivery(rows, 4, 1, [reject]), rpc_id)
     topic.end("idle")
-    assert (topic.received, topic.deletes, topic.skipped) == (12, 6, 3)
+    assert (topic.received, topic.deletes, topic.restores, topic.skipped) == (12, 6, 3, 3)
     assert (topic.rejected, topic.gaps, topic.rpc_id) == (3, 3, "two")
     assert topic.line() == (
-        f"topic={TOPIC} state=ok received=12 deletes=6 skipped=3 rejected=3 gaps=3 ended=idle"
-        " cursor=unchanged rpc_id=two"
+        f"topic={TOPIC} state=ok received=12 deletes=6 restores=3 skipped=3 rejected=3 gaps=3"
+        " ended=idle cursor=unchanged rpc_id=two"
     )
 
 
@@ -182,8 +193,8 @@ def test_the_log_line_of_a_topic_that_failed_names_the_error() -> None:
     topic.end("failed")
     topic.fail(TopicError("absent"))
     assert topic.line() == (
-        f"topic={TOPIC} state=failed received=0 deletes=0 skipped=0 rejected=0 gaps=0 ended=failed"
-        " cursor=unchanged rpc_id=- error=TopicError"
+        f"topic={TOPIC} state=failed received=0 deletes=0 restores=0 skipped=0 rejected=0 gaps=0"
+        " ended=failed cursor=unchanged rpc_id=- error=TopicError"
     )
 
 

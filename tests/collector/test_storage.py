@@ -29,7 +29,7 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.model import Cursor, Position, StoredCursor
 from salesforce_client.src.app.storage.blobs import EventFiles, connect, container
-from salesforce_client.src.app.storage.cursors import Cursors, to_json
+from salesforce_client.src.app.storage.cursors import Cursors, from_json, to_json
 from salesforce_client.src.app.storage.store import Store
 
 ORG, TOPIC = "00D000000000001EAA", "/event/Delete_Event__e"
@@ -190,6 +190,38 @@ def test_a_cursor_is_loaded_as_it_was_saved(store: Store, cursors: ContainerClie
     ):
         etag = store.save_cursor(Cursor(ORG, TOPIC, position), etag)
         assert store.load_cursor(ORG, TOPIC) == StoredCursor(Cursor(ORG, TOPIC, position), etag)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("tried_at", ["2026-02-01T00:00:00.000Z", None])
+def test_a_cursor_without_a_position_says_why_and_since_when(
+    store: Store, cursors: ContainerClient, begun: bool, tried_at: Optional[str]
+) -> None:
+    """A topic was begun from LATEST, or it could not be read yet."""
+    unread = Cursor(ORG, TOPIC, None, tried_at, begun)
+    etag = store.save_cursor(unread, None)
+    assert store.load_cursor(ORG, TOPIC) == StoredCursor(unread, etag)
+    assert json.loads(cursors.download_blob(f"{ORG}{TOPIC}.json").readall()) == {
+        "org_id": ORG,
+        "topic": TOPIC,
+        "replay_id": None,
+        "state": "begun" if begun else "not_read",
+        "tried_at": tried_at,
+    }
+
+
+def test_an_older_cursor_without_a_position_was_begun_from_latest() -> None:
+    """Earlier versions stored no other cursor without a position, and no time."""
+    raw = json.dumps({"org_id": ORG, "topic": TOPIC, "replay_id": None}).encode()
+    assert from_json(raw, ORG, TOPIC) == Cursor(ORG, TOPIC, None, None, begun=True)
+
+
+@pytest.mark.parametrize("wrong", [{"state": "x"}, {"tried_at": "then"}, {"tried_at": 7}])
+def test_a_damaged_cursor_without_a_position_is_unreadable(wrong: dict[str, Any]) -> None:
+    """It leaves a gap, as any other damaged cursor."""
+    fields = {"org_id": ORG, "topic": TOPIC, "replay_id": None, "state": "not_read", **wrong}
+    with pytest.raises(ValueError, match=r"state|isoformat|replace"):
+        from_json(json.dumps(fields).encode(), ORG, TOPIC)
 
 
 def test_only_the_version_that_was_read_is_replaced(store: Store) -> None:

@@ -16,6 +16,7 @@
     │   ├── EventFieldsError             a topic's events lack fields that the settings name
     │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
+    │   ├── EventFileError               an event file to decode again is missing or damaged
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
     │   └── GapError                     events are lost for good; the gap is recorded
     ├── RunFailedError                 one or more topics failed; all rows are stored
@@ -105,6 +106,10 @@ class RequestRefusedError(ActionNeededError):
 
 class StorageRefusedError(ActionNeededError):
     """Blob Storage refuses the credentials, the rights or the container."""
+
+
+class EventFileError(ActionNeededError):
+    """An event file whose rejected events are wanted does not exist, or cannot be read."""
 
 
 class AllUndecodableError(ActionNeededError):
