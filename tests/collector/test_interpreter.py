@@ -17,7 +17,7 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.events import encode
-from salesforce_client.src.app.mock_salesforce.history import record_id
+from salesforce_client.src.app.mock_salesforce.ids import record_id
 from salesforce_client.src.app.model import (
     DEFAULT_EVENT_FIELDS,
     Delete,

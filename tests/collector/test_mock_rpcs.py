@@ -11,9 +11,9 @@ import grpc
 import pytest
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
+from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.faults import FAULTS, Faults
 from salesforce_client.src.app.mock_salesforce.managed import DEVELOPER_NAME
-from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 from salesforce_client.src.app.salesforce.wire.pubsub_api_pb2_grpc import PubSubStub
 
@@ -211,11 +211,7 @@ def test_every_fault_works_without_a_value() -> None:
 
     ``@`` and a topic limit it to that topic.
     """
-    numbers = {
-        name
-        for name, (value, _) in FAULTS.items()
-        if value and name not in WITH_TEXT
-    }
+    numbers = {name for name, (value, _) in FAULTS.items() if value and name not in WITH_TEXT}
     for name in FAULTS:
         faults = Faults(name)
         assert faults.on(name, "/event/X__e")

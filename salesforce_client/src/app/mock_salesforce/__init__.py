@@ -24,7 +24,7 @@ from ..errors import SettingsError
 from ..salesforce.wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
 from . import certificate
 from .faults import Faults, UnknownFaultError
-from .history import record_id
+from .ids import record_id
 from .org import Org
 from .pubsub_service import PubSubService
 from .rest import RestApi
@@ -154,8 +154,8 @@ class MockSalesforce:
             RestApi(
                 self.org,
                 self.calls,
-                lambda token: self.tokens.has_session(token),
-                lambda: self.tokens.expire_tokens(),
+                self._has_session,
+                self._expire_sessions,
                 self._faults,
                 context,
             )
@@ -185,6 +185,12 @@ class MockSalesforce:
             "IDLE_SECONDS": f"{1.2 * self._keepalive_seconds:g}",
         }
         self.ca_file = str(ca_file) if made else ""
+
+    def _has_session(self, access_token: str) -> bool:
+        return self.tokens.has_session(access_token)
+
+    def _expire_sessions(self) -> None:
+        self.tokens.expire_tokens()
 
     def _serve(self, made: certificate.Certificate | None) -> str:
         server = grpc.server(

@@ -17,7 +17,8 @@ import avro.io
 import avro.schema
 
 from . import schemas
-from .history import Happening, chance_of, history_of, random_of, record_id
+from .history import Happening, chance_of, history_of
+from .ids import random_of, record_id
 from .rhythm import RESTORES, Plan
 
 ROOM = 1_000_000  # positions for each event of the history, so that replay ids are not consecutive

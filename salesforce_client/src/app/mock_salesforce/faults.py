@@ -12,8 +12,9 @@ import threading
 from collections import Counter
 
 from .login_answers import LOGIN_ANSWERS
+from .rest_faults import CHOICES, REST_FAULTS
 
-FAULTS = {
+FAULTS: dict[str, tuple[str, str]] = {
     # name: (what its value means and its default, what happens)
     "drop_stream": (
         "events, 10",
@@ -105,102 +106,6 @@ FAULTS = {
         "a stream without credit is closed after this many seconds; "
         "Salesforce's Java sample says 70",
     ),
-    "hide": (
-        "kind[:n][+kind[:n]], update_delete:3",
-        "no event tells of one in n changes, but REST does; update_delete: of a delete the event "
-        "tells an update in the same transaction; no_right: a change event is not delivered; "
-        "cascade: a platform event is not published; restore: the event of a restore is not "
-        "delivered; lost: neither an event nor REST tells of the delete",
-    ),
-    "one_transaction": (
-        "",
-        "the history also contains records that one transaction deletes and restores; their events "
-        "are DELETE",
-    ),
-    "redelete": (
-        "one, two or log, one",
-        "the history also contains records that are restored and deleted again; after a restore, "
-        "getDeleted lists: one: only the last delete of a record that is deleted now; two: all "
-        "deletes of a record that is deleted now; log: all deletes, also of live records",
-    ),
-    "merge": (
-        "bin or absent, bin",
-        "the history also contains merges in chains; absent: queryAll does not return the losers",
-    ),
-    "hard_delete": (
-        "",
-        "the history also contains platform events of CampaignMember, whose records have no "
-        "recycle bin",
-    ),
-    "long_transaction": (
-        "n[:minutes], 4:8",
-        "one in n transactions dates its changes this many minutes before it commits them",
-    ),
-    "modstamp_drift": (
-        "n, 3",
-        "the SystemModstamp of one in n deleted records moves to a later time in the recycle bin, "
-        "and the date in getDeleted with it",
-    ),
-    "empty_bin": (
-        "hours[:hours], 24:24",
-        "all recycle bins are emptied every so many hours; queryAll returns the purged records for "
-        "the second number of hours",
-    ),
-    "filtered_channel": (
-        "object, Account",
-        "the channel of all changes has a filter, and lacks one in two deletes of this object",
-    ),
-    "clock_off": ("seconds, 600", "the clock of the org differs from this machine's by this much"),
-    "rest_trim": (
-        "error, silent or told[:hours], silent:48",
-        "the delete log has lost the entries that are older than so many hours; error: a call that "
-        "starts before fails; silent: the entries are missing; told: they are missing, and "
-        "earliestDateAvailable says so",
-    ),
-    "rest_past_end": (
-        "seconds, 59",
-        "getDeleted also lists deletes up to so many seconds after latestDateCovered",
-    ),
-    "open_transaction": (
-        "minutes, 10",
-        "a transaction is open since so many minutes: REST tells of nothing that is newer, and "
-        "latestDateCovered says so",
-    ),
-    "rest_id_limit": ("ids, 600000", "getDeleted fails if a window has more ids than this"),
-    "rest_timeout": (
-        "hours, 24",
-        "a query fails with QUERY_TIMEOUT if its range of LastModifiedDate is longer than this",
-    ),
-    "rest_page": ("rows, 2", "a page of a query has this many rows, whatever the client wishes"),
-    "rest_session": (
-        "calls[:times], 1:1",
-        "all sessions end after so many REST calls; happens this many times",
-    ),
-    "rest_error": (
-        "code[:times], UNKNOWN_EXCEPTION:always",
-        "a REST call fails with this code, this many times; @ and a call limits it (describe, "
-        "deleted, queryAll, query, page, tooling, limits), @ and an object too",
-    ),
-    "rest_down": (
-        "json, page or close, json",
-        "the REST API is down; json: it answers 503 SERVER_UNAVAILABLE; page: it answers 503 with "
-        "an HTML page; close: it closes the connection without an answer",
-    ),
-    "rest_slow": ("seconds, 5", "the REST API answers after this many seconds"),
-    "no_view_all": (
-        "n, 2",
-        "the user lacks View All, and REST does not list one in n records; @ and an object limits "
-        "it",
-    ),
-    "view_all_data": ("", "the user has View All Data instead of View All for each object"),
-    "no_view_setup": (
-        "error, type or empty, error",
-        "the user lacks View Setup and Configuration; a query for permissions or channels fails "
-        "with INSUFFICIENT_ACCESS (error) or INVALID_TYPE (type), or has no rows (empty)",
-    ),
-    "no_delete_event": ("", "the user cannot query DeleteEvent"),
-    "not_replicateable": ("object, Contact", "getDeleted does not know this object"),
-    "limits_used": ("percent, 90", "so many percent of the daily limits are used"),
     "rare_changes": (
         "",
         "the history also contains GAP_DELETE, GAP_UPDATE, GAP_OVERFLOW, SNAPSHOT and wildcards",
@@ -211,11 +116,12 @@ FAULTS = {
         "the token endpoint gives one of these answers, this many times: "
         + ", ".join(LOGIN_ANSWERS),
     ),
+    **REST_FAULTS,
 }
 
 
 class UnknownFaultError(ValueError):
-    """A name that is not in ``FAULTS``."""
+    """A name that is not in ``FAULTS``, or a value that is not in ``CHOICES``."""
 
 
 class Faults:
@@ -225,7 +131,8 @@ class Faults:
         text: the faults, written as in ``MOCK_FAULTS``.
 
     Raises:
-        UnknownFaultError: the text has an unknown name. The message lists the known names.
+        UnknownFaultError: the text has an unknown name or value. The message lists the known
+            ones.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -239,8 +146,14 @@ class Faults:
                 raise UnknownFaultError(
                     f"has the unknown fault {name!r}: the faults are {', '.join(FAULTS)}"
                 )
-            default = FAULTS[name][0].rpartition(", ")[2]
-            self._values[name, topic.strip()] = value or default
+            value = value or FAULTS[name][0].rpartition(", ")[2]
+            for part in value.split("+") if name in CHOICES else ():
+                if part.partition(":")[0].strip() not in CHOICES[name]:
+                    raise UnknownFaultError(
+                        f"has the fault {name} with the unknown value {part!r}: the values are "
+                        + ", ".join(CHOICES[name])
+                    )
+            self._values[name, topic.strip()] = value
 
     def value(self, name: str, topic: str = "") -> str | None:
         """Return the fault's value for this topic, or None if the fault is off."""

@@ -9,28 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import random
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from ..model import with_checksum
+from .ids import KEY_PREFIXES, OBJECTS, number_of, random_of, record_id
 from .rhythm import BIN_DAYS, HIDEABLE, RESTORES, Plan, Step
 
 EPOCH = datetime(2025, 1, 1, tzinfo=timezone.utc)
 LONGEST_DRIFT = timedelta(minutes=4320)
-KEY_PREFIXES = {
-    "User": "005",
-    "Account": "001",
-    "Contact": "003",
-    "Opportunity": "006",
-    "Case": "500",
-    "CampaignMember": "00v",
-}
-OBJECTS = {prefix: entity for entity, prefix in KEY_PREFIXES.items()}
-BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PLACES = 100  # record numbers for each event
 # The records that a wildcard or an overflow deletes and does not name have these places.
 UNNAMED = range(1, 4)
@@ -86,31 +75,6 @@ class Happening:
     topics: tuple[str, ...]
     ids: tuple[str, ...]
     changes: tuple[Change, ...]
-
-
-def random_of(about: str, number: int) -> random.Random:
-    """Return a source of random numbers that depends on these two alone."""
-    return random.Random(hashlib.sha256(f"{about} {number}".encode()).digest())
-
-
-def record_id(entity: str, number: int) -> str:
-    """Return an 18-character record id: the object's key prefix, instance, number, checksum."""
-    digits = ""
-    for _ in range(8):
-        number, digit = divmod(number, 62)
-        digits = BASE62[digit] + digits
-    return with_checksum(f"{KEY_PREFIXES[entity]}5f00{digits}")
-
-
-def number_of(record: str) -> tuple[str, int] | None:
-    """Return the object and the number of a record id of this org. None if it is not one."""
-    entity = OBJECTS.get(record[:3])
-    if entity is None or record[3:7] != "5f00" or not set(record[7:15]) <= set(BASE62):
-        return None
-    number = 0
-    for letter in record[7:15]:
-        number = number * 62 + BASE62.index(letter)
-    return (entity, number) if record_id(entity, number).startswith(record) else None
 
 
 def chance_of(number: int, step: Step) -> tuple[random.Random, str, str, int]:
@@ -264,9 +228,7 @@ class History:
         elif step.change not in ("CREATE", "UPDATE", "SNAPSHOT", "GAP_UPDATE"):
             yield Change("delete", step.entity, record, user, at, dated, master, hidden)
         if step.change == "DELETE_UNDELETE":
-            yield Change(
-                "restore", step.entity, record, user, at, dated, hidden="one_transaction"
-            )
+            yield Change("restore", step.entity, record, user, at, dated, hidden="one_transaction")
 
     def _with_end(self, last: Change, number: int) -> Change:
         """Add to the last change of a life what becomes of the record in the recycle bin."""

@@ -64,7 +64,9 @@ class Listing:
 
     def covered(self, at: datetime) -> datetime:
         """Return up to when no transaction is open, so that nothing can be added later."""
-        longest = timedelta(minutes=self._history.plan.long_minutes if self._history.plan.long else 0)
+        longest = timedelta(
+            minutes=self._history.plan.long_minutes if self._history.plan.long else 0
+        )
         return at - max(self._open, longest)
 
     def deleted(

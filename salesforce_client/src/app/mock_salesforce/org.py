@@ -18,7 +18,8 @@ from ..model import with_checksum
 from . import schemas
 from .events import ROOM, Deleted, OrgEvent, Restored, event, position
 from .faults import Faults
-from .history import ALL_CHANGES, DELETE_EVENT_TOPIC, Change, history_of, random_of
+from .history import ALL_CHANGES, DELETE_EVENT_TOPIC, Change, history_of
+from .ids import random_of
 from .listing import Listing
 from .rhythm import plan_of
 
@@ -118,9 +119,7 @@ class Org:
                 found.append(one)
                 if len(found) == limit:
                     break
-        published = [
-            one for one in self._published if topic in one.topics and one.position > after
-        ]
+        published = [one for one in self._published if topic in one.topics and one.position > after]
         return (
             sorted([*found, *published], key=lambda one: one.position)[:limit]
             if published
@@ -176,10 +175,8 @@ class Org:
             on_topics = set(happening.topics) & set(topics)
             filtered = self.history.is_filtered(happening.number)
             kind = None if on_topics else "filtered" if filtered else "no_topic"
-            for change in happening.changes:
-                if why := change.hidden or kind:
-                    found.append(Hidden(why, change))
-        return found
+            found += [Hidden(it.hidden or kind or "", it) for it in happening.changes]
+        return [it for it in found if it.kind]
 
     def merges(self, since: datetime, until: datetime) -> list[Merged]:
         """Return the merges after ``since`` and up to ``until``, one for each loser."""

@@ -23,9 +23,9 @@ from ..salesforce.wire import pubsub_api_pb2 as wire
 from ..salesforce.wire.pubsub_api_pb2_grpc import PubSubServicer
 from . import schemas
 from .calls import INVALID, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE, Call, Stream
+from .events import OrgEvent
 from .faults import Faults
 from .managed import ManagedSubscription, commit_response
-from .events import OrgEvent
 from .org import TOPICS, Org, UnknownReplayIdError
 
 POLL_SECONDS = 0.02  # how often a stream looks at the org's clock

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from .faults import Faults
 from .org import Org
 from .rest_calls import RestCalls
-from .rest_errors import RestError
+from .rest_errors import RestError, fail
 
 JSON, HTML = "application/json;charset=UTF-8", "text/html"
 MAINTENANCE = b"<html><title>Maintenance</title>We will be back soon.</html>"
@@ -70,9 +70,9 @@ class RestApi:
             return 503, HTML, MAINTENANCE
         try:
             if down:
-                raise RestError("SERVER_UNAVAILABLE")
+                fail("SERVER_UNAVAILABLE")
             if method != "GET":
-                raise RestError("METHOD_NOT_ALLOWED")
+                fail("METHOD_NOT_ALLOWED")
             self._check_session(headers.get("Authorization", ""))
             found = self._calls.answer(target, headers)
         except RestError as error:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from .faults import Faults
 from .org import Org
 from .rest_deleted import get_deleted
-from .rest_errors import ERRORS, RestError, fail
+from .rest_errors import RestError, fail
 from .rest_objects import Sight, describe
 from .rest_queries import Queries, Row
 
@@ -83,10 +83,15 @@ class RestCalls:
                 name = found[1] if pattern.groups else ""
                 self._fail_as_asked(call, name)
                 return self._called(call, name, given, int(match[1]), headers)
-        fail("NOT_FOUND")
+        raise RestError("NOT_FOUND")
 
     def _called(
-        self, call: str, name: str, given: Mapping[str, str], version: int, headers: Mapping[str, str]
+        self,
+        call: str,
+        name: str,
+        given: Mapping[str, str],
+        version: int,
+        headers: Mapping[str, str],
     ) -> Any:
         if call == "limits":
             return self._limits()
@@ -103,9 +108,7 @@ class RestCalls:
             return self._page(locator, int(start), size, version)
         if "q" not in given:
             fail("MALFORMED_QUERY", "A query string has to be specified")
-        rows = self._queries.rows(
-            given["q"], deleted=call == "queryAll", tooling=call == "tooling"
-        )
+        rows = self._queries.rows(given["q"], deleted=call == "queryAll", tooling=call == "tooling")
         locator = f"01g5f00000{next(self._locators):05}AAA"
         self._found[locator] = rows
         return self._page(locator, 0, size, version)
@@ -150,4 +153,4 @@ class RestCalls:
         code, _, times = value.partition(":")
         limit = float("inf") if times in ("", "always") else float(times)
         if self._faults.happens("rest_error", place, times=limit):
-            raise RestError(code if code in ERRORS else "UNKNOWN_EXCEPTION")
+            raise RestError(code)

@@ -27,7 +27,8 @@ def get_deleted(
             ``rest_id_limit``.
         sight: which records the user may see.
         object_name: the object of the path.
-        start, end: the parameters, as they are in the URL.
+        start: the parameter, as it is in the URL.
+        end: as ``start``.
 
     Raises:
         RestError: the call is refused.

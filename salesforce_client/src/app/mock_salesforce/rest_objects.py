@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .faults import Faults
-from .history import KEY_PREFIXES
-from .rest_errors import fail
+from .ids import KEY_PREFIXES
+from .rest_errors import RestError
 
 COMMON_FIELDS = {
     "Id": "id",
@@ -41,6 +41,7 @@ SOBJECTS = {
         _sobject("Case", "OwnerId", "MasterRecordId"),
         _sobject("Opportunity", "OwnerId"),
         _sobject("CampaignMember"),
+        _sobject("Task", "OwnerId"),
     )
 }
 
@@ -54,7 +55,9 @@ def sobject(name: str, error: str) -> Sobject:
     for known in SOBJECTS.values():
         if known.name.lower() == name.lower():
             return known
-    fail(error, f"sObject type '{name}' is not supported." if error == "INVALID_TYPE" else "")
+    raise RestError(
+        error, f"sObject type '{name}' is not supported." if error == "INVALID_TYPE" else ""
+    )
 
 
 def describe(name: str, faults: Faults) -> dict[str, Any]:
