@@ -14,8 +14,8 @@ does what the state machine decides. These are the rules (``docs/architecture.md
 - A topic is *held* if the poll must get a new position for it, for example because its cursor is
   old. A held topic waits for an empty response through up to ``hold_seconds`` of silence. It is
   also caught up as soon as the drain has read an event that was published after the poll began.
-- A topic whose objects are checked after the poll is *awaited*: the drain waits for it as for a held
-  topic. If no empty response arrives, it is idle, and only the check waits for the next poll.
+- A topic whose objects are checked after the poll is *awaited*: the drain waits for it as for a
+  held topic. If no empty response arrives, it is idle, and only the check waits for the next poll.
 - Any other topic is *idle* after ``idle_seconds`` of silence.
 """
 

@@ -18,8 +18,9 @@ from .backlog import HOLD_SECONDS, Bounds
 from .drain import FAILED, Beginning, Drain, Outcome, Records, Source
 from .errors import CollectorError, SalesforceUnavailableError
 from .model import Preset, moment_of
+from .objects import named_objects
 from .publisher import Publisher, Store, leave_polls
-from .report import ObjectsOf, Report, TopicReport, named_objects
+from .report import ObjectsOf, Report, TopicReport
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +230,9 @@ def not_begun(store: Store, topics: Sequence[str], began_at: str, error: Excepti
         began_at: when the poll began, as UTC text.
         error: why the login failed.
     """
-    report = Report("", {topic: TopicReport(topic) for topic in topics}, began_at)
+    report = Report(
+        "", {topic: TopicReport(topic) for topic in topics}, began_at, objects=named_objects
+    )
     report.fail(error)
     leave_polls(store, report)
     return report

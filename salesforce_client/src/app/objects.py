@@ -77,3 +77,8 @@ def _named_by(topic: str) -> Optional[str]:
         return None
     name = match[1]
     return f"{name}c" if name.endswith("__") else name
+
+
+def named_objects(topic: str) -> Optional[Sequence[str]]:
+    """The objects of a topic, if only its name may tell them."""
+    return Objects(None, None).of(topic)

@@ -11,7 +11,6 @@ from typing import Optional
 from . import __version__
 from .errors import CollectorError, RunFailedError
 from .model import Delete, Delivery, Gap, Poll, identity, now
-from .objects import Objects
 
 ERROR_CHARACTERS = 500
 ObjectsOf = Callable[[str], Optional[Sequence[str]]]
@@ -104,11 +103,6 @@ class TopicReport:
         )
 
 
-def named_objects(topic: str) -> Optional[Sequence[str]]:
-    """The objects of a topic, if only its name may tell them."""
-    return Objects(None, None).of(topic)
-
-
 def _reason(error: Exception) -> str:
     """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
     text = type(error).__name__
@@ -167,7 +161,7 @@ class Report:
     began_at: str
     files: list[str] = field(default_factory=list)
     error: Optional[Exception] = None
-    objects: ObjectsOf = named_objects
+    objects: ObjectsOf = field(default=lambda _: None)
     checks: list[CheckReport] = field(default_factory=list)
     unknown: Sequence[str] = ()
     overdue: Optional[Exception] = None

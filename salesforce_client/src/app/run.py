@@ -17,11 +17,11 @@ from azure.storage.blob import BlobServiceClient
 
 from . import settings as settings_module
 from .budget import host_seconds
-from .check import Checks, Rules
+from .checks.all_objects import Checks, Rules
+from .checks.one_object import Poll
 from .collect import Collection, Limits, not_begun
 from .decoding.interpreter import Interpreter
 from .model import Preset, moment_of, now
-from .object_check import Poll
 from .report import Report
 from .salesforce.lists import Lists
 from .salesforce.login import authenticate

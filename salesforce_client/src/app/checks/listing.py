@@ -1,9 +1,9 @@
 """Joins what Salesforce says of the deleted records of one window, and makes rows of it.
 
-Without I/O. ``check.py`` asks, and passes the answers to a ``Listing`` in this order: the entries
-of getDeleted and those that earlier listings of the same window had, the records of queryAll, and
-the answers to questions by id. Each step returns the rows that are then certain, so that they need
-no memory. These are the rules (``docs/architecture.md``, "The check"):
+Without I/O. ``one_object.py`` asks, and passes the answers to a ``Listing`` in this order: the
+entries of getDeleted and those that earlier listings of the same window had, the records of
+queryAll, and the answers to questions by id. Each step returns the rows that are then certain, so
+that they need no memory. These are the rules (``docs/architecture.md``, "The check"):
 
 - An entry whose date equals the record's SystemModstamp is dated by its LastModifiedDate.
   Any other entry keeps getDeleted's date, and ``_tracker.deleted_date_from`` says so.
@@ -22,8 +22,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Optional
 
-from .completeness import Window
-from .model import Entry, Found, ListedDelete, Restore, Row, moment_of
+from ..completeness import Window
+from ..model import Entry, Found, ListedDelete, Restore, Row, moment_of
 
 GET_DELETED, QUERY_ALL, BOTH = "getDeleted", "queryAll", "both"
 BIN, PURGED, UNKNOWN = "bin", "purged", "unknown"

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Optional, Protocol
 
-from . import completeness
-from .backlog import CAUGHT_UP
-from .check_file import CheckFile, Files, KeptBlobs
-from .errors import CheckFailedError, CheckRefusedError, CollectorError
-from .model import Member, Progress, StoredProgress, moment_of
-from .object_check import WAITS, Lists, ObjectCheck, Poll
-from .objects import Members, Objects
-from .report import CheckReport, Report
+from .. import completeness
+from ..backlog import CAUGHT_UP
+from ..errors import CheckFailedError, CheckRefusedError, CollectorError
+from ..model import Member, Progress, StoredProgress, moment_of
+from ..objects import Members, Objects
+from ..report import CheckReport, Report
+from .file import CheckFile, Files, KeptBlobs
+from .one_object import WAITS, Lists, ObjectCheck, Poll
 
 log = logging.getLogger(__name__)
 

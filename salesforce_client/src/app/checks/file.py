@@ -14,8 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple, Optional, Protocol
 
-from .model import Entry, KeptEntries, Progress, Row
-from .publisher import OpenFile
+from ..model import Entry, KeptEntries, Progress, Row
+from ..publisher import OpenFile
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class CheckFile:
         kept, self._kept = self._kept, []
         for one in kept:
             raw = zlib.decompress(one.packed)
-            # The progress moves after the entries: without them, a later check could miss a restore.
+            # The progress moves after the entries. Without them, a later check may miss a restore.
             if one.object_name not in self.dropped and not self._blobs.save_kept(
                 self._org_id, one.object_name, one.day, raw, one.etag
             ):

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Optional, Protocol
 
-from . import __version__, completeness
-from .check_file import CheckFile
-from .completeness import Window
-from .errors import (
+from .. import __version__, completeness
+from ..completeness import Window
+from ..errors import (
     CallsSpentError,
     CheckRefusedError,
     CollectorError,
@@ -26,8 +25,7 @@ from .errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from .listing import Listing
-from .model import (
+from ..model import (
     Check,
     DeletedAnswer,
     Described,
@@ -38,7 +36,9 @@ from .model import (
     identity,
     timestamp,
 )
-from .report import CheckReport
+from ..report import CheckReport
+from .file import CheckFile
+from .listing import Listing
 
 log = logging.getLogger(__name__)
 
