@@ -19,7 +19,7 @@ import pytest
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.warehouse.snowflake_errors import ADVICE
 from salesforce_client.src.app import errors as collector_errors
-from salesforce_client.src.app.salesforce import rpc_errors, token_answers
+from salesforce_client.src.app.salesforce import rest_errors, rpc_errors, token_answers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 APPS = {"collector": "salesforce_client/src/app", "sync": "delete_sync/src"}
@@ -84,6 +84,13 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{topic}: none of", "{topic}", "are kept as rejected events", "Report this message"),
         ("{topic}: Salesforce sent", "{topic}", "may miss events", "set MAX_RUN_SECONDS"),
     ],
+    ("collector", "budget.py"): [
+        ("{[f'functionTimeout in", "functionTimeout in host.json", "", "must be hh:mm:ss"),
+        ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", "", "must be at most"),
+    ],
+    ("collector", "checks/all_objects.py"): [
+        ("{len(late)} object(s)", "{lines}", "All events are stored", "Do what the reason says"),
+    ],
     ("collector", "collect.py"): [
         ("{topic}: the drain did not", "{topic}", LATER, "the next poll tries again"),
     ],
@@ -120,6 +127,19 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "salesforce/rpc_errors.py"): [
         ("{f'{told} – {advice}'", "{told}", "", "{advice}"),
         ("{about}: {details} – {cure}", "{about}", "", "{cure}"),
+    ],
+    ("collector", "salesforce/lists.py"): [
+        ("{about}: the answer lacks", "{about}", "{NO_PROOF}", "report this message"),
+    ],
+    ("collector", "salesforce/rest.py"): [
+        ("{about}: the answer is not", "{about}", "{NO_PROOF}", "check whether a proxy"),
+        ("{about}: {reason} – {NO_PROOF}:", "{about}", "{NO_PROOF}", "{cure}"),
+        ("{about}: {reason}{route", "{about}", "{NO_PROOF}", "allow the app to reach"),
+    ],
+    ("collector", "salesforce/rest_errors.py"): [
+        ("{about}: Salesforce answers {code} – {NO_PROOF} until", "{about}", "{NO_PROOF}", "look"),
+        ("{about}: the org has used up", "{about}", "{NO_PROOF}", "lower MAX_CHECK_CALLS"),
+        ("{about}: Salesforce answers {code} – {NO_PROOF}: ", "{about}", "{NO_PROOF}", "{cure}"),
     ],
     ("collector", "salesforce/subscription.py"): [
         ("{self._topic}: the server ended", "{self._topic}", LATER, "the next poll continues"),
@@ -170,6 +190,9 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ],
     ("collector", "storage/rejected_events.py"): [
         ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
+    ],
+    ("collector", "salesforce/limits.py"): [
+        ("{ABOUT}: the answer lacks", "{ABOUT}", "", "report it"),
     ],
     ("collector", "storage/trial.py"): [
         ("event file {name}: Storage gave", "{name}", "", "find what changes"),
@@ -252,6 +275,8 @@ def advice() -> Iterator[str]:
     yield from ADVICE.values()
     yield from rpc_errors.CURES.values()
     yield rpc_errors.NO_SERVER
+    yield from (text for _, text in rest_errors.CURES.values())
+    yield rest_errors.OTHER_CURE
     yield from (text for _, text in token_answers.ADVICE)
 
 

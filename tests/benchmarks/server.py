@@ -34,7 +34,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import grpc
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate, schemas
-from salesforce_client.src.app.mock_salesforce.org import EPOCH, encode, record_id
+from salesforce_client.src.app.mock_salesforce.events import encode
+from salesforce_client.src.app.mock_salesforce.history import EPOCH
+from salesforce_client.src.app.mock_salesforce.ids import record_id
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100

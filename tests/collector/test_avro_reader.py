@@ -29,7 +29,7 @@ from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import ENCODER, as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.mock_salesforce.org import encode
+from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.model import Delete, Event
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

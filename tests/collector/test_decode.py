@@ -9,7 +9,7 @@ import pytest
 from salesforce_client.src.app.decoding.decode import Decoder
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.mock_salesforce.org import encode
+from salesforce_client.src.app.mock_salesforce.events import encode
 
 EVENT = {
     "CreatedDate": 1767225600000,

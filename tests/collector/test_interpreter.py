@@ -16,7 +16,8 @@ from salesforce_client.src.app.errors import (
     SchemaError,
 )
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.mock_salesforce.org import encode, record_id
+from salesforce_client.src.app.mock_salesforce.events import encode
+from salesforce_client.src.app.mock_salesforce.ids import record_id
 from salesforce_client.src.app.model import (
     DEFAULT_EVENT_FIELDS,
     Delete,

@@ -112,9 +112,7 @@ def check(
 
 def given_session(org: MockSalesforce) -> Session:
     """A session without a login over the network."""
-    return Session(
-        org.tokens.new_token(), "https://delete-tracker-mock.my.salesforce.com", org.org.org_id
-    )
+    return Session(org.tokens.new_token(), org.tokens.instance_url, org.org.org_id)
 
 
 def error_of(call: Callable[[], object]) -> CollectorError:

@@ -22,7 +22,9 @@ from salesforce_client.src.app.errors import (
     SchemaError,
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
-from salesforce_client.src.app.mock_salesforce.org import RETENTION, encode, record_id
+from salesforce_client.src.app.mock_salesforce.events import encode
+from salesforce_client.src.app.mock_salesforce.ids import record_id
+from salesforce_client.src.app.mock_salesforce.org import RETENTION
 from salesforce_client.src.app.model import (
     Delete,
     EventRules,

@@ -18,7 +18,6 @@ from local import node
 
 from salesforce_client.src.app.mock_salesforce import CLIENT_ID, USERNAME, MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import ORG_ID, RETENTION
-from salesforce_client.src.app.mock_salesforce.token_endpoint import INSTANCE_URL
 
 SCRIPT = Path(node.__file__).with_name("third_party_client.mjs")
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
@@ -82,7 +81,7 @@ def test_the_client_gets_the_documented_error_for_a_bad_token(
     bad = {
         "authType": "user-supplied",
         "accessToken": "00D!wrong",
-        "instanceUrl": INSTANCE_URL,
+        "instanceUrl": salesforce.tokens.instance_url,
         "organizationId": ORG_ID,
     }
     (error,) = [line for line in told(salesforce, bad) if line["kind"] == "error"]

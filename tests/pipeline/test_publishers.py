@@ -15,12 +15,10 @@ import pytest
 from local import apps, crashes, emulators, warehouse
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
-from salesforce_client.src.app.mock_salesforce.org import (
-    ARCHIVE_EVENT_TOPIC,
-    DELETE_EVENT_TOPIC,
-    encode,
-    record_id,
-)
+from salesforce_client.src.app.mock_salesforce.events import encode
+from salesforce_client.src.app.mock_salesforce.history import DELETE_EVENT_TOPIC
+from salesforce_client.src.app.mock_salesforce.ids import record_id
+from salesforce_client.src.app.mock_salesforce.org import ARCHIVE_EVENT_TOPIC
 
 SCHEMAS = {DELETE_EVENT_TOPIC: schemas.DELETE_EVENT, ARCHIVE_EVENT_TOPIC: schemas.ARCHIVE_EVENT}
 NEVER = 10_000_000.0  # seconds between two events that the mock publishes itself

@@ -18,13 +18,18 @@
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── EventFileError               an event file to decode again is missing or damaged
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
-    │   └── GapError                     events are lost for good; the gap is recorded
+    │   ├── GapError                     events are lost for good; the gap is recorded
+    │   ├── CheckRefusedError            Salesforce refuses a question of a check
+    │   └── CheckFailedError             objects were not checked for too long; no delete is lost
     ├── RunFailedError                 one or more topics failed; all rows are stored
     └── (inside a run)
         ├── SessionExpiredError          the access token is no longer accepted: it is renewed
         ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: causes a gap
         ├── SchemaError                  Salesforce refuses a schema: causes a rejected event
-        └── DecodeError                  an event cannot become a row: causes a rejected event
+        ├── DecodeError                  an event cannot become a row: causes a rejected event
+        ├── ListTooLongError             a list is too long: the check asks for less time at once
+        ├── ListTrimmedError             Salesforce has no list of that time: a check's outcome
+        └── CallsSpentError              MAX_CHECK_CALLS or the time is used up: the check waits
 """
 
 from __future__ import annotations
@@ -128,6 +133,24 @@ class GapError(ActionNeededError):
     """
 
 
+class CheckRefusedError(ActionNeededError):
+    """Salesforce refuses a question of a check. The events are not concerned.
+
+    Attributes:
+        code: Salesforce's error code. Empty if the answer had none.
+        no_rights: the user may not ask, or the object does not exist.
+    """
+
+    def __init__(self, message: str, code: str = "", *, no_rights: bool = False) -> None:
+        self.code = code
+        self.no_rights = no_rights
+        super().__init__(message)
+
+
+class CheckFailedError(ActionNeededError):
+    """One or more objects were not checked for too long. All events are stored."""
+
+
 class SessionExpiredError(CollectorError):
     """Salesforce no longer accepts the access token. The caller renews it and resumes."""
 
@@ -154,6 +177,18 @@ class SchemaError(CollectorError):
 
 class DecodeError(CollectorError):
     """An event cannot be read with its schema, or cannot become a row."""
+
+
+class ListTooLongError(CollectorError):
+    """A list has too many ids, or a query takes too long. The check asks for less time at once."""
+
+
+class ListTrimmedError(CollectorError):
+    """Salesforce no longer has, or never had, the list of deletes at the start of a window."""
+
+
+class CallsSpentError(CollectorError):
+    """MAX_CHECK_CALLS are used up, or the poll has no more time. The rest waits."""
 
 
 class RunFailedError(CollectorError):

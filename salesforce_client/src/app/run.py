@@ -11,27 +11,43 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Union
 
 from azure.storage.blob import BlobServiceClient
 
 from . import settings as settings_module
+from .budget import host_seconds
+from .checks.all_objects import Checks, Rules
+from .checks.one_object import Poll
 from .collect import Collection, Limits, not_begun
 from .decoding.event_plan import plan
 from .decoding.interpreter import Interpreter
-from .model import Preset, Session, now
+from .model import Preset, Session, moment_of, now
 from .report import Report
+from .reprocess import Reprocessed, SchemaOf, reprocess
 from .salesforce.clock import ahead_seconds
+from .salesforce.limits import OrgLimit, read_limits
+from .salesforce.lists import Lists
 from .salesforce.login import authenticate
 from .salesforce.pubsub import PubSub
+from .salesforce.rest import API_VERSION, Rest
 from .scratch import scratch_folder
 from .settings import Salesforce, Settings
 from .storage.blobs import connect
 from .storage.cursors import Cursors
 from .storage.newest_polls import NewestPolls
+from .storage.progress import CheckBlobs
 from .storage.store import Store
 from .storage.trial import try_cursor, try_event_file
 
+HOST = Path(__file__).resolve().parent.parent.parent / "host.json"
+# Questions of the checks end this many seconds before the host ends the poll. Their file is
+# uploaded after them.
+UPLOAD_SECONDS = 45.0
+# Bounds of the REST calls of a command.
+QUESTIONS, QUESTION_SECONDS = 200, 120.0
 NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 Watch = Callable[[Report], None]
 
@@ -45,12 +61,14 @@ class App:
         service: the storage account. Nothing was sent to it yet.
         folder: for temporary files.
         mocked: whether MOCK_MODE is on.
+        host_seconds: the host ends a run after this time. Infinite if it never does.
     """
 
     settings: Settings
     service: BlobServiceClient
     folder: Path
     mocked: bool
+    host_seconds: float
 
     @property
     def salesforce(self) -> Salesforce:
@@ -68,6 +86,10 @@ class App:
     def cursors(self) -> Cursors:
         """The cursors alone. Nothing is created."""
         return Cursors(self.service.get_container_client(self.settings.cursors_container))
+
+    def check_blobs(self) -> CheckBlobs:
+        """The progress of the checks. Nothing is created."""
+        return CheckBlobs(self.service.get_container_client(self.settings.cursors_container))
 
     def newest_polls(self) -> NewestPolls:
         """What the newest event files tell of polls. Nothing is created."""
@@ -110,6 +132,41 @@ class App:
         endpoint, ca_file = self.salesforce.pubsub_endpoint, self.salesforce.ca_file
         return PubSub(endpoint.target, tls=endpoint.tls, authenticate=self.login, ca_file=ca_file)
 
+    def rest(self, source: PubSub, deadline: float) -> Rest:
+        """The REST API, with the session of the Pub/Sub API. The caller closes it."""
+        return Rest(
+            lambda: source.session,
+            source.renew,
+            deadline=deadline,
+            clock=_clock,
+            ca_file=self.salesforce.ca_file,
+        )
+
+    @contextlib.contextmanager
+    def questions(self, source: PubSub) -> Iterator[Lists]:
+        """What a command may ask the REST API."""
+        rest = self.rest(source, time.monotonic() + QUESTION_SECONDS)
+        with contextlib.closing(rest):
+            lists = Lists(rest)
+            lists.allow(QUESTIONS)
+            yield lists
+
+    def limits(self, source: PubSub) -> Mapping[str, OrgLimit]:
+        """What is left of the org's limits."""
+        rest = self.rest(source, time.monotonic() + QUESTION_SECONDS)
+        rest.allowed = QUESTIONS
+        with contextlib.closing(rest):
+            return read_limits(rest)
+
+    def reprocess(self, file: Union[str, Path], source: PubSub) -> Reprocessed:
+        """Decode the rejected events of a file again."""
+
+        def records(schema_of: SchemaOf) -> Interpreter:
+            return Interpreter(schema_of, source.session.org_id, self.settings.event_rules)
+
+        most = self.settings.max_file_rows
+        return reprocess(file, self.store(), source.schema, records, most_rows=most)
+
 
 @contextlib.contextmanager
 def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]:
@@ -125,6 +182,7 @@ def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = settings_module.read(environ)
+    ends_after = host_seconds(HOST, environ, settings.max_run_seconds)
     account = settings.storage
     with (
         scratch_folder("poll") as folder,
@@ -133,7 +191,7 @@ def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]
         ) as service,
     ):
         if settings.mock is None:
-            yield App(settings, service, folder, mocked=False)
+            yield App(settings, service, folder, mocked=False, host_seconds=ends_after)
             return
         # In production the mock is never loaded.
         from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415
@@ -144,7 +202,7 @@ def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]
             invented.interval_seconds, invented.now, faults=invented.faults, folder=folder
         ) as mock:
             instead = settings_module.read(mock.instead_of(environ))
-            yield App(instead, service, folder, mocked=True)
+            yield App(instead, service, folder, mocked=True, host_seconds=ends_after)
 
 
 def run(environ: Mapping[str, str]) -> Report:
@@ -159,7 +217,14 @@ def run(environ: Mapping[str, str]) -> Report:
         return poll(app, began, began_at)
 
 
-def poll(app: App, began: float, began_at: str, watch: Watch = lambda _: None) -> Report:
+def poll(
+    app: App,
+    began: float,
+    began_at: str,
+    watch: Watch = lambda _: None,
+    *,
+    check_now: bool = False,
+) -> Report:
     """Run one poll.
 
     Args:
@@ -167,6 +232,7 @@ def poll(app: App, began: float, began_at: str, watch: Watch = lambda _: None) -
         began: when the run began, on the clock of ``time.monotonic``.
         began_at: the same moment, as UTC text.
         watch: called with the report before the topics are read. The report then grows.
+        check_now: check every object now, also if its check is not due.
 
     Raises:
         CollectorError: Blob Storage cannot be used. Other errors are in the report.
@@ -176,18 +242,34 @@ def poll(app: App, began: float, began_at: str, watch: Watch = lambda _: None) -
         source = app.source()
     except Exception as error:  # noqa: BLE001  (``Report.raise_if_failed`` raises it again)
         return not_begun(store, settings.topics, began_at, error)
-    with source:
+    rest = app.rest(source, began + app.host_seconds - UPLOAD_SECONDS)
+    with source, contextlib.closing(rest):
         org_id = source.session.org_id
-        collection = Collection(
-            source,
-            store,
-            Interpreter(source.schema, org_id, settings.event_rules),
-            org_id,
-            settings.topics,
-            replay_preset=Preset(settings.replay_preset),
-            limits=Limits(settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows),
-            began=began,
-            began_at=began_at,
+        about = Poll(org_id, API_VERSION, moment_of(began_at), settings.check_hours, _clock)
+        rules = Rules(
+            settings.check_objects, settings.max_check_calls, settings.max_file_rows, check_now
         )
-        watch(collection.report)
-        return collection.run()
+        with Checks(Lists(rest), store, store.checks, settings.topics, rules, about) as checks:
+            collection = Collection(
+                source,
+                store,
+                Interpreter(source.schema, org_id, settings.event_rules),
+                org_id,
+                settings.topics,
+                replay_preset=Preset(settings.replay_preset),
+                limits=Limits(
+                    settings.max_run_seconds, settings.idle_seconds, settings.max_file_rows
+                ),
+                began=began,
+                began_at=began_at,
+                awaited=checks.awaited,
+                objects=checks.objects_of,
+            )
+            watch(collection.report)
+            report = collection.run()
+            checks.run(report)
+            return report
+
+
+def _clock() -> datetime:
+    return datetime.now(timezone.utc)

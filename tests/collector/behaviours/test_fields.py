@@ -16,7 +16,9 @@ from local.faulty_org import ACCOUNT, EVENT, NOW, Org, Rows, event_ids, keys
 
 from salesforce_client.src.app.errors import EventFieldsError
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.mock_salesforce.org import ARCHIVE_EVENT_TOPIC, encode, record_id
+from salesforce_client.src.app.mock_salesforce.events import encode
+from salesforce_client.src.app.mock_salesforce.ids import record_id
+from salesforce_client.src.app.mock_salesforce.org import ARCHIVE_EVENT_TOPIC
 
 ARCHIVE = ARCHIVE_EVENT_TOPIC
 CREATED = int(NOW.timestamp() * 1000) - 60_000

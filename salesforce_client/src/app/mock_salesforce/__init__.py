@@ -1,6 +1,6 @@
-"""A mock Salesforce on loopback: a token endpoint that verifies the JWT, and a Pub/Sub API.
+"""A mock Salesforce on loopback: a token endpoint that verifies the JWT, Pub/Sub API and REST API.
 
-Both serve a deterministic org. The mock returns settings with the names of ``docs/settings.md``.
+All serve a deterministic org. The mock returns settings with the names of ``docs/settings.md``.
 The collector, or any other client, connects with them and runs its real code.
 """
 
@@ -24,8 +24,11 @@ from ..errors import SettingsError
 from ..salesforce.wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
 from . import certificate
 from .faults import Faults, UnknownFaultError
-from .org import Org, record_id
+from .ids import record_id
+from .org import Org
 from .pubsub_service import PubSubService
+from .rest import RestApi
+from .rest_calls import RestCalls
 from .token_endpoint import TokenEndpoint
 
 CLIENT_ID = "3MVG9mockConsumerKeyOfTheDeleteTracker"
@@ -74,7 +77,7 @@ class MockSalesforce:
         now: a fixed time for the org's clock. The default is the machine's clock.
             A test may replace ``org.now`` later.
         faults: the faults to switch on, written as in ``MOCK_FAULTS``. ``faults.FAULTS`` lists all.
-        tls: serve both ports over TLS. ``ca_file`` is then the path of the authority's certificate.
+        tls: serve all ports over TLS. ``ca_file`` is then the path of the authority's certificate.
         keepalive_seconds: a stream sends an empty response after this many seconds of silence.
         batch_size: maximum number of events in one response.
         folder: where the temporary folder for the key and the certificates is created.
@@ -145,6 +148,18 @@ class MockSalesforce:
         if made:
             ca_file.write_bytes(made.authority)
         user = record_id("User", 0)
+        context = _server_context(made, folder) if made else None
+        self.calls = RestCalls(self.org, user, self._faults, lambda: self._service.delivered)
+        rest = self._resources.enter_context(
+            RestApi(
+                self.org,
+                self.calls,
+                self._has_session,
+                self._expire_sessions,
+                self._faults,
+                context,
+            )
+        )
         self.tokens = self._resources.enter_context(
             TokenEndpoint(
                 self.org.org_id,
@@ -154,7 +169,8 @@ class MockSalesforce:
                 AUDIENCES,
                 key.public_key(),
                 self._faults,
-                _server_context(made, folder) if made else None,
+                rest.url,
+                context,
             )
         )
         self.settings = {
@@ -170,6 +186,12 @@ class MockSalesforce:
         }
         self.ca_file = str(ca_file) if made else ""
 
+    def _has_session(self, access_token: str) -> bool:
+        return self.tokens.has_session(access_token)
+
+    def _expire_sessions(self) -> None:
+        self.tokens.expire_tokens()
+
     def _serve(self, made: certificate.Certificate | None) -> str:
         server = grpc.server(
             ThreadPoolExecutor(max_workers=64),
@@ -178,7 +200,7 @@ class MockSalesforce:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        service = PubSubService(
+        self._service = PubSubService(
             self.org,
             self.tokens.accepts,
             self.tokens.expire_tokens,
@@ -186,7 +208,7 @@ class MockSalesforce:
             self._keepalive_seconds,
             self._batch_size,
         )
-        add_PubSubServicer_to_server(service, server)
+        add_PubSubServicer_to_server(self._service, server)
         if made:
             port = server.add_secure_port(
                 "127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)])

@@ -26,7 +26,7 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(
         prog="mock_salesforce",
-        description="A mock Salesforce on loopback: JWT login and Pub/Sub API.",
+        description="A mock Salesforce on loopback: JWT login, Pub/Sub API and REST API.",
     )
     parser.add_argument(
         "--tls",

@@ -12,8 +12,9 @@ import threading
 from collections import Counter
 
 from .login_answers import LOGIN_ANSWERS
+from .rest_faults import CHOICES, REST_FAULTS
 
-FAULTS = {
+FAULTS: dict[str, tuple[str, str]] = {
     # name: (what its value means and its default, what happens)
     "drop_stream": (
         "events, 10",
@@ -41,7 +42,16 @@ FAULTS = {
     ),
     "refuse_session": ("", "no access token is accepted"),
     "silent": ("", "a stream is accepted, but no response is ever sent"),
-    "keepalive": ("seconds, 270", "an empty response is sent after this many seconds of silence"),
+    "keepalive": (
+        "seconds or from-to, 270",
+        "an empty response is sent after this many seconds of silence; from-to: a random time "
+        "between the two, for each silence",
+    ),
+    "fast": (
+        "times, 100",
+        "everything that a stream waits for takes so many times less time: keepalives, trickle, "
+        "delay_first and close_without_credit",
+    ),
     "empty_first": (
         "responses, 1",
         "this many empty responses come before the backlog and name the newest position",
@@ -106,11 +116,12 @@ FAULTS = {
         "the token endpoint gives one of these answers, this many times: "
         + ", ".join(LOGIN_ANSWERS),
     ),
+    **REST_FAULTS,
 }
 
 
 class UnknownFaultError(ValueError):
-    """A name that is not in ``FAULTS``."""
+    """A name that is not in ``FAULTS``, or a value that is not in ``CHOICES``."""
 
 
 class Faults:
@@ -120,7 +131,8 @@ class Faults:
         text: the faults, written as in ``MOCK_FAULTS``.
 
     Raises:
-        UnknownFaultError: the text has an unknown name. The message lists the known names.
+        UnknownFaultError: the text has an unknown name or value. The message lists the known
+            ones.
     """
 
     def __init__(self, text: str = "") -> None:
@@ -134,12 +146,22 @@ class Faults:
                 raise UnknownFaultError(
                     f"has the unknown fault {name!r}: the faults are {', '.join(FAULTS)}"
                 )
-            default = FAULTS[name][0].rpartition(", ")[2]
-            self._values[name, topic.strip()] = value or default
+            value = value or FAULTS[name][0].rpartition(", ")[2]
+            for part in value.split("+") if name in CHOICES else ():
+                if part.partition(":")[0].strip() not in CHOICES[name]:
+                    raise UnknownFaultError(
+                        f"has the fault {name} with the unknown value {part!r}: the values are "
+                        + ", ".join(CHOICES[name])
+                    )
+            self._values[name, topic.strip()] = value
 
     def value(self, name: str, topic: str = "") -> str | None:
         """Return the fault's value for this topic, or None if the fault is off."""
         return self._values.get((name, topic), self._values.get((name, "")))
+
+    def limited(self, name: str, topic: str) -> bool:
+        """Return whether the fault is on for exactly this topic."""
+        return (name, topic) in self._values
 
     def on(self, name: str, topic: str = "") -> bool:
         """Return whether the fault is on for this topic."""

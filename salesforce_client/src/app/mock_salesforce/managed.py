@@ -15,7 +15,8 @@ import grpc
 from ..model import with_checksum
 from ..salesforce.wire import pubsub_api_pb2 as wire
 from .calls import INVALID, NOT_FOUND, Call
-from .org import DELETE_EVENT_TOPIC, Org, UnknownReplayIdError
+from .history import DELETE_EVENT_TOPIC
+from .org import Org, UnknownReplayIdError
 
 DEVELOPER_NAME = "Delete_Events"
 SUBSCRIPTION_ID = with_checksum("18x5f0000000001")

@@ -23,9 +23,10 @@ from ..salesforce.wire import pubsub_api_pb2 as wire
 from ..salesforce.wire.pubsub_api_pb2_grpc import PubSubServicer
 from . import schemas
 from .calls import INVALID, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE, Call, Stream
+from .events import OrgEvent
 from .faults import Faults
 from .managed import ManagedSubscription, commit_response
-from .org import TOPICS, Org, OrgEvent, UnknownReplayIdError
+from .org import TOPICS, Org, UnknownReplayIdError
 
 POLL_SECONDS = 0.02  # how often a stream looks at the org's clock
 NEVER = float("inf")
@@ -158,9 +159,10 @@ class PubSubService(PubSubServicer):
         An empty response has no events. ``stream.told`` is the position that the response names.
         """
         faults, topic = self._faults, stream.topic
-        keepalive = faults.number("keepalive", topic) or self._keepalive_seconds
-        patience = faults.number("close_without_credit", topic) or 60
-        quiet_until = time.monotonic() + (faults.number("delay_first", topic) or 0)
+        fast = faults.number("fast") or 1
+        keepalive = self._silence(topic) / fast
+        patience = (faults.number("close_without_credit", topic) or 60) / fast
+        quiet_until = time.monotonic() + (faults.number("delay_first", topic) or 0) / fast
         stream.empty_responses_due = int(
             faults.number("empty_first", topic) or stream.empty_responses_due
         )
@@ -184,7 +186,7 @@ class PubSubService(PubSubServicer):
                 stream.position = stream.told = events[-1].position
                 stream.sent += len(events)
                 self.delivered += len(events)
-                quiet_until = now + (faults.number("trickle", topic) or 0)
+                quiet_until = now + (faults.number("trickle", topic) or 0) / fast
             elif stream.empty_responses_due:
                 stream.empty_responses_due -= 1
                 stream.told = self._org.keepalive_position()
@@ -195,8 +197,15 @@ class PubSubService(PubSubServicer):
             else:
                 stream.wait(POLL_SECONDS)
                 continue
-            last_response = time.monotonic()
+            last_response, keepalive = time.monotonic(), self._silence(topic) / fast
             yield events
+
+    def _silence(self, topic: str) -> float:
+        """Return the seconds of silence before the next empty response."""
+        least, _, most = (self._faults.value("keepalive", topic) or "").partition("-")
+        if not least:
+            return self._keepalive_seconds
+        return random.uniform(float(least), float(most or least))
 
     def _next_events(self, stream: Stream) -> list[OrgEvent]:
         limit = min(stream.credit, self._batch_size)

@@ -22,7 +22,6 @@ from .login_answers import LOGIN_ANSWERS, LoginAnswer
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LONGEST_SECONDS = 300
-INSTANCE_URL = "https://delete-tracker-mock.my.salesforce.com"
 
 
 class RefusedError(Exception):
@@ -38,6 +37,7 @@ class TokenEndpoint:
         client_id, username, audiences: the values that an assertion must have.
         public_key: the key that verifies the signature of an assertion.
         faults: the endpoint applies ``login_unavailable`` and ``login_answer``.
+        instance_url: the URL of the REST API, which belongs to every session.
         tls: the context with which it serves https. Without one it serves http.
     """
 
@@ -50,6 +50,7 @@ class TokenEndpoint:
         audiences: tuple[str, ...],
         public_key: RSAPublicKey,
         faults: Faults,
+        instance_url: str,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._faults = faults
@@ -59,6 +60,7 @@ class TokenEndpoint:
         self._username = username
         self._audiences = audiences
         self._public_key = public_key
+        self.instance_url = instance_url
         self._tokens: set[str] = set()
         self.issued: list[str] = []  # all access tokens, also expired ones
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -81,9 +83,13 @@ class TokenEndpoint:
         """Return whether the three headers of a Pub/Sub call belong to a session of this org."""
         return (
             access_token in self._tokens
-            and instance_url == INSTANCE_URL
+            and instance_url == self.instance_url
             and org_id in (self.org_id, self.org_id[:15])
         )
+
+    def has_session(self, access_token: str) -> bool:
+        """Return whether an access token belongs to a session."""
+        return access_token in self._tokens
 
     def expire_tokens(self) -> None:
         """End all sessions."""
@@ -110,7 +116,7 @@ class TokenEndpoint:
         return {
             "access_token": self.new_token(),
             "scope": "api",
-            "instance_url": INSTANCE_URL,
+            "instance_url": self.instance_url,
             "id": f"https://login.salesforce.com/id/{self.org_id}/{self._user_id}",
             "token_type": "Bearer",
         }
@@ -130,7 +136,7 @@ class TokenEndpoint:
         Raises:
             RefusedError: the access token belongs to no session.
         """
-        if authorization.partition("Bearer ")[2] not in self._tokens:
+        if not self.has_session(authorization.partition("Bearer ")[2]):
             raise RefusedError("invalid_token", "the access token is not valid")
         return {
             "organization_id": self.org_id,
