@@ -72,8 +72,11 @@ RULES: dict[str, dict[str, set[str]]] = {
         # The commands get every adapter from the composition root.
         "commands/*": {
             *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
-            *("storage/cursors", "salesforce/pubsub"),  # their types
+            # Their types, and the rules for objects.
+            *("storage/cursors", "salesforce/pubsub", "salesforce/lists", "salesforce/limits"),
+            "objects",
         },
+        "commands/mock": {"commands/call", "console", "mock_salesforce/*"},
         "__main__": {"commands/*", "console", "errors"},
         "salesforce/*": {"salesforce/*", "errors", "model"},
         "decoding/*": {"decoding/*", "errors", "model"},

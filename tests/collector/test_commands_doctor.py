@@ -38,6 +38,7 @@ TABLE = REPOSITORY / "tests/doctor.md"
 TOPIC = DEFAULT_TOPICS[0]
 OTHER_ORG = "00DXX0000000001EAA"
 STORAGE = "EVENTS_STORAGE"
+CHECKED = {"SALESFORCE_TOPICS": TOPIC, "CHECK_OBJECTS": "Account"}
 
 
 class Row(NamedTuple):
@@ -244,7 +245,7 @@ def test_the_doctor_names_what_is_broken(
     ):
         place = place_of(mock, events, cursors, tmp_path)
         place.prepare(row.prepared)
-        settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": TOPIC}
+        settings = {**blob_settings, **mock.settings, **CHECKED}
         settings = changed(settings, row.settings, azurite, stack)
         call = doctor(settings, tmp_path, "--json", "--yes")
     check = row.check.replace("<topic>", TOPIC).replace("<events>", events.container_name)
@@ -265,6 +266,8 @@ def test_the_table_has_enough_broken_set_ups() -> None:
     assert checks == {
         *("settings", "MOCK_MODE", "MAX_RUN_SECONDS", "topics", "versions", "clock", "login"),
         *("topic", "stream", "schema", "cursor", "org", "container", "write", "last"),
+        *("limits", "DailyDeliveredPlatformEvents", "DailyApiRequests", "rights", "checks"),
+        *("objects", "channels"),
     }
 
 
@@ -278,8 +281,9 @@ def healthy(
 ) -> tuple[dict[str, str], Path]:
     """Settings with which everything is well after the first poll, and the app's folder."""
     place_of(mock, events, cursors, tmp_path)
-    settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": TOPIC}
-    assert command(settings, "poll", "--yes").code == 0
+    settings = {**blob_settings, **mock.settings, **CHECKED}
+    unchecked = {**settings, "CHECK_OBJECTS": "none"}
+    assert command(unchecked, "poll", "--yes").code == 0
     return settings, tmp_path
 
 
@@ -297,6 +301,7 @@ def test_a_healthy_set_up_passes_every_check_and_nothing_is_left_behind(
         *(f"container {events.container_name}", f"container {cursors.container_name}"),
         *("last poll", "org", f"topic {TOPIC}", f"schema of {TOPIC}"),
         *(f"stream of {TOPIC}", f"cursor of {TOPIC}"),
+        *("limits", "DailyDeliveredPlatformEvents", "DailyApiRequests", "rights on Account"),
         *(f"write {events.container_name}", f"write {cursors.container_name}"),
     ]
     assert blobs(events, cursors) == before
@@ -309,7 +314,7 @@ def test_in_a_pipe_each_finding_is_a_line_with_what_to_do_below(
     call = doctor(*healthy)
     assert f"skipped  write {events.container_name}: nothing may be written\n" in call.out
     assert "         → allow it with --yes, or answer the question with y\n" in call.out
-    assert call.out.endswith("12 ok, 0 warning, 0 failure, 2 skipped\n")
+    assert call.out.endswith("16 ok, 0 warning, 0 failure, 2 skipped\n")
     assert call.code == 0
 
 
@@ -337,7 +342,7 @@ def test_before_the_first_poll_there_is_nothing_to_write_into(
 ) -> None:
     """The doctor creates no container."""
     (tmp_path / "requirements.txt").write_text("")
-    settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": TOPIC}
+    settings = {**blob_settings, **mock.settings, **CHECKED}
     call = doctor(settings, tmp_path, "--json", "--yes")
     assert call.code == 0, call.text
     assert not events.exists()

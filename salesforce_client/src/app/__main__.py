@@ -14,12 +14,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from .commands import doctor, login, poll, status
+from .commands import check, doctor, login, mock, poll, replay, reprocess, status
 from .commands.call import Call
 from .console import ACT, EXIT_CODES, Console, StoppedError, exit_code, failure
 from .errors import CollectorError
 
-COMMANDS = {"doctor": doctor, "status": status, "poll": poll, "login": login}
+COMMANDS = {
+    "doctor": doctor,
+    "status": status,
+    "poll": poll,
+    "check": check,
+    "replay": replay,
+    "reprocess": reprocess,
+    "login": login,
+    "mock": mock,
+}
 PROGRAM = "python -m src.app"
 FOLDER = Path(__file__).resolve().parents[2]
 CODES = " · ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())

@@ -86,6 +86,7 @@ class Console:
         """Print a line of the result. With ``--json`` nothing is printed."""
         if not self._as_json:
             self._out.write(f"{text}\n")
+            self._out.flush()
 
     def note(self, text: str) -> None:
         """Print a line that is not a part of the result."""
@@ -109,6 +110,7 @@ class Console:
         """Print the result as JSON, if ``--json`` was given."""
         if self._as_json:
             self._out.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+            self._out.flush()
 
     def confirm(self, question: str) -> None:
         """Ask before something is changed. ``--yes`` answers.

@@ -37,7 +37,7 @@ from .scratch import scratch_folder
 from .settings import Salesforce, Settings
 from .storage.blobs import connect
 from .storage.cursors import Cursors
-from .storage.newest_polls import NewestPolls
+from .storage.past_files import PastFiles
 from .storage.progress import CheckBlobs
 from .storage.store import Store
 from .storage.trial import try_cursor, try_event_file
@@ -91,10 +91,10 @@ class App:
         """The progress of the checks. Nothing is created."""
         return CheckBlobs(self.service.get_container_client(self.settings.cursors_container))
 
-    def newest_polls(self) -> NewestPolls:
+    def past_files(self) -> PastFiles:
         """What the newest event files tell of polls. Nothing is created."""
         events = self.service.get_container_client(self.settings.events_container)
-        return NewestPolls(events, self.folder)
+        return PastFiles(events, self.folder)
 
     def login(self) -> Session:
         """Log in once."""

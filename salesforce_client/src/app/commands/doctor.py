@@ -13,7 +13,7 @@ from ..errors import CollectorError, SettingsError
 from ..model import Poll, StoredCursor
 from ..run import App
 from ..salesforce.pubsub import PubSub
-from . import machine_checks, salesforce_checks, storage_checks
+from . import machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call
 from .findings import FAILURE, OK, SKIPPED, WARNING, Finding, looked, of_error, skipped
 from .status import age_of
@@ -90,6 +90,8 @@ def _of_app(console: Console, app: App, listen: float) -> Iterator[Finding]:
     else:
         with source:
             yield from _topics(app, source, org_id if reached else "", listen)
+            yield from org_checks.limits(app, source)
+            yield from org_checks.rights(app, source)
     if reached:
         yield from storage_checks.writes(app, org_id, allowed=_may_write(console))
 
@@ -106,7 +108,7 @@ def _of_polls(app: App, org_id: str, *, reached: bool) -> Iterator[Finding]:
 
 
 def _newest(app: App) -> dict[str, Poll]:
-    polls = app.newest_polls()
+    polls = app.past_files()
     return polls.newest(app.settings.topics) if polls.exists() else {}
 
 

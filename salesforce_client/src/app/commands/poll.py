@@ -13,12 +13,13 @@ from ..console import FINDINGS, WELL, duration, exit_code
 from ..errors import CollectorError
 from ..model import moment_of, now
 from ..report import Report
-from ..run import poll
+from ..run import App, poll
 from .call import Call
 
 HELP = "run one poll now"
 EXAMPLE = "poll --yes"
 SHOW_SECONDS = 1.0
+LISTED = "listed"
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -27,40 +28,57 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace, call: Call) -> int:
     """Run one poll. It does what the timer does, and may run beside it."""
-    console = call.console
-    began, began_at = time.monotonic(), now()
     with call.app() as app:
-        settings = app.settings
-        console.confirm(
-            f"Read {len(settings.topics)} topic(s) now, write an event file into container"
-            f" {settings.events_container}, and move the cursors?"
-        )
-        with console.progress() as show, _watching(show, began) as watch:
-            report = poll(app, began, began_at, watch)
-    code, error = WELL, None
+        call.console.confirm(question(app))
+        report = one_poll(app, call)
+    return tell(report, call)
+
+
+def question(app: App) -> str:
+    """What a person is asked before a poll."""
+    return (
+        f"Read {len(app.settings.topics)} topic(s) now, write an event file into container"
+        f" {app.settings.events_container}, and move the cursors?"
+    )
+
+
+def one_poll(app: App, call: Call, *, check_now: bool = False) -> Report:
+    """Run one poll and show its progress. Errors are in the report."""
+    began, began_at = time.monotonic(), now()
+    with call.console.progress() as show, _watching(show, began) as watch:
+        return poll(app, began, began_at, watch, check_now=check_now)
+
+
+def tell(report: Report, call: Call) -> int:
+    """Print what a poll did. Returns the exit code."""
+    console, code, error = call.console, WELL, None
     try:
         report.raise_if_failed()
     except Exception as failed:  # noqa: BLE001  (the exit code and the text tell of it)
         code, error = exit_code(failed), failed
     topics = list(report.topics.values())
-    if code == WELL and any(it.rejected or it.gaps for it in topics):
+    found = any(it.rejected or it.gaps for it in topics) or report.unknown
+    if code == WELL and (found or any(it.outcome != LISTED for it in report.checks)):
         code = FINDINGS
     console.table(
         ("topic", "ended", "received", "deletes", "rejected", "gaps", "cursor", "error"),
         [
             (
-                it.topic,
-                it.ended,
-                it.received,
-                it.deletes,
-                it.rejected,
-                it.gaps,
-                it.cursor,
+                *(it.topic, it.ended, it.received, it.deletes, it.rejected, it.gaps, it.cursor),
                 type(it.error).__name__ if it.error else None,
             )
             for it in topics
         ],
     )
+    console.table(
+        ("object", "windows", "listed", "restored", "calls", "outcome", "reason"),
+        [
+            (it.object_name, it.windows, it.listed, it.restored, it.calls, it.outcome, it.reason)
+            for it in report.checks
+        ],
+    )
+    for topic in report.unknown:
+        console.line(f"{topic}: its objects are not known: name them in CHECK_OBJECTS")
     for name in report.files:
         console.line(f"event file {name}")
     if error:
@@ -72,6 +90,8 @@ def run(_: argparse.Namespace, call: Call) -> int:
             "began_at": report.began_at,
             "files": report.files,
             "topics": [row._asdict() for row in report.polls()],
+            "checks": [vars(it) for it in report.checks],
+            "objects_unknown": list(report.unknown),
         }
     )
     return code

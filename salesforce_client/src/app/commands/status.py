@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Optional
 
 from ..console import FINDINGS, USAGE, WELL, StoppedError, duration, exit_code
 from ..errors import CollectorError
-from ..model import Poll, StoredCursor, moment_of
+from ..model import Poll, Progress, StoredCursor, moment_of
+from ..objects import Objects
 from ..run import App
 from ..storage.cursors import Cursors
 from .call import Call
@@ -50,13 +51,23 @@ def run(options: argparse.Namespace, call: Call) -> int:
         return _show(app, call)
 
 
+class Object(NamedTuple):
+    """What is known of the checks of one object. The names are those of ``--json``."""
+
+    object: str
+    last_check_at: Optional[str]
+    checked_until: Optional[str]
+    error: Optional[str]
+    note: str
+
+
 def _show(app: App, call: Call) -> int:
     console, org_id, error = call.console, "", None
     try:
         org_id = app.login().org_id
     except CollectorError as refused:
         error = refused
-    cursors, polls = app.cursors(), app.newest_polls()
+    cursors, polls = app.cursors(), app.past_files()
     began = cursors.exists()
     listed = cursors.listed() if began else ()
     newest = polls.newest(app.settings.topics) if polls.exists() else {}
@@ -69,7 +80,9 @@ def _show(app: App, call: Call) -> int:
     for it in listed:
         if it.org_id != org_id:
             others.setdefault(it.org_id, []).append(it.topic)
-    code = exit_code(error) if error else FINDINGS if any(it.note for it in topics) else WELL
+    objects = _objects(app, org_id) if org_id and began else []
+    noted = [*(it.note for it in topics), *(it.note for it in objects)]
+    code = exit_code(error) if error else FINDINGS if any(noted) else WELL
     console.line(f"org: {org_id or 'not known, because the login failed'}")
     console.table(
         ("topic", "cursor", "age", "last poll", "ended", "read until", "note"),
@@ -86,6 +99,7 @@ def _show(app: App, call: Call) -> int:
             for it in topics
         ],
     )
+    console.table(("object", "last check", "checked until", "error", "note"), objects)
     for topic in unused:
         console.line(f"{topic} has a cursor, but SALESFORCE_TOPICS does not name it")
     for other, names in others.items():
@@ -100,12 +114,30 @@ def _show(app: App, call: Call) -> int:
             "exit_code": code,
             "org_id": org_id or None,
             "topics": [it._asdict() for it in topics],
+            "objects": [it._asdict() for it in objects],
             "not_configured": unused,
             "other_orgs": [{"org_id": other, "topics": names} for other, names in others.items()],
             "error": f"{type(error).__name__}: {error}" if error else None,
         }
     )
     return code
+
+
+def _objects(app: App, org_id: str) -> list[Object]:
+    """The objects that polls check, as far as they are known."""
+    blobs, settings = app.check_blobs(), app.settings
+    members, _ = blobs.load_members(org_id)
+    names = Objects(settings.check_objects, members).checked(settings.topics)
+    return [object_of(it, blobs.load_progress(org_id, it).progress) for it in names]
+
+
+def object_of(name: str, progress: Optional[Progress]) -> Object:
+    """What is known of an object's checks. ``progress`` is None if it was never checked."""
+    if progress is None or progress.succeeded_at is None:
+        error = progress.error if progress else ""
+        return Object(name, None, None, error or None, "never checked")
+    note = "the last check failed" if progress.error else ""
+    return Object(name, progress.succeeded_at, progress.window_to, progress.error or None, note)
 
 
 def _load(cursors: Cursors, org_id: str, topic: str) -> Optional[StoredCursor]:

@@ -31,7 +31,7 @@ def containers(app: App) -> Iterator[Finding]:
 
 def _events(app: App) -> Optional[Finding]:
     name = app.settings.events_container
-    files = app.newest_polls()
+    files = app.past_files()
     if not files.exists():
         if app.cursors().exists():
             return failure(
@@ -82,7 +82,7 @@ def writes(app: App, org_id: str, *, allowed: bool) -> Iterator[Finding]:
 
 
 def _write_event_file(app: App, about: str) -> Optional[Finding]:
-    if not app.newest_polls().exists():
+    if not app.past_files().exists():
         return skipped(about, "there is no container yet", "run a poll first")
     app.try_event_file()
     return None
