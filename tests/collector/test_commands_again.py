@@ -79,7 +79,7 @@ def test_a_replay_without_consent_changes_nothing(
     before = cursor(cursors)
     call = command(settings, "replay", EVENT)
     assert call.code == 2
-    assert "events will be delivered again" in call.out
+    assert f"events of {EVENT} will be delivered again" in call.out
     assert f"Let the next poll read {EVENT} from EARLIEST? Nothing was changed" in call.err
     assert cursor(cursors) == before
 

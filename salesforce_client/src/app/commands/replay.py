@@ -49,11 +49,9 @@ def run(options: argparse.Namespace, call: Call) -> int:
             org_id = source.session.org_id
             cost = _cost(app, topic, since)
             left = _left(app, source, call)
-        call.console.line(
-            f"{topic}: about {cost:,} events will be delivered again,"
-            f" and {'an unknown number' if left is None else f'{left:,}'} of the org's deliveries"
-            " are left for 24 hours"
-        )
+        known = "an unknown number" if left is None else f"{left:,}"
+        call.console.line(f"about {cost:,} events of {topic} will be delivered again")
+        call.console.line(f"{known} of the org's deliveries are left for 24 hours")
         if left is not None and cost > left:
             raise StoppedError(
                 f"{topic}: the replay would cost about {cost:,} deliveries, but only {left:,} are"

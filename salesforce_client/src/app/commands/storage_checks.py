@@ -72,11 +72,10 @@ def writes(app: App, org_id: str, *, allowed: bool) -> Iterator[Finding]:
         yield skipped(events, "nothing may be written", cure)
         yield skipped(cursors, "nothing may be written", cure)
         return
-    yield looked(events, lambda: _write_event_file(app, events), "an event file, removed")
+    wrote = "{} was written and removed".format
+    yield looked(events, lambda: _write_event_file(app, events), wrote("an event file"))
     if org_id:
-        yield looked(
-            cursors, lambda: _write_cursor(app, cursors, org_id), "a cursor, removed again"
-        )
+        yield looked(cursors, lambda: _write_cursor(app, cursors, org_id), wrote("a cursor"))
     else:
         yield skipped(cursors, "the org is not known", "correct the login first")
 
