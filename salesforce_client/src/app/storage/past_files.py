@@ -85,8 +85,8 @@ class PastFiles:
             StorageUnavailableError, StorageRefusedError: the file cannot be downloaded.
             LocalStorageError: this machine's disk is full or fails.
         """
-        columns = ", ".join(Poll._fields)
-        return [Poll(*row) for row in self._rows(name, f"SELECT {columns} FROM polls")]  # noqa: S608
+        statement = f"SELECT {', '.join(Poll._fields)} FROM polls"  # noqa: S608  (our own names)
+        return [Poll(*row) for row in self._rows(name, statement)]
 
     def last_position(self, name: str, topic: str) -> Optional[Position]:
         """The last complete position of a topic in a file. None if it has none.
