@@ -412,7 +412,7 @@ def test_a_poll_whose_upload_failed_ends_soon_and_every_topic_fails(tmp_path: Pa
     report = collected(Failing(tmp_path), ["good", "better"], run_seconds=60, file_rows=1)
     assert time.monotonic() - began < 5
     assert {topic.ended for topic in report.topics.values()} == {"failed"}
-    with pytest.raises(StorageUnavailableError, match=r"^no$"):
+    with pytest.raises(StorageUnavailableError, match=r"^no\."):
         report.raise_if_failed()
     assert Failing.tries == [False, True], "the second try is the short one, for the polls"
 

@@ -99,7 +99,8 @@ def test_a_failure_as_json_has_its_code_kind_and_problems() -> None:
             "problems": ["A is missing"],
         },
     }
-    assert failure(TopicError("x"), 4)["error"] == {"kind": "TopicError", "message": "x"}
+    error = TopicError("x")
+    assert failure(error, 4)["error"] == {"kind": "TopicError", "message": str(error)}
 
 
 def test_a_question_is_answered_by_yes_or_at_the_terminal() -> None:

@@ -420,7 +420,7 @@ def test_a_gap_is_recorded_once_with_the_first_position_behind_it(clock: Clock) 
     streams = Streams(clock, [rejected], [LimitExceededError("used up")])
     run = Run(streams, clock)
     assert run.taken == []
-    assert "after that: used up" in str(run.outcome.error)
+    assert str(run.outcome.error).endswith("; after that: used up")
     run = Run(Streams(clock, [rejected], [response("1")]), clock, deadline=5000)
     assert run.taken == [(1, [], None)]
     streams = Streams(clock, [rejected], [response("1"), response("2"), response("3")])

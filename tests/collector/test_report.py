@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -11,7 +12,14 @@ import tomli
 from local.event_files import delete
 
 from salesforce_client.src.app import __version__
-from salesforce_client.src.app.errors import RunFailedError, StorageUnavailableError, TopicError
+from salesforce_client.src.app.errors import (
+    IF_A_POLL_SUCCEEDS,
+    AllUndecodableError,
+    GapError,
+    RunFailedError,
+    StorageUnavailableError,
+    TopicError,
+)
 from salesforce_client.src.app.model import (
     Delivery,
     Gap,
@@ -234,9 +242,28 @@ def test_a_poll_of_which_every_topic_failed_says_that_none_was_read() -> None:
     gone = TopicError("gone")
     assert run_failed(a=("failed", gone), b=("failed", gone)) == (
         "no topic was read to its end. The rows that had arrived are uploaded, and the next poll"
-        " continues from the cursors. docs/operations.md says what is lost and what to do for each"
-        " error:\n  - a, b: TopicError: gone"
+        f" continues from the cursors. {IF_A_POLL_SUCCEEDS}. docs/operations.md has a section about"
+        " each error:\n  - a, b: TopicError: gone"
     )
+
+
+@pytest.mark.parametrize(
+    ("errors", "lost"),
+    [
+        ([GapError("x")], ""),
+        ([AllUndecodableError("x")], ""),
+        ([GapError("x"), AllUndecodableError("x")], ""),
+        ([TopicError("x"), GapError("x")], f" {IF_A_POLL_SUCCEEDS}, except for the gaps below."),
+        ([TopicError("x"), AllUndecodableError("x")], f" {IF_A_POLL_SUCCEEDS}."),
+        ([TopicError("x"), KeyError("x")], f" {IF_A_POLL_SUCCEEDS}."),
+        ([KeyError("x")], f" {IF_A_POLL_SUCCEEDS}."),
+    ],
+)
+def test_a_failed_poll_says_once_what_is_lost(errors: Sequence[Exception], lost: str) -> None:
+    """Errors about a gap, and about events that are kept, say it themselves."""
+    told = run_failed(**{f"t{number}": ("failed", error) for number, error in enumerate(errors)})
+    assert f" from the cursors.{lost} docs/operations.md has" in told
+    assert told.count("Nothing is lost") == bool(lost)
 
 
 @pytest.mark.parametrize("ended", ["idle", "caught_up", "deadline"])

@@ -241,7 +241,7 @@ def test_an_error_names_the_file_and_uploads_nothing_half() -> None:
     store = Memory(change(1, "DELETE"), platform(2), kept={ACCOUNT: schemas.ACCOUNT})
     with pytest.raises(SalesforceUnavailableError) as raised:
         again(store, unavailable)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         "event file events_20260201T000000Z.db: its rejected events stay as they are:"
         " schema x: no answer"
     )

@@ -185,7 +185,7 @@ class Drain:
         except CollectorError as failure:
             why, error = FAILED, failure
         if told := self._told:
-            told += [f"after that: {error}"] if error else []
+            told += [f"after that: {error.text}"] if error else []
             return Outcome(why, GapError(f"{self._topic}: {'; '.join(told)}"))
         return Outcome(why, error)
 
@@ -218,7 +218,7 @@ class Drain:
         retry = self._retries.after(error, start, self._clock())
         if lost := retry.lost:
             self._backlog.rejected()
-            self._leave_gap("expired_cursor", lost.replay_id, lost.at, str(error))
+            self._leave_gap("expired_cursor", lost.replay_id, lost.at, error.text)
         else:
             self._backlog.broken()
             if start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:

@@ -202,7 +202,7 @@ class Publisher:
                 self._store.save_cursor(mark, None)
             except CollectorError as error:
                 log.warning(
-                    "topic=%s tried_at=lost reason=%s: %s", topic, type(error).__name__, error
+                    "topic=%s tried_at=lost reason=%s: %s", topic, type(error).__name__, error.text
                 )
 
     def close(self) -> None:
@@ -285,4 +285,5 @@ def leave_polls(store: Store, report: Report) -> None:
         file.close()
         report.files.append(store.upload(file.path, file.begun_at, briefly=True))
     except Exception as error:  # noqa: BLE001  (it must not hide the poll's own error)
-        log.warning("polls=lost reason=%s: %s", type(error).__name__, error)
+        why = error.text if isinstance(error, CollectorError) else error
+        log.warning("polls=lost reason=%s: %s", type(error).__name__, why)

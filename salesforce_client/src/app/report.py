@@ -108,8 +108,9 @@ class TopicReport:
 
 def _reason(error: Exception) -> str:
     """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
-    text = type(error).__name__
-    return (f"{text}: {error}" if isinstance(error, CollectorError) else text)[:ERROR_CHARACTERS]
+    kind = type(error).__name__
+    reason = f"{kind}: {error.text}" if isinstance(error, CollectorError) else kind
+    return reason[:ERROR_CHARACTERS]
 
 
 @dataclass

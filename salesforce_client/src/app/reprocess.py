@@ -110,9 +110,9 @@ def reprocess(
         output.upload()
     except CollectorError as error:
         about = f"event file {file}: "
-        if str(error).startswith(about):
+        if error.text.startswith(about):
             raise
-        raise type(error)(f"{about}its rejected events stay as they are: {error}") from None
+        raise type(error)(f"{about}its rejected events stay as they are: {error.text}") from None
     finally:
         output.close()
     return result

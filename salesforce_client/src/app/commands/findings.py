@@ -52,7 +52,7 @@ def of_error(check: str, error: Exception) -> Finding:
         return failure(check, "; ".join(error.problems), "correct the settings")
     if not isinstance(error, CollectorError):
         return failure(check, f"unexpected {type(error).__name__}", "report it")
-    told, _, cure = str(error).partition(" – ")
+    told, _, cure = error.text.partition(" – ")
     return failure(check, told, cure or f"see {type(error).__name__} in docs/operations.md")
 
 

@@ -104,8 +104,7 @@ class _Search:
                 f"{self._topic}: {'; '.join(self._problems)}."
                 f" The events have these fields: {', '.join(self._fields)}."
                 f" Correct {' and '.join(dict.fromkeys(self._settings))} for this topic."
-                " Its cursor does not move, so nothing is lost for 72 hours."
-                " See 'EventFieldsError' in docs/operations.md"
+                " Its cursor does not move. See 'EventFieldsError' in docs/operations.md"
             )
         return EventPlan(**found, clauses=clauses, otherwise=otherwise)
 

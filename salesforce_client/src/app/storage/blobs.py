@@ -215,10 +215,7 @@ def _put(blob: BlobClient, path: Path, with_digest: bool, options: Mapping[str, 
         )
     except (ServiceRequestError, ServiceResponseError) as error:
         # The request was not sent, or the service did not answer.
-        slow = (
-            f"nothing is lost for now; if sending {len(content):,} bytes takes over {seconds} s,"
-            " lower MAX_FILE_ROWS"
-        )
+        slow = f"if sending {len(content):,} bytes takes over {seconds} s, lower MAX_FILE_ROWS"
         raise StorageUnavailableError(
             f"event file {blob.blob_name}: {brief(error)} – {slow}"
         ) from None
