@@ -1,4 +1,4 @@
-"""What becomes of Salesforce's answers about deleted records: the rules of ``checks/listing.py``."""
+"""What becomes of Salesforce's answers about deleted records: the rules of ``listing.py``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from salesforce_client.src.app.model import (
 START = datetime(2026, 11, 10, tzinfo=timezone.utc)
 WINDOW = Window(START, START + DAY, START + DAY, main=True, ends_day=True)
 ONE, TWO, USER, OWNER, WINNER = (
-    with_checksum(f"{prefix}5f00000000{number}")
-    for prefix, number in (("001", "01"), ("001", "02"), ("005", "03"), ("005", "04"), ("001", "05"))
+    with_checksum(f"{prefix}5f000000000{number}")
+    for number, prefix in enumerate(("001", "001", "005", "005", "001"))
 )
 ASKED = "2026-11-20T12:00:00.000Z"
 
@@ -76,7 +76,7 @@ def payload(row: Row) -> Any:
 
 
 def test_a_record_of_both_lists_has_all_that_is_known() -> None:
-    """getDeleted tells the record and the date, queryAll tells who, owner and winner."""
+    """GetDeleted tells the record and the date, queryAll tells who, owner and winner."""
     told = listing((ONE, 1))
     (row,) = told.found([found(ONE, 1)])
     assert row == ListedDelete(
@@ -98,7 +98,7 @@ def test_a_record_that_only_query_all_lists_is_a_listed_delete() -> None:
 
 
 def test_a_delete_whose_systemmodstamp_moved_is_dated_by_its_last_modified_date() -> None:
-    """getDeleted's date comes from SystemModstamp, which background jobs move in the bin."""
+    """GetDeleted's date comes from SystemModstamp, which background jobs move in the bin."""
     told = listing((ONE, 20))
     (row,) = told.found([found(ONE, 1, modstamp=20)])
     assert deletes([row]) == [(ONE, at(1), "both", "bin")]
@@ -106,7 +106,7 @@ def test_a_delete_whose_systemmodstamp_moved_is_dated_by_its_last_modified_date(
 
 
 def test_a_moved_entry_is_dated_by_its_record_also_if_it_was_deleted_on_another_day() -> None:
-    """queryAll does not list it in this window, so it is asked for by id."""
+    """QueryAll does not list it in this window, so it is asked for by id."""
     told = listing((ONE, 20))
     assert told.found([]) == []
     assert told.questions() == [ONE]
@@ -149,7 +149,7 @@ def test_an_earlier_delete_is_not_confirmed_by_a_later_one() -> None:
 
 
 def test_a_record_in_the_bin_is_listed_under_its_own_date_beside_an_earlier_entry() -> None:
-    """getDeleted has only the first of two deletes of this day."""
+    """GetDeleted has only the first of two deletes of this day."""
     told = listing((ONE, 1))
     rows = told.found([found(ONE, 9)])
     assert deletes(rows) == [
@@ -229,7 +229,7 @@ def test_nothing_is_confirmed_by_the_list_alone() -> None:
 
 
 def test_what_is_outside_of_the_window_is_left_out() -> None:
-    """getDeleted lists dates after the end, and both ends. Other windows have them."""
+    """GetDeleted lists dates after the end, and both ends. Other windows have them."""
     told = listing((ONE, -0.01), (ONE, 24), (TWO, 0), kept=[(ONE, -3)])
     told.found([found(ONE, 24), found(ONE, -1)])
     assert told.questions() == [TWO]
@@ -267,7 +267,7 @@ def test_a_gone_entry_is_kept_until_somebody_has_asked() -> None:
 
 
 def test_a_gone_entry_of_a_record_in_the_bin_needs_no_question() -> None:
-    """queryAll has told that the record is deleted now."""
+    """QueryAll has told that the record is deleted now."""
     told = listing(kept=[(ONE, 1)])
     told.found([found(ONE, 9)])
     assert told.questions() == []
