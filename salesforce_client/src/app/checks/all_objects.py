@@ -250,6 +250,7 @@ class Checks:
             else:
                 ready.append(name)
         reserved = {name: self._calls_for(name) for name in ready}
+        counted = 0  # the question about channels counts for the first object
         for name in ready:
             del reserved[name]
             check = ObjectCheck(
@@ -258,8 +259,10 @@ class Checks:
                 self._lists,
                 self._file,
                 functools.partial(self._spare, sum(reserved.values())),
+                counted,
             )
             check.run(filtered=self._objects.is_filtered(name, self._topics))
+            counted = self._lists.calls
             self._progress[name] = check.progress
             report.checks.append(check.report)
 

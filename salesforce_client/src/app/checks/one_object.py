@@ -134,6 +134,7 @@ class ObjectCheck:
         file: takes the rows and the progress.
         spare: returns how many requests are left for questions that ``listed`` does not need. Its
             argument is the number of windows of this object that still wait.
+        calls_before: how many requests count for other objects.
 
     Attributes:
         report: what the check did.
@@ -147,6 +148,7 @@ class ObjectCheck:
         lists: Lists,
         file: CheckFile,
         spare: Callable[[int], int],
+        calls_before: int = 0,
     ) -> None:
         self._poll = poll
         self._name = progress.object_name
@@ -157,7 +159,7 @@ class ObjectCheck:
         self._described = Described(replicateable=False, fields=frozenset())
         self._sight = completeness.UNKNOWN_SIGHT
         self._day: Optional[_Day] = None
-        self._calls_before = lists.calls
+        self._calls_before = calls_before
         self.report = CheckReport(self._name)
         self.progress = progress
 
