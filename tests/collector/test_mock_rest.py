@@ -320,7 +320,7 @@ def test_pages_have_up_to_2000_rows_and_a_url_for_the_next_one() -> None:
         assert first["nextRecordsUrl"].startswith("/services/data/v60.0/query/01g")
         rows = client.rows(bin_query())
         assert len({row["Id"] for row in rows}) == len(rows) == first["totalSize"] > 2200
-        for wish, size in ((1, 200), (500, 500), (9000, 2000)):
+        for wish, size in (("1", 200), ("500", 500), ("9000", 2000)):
             page = client.json("queryAll", batch=wish, q=bin_query())
             assert len(page["records"]) == size
             following = client.json(page["nextRecordsUrl"], batch=wish)
