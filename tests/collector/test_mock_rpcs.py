@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import time
 from collections.abc import Iterator
@@ -51,12 +52,18 @@ class Client:
         return method(iter(waiting.get, None), metadata=self.session, timeout=20), waiting
 
 
-@pytest.fixture
-def client(mock: MockSalesforce) -> Iterator[Client]:
+@contextlib.contextmanager
+def connected(mock: MockSalesforce) -> Iterator[Client]:
     with grpc.insecure_channel(
         mock.settings["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
     ) as channel:
         yield Client(mock, channel)
+
+
+@pytest.fixture
+def client(mock: MockSalesforce) -> Iterator[Client]:
+    with connected(mock) as one:
+        yield one
 
 
 def code(error: Any) -> str:
@@ -204,6 +211,28 @@ def test_credit_adds_up_to_a_hundred_at_most(client: Client, mock: MockSalesforc
     assert (list(response.events), response.pending_num_requested) == ([], 100)
     waiting.put(None)
     stream.cancel()
+
+
+def test_keepalives_come_after_60_to_270_seconds_on_a_fast_clock() -> None:
+    """Each silence has a length of its own. The clock of the streams is 400 times as fast."""
+    faults = "keepalive=60-270,fast=400,delay_first=200"
+    with MockSalesforce(36_000, faults=faults) as mock, connected(mock) as client:
+        first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
+        began = time.monotonic()
+        stream, waiting = client.stream(client.stub.Subscribe, first)
+        arrived = [began]
+        for response in stream:
+            assert not response.events
+            arrived.append(time.monotonic())
+            if len(arrived) == 9:
+                break
+        waiting.put(None)
+        stream.cancel()
+    assert arrived[1] - began >= 200 / 400
+    silences = [400 * (after - before) for before, after in zip(arrived[1:], arrived[2:])]
+    assert min(silences) > 50
+    assert max(silences) < 270 + 400 * 0.5
+    assert max(silences) - min(silences) > 20
 
 
 def test_every_fault_works_without_a_value() -> None:

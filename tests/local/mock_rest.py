@@ -30,15 +30,19 @@ class Rest:
         """Begin a session."""
         self.http.headers["Authorization"] = f"Bearer {self.mock.tokens.new_token()}"
 
-    def get(self, path: str, batch: int = 0, **parameters: str) -> requests.Response:
-        """Send a GET. ``path`` is below the version, or begins with ``/services``."""
+    def get(self, path: str, **parameters: str) -> requests.Response:
+        """Send a GET. ``path`` is below the version, or begins with ``/services``.
+
+        The parameter ``batch`` is the wish for a page size, and becomes a header.
+        """
+        batch = parameters.pop("batch", "")
         url = self.mock.tokens.instance_url + path if path[:1] == "/" else f"{self._base}/{path}"
         headers = {"Sforce-Query-Options": f"batchSize={batch}"} if batch else {}
         return self.http.get(url, params=parameters, headers=headers, timeout=20)
 
-    def json(self, path: str, batch: int = 0, **parameters: str) -> Any:
+    def json(self, path: str, **parameters: str) -> Any:
         """Return the answer to a GET, which must succeed."""
-        answer = self.get(path, batch, **parameters)
+        answer = self.get(path, **parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 
@@ -34,6 +35,7 @@ def record_id(entity: str, number: int) -> str:
     return with_checksum(f"{KEY_PREFIXES[entity]}5f00{digits}")
 
 
+@functools.lru_cache(maxsize=20_000)
 def number_of(record: str) -> tuple[str, int] | None:
     """Return the object and the number of a record id of this org. None if it is not one."""
     entity = OBJECTS.get(record[:3])

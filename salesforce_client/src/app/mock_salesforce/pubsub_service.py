@@ -13,24 +13,22 @@ import queue
 import random
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import grpc
 
 from ..salesforce.wire import pubsub_api_pb2 as wire
 from ..salesforce.wire.pubsub_api_pb2_grpc import PubSubServicer
 from . import schemas
+from .breaks import Breaks
 from .calls import INVALID, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE, Call, Stream
 from .events import OrgEvent
 from .faults import Faults
 from .managed import ManagedSubscription, commit_response
 from .org import TOPICS, Org, UnknownReplayIdError
+from .publishing import publish, requests_of
 
 POLL_SECONDS = 0.02  # how often a stream looks at the org's clock
-NEVER = float("inf")
-PUBLISH_IDLE_SECONDS = 70  # from the published proto; Salesforce's error table says 1,800
 
 
 class PubSubService(PubSubServicer):
@@ -57,7 +55,7 @@ class PubSubService(PubSubServicer):
     ) -> None:
         self._org = org
         self._accepts = accepts
-        self._expire_sessions = expire_sessions
+        self._breaks = Breaks(faults, expire_sessions)
         self._faults = faults
         self._keepalive_seconds = keepalive_seconds
         self._batch_size = batch_size
@@ -173,7 +171,7 @@ class PubSubService(PubSubServicer):
             if faults.on("silent", topic) or now < quiet_until:
                 stream.wait(POLL_SECONDS)
                 continue
-            self._break(stream)
+            self._breaks.end(stream, self.delivered)
             if not stream.is_open():
                 return
             tip = self._org.tip()
@@ -213,55 +211,12 @@ class PubSubService(PubSubServicer):
             limit = random.randint(1, limit)
         if self._faults.on("trickle", stream.topic):
             limit = 1
-        for name in ("drop_stream", "end_stream", "expire_session", "revoke_session"):
-            after = self._faults.number(name, stream.topic)
-            if after is not None and stream.sent < after:
-                limit = min(limit, int(after) - stream.sent)
+        limit = self._breaks.limit(stream, limit)
         if not stream.unsent:
             events = self._org.events(stream.topic, stream.position, limit)
             stream.unsent = [part for event in events for part in _parts(event)]
         events, stream.unsent = stream.unsent[:limit], stream.unsent[limit:]
         return events
-
-    def _break(self, stream: Stream) -> None:
-        """End the stream or the sessions if a fault is due."""
-        faults, topic, sent = self._faults, stream.topic, stream.sent
-        if sent >= (faults.number("end_stream", topic) or NEVER):
-            stream.close()
-        if sent >= (faults.number("drop_stream", topic) or NEVER):
-            stream.call.fail(
-                UNAVAILABLE, "", "RST_STREAM closed stream. HTTP/2 error code: NO_ERROR"
-            )
-        if status := faults.value("status", topic):
-            stream.call.fail(grpc.StatusCode[status], "", "An undocumented error.")
-        if self.delivered >= (faults.number("delivery_limit", topic) or NEVER):
-            message = "You have exceeded the event delivery limit for your org."
-            stream.call.fail(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, "subscription.limit.exceeded", message
-            )
-        self._end_sessions(stream)
-        self._fail_as_asked(stream)
-
-    def _end_sessions(self, stream: Stream) -> None:
-        for name in ("expire_session", "revoke_session"):
-            due = stream.sent >= (self._faults.number(name, stream.topic) or NEVER)
-            if due and self._faults.happens(name, stream.topic, times=1):
-                self._expire_sessions()
-                if name == "expire_session":
-                    stream.call.fail(
-                        UNAUTHENTICATED,
-                        "service.auth.error",
-                        "An authentication exception occurred.",
-                    )
-
-    def _fail_as_asked(self, stream: Stream) -> None:
-        error = self._faults.value("error", stream.topic)
-        if error is None:
-            return
-        code, after, times = (error.split(":") + ["0", "always"][error.count(":") :])[:3]
-        limit = NEVER if times == "always" else float(times)
-        if stream.sent >= int(after) and self._faults.happens("error", stream.topic, times=limit):
-            stream.call.fail(STATUS_OF.get(code, INVALID), code, f"The fault requests {code}.")
 
     def _consumer_event(self, event: OrgEvent, stream: Stream) -> wire.ConsumerEvent:
         payload = event.payload
@@ -279,68 +234,21 @@ class PubSubService(PubSubServicer):
         self, request: wire.PublishRequest, context: grpc.ServicerContext
     ) -> wire.PublishResponse:
         """Put the events of a request on the bus."""
-        return self._published(self._authorized(context), request)
+        call = self._authorized(context)
+        self._require_publishable(call, request.topic_name)
+        return publish(self._org, call, request)
 
     def PublishStream(
         self, request_iterator: Iterator[wire.PublishRequest], context: grpc.ServicerContext
     ) -> Iterator[wire.PublishResponse]:
         """Answer each publish request of a stream.
 
-        The stream fails if the client sends no request for ``PUBLISH_IDLE_SECONDS``.
+        The stream fails if the client sends no request for some time.
         """
         call = self._authorized(context)
-        requests: queue.SimpleQueue[wire.PublishRequest | None] = queue.SimpleQueue()
-
-        def read() -> None:
-            try:
-                for request in request_iterator:
-                    requests.put(request)
-            except Exception:  # noqa: BLE001, S110  (gRPC raises it if the client has gone)
-                pass
-            requests.put(None)
-
-        threading.Thread(target=read, daemon=True).start()
-        while True:
-            try:
-                request = requests.get(timeout=PUBLISH_IDLE_SECONDS)
-            except queue.Empty:
-                call.fail(
-                    INVALID,
-                    "publish.stream.sweeper.timeout",
-                    "No publish request came for too long.",
-                )
-            if request is None:
-                return
-            yield self._published(call, request)
-
-    def _published(self, call: Call, request: wire.PublishRequest) -> wire.PublishResponse:
-        if not request.topic_name:
-            call.fail(INVALID, "publish.topic.validation.empty", "The topic name can't be blank.")
-        self._require_topic(call, request.topic_name)
-        if not request.events:
-            call.fail(
-                INVALID, "publish.event.count.invalid", "The publish request holds no events."
-            )
-        results = []
-        for event in request.events:
-            event_id = event.id or str(uuid.uuid4())
-            if event.schema_id != TOPICS[request.topic_name]:
-                error = wire.Error(
-                    code=wire.PUBLISH, msg="The schema ID does not belong to the topic."
-                )
-                results.append(wire.PublishResult(error=error, correlation_key=event_id))
-                continue
-            published = self._org.publish(
-                request.topic_name, event_id, event.schema_id, event.payload
-            )
-            results.append(
-                wire.PublishResult(
-                    replay_id=self._org.replay_id(published.position), correlation_key=event_id
-                )
-            )
-        return wire.PublishResponse(
-            results=results, schema_id=TOPICS[request.topic_name], rpc_id=call.rpc_id
-        )
+        for request in requests_of(call, request_iterator):
+            self._require_publishable(call, request.topic_name)
+            yield publish(self._org, call, request)
 
     # -- managed subscriptions
 
@@ -392,6 +300,11 @@ class PubSubService(PubSubServicer):
             )
         return call
 
+    def _require_publishable(self, call: Call, topic: str) -> None:
+        if not topic:
+            call.fail(INVALID, "publish.topic.validation.empty", "The topic name can't be blank.")
+        self._require_topic(call, topic)
+
     def _require_topic(self, call: Call, topic: str) -> None:
         if not topic:
             call.fail(INVALID, "topic.validation.empty", "The topic name can't be blank.")
@@ -409,17 +322,3 @@ def _parts(event: OrgEvent) -> list[OrgEvent]:
     return [
         dataclasses.replace(event, event_id=one, payload=payload) for one, payload in event.parts
     ] or [event]
-
-
-# The fault ``error`` accepts any code. These codes have another status than INVALID_ARGUMENT. If
-# Salesforce does not document the status of a code, it is assumed.
-STATUS_OF: dict[str, Any] = {
-    "service.unavailable": UNAVAILABLE,
-    "service.protection.triggered": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "service.auth.error": UNAUTHENTICATED,
-    "concurrent.client.limit.exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "subscription.limit.exceeded": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "subscription.internal.error": grpc.StatusCode.INTERNAL,
-    "subscription.topic.cannot.subscribe": grpc.StatusCode.PERMISSION_DENIED,
-    "topic.not.found": NOT_FOUND,
-}

@@ -199,8 +199,8 @@ class Queries:
 def _ids(condition: Condition) -> tuple[str, ...]:
     """Return the 18-character ids of a condition on ``Id``."""
     values = condition.value if isinstance(condition.value, tuple) else (str(condition.value),)
-    if condition.operator not in ("IN", "="):
-        fail("MALFORMED_QUERY", f"unexpected token: '{condition.operator}'")
+    if condition.operator not in ("IN", "=") or isinstance(condition.value, Query):
+        fail("MALFORMED_QUERY", "unexpected condition on Id")
     for one in values:
         if len(one) not in (15, 18) or not one.isalnum():
             fail("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {one}")

@@ -137,7 +137,10 @@ class _Parser:
         if kind == "text":
             return Condition(field, operator, _plain(text))
         if kind == "time":
-            return Condition(field, operator, moment_of(text))
+            try:
+                return Condition(field, operator, moment_of(text))
+            except ValueError:
+                self._unexpected(text)
         if text.upper() not in ("TRUE", "FALSE"):
             self._unexpected(text)
         return Condition(field, operator, text.upper() == "TRUE")
