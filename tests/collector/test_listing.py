@@ -79,6 +79,7 @@ def test_a_record_of_both_lists_has_all_that_is_known() -> None:
     """GetDeleted tells the record and the date, queryAll tells who, owner and winner."""
     told = listing((ONE, 1))
     (row,) = told.found([found(ONE, 1)])
+    assert isinstance(row, ListedDelete)
     assert row == ListedDelete(
         "check", "Account", ONE, at(1), USER, OWNER, WINNER, "both", "bin", row.payload
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from salesforce_client.src.app.errors import CallsSpentError, CollectorError
 from salesforce_client.src.app.model import (
@@ -93,8 +94,8 @@ class ScriptedOrg:
         self.earliest: datetime | None = None
         self.covered: datetime | None = None
         self.channel: list[Member] = []
-        self.asked: list[tuple[object, ...]] = []
-        self.fail: Callable[[tuple[object, ...]], None] = lambda _: None
+        self.asked: list[tuple[Any, ...]] = []
+        self.fail: Callable[[tuple[Any, ...]], None] = lambda _: None
         self.page_records = 2
         self._allowed = 0
 
@@ -172,7 +173,7 @@ class ScriptedOrg:
             if one in records and records[one].state(self.now) != "gone"
         ]
 
-    def kinds(self, kind: str) -> list[tuple[object, ...]]:
+    def kinds(self, kind: str) -> list[tuple[Any, ...]]:
         """Return the questions of a kind."""
         return [question[1:] for question in self.asked if question[0] == kind]
 
@@ -220,7 +221,7 @@ def failing(kind: str, error: CollectorError, *, times: int = 1_000_000) -> Call
     """Fail the questions of a kind, so many times."""
     left = [times]
 
-    def fail(question: tuple[object, ...]) -> None:
+    def fail(question: tuple[Any, ...]) -> None:
         if question[0] == kind and left[0]:
             left[0] -= 1
             raise error
