@@ -61,6 +61,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("backlog", "checks/file", "checks/one_object", "completeness", "errors", "model"),
             *("objects", "report"),
         },
+        "reprocess": {"errors", "model", "publisher"},
         "run": {
             *("settings", "model", "scratch", "report", "collect", "mock_salesforce/*"),
             *("budget", "checks/*"),
@@ -100,6 +101,9 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("warehouse/load", "warehouse/session", "warehouse/names"),
         },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},
+        "event_files/transport": {"budget"},
+        "event_files/blobs": {"event_files/*", "budget", "errors", "model", "scratch"},
+        "event_files/downloads": {"budget", "errors", "model", "scratch"},
         "warehouse/*": {"warehouse/*", "errors", "model"},
         "warehouse/session": {"warehouse/snowflake_errors", "addresses", "budget", "errors"},
         "warehouse/staging": {"errors", "model", "scratch"},
@@ -128,7 +132,7 @@ CORE = [
         for module in (
             *("model", "errors", "addresses", "spelling", "private_key", "settings_reader"),
             *("settings", "topic_settings", "scratch", "report"),
-            *("retries", "backlog", "drain", "publisher", "collect"),
+            *("retries", "backlog", "drain", "publisher", "collect", "reprocess"),
             *("budget", "objects", "completeness"),
             *("checks.listing", "checks.file", "checks.one_object", "checks.all_objects"),
         )

@@ -220,7 +220,10 @@ def test_a_misconfiguration_is_told_by_its_name_with_its_cure(
     made: Mapping[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The run fails. Message and log together say the cure once, and quote no secret."""
+    """The run fails. Message and log together say once what to do and what is lost.
+
+    They quote no secret.
+    """
     settings = changed(working[row.app], row.change, made)
     with (
         world(row.when, settings) as others,
@@ -231,6 +234,8 @@ def test_a_misconfiguration_is_told_by_its_name_with_its_cure(
     assert row.names in message
     assert row.cure in message
     assert (message + caplog.text).count(row.cure) == max(message.count(row.cure), 1)
+    assert "Nothing is lost" in message
+    assert (message + caplog.text).lower().count("nothing is lost") == 1
     for secret in ("hush-hush", "sig=x", "RXZl", "PRIVATE KEY-----"):
         assert secret not in message + caplog.text
 
@@ -310,5 +315,6 @@ def test_an_invocation_that_fails_ends_with_the_message() -> None:
         apps.sweep({"FULL_SWEEPS": "true"}),
     ):
         assert invocation.returncode == 1
-        last = invocation.log.rstrip().splitlines()[-1]
-        assert re.search(r"(SALESFORCE_TOPIC|FULL_SWEEPS) is not a setting: rename it to ", last)
+        *_, problem, lost = invocation.log.rstrip().splitlines()
+        assert re.search(r"(SALESFORCE_TOPIC|FULL_SWEEPS) is not a setting: rename it to ", problem)
+        assert lost.startswith("Nothing is lost")

@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
-from .errors import SettingsError
+from .errors import OutOfTimeError, SettingsError
 
-# The sweep ends this many seconds before the host would end it, to report what it did.
+# The last statement ends this many seconds before the host would end the sweep. In this time the
+# sweep rolls back, closes its sessions and reports what it did, also if Snowflake is silent.
 RESERVE_SECONDS = 15.0
+# With less time than this, nothing is begun, because it would not end in time.
+LEAST_SECONDS = 1.0
 # A batch that begins when MAX_RUN_SECONDS are over still gets this time.
 LAST_BATCH_SECONDS = 60.0
+Result = TypeVar("Result")
 OVERRIDE = "AzureFunctionsJobHost__functionTimeout"
 TIMEOUT = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)")
 
@@ -56,6 +63,45 @@ class Budget:
     def left(self) -> float:
         """Seconds until the end. Never negative."""
         return max(self.end - self.clock(), 0.0)
+
+    def is_over(self) -> bool:
+        """Whether too little time is left to begin anything."""
+        return self.left() < LEAST_SECONDS
+
+
+def out_of_time(doing: str) -> OutOfTimeError:
+    """The error of a sweep that has no time left for what it is doing."""
+    return OutOfTimeError(
+        f"{doing}: no time is left before the host ends the invocation; the next sweep goes on"
+    )
+
+
+def within(seconds: float, call: Callable[[], Result], late: Callable[[], Exception]) -> Result:
+    """Return what ``call`` returns, or give it up after this many seconds.
+
+    A blocking call of a foreign client cannot be interrupted. So it runs in a thread of its own.
+    If it is given up, it goes on there, and its result is dropped. It must end at some time.
+
+    Args:
+        seconds: how long to wait for the call.
+        call: may raise any error, which is raised here.
+        late: makes the error for a call that is given up.
+    """
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  (the caller raises it)
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    threading.Thread(target=run, daemon=True).start()
+    wait([future], min(seconds, threading.TIMEOUT_MAX))
+    if not future.done():
+        raise late()
+    return future.result()
 
 
 def host_seconds(host: Path, environ: Mapping[str, str], run_seconds: float) -> float:

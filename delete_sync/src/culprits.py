@@ -48,7 +48,7 @@ class Search:
         if not self.loaded and len(self.refused) > 1 and len(numbers) == 1:
             raise WarehouseRefusedError(
                 f"Snowflake refuses each of {len(self.refused)} event files alone, with the same "
-                f"error. So the table is at fault, and no file is refused: {error}. "
+                f"error. So the table is at fault, and no file is refused: {error.text}. "
                 "Compare the table with docs/setup/snowflake/1_tables.sql"
             )
         if self.left and not self.loaded:

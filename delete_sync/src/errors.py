@@ -31,9 +31,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# True for every error of a sweep, because a file is pending until its rows are committed.
+FILES_STAY = "Nothing is lost: a later sweep loads the files that are still pending"
+
 
 class SyncError(Exception):
-    """An error that the sync knows and explains."""
+    """An error that the sync knows and explains.
+
+    Attributes:
+        lost: the end of the message: what is lost, or that nothing is. It is true for every error
+            of the class. Empty if the text itself says it.
+    """
+
+    lost = ""
+
+    @property
+    def text(self) -> str:
+        """The message without its end, to quote it in a log line or in another message."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        """The message. If it is a list, its end stands on a line of its own."""
+        if not self.lost:
+            return self.text
+        if "\n" in self.text:
+            return f"{self.text}\n{self.lost}"
+        return f"{self.text}{'' if self.text.endswith(('.', ';')) else '.'} {self.lost}"
 
 
 class TryAgainError(SyncError):
@@ -41,6 +64,8 @@ class TryAgainError(SyncError):
 
     A person has to act only if the error keeps coming back.
     """
+
+    lost = FILES_STAY
 
 
 class StorageUnavailableError(TryAgainError):
@@ -68,6 +93,8 @@ class LocalStorageError(TryAgainError):
 
 class ActionNeededError(SyncError):
     """The error comes back in every sweep until a person acts. The message says what to do."""
+
+    lost = FILES_STAY
 
 
 class SettingsError(ActionNeededError):
@@ -107,6 +134,8 @@ class DataRefusedError(WarehouseRefusedError):
     The batch is rolled back, and the sweep looks for the file with the value.
     """
 
+    lost = f"{FILES_STAY}. See 'WarehouseRefusedError' in docs/operations.md"
+
 
 class TableError(ActionNeededError):
     """Rows of the sync would not fit into a table. The message has the statements to run."""
@@ -115,18 +144,17 @@ class TableError(ActionNeededError):
 class BooksDifferError(ActionNeededError):
     """Snowflake and the sync count different numbers of rows.
 
-    Its files stay pending. The message begins with the ``difference``.
+    The files of the batch stay pending. The message begins with the ``difference``.
     """
 
     def __init__(self, difference: str) -> None:
-        super().__init__(
-            f"{difference} – nothing is lost, and the files of the batch stay pending: see"
-            " 'BooksDifferError' in docs/operations.md"
-        )
+        super().__init__(f"{difference} – see 'BooksDifferError' in docs/operations.md")
 
 
 class DuplicateRowsError(ActionNeededError):
     """An ``event_id`` is in the table more than once. Another program wrote rows."""
+
+    lost = "Nothing is lost, but these deletes count more than once"
 
 
 class FilesRefusedError(ActionNeededError):
@@ -135,6 +163,8 @@ class FilesRefusedError(ActionNeededError):
     The other pending files are loaded, or the sweep has left them for the next one.
     """
 
+    lost = ""
+
 
 class FilesUnavailableError(ActionNeededError):
     """Event files cannot be read, and the next sweep cannot read them either.
@@ -142,21 +172,29 @@ class FilesUnavailableError(ActionNeededError):
     They stay pending. The other pending files are loaded, or left for the next sweep.
     """
 
+    lost = ""
+
 
 class BacklogError(ActionNeededError):
     """After the sweep, an event file is still pending that is older than MAX_BACKLOG_HOURS."""
 
+    lost = "Nothing is lost as long as the file stays in the container"
+
 
 class SilenceError(ActionNeededError):
     """The collector has not read a topic to its end within MAX_SILENCE_HOURS."""
+
+    lost = "Nothing is lost if a poll reads each topic within 72 hours of its last good one"
 
 
 class SweepFailedError(ActionNeededError):
     """Several things went wrong in one sweep.
 
     Attributes:
-        errors: each of them.
+        errors: each of them. Its own text says what is lost.
     """
+
+    lost = ""
 
     def __init__(self, errors: Sequence[SyncError]) -> None:
         self.errors = tuple(errors)

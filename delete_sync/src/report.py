@@ -157,14 +157,16 @@ class Report:
             )
         if self.refused:
             yield FilesRefusedError(
-                f"{len(self.refused)} event file(s) were refused and stay in the container. "
+                f"{len(self.refused)} event file(s) were refused: this sweep loaded none of their "
+                "rows, and the files stay in the container. "
                 "The other pending files are loaded, or left for the next sweep. "
                 f"See 'FilesRefusedError' in docs/operations.md:{_listed(self.refused)}"
             )
         if self.unavailable:
             yield FilesUnavailableError(
-                f"{len(self.unavailable)} event file(s) cannot be read. Each sweep tries again. "
-                "The other pending files are loaded, or left for the next sweep. "
+                f"{len(self.unavailable)} event file(s) cannot be read. They stay pending, and "
+                "each sweep tries again. The other pending files are loaded, or left for the next "
+                "sweep. "
                 f"See 'FilesUnavailableError' in docs/operations.md:{_listed(self.unavailable)}"
             )
 

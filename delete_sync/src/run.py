@@ -49,10 +49,10 @@ def run(environ: Mapping[str, str]) -> Report:
         settings.max_run_seconds, host_seconds(HOST, environ, settings.max_run_seconds)
     )
     with blobs.connect(
-        account.connection_string, account.service_uri, account.client_id
+        account.connection_string, account.service_uri, account.client_id, budget
     ) as service:
         return sweep(
-            blobs.EventContainer(service, settings.events_container),
+            blobs.EventContainer(service, settings.events_container, budget),
             functools.partial(_target, settings.snowflake, sweep_id, budget),
             sweep_id,
             full=settings.full_sweep,

@@ -132,7 +132,7 @@ class _Sweep:
 
     def run(self) -> None:
         """Fill and load batches until no file or no time is left."""
-        with downloads(self.store, self.pending, self.scratch) as files:
+        with downloads(self.store, self.pending, self.scratch, self.budget) as files:
             more = True
             while more and self.budget.may_begin():
                 refusal, more = self._load(files, self.pending.take)
@@ -181,14 +181,14 @@ class _Sweep:
         The reader's own checks have not found that value.
         """
         staged = [file for file in batch.files if file.error is None]
-        log.warning("batch=refused files=%s reason=%s", len(staged), error)
+        log.warning("batch=refused files=%s reason=%s", len(staged), error.text)
         search = Search(self._load_alone, self.budget.may_begin)
         search.run(staged, error)
         for file in search.left:
-            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error}")
+            self.pending.leave(file.name, f"{NO_TIME}, after its batch was refused: {error.text}")
         refused = [file for file in batch.files if file.error is not None]
         refused += [
-            StagedFile.refused(file.blob, file.sha256, str(why)) for file, why in search.refused
+            StagedFile.refused(file.blob, file.sha256, why.text) for file, why in search.refused
         ]
         self._refuse(refused)
 
@@ -196,7 +196,8 @@ class _Sweep:
         """Load these files as a batch of their own. Returns whether it loaded any."""
         not_taken = {file.name: file.blob for file in files}
         loaded_before = len(self.report.synced)
-        with downloads(self.store, list(not_taken.values()), self.scratch) as again:
+        blobs = list(not_taken.values())
+        with downloads(self.store, blobs, self.scratch, self.budget) as again:
             refusal, _ = self._load(again, lambda blob: not_taken.pop(blob.name))
         if refusal:
             return refusal.error  # the search goes on with all of them

@@ -14,6 +14,7 @@ from local.emulators import free_port
 
 from salesforce_client.src.app.errors import (
     AuthenticationError,
+    CollectorError,
     NetworkRefusedError,
     SalesforceUnavailableError,
 )
@@ -269,7 +270,7 @@ def test_a_refusal_is_told_once_with_salesforces_words_and_the_advice() -> None:
     body = {"error": "invalid_grant", "error_description": "inactive user"}
     with answering((400, body), (200, TOKEN)) as url, pytest.raises(AuthenticationError) as raised:
         at(url)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"{url} refused the JWT: invalid_grant: inactive user –"
         " activate, unlock or unfreeze SALESFORCE_USERNAME"
     )
@@ -390,13 +391,13 @@ PROXY_REFUSES = (
     ],
 )
 def test_an_answer_that_is_not_one_of_salesforce_is_named_with_its_status(
-    status: int, body: object, location: str, kind: type[Exception], told: str
+    status: int, body: object, location: str, kind: type[CollectorError], told: str
 ) -> None:
     """Neither the query of a Location nor the text of a long page is shown."""
     with answering((status, body), location=location) as url, pytest.raises(kind) as raised:
         at(url)
     host = url.partition("://")[2]
-    assert str(raised.value) == f"{url} {told.replace('HOST', host)}"
+    assert raised.value.text == f"{url} {told.replace('HOST', host)}"
 
 
 def test_a_location_that_is_no_url_is_an_answer_for_now(monkeypatch: pytest.MonkeyPatch) -> None:

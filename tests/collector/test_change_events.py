@@ -1,4 +1,4 @@
-"""How decoded change events become deletes and gaps."""
+"""How decoded change events become deletes, restores and gaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from salesforce_client.src.app.decoding.decode import Decoded, Fields
 from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import Delete, Event, Gap
+from salesforce_client.src.app.model import Delete, Event, Gap, Restore
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")
@@ -101,10 +101,8 @@ def test_the_owner_of_an_enriched_event_is_used() -> None:
     [
         "CREATE",
         "UPDATE",
-        "UNDELETE",
         "GAP_CREATE",
         "GAP_UPDATE",
-        "GAP_UNDELETE",
         "SNAPSHOT",
         "NEW_ONE",
     ],
@@ -112,6 +110,57 @@ def test_the_owner_of_an_enriched_event_is_used() -> None:
 def test_other_changes_are_skipped(kind: str) -> None:
     """Kinds of changes that do not exist yet are skipped too."""
     assert from_change_event(event(change(kind, A)), EVENT, ORIGIN) == ()
+
+
+def restores(value: dict[str, Any]) -> list[Restore]:
+    rows = from_change_event((value, None), EVENT, ORIGIN)
+    return [row for row in rows if isinstance(row, Restore)]
+
+
+@pytest.mark.parametrize("kind", ["UNDELETE", "GAP_UNDELETE"])
+def test_an_undelete_is_a_restore_for_each_record(kind: str) -> None:
+    """Its key is made as that of a delete. The header is enough, so the body is not decoded."""
+    first, second = restores(change(kind, A, B, A))
+    assert first == Restore(
+        restore_id=f"e1:{A}",
+        topic=ORIGIN.topic,
+        object_name="Account",
+        record_id=A,
+        restored_by="005AA000000ExmpAAA",
+        restored_date="2026-01-01T00:00:00.123Z",
+        found_by="event",
+        ingested_at=ORIGIN.received_at,
+        replay_id=b"\0\1",
+        schema_id="s1",
+    )
+    assert second == first._replace(restore_id=f"e1:{B}", record_id=B)
+    assert from_change_event(event(change(kind, A)), EVENT, ORIGIN, header_only="no schema") == [
+        first
+    ]
+
+
+def test_a_wildcard_of_an_undelete_is_only_a_gap() -> None:
+    """A restore names a record, and nobody knows which records the pattern means."""
+    value = change("UNDELETE", A, "001*")
+    assert [row.record_id for row in restores(value)] == [A]
+    assert restores(change("UNDELETE", "001*")) == []
+    (gap,) = gaps(value)
+    assert (gap.reason, gap.object_name, gap.from_time) == (
+        "wildcard",
+        "Account",
+        "2026-01-01T00:00:00.123Z",
+    )
+    assert gaps(change("UNDELETE", A)) == []
+
+
+def test_the_texts_of_a_restore_fit_into_their_columns() -> None:
+    """Snowflake stores no U+0000, and a text has at most 255 characters."""
+    (row,) = restores(
+        with_header(change("UNDELETE", A), entityName="O\0" + "x" * 254, commitUser="u" * 256)
+    )
+    assert (row.object_name, row.restored_by) == ("O\ufffd" + "x" * 253, "u" * 255)
+    (row,) = restores(with_header(change("UNDELETE", A), entityName=None, commitUser=""))
+    assert (row.object_name, row.restored_by) == (None, None)
 
 
 def test_a_gap_delete_is_a_row_that_is_marked_as_such() -> None:
@@ -165,6 +214,12 @@ DELETED = change("DELETE", A)
         (with_header(DELETED, recordIds=[A, 7]), "a DELETE of Account names no record id"),
         (with_header(DELETED, recordIds=None), "a DELETE of Account names no record id"),
         (with_header(DELETED, commitTimestamp=2**62), "commitTimestamp is not a time"),
+        (change("UNDELETE"), "an UNDELETE of Account names no record id"),
+        (change("GAP_UNDELETE", ""), "a GAP_UNDELETE of Account names no record id"),
+        (
+            with_header(change("UNDELETE", A), commitTimestamp=None),
+            "commitTimestamp is not a time",
+        ),
     ],
 )
 def test_an_event_that_cannot_become_a_row_raises_an_error(

@@ -8,6 +8,8 @@ Any other topic is idle after ``IDLE_SECONDS`` of silence, and its drain then en
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 import time
 from collections.abc import Sequence
@@ -19,7 +21,10 @@ import pytest
 
 from salesforce_client.src.app.collect import Collection, Limits
 from salesforce_client.src.app.errors import (
+    GapError,
+    LimitExceededError,
     RunFailedError,
+    SalesforceUnavailableError,
     StorageUnavailableError,
     TopicError,
 )
@@ -100,7 +105,7 @@ class Rows:
         )
 
     def cursor_gap(
-        self, topic: str, reason: str, cursor: bytes, *, since: str | None, version: str
+        self, topic: str, reason: str, cursor: bytes | None, *, since: str | None, version: str
     ) -> Gap:
         """Return a gap named after the topic and the reason."""
         return Gap(f"{topic} {reason}", topic, reason, None, cursor, since, None, "2026")
@@ -125,7 +130,8 @@ class Memory(Store):
         """Return the topic's cursor. The cursor of the topic ``unreadable`` is damaged."""
         if topic == "unreadable":
             return StoredCursor(None, "1", b"{")
-        return StoredCursor(self.stored.get(topic), None)
+        stored = self.stored.get(topic)
+        return StoredCursor(stored, "1" if stored else None)
 
     def save_cursor(self, cursor: Cursor, etag: str | None) -> str:
         """Keep the cursor."""
@@ -201,6 +207,117 @@ def test_after_a_poll_from_latest_without_a_position_the_next_starts_from_earlie
     assert collected(store, ["good"], first, preset=Preset.LATEST).topics["good"].error
     collected(store, ["good"], second, preset=Preset.LATEST)
     assert (first.starts, second.starts) == ([Preset.LATEST], [Preset.EARLIEST])
+
+
+class Refusing(Scripted):
+    """Refuses the topic."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def check_topic(self, topic: str) -> None:
+        """Raise the error."""
+        raise self.error
+
+
+@pytest.mark.parametrize("preset", Preset)
+@pytest.mark.parametrize(
+    "error", [TopicError("no"), SalesforceUnavailableError("down"), ValueError("unexpected")]
+)
+def test_a_topic_that_cannot_be_read_remembers_since_when(
+    tmp_path: Path, error: Exception, preset: Preset
+) -> None:
+    """If a topic has no cursor and cannot be read, for whatever reason, its cursor gets the time of
+    the poll. Later polls keep the first time.
+    """
+    store = Memory(tmp_path)
+    for began_at in ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"):
+        collected(store, ["new"], Refusing(error), preset=preset, began_at=began_at)
+        assert store.stored == {
+            "new": Cursor("00D", "new", None, "2026-01-01T00:00:00.000Z", begun=False)
+        }
+
+
+def test_a_failure_of_storage_leaves_no_time_of_the_first_try(tmp_path: Path) -> None:
+    """Salesforce did not refuse the topic. A topic that was read keeps its cursor too."""
+    known = cursor("known", timedelta(hours=1))
+    store = Memory(tmp_path, known)
+    collected(store, ["new"], Refusing(StorageUnavailableError("no")))
+    collected(store, ["known", "unreadable"], Refusing(TopicError("no")))
+    assert store.stored == {"known": known}
+
+
+def test_a_lost_time_of_the_first_try_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error of the topic itself says more, so it stays the error of the topic."""
+
+    class Full(Memory):
+        """A store that saves no cursor."""
+
+        def save_cursor(self, cursor: Cursor, etag: str | None) -> str:
+            """Raise an error."""
+            raise StorageUnavailableError("no answer")
+
+    report = collected(Full(tmp_path), ["new"], Refusing(TopicError("no rights")))
+    assert isinstance(report.topics["new"].error, TopicError)
+    assert report.error is None
+    assert "topic=new tried_at=lost reason=StorageUnavailableError: no answer" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("begun", "preset", "hours", "start", "lost"),
+    [
+        (False, Preset.EARLIEST, 70, Preset.EARLIEST, False),
+        (False, Preset.EARLIEST, 72, Preset.EARLIEST, True),
+        (False, Preset.EARLIEST, -1, Preset.EARLIEST, True),
+        (False, Preset.LATEST, 1, Preset.LATEST, True),
+        (True, Preset.LATEST, 70, Preset.EARLIEST, False),
+        (True, Preset.LATEST, 72, Preset.EARLIEST, True),
+    ],
+)
+def test_the_first_poll_that_can_read_a_topic_records_what_it_cannot_reach(
+    tmp_path: Path, begun: bool, preset: Preset, hours: float, start: Preset, lost: bool
+) -> None:
+    """If the first poll of a topic fails, the first poll that reads it may come too late. Then it
+    records a gap since the first try. ``EARLIEST`` reaches back almost 72 hours, so there is a gap
+    only if the first try is older. ``LATEST`` always leaves a gap. If an earlier poll started from
+    ``LATEST``, the collector continues from ``EARLIEST``.
+    """
+    tried_at = timestamp(datetime.now(timezone.utc) - timedelta(hours=hours))
+    store = Memory(tmp_path, Cursor("00D", "t", None, tried_at, begun))
+    source = Scripted()
+    report = collected(store, ["t"], source, AFTER_ANY_POLL, preset)
+    assert source.starts == [start]
+    (path,) = tmp_path.glob("*.db")
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        gaps = file.execute(
+            "SELECT from_replay_id, from_time FROM gaps WHERE reason = 'not_readable'"
+        ).fetchall()
+    assert gaps == ([(None, tried_at)] if lost else [])
+    assert isinstance(report.topics["t"].error, GapError) == lost
+    assert store.stored["t"].position
+    assert store.stored["t"].tried_at is None
+
+
+class Broken(Scripted):
+    """Its streams break."""
+
+    def next(self, timeout: float) -> Response:
+        """Raise an error that no retry repairs."""
+        raise LimitExceededError("used up")
+
+
+def test_a_poll_from_latest_keeps_the_time_of_the_first_try(tmp_path: Path) -> None:
+    """If it receives no position, the next poll still knows since when events may be lost."""
+    tried_at = "2026-01-01T00:00:00.000Z"
+    for stored in ([], [Cursor("00D", "t", None, tried_at, begun=False)]):
+        store = Memory(tmp_path, *stored)
+        collected(store, ["t"], Broken(), preset=Preset.LATEST, began_at="2026-01-05T00:00:00.000Z")
+        assert store.stored["t"] == Cursor(
+            "00D", "t", None, tried_at if stored else "2026-01-05T00:00:00.000Z", begun=True
+        )
 
 
 @pytest.mark.parametrize("topic", ["absent cursor", "unreadable", "a position without a time"])
@@ -295,7 +412,7 @@ def test_a_poll_whose_upload_failed_ends_soon_and_every_topic_fails(tmp_path: Pa
     report = collected(Failing(tmp_path), ["good", "better"], run_seconds=60, file_rows=1)
     assert time.monotonic() - began < 5
     assert {topic.ended for topic in report.topics.values()} == {"failed"}
-    with pytest.raises(StorageUnavailableError, match=r"^no$"):
+    with pytest.raises(StorageUnavailableError, match=r"^no\."):
         report.raise_if_failed()
     assert Failing.tries == [False, True], "the second try is the short one, for the polls"
 
@@ -316,7 +433,7 @@ def test_each_topic_ends_in_its_own_way(tmp_path: Path, caplog: pytest.LogCaptur
         "hanging": ("failed", "SalesforceUnavailableError"),
     }
     assert "topic=broken unexpected failure" in caplog.text
-    assert set(store.stored) == {"good"}
+    assert {topic for topic, it in store.stored.items() if it.position} == {"good"}
     assert report.files
     with pytest.raises(RunFailedError) as raised:
         report.raise_if_failed()

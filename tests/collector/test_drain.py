@@ -132,7 +132,13 @@ class Decoding:
         return Delivery((), len(events), 0, (), "2026-02-01T11:59:00.000Z")
 
     def cursor_gap(
-        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+        self,
+        topic: str,
+        reason: str,
+        cursor: Optional[bytes],
+        *,
+        since: Optional[str],
+        version: str,
     ) -> Gap:
         """A gap that shows the arguments."""
         return Gap(f"gap {version}", topic, reason, None, cursor, since, None, BEGAN_AT)
@@ -414,7 +420,7 @@ def test_a_gap_is_recorded_once_with_the_first_position_behind_it(clock: Clock) 
     streams = Streams(clock, [rejected], [LimitExceededError("used up")])
     run = Run(streams, clock)
     assert run.taken == []
-    assert "after that: used up" in str(run.outcome.error)
+    assert str(run.outcome.error).endswith("; after that: used up")
     run = Run(Streams(clock, [rejected], [response("1")]), clock, deadline=5000)
     assert run.taken == [(1, [], None)]
     streams = Streams(clock, [rejected], [response("1"), response("2"), response("3")])
@@ -435,6 +441,36 @@ def test_an_unreadable_cursor_leaves_a_gap_with_its_bytes(clock: Clock) -> None:
     assert (gap.reason, gap.from_replay_id, gap.from_time) == ("unreadable_cursor", b"{", None)
     assert isinstance(run.outcome.error, GapError)
     assert "the cursor's time is not known" in str(run.outcome.error)
+
+
+SINCE = "2026-01-20T00:00:00.000Z"
+
+
+def test_the_gap_of_a_topic_that_could_not_be_read_comes_with_its_first_position(
+    clock: Clock,
+) -> None:
+    """It is recorded once, and the operator learns that events may be lost."""
+    streams = Streams(clock, [response("1"), response("2"), *quiet(60), EMPTY_RESPONSE])
+    run = Run(streams, clock, Beginning(Preset.EARLIEST, hold=True, unread_since=SINCE))
+    gap = Gap(f"gap {SINCE}", TOPIC, "not_readable", None, None, SINCE, None, BEGAN_AT)
+    assert run.taken == [(1, [gap], b"1"), (1, [], b"empty")]
+    assert isinstance(run.outcome.error, GapError)
+    assert str(run.outcome.error) == (
+        f"{TOPIC}: a poll first tried to read this topic at {SINCE}, and this is the first poll"
+        " that could. Events since then may be lost. This gap (not_readable) is recorded."
+        " To fetch the lost deletes see 'GapError' in docs/operations.md"
+    )
+
+
+def test_a_topic_that_still_cannot_be_read_fails_with_the_reason(clock: Clock) -> None:
+    """The gap is not over, so there is nothing to record yet."""
+    denied = TopicError("no rights")
+    run = Run(
+        Streams(clock, topic_errors=[denied]),
+        clock,
+        Beginning(Preset.EARLIEST, hold=True, unread_since=SINCE),
+    )
+    assert (run.taken, run.outcome) == ([], Outcome("failed", denied))
 
 
 def test_a_topic_fails_if_none_of_its_events_can_be_read_but_its_cursor_moves(clock: Clock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -25,6 +25,7 @@ from salesforce_client.src.app.model import (
     EventRules,
     Gap,
     RejectedEvent,
+    Restore,
     Schema,
 )
 
@@ -95,6 +96,23 @@ def test_events_become_rows_in_their_order() -> None:
     ]
     assert (told.received, told.skipped, told.rejects) == (3, 1, [])
     assert told.published_at == "2026-01-01T00:00:01.123Z"
+
+
+@pytest.mark.parametrize("kind", ["UNDELETE", "GAP_UNDELETE"])
+@pytest.mark.parametrize("error", [None, SchemaError("no such schema")])
+def test_an_undelete_is_a_restore_also_without_its_schema(
+    kind: str, error: Optional[CollectorError]
+) -> None:
+    """It is not skipped. The header is enough for the row."""
+    told = interpreter(error).read(ACCOUNTS, [change(1, kind)])
+    (row,) = told.rows
+    assert isinstance(row, Restore)
+    assert (row.restore_id, row.restored_by) == (
+        f"e1:{record_id('Account', 1)}",
+        record_id("User", 1),
+    )
+    assert (told.received, told.skipped, told.rejects) == (1, 0, [])
+    assert told.published_at == row.restored_date == "2026-01-01T00:00:00.123Z"
 
 
 def test_a_skipped_event_counts_for_the_publishing_time() -> None:
@@ -295,6 +313,16 @@ def test_a_cursor_gap_lasts_from_the_time_of_the_cursor_until_now() -> None:
         detected_at=gap.detected_at,
     )
     assert gap.detected_at > "2026-02"
+
+
+def test_the_gap_of_a_topic_that_was_never_read_has_no_replay_id() -> None:
+    """Its key depends on the time of the first try."""
+    keys = set()
+    for since in ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"):
+        gap = interpreter().cursor_gap(PLATFORM, "not_readable", None, since=since, version=since)
+        assert (gap.from_replay_id, gap.from_time, gap.reason) == (None, since, "not_readable")
+        keys.add(gap.gap_id)
+    assert len(keys) == 2
 
 
 def test_the_same_cursor_gap_has_the_same_key_and_another_gap_has_another_key() -> None:

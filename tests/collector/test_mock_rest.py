@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,6 +273,7 @@ def test_delete_event_tells_who_deleted_what_is_in_the_bin(org: Rest) -> None:
         ("SELECT Id FROM Account WHERE Id IN ()", "MALFORMED_QUERY"),
         ("SELECT Id FROM Account WHERE Id IN (SELECT Id FROM Account)", "MALFORMED_QUERY"),
         ("SELECT Id FROM Account WHERE Name = 'x'", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE Id = '001' AND Id = '002'", "MALFORMED_QUERY"),
         ("SELECT Id, Id FROM Account WHERE IsDeleted = TRUE", "MALFORMED_QUERY"),
         ("SELECT COUNT() FROM Account WHERE IsDeleted = TRUE", "MALFORMED_QUERY"),
         ("", "MALFORMED_QUERY"),
@@ -474,6 +477,10 @@ def test_a_modstamp_that_moves_takes_the_date_in_get_deleted_with_it() -> None:
         assert 0.2 < len(moved) / len(rows) < 0.8
         for it in moved:
             assert listed[it] == moment(rows[it]["SystemModstamp"])
+        one = next(it for it in moved if listed[it] - moment(rows[it]["LastModifiedDate"]) > DAY)
+        for at, expected in ((moment(rows[one]["LastModifiedDate"]), False), (listed[one], True)):
+            found = dict(client.entries(since=at - HOUR, until=at + HOUR))
+            assert (one in found) == expected
         deletes = dict(list(committed(client, "Account", *WHOLE)))
         assert all(moment(row["LastModifiedDate"]) == deletes[it] for it, row in rows.items())
 
@@ -490,6 +497,8 @@ def test_a_long_transaction_is_dated_before_its_commit() -> None:
         }
         found = set(client.entries(since=NOW - DAY + HOUR))
         assert found == {it for it in dated if NOW - DAY + HOUR <= it[1] <= NOW - 8 * MINUTE}
+        rows = client.rows(bin_query(since=NOW - DAY + HOUR))
+        assert {(row["Id"], moment(row["LastModifiedDate"])) for row in rows} == found
 
 
 def test_an_open_transaction_holds_latest_date_covered_back() -> None:
@@ -667,6 +676,13 @@ def test_every_documented_error_can_be_requested(name: str) -> None:
             assert client.error("sobjects/Account/deleted/", **window) == ERRORS[name]
         assert client.json("sobjects/Account/deleted/", **window)
         assert client.json("limits/")
+
+
+def test_the_page_of_the_mock_lists_every_error() -> None:
+    """A person finds the name that the fault needs."""
+    page = (Path(__file__).resolve().parents[2] / "docs/mock-salesforce.md").read_text()
+    listed = page.partition("Errors of the fault `rest_error`:\n\n")[2].partition("\n\n")[0]
+    assert re.findall(r"`(\w+)`", listed) == list(ERRORS)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_proxy_of_a_kind_that_grpc_does_not_know_is_refused_at_once(
     kind, _, rest = proxy.partition("://")
     with pytest.raises(NetworkRefusedError) as raised:
         route_to(f"https://{PUBSUB_AT}", PUBSUB_SETTING)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"{PUBSUB_AT}: HTTPS_PROXY names the proxy {rest.rpartition('@')[2]} with {kind}://, which"
         " gRPC does not support: write http://"
     )
@@ -220,7 +220,7 @@ def test_a_malformed_proxy_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, p
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(NetworkRefusedError) as raised:
         route_to(f"https://{PUBSUB_AT}", PUBSUB_SETTING)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"{PUBSUB_AT}: HTTPS_PROXY is not the URL of a proxy: write http://<host>:<port>"
     )
 
@@ -262,7 +262,7 @@ def test_a_proxy_that_refuses_needs_a_person_and_is_named(
             else f"{who} refuses the connection: allow {host} there, or name it in NO_PROXY if it"
             " can be reached directly"
         )
-        assert str(error).endswith(f" – {cure}")
+        assert error.text.endswith(f" – {cure}")
         assert str(status) in str(error).partition(" – ")[0]
 
 
@@ -338,7 +338,7 @@ def test_a_certificate_that_is_not_trusted_needs_a_person(
     for call in calls:
         error = error_of(call)
         assert isinstance(error, NetworkRefusedError)
-        assert str(error).endswith(f" – {OTHER_AUTHORITY if with_file else UNKNOWN_AUTHORITY}")
+        assert error.text.endswith(f" – {OTHER_AUTHORITY if with_file else UNKNOWN_AUTHORITY}")
         assert str(error).count("CERTIFICATE_VERIFY_FAILED") == 1
 
 
@@ -357,7 +357,7 @@ def test_a_certificate_of_another_host_points_to_the_setting_of_the_host(
     ):
         error = error_of(call)
         assert isinstance(error, NetworkRefusedError)
-        assert str(error).endswith(f" – the certificate is that of another host: check {setting}")
+        assert error.text.endswith(f" – the certificate is that of another host: check {setting}")
 
 
 def test_another_service_at_the_endpoint_points_to_its_setting(

@@ -1,10 +1,10 @@
-"""How decoded platform events become deletes."""
+"""How decoded platform events become deletes and restores."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Union
 
 import pytest
 
@@ -13,7 +13,7 @@ from salesforce_client.src.app.decoding.platform_events import from_platform_eve
 from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, Clause, Delete, Event
+from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, Clause, Delete, Event, Restore
 
 EVENT = Event("e1", "s1", b"payload", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/event/Delete_Event__e", "2026-01-01T00:00:05.000Z")
@@ -33,6 +33,12 @@ VALUE = {
 
 
 def deletes(plan: EventPlan = PLAN, event: Event = EVENT, **changes: Any) -> list[Delete]:
+    return [row for row in told(plan, event, **changes) if isinstance(row, Delete)]
+
+
+def told(
+    plan: EventPlan = PLAN, event: Event = EVENT, **changes: Any
+) -> list[Union[Delete, Restore]]:
     value = {**VALUE, **changes}
     return list(from_platform_event((value, as_json(value)), event, ORIGIN, plan))
 
@@ -161,12 +167,64 @@ def test_the_longest_key_fits_into_its_column() -> None:
     assert {len(row.event_id) for row in rows} == {255}
 
 
-def test_an_event_that_is_no_delete_is_no_row() -> None:
+RESTORES = PLAN._replace(clauses=[Clause("restore", "Op__c", frozenset(("undelete",)))])
+
+
+def restores(**changes: Any) -> list[Restore]:
+    rows = told(RESTORES, **{"Op__c": "UNDELETE", **changes})
+    assert all(isinstance(row, Restore) for row in rows)
+    return [row for row in rows if isinstance(row, Restore)]
+
+
+def test_an_event_that_is_neither_a_delete_nor_a_restore_is_no_row() -> None:
     """Its other fields do not matter."""
-    plan = PLAN._replace(clauses=[Clause("restore", "Op__c", frozenset(("undelete",)))])
-    assert deletes(plan, Op__c="UNDELETE", Record_Id__c=None) == []
-    assert deletes(PLAN._replace(otherwise="skip"), Record_Id__c=None) == []
-    assert len(deletes(plan, Op__c="DELETE")) == 1
+    assert told(PLAN._replace(otherwise="skip"), Record_Id__c=None) == []
+    assert len(deletes(RESTORES, Op__c="DELETE")) == 1
+
+
+def test_a_restore_fills_its_row_from_the_same_fields_as_a_delete() -> None:
+    """User and time of the restore are in the fields of the delete. Its key is made as theirs."""
+    assert restores() == [
+        Restore(
+            restore_id=KEY,
+            topic=ORIGIN.topic,
+            object_name="Account",
+            record_id=A,
+            restored_by="005AA000000DltrAAA",
+            restored_date="2025-12-31T23:59:55.123Z",
+            found_by="event",
+            ingested_at=ORIGIN.received_at,
+            replay_id=b"\0\1",
+            schema_id="s1",
+        )
+    ]
+    (row,) = restores(Deleted_By__c=None, Deleted_Date__c=None)
+    assert (row.restored_by, row.restored_date) == (
+        "005AA000000CrtrAAA",
+        "2026-01-01T00:00:00.123Z",
+    )
+
+
+def test_a_restore_of_several_records_is_one_row_for_each() -> None:
+    """A record that is named twice counts once."""
+    rows = restores(Record_Id__c=f"{A},{B},{A}")
+    assert [(row.restore_id, row.record_id) for row in rows] == [
+        (f"{KEY}:{A}", A),
+        (f"{KEY}:{B}", B),
+    ]
+
+
+def test_the_texts_of_a_restore_fit_into_their_columns() -> None:
+    """Snowflake stores no U+0000, and a text has at most 255 characters."""
+    (row,) = restores(event=EVENT._replace(event_id="e\0"), Object_Name__c="O\0" + "x" * 254)
+    assert row.restore_id == KEY.replace("e1", "e\ufffd")
+    assert row.object_name == "O\ufffd" + "x" * 253
+
+
+def test_a_restore_without_a_usable_record_id_is_an_error() -> None:
+    """The collector keeps such an event as a rejected event, as that of a delete."""
+    with pytest.raises(DecodeError, match="Record_Id__c is null: the event names no record"):
+        restores(Record_Id__c=None)
 
 
 @pytest.mark.parametrize(

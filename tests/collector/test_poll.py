@@ -7,6 +7,7 @@ If one topic fails, the others continue.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from local.proxy import Request, proxy
 
 from salesforce_client.src.app.errors import (
     AuthenticationError,
+    GapError,
     RunFailedError,
     StorageRefusedError,
     TopicError,
@@ -31,7 +33,7 @@ from salesforce_client.src.app.mock_salesforce import (
     MockSalesforce,
 )
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.model import now
+from salesforce_client.src.app.model import moment_of, now, timestamp
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 
@@ -96,7 +98,7 @@ def test_a_poll_without_new_events_leaves_a_small_file_and_the_cursor_moves(
     before = {blob.name: blob.etag for blob in cursors.list_blobs()}
     report = poll()
     (quiet,) = report.files
-    assert events.get_blob_client(quiet).get_blob_properties().size < 60_000
+    assert events.get_blob_client(quiet).get_blob_properties().size < 70_000
     assert len(rows(events, tmp_path)) == found
     told = rows(events, tmp_path, "polls")[-len(DEFAULT_TOPICS) :]
     assert [(row["topic"], row["received"], row["ended"]) for row in told] == [
@@ -308,6 +310,42 @@ def test_a_damaged_cursor_blob_leaves_a_gap(
         None,
     )
     poll(SALESFORCE_TOPICS=topic).raise_if_failed()
+
+
+@pytest.mark.parametrize(("days", "lost"), [(0, False), (4, True)])
+def test_a_topic_that_could_not_be_read_for_too_long_leaves_a_gap(
+    poll: Callable[..., Report],
+    mock: MockSalesforce,
+    cursors: ContainerClient,
+    events: ContainerClient,
+    tmp_path: Path,
+    days: int,
+    lost: bool,
+) -> None:
+    """If a topic that has no cursor cannot be read, the poll stores when that was. The first poll
+    that can read the topic reads all events that Salesforce still has. If the first try is older
+    than these events, it records a gap, and fails once. All retained deletes are stored.
+    """
+    topic = "/event/Delete_Event__e"
+    wrong = {"SALESFORCE_EVENT_FIELDS": "record_id=Absent__c"}
+    for _ in range(2):
+        with pytest.raises(RunFailedError, match="EventFieldsError"):
+            poll(SALESFORCE_TOPICS=topic, **wrong).raise_if_failed()
+    (blob,) = cursors.list_blobs()
+    mark = json.loads(cursors.download_blob(blob.name).readall())
+    assert mark["tried_at"] == rows(events, tmp_path, "polls")[0]["began_at"]
+    tried_at = timestamp(moment_of(mark["tried_at"]) - timedelta(days=days))
+    cursors.upload_blob(blob.name, json.dumps({**mark, "tried_at": tried_at}), overwrite=True)
+    report = poll(SALESFORCE_TOPICS=topic)
+    assert set(keys(rows(events, tmp_path))) == set(published(mock, NOW - RETENTION, (topic,)))
+    gaps = rows(events, tmp_path, "gaps")
+    assert [(gap["topic"], gap["reason"], gap["from_time"]) for gap in gaps] == (
+        [(topic, "not_readable", tried_at)] if lost else []
+    )
+    assert isinstance(report.topics[topic].error, GapError) == lost
+    assert report.topics[topic].cursor == "moved"
+    poll(SALESFORCE_TOPICS=topic).raise_if_failed()
+    assert len(rows(events, tmp_path, "gaps")) == len(gaps)
 
 
 def test_a_session_that_ends_between_two_polls_does_no_harm(

@@ -326,6 +326,17 @@ def test_a_failed_poll_that_cannot_tell_of_itself_keeps_its_first_error(
     assert caplog.messages == ["polls=lost reason=KeyError: 'a fault of ours'"]
 
 
+def test_a_failed_poll_that_cannot_tell_of_itself_says_once_what_is_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The poll's own error says it."""
+    store, report = Store(), Run().report
+    store.failures["upload"] = UNAVAILABLE
+    leave_polls(store, report)
+    reason = f"StorageUnavailableError: {UNAVAILABLE.text}"
+    assert caplog.messages == [f"polls=lost reason={reason}"]
+
+
 def test_rows_without_a_position_move_no_cursor() -> None:
     """The next poll reads these events again."""
     poll = Run()
@@ -540,7 +551,7 @@ def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
     poll.store.versions[TWO] = "another's"
     with pytest.raises(StorageUnavailableError) as raised:
         poll.publisher.begin_from_latest(TWO)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"cursor of {TWO}: another run has just started this topic; the next poll continues"
     )
 

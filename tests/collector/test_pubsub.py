@@ -23,6 +23,7 @@ from salesforce_client.src.app.errors import (
     SchemaError,
     SessionExpiredError,
     TopicError,
+    TryAgainError,
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
@@ -249,17 +250,18 @@ def test_a_documented_error_code_decides_whatever_its_status(suffix: str) -> Non
         told = f"/event/X__e: what Salesforce says rpcId: 1 ({status.name}, "
         told += f"sfdc.platform.eventbus.grpc.{suffix})"
         cure = rpc_errors.CURES.get(type(error))
-        assert str(error) == (f"{told} – {cure}" if cure else told)
+        assert error.text == (f"{told} – {cure}" if cure else told)
 
 
 def test_every_error_of_a_call_that_needs_a_person_says_what_to_do() -> None:
-    """The others pass by themselves, or are handled inside the run."""
+    """The others that end a poll say when to act. The rest is handled inside the run."""
     kinds = {
         *rpc_errors.ERRORS_BY_CODE.values(),
         *rpc_errors.ERRORS_BY_STATUS.values(),
         RequestRefusedError,
     }
-    assert {kind for kind in kinds if issubclass(kind, ActionNeededError)} == set(rpc_errors.CURES)
+    shown = (ActionNeededError, TryAgainError)
+    assert {kind for kind in kinds if issubclass(kind, shown)} == set(rpc_errors.CURES)
 
 
 @pytest.mark.parametrize("status", list(grpc.StatusCode))
@@ -278,8 +280,9 @@ def test_an_error_with_salesforces_code_is_none_of_the_network(details: str) -> 
     code = rpc_errors.ERROR_CODE_PREFIX + "service.unavailable"
     told = rpc_errors.translate(failure(unavailable, code, details), "/event/X__e", route)
     assert isinstance(told, SalesforceUnavailableError)
-    assert str(told) == f"/event/X__e: {details} (UNAVAILABLE, {code})"
+    cure = rpc_errors.CURES[SalesforceUnavailableError]
+    assert told.text == f"/event/X__e: {details} (UNAVAILABLE, {code}) – {cure}"
     told = rpc_errors.translate(failure(unavailable, "", details), "/event/X__e", route)
     assert isinstance(told, NetworkRefusedError) == ("403" in details)
     assert ("through the proxy proxy.example:3128" in str(told)) == ("403" not in details)
-    assert str(told).endswith(rpc_errors.NO_SERVER) == ("403" not in details)
+    assert told.text.endswith(rpc_errors.NO_SERVER) == ("403" not in details)

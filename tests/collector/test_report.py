@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -12,12 +13,24 @@ from local.event_files import delete
 
 from salesforce_client.src.app import __version__
 from salesforce_client.src.app.errors import (
+    IF_A_POLL_SUCCEEDS,
+    AllUndecodableError,
     CheckFailedError,
+    GapError,
     RunFailedError,
     StorageUnavailableError,
     TopicError,
 )
-from salesforce_client.src.app.model import Delivery, Gap, Poll, RejectedEvent, moment_of, now
+from salesforce_client.src.app.model import (
+    Delivery,
+    Gap,
+    Poll,
+    RejectedEvent,
+    Restore,
+    Row,
+    moment_of,
+    now,
+)
 from salesforce_client.src.app.report import CheckReport, Report, TopicReport
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -115,13 +128,13 @@ def test_each_org_topic_and_beginning_has_a_key_of_its_own() -> None:
 
 
 def test_a_row_has_the_figures_of_its_topic() -> None:
-    """The collector does not record restores yet."""
-    topic = TopicReport(TOPIC, received=9, deletes=5, skipped=2, rejected=1, gaps=3)
+    """There is a column for each figure."""
+    topic = TopicReport(TOPIC, received=9, deletes=5, restores=4, skipped=2, rejected=1, gaps=3)
     topic.end("idle")
     row = topic.poll(ORG_ID, BEGAN_AT)
     assert (row.org_id, row.topic, row.began_at) == (ORG_ID, TOPIC, BEGAN_AT)
     assert (row.received, row.deletes, row.skipped, row.rejected, row.gaps) == (9, 5, 2, 1, 3)
-    assert (row.restores, row.error) == (0, None)
+    assert (row.restores, row.error) == (4, None)
 
 
 def test_an_org_that_is_not_known_is_null() -> None:
@@ -198,14 +211,16 @@ def test_the_figures_of_all_deliveries_are_added() -> None:
     topic = TopicReport(TOPIC)
     reject = RejectedEvent("r", TOPIC, "e", b"", "s", b"", "x", "now")
     gap = Gap("g", TOPIC, "overflow", None, None, None, None, "now")
+    restore = Restore("e", TOPIC, "Account", "001", None, "then", "event", "now")
     for rpc_id in ("one", "two", ""):
-        topic.count(Delivery([delete(), delete(), gap, reject], 4, 1, [reject]), rpc_id)
+        rows: list[Row] = [delete(), delete(), restore, gap, reject]
+        topic.count(Delivery(rows, 4, 1, [reject]), rpc_id)
     topic.end("idle")
-    assert (topic.received, topic.deletes, topic.skipped) == (12, 6, 3)
+    assert (topic.received, topic.deletes, topic.restores, topic.skipped) == (12, 6, 3, 3)
     assert (topic.rejected, topic.gaps, topic.rpc_id) == (3, 3, "two")
     assert topic.line() == (
-        f"topic={TOPIC} state=ok received=12 deletes=6 skipped=3 rejected=3 gaps=3 ended=idle"
-        " cursor=unchanged rpc_id=two"
+        f"topic={TOPIC} state=ok received=12 deletes=6 restores=3 skipped=3 rejected=3 gaps=3"
+        " ended=idle cursor=unchanged rpc_id=two"
     )
 
 
@@ -215,8 +230,8 @@ def test_the_log_line_of_a_topic_that_failed_names_the_error() -> None:
     topic.end("failed")
     topic.fail(TopicError("absent"))
     assert topic.line() == (
-        f"topic={TOPIC} state=failed received=0 deletes=0 skipped=0 rejected=0 gaps=0 ended=failed"
-        " cursor=unchanged rpc_id=- error=TopicError"
+        f"topic={TOPIC} state=failed received=0 deletes=0 restores=0 skipped=0 rejected=0 gaps=0"
+        " ended=failed cursor=unchanged rpc_id=- error=TopicError"
     )
 
 
@@ -256,9 +271,28 @@ def test_a_poll_of_which_every_topic_failed_says_that_none_was_read() -> None:
     gone = TopicError("gone")
     assert run_failed(a=("failed", gone), b=("failed", gone)) == (
         "no topic was read to its end. The rows that had arrived are uploaded, and the next poll"
-        " continues from the cursors. docs/operations.md says what is lost and what to do for each"
-        " error:\n  - a, b: TopicError: gone"
+        f" continues from the cursors. {IF_A_POLL_SUCCEEDS}. docs/operations.md has a section about"
+        " each error:\n  - a, b: TopicError: gone"
     )
+
+
+@pytest.mark.parametrize(
+    ("errors", "lost"),
+    [
+        ([GapError("x")], ""),
+        ([AllUndecodableError("x")], ""),
+        ([GapError("x"), AllUndecodableError("x")], ""),
+        ([TopicError("x"), GapError("x")], f" {IF_A_POLL_SUCCEEDS}, except for the gaps below."),
+        ([TopicError("x"), AllUndecodableError("x")], f" {IF_A_POLL_SUCCEEDS}."),
+        ([TopicError("x"), KeyError("x")], f" {IF_A_POLL_SUCCEEDS}."),
+        ([KeyError("x")], f" {IF_A_POLL_SUCCEEDS}."),
+    ],
+)
+def test_a_failed_poll_says_once_what_is_lost(errors: Sequence[Exception], lost: str) -> None:
+    """Errors about a gap, and about events that are kept, say it themselves."""
+    told = run_failed(**{f"t{number}": ("failed", error) for number, error in enumerate(errors)})
+    assert f" from the cursors.{lost} docs/operations.md has" in told
+    assert told.count("Nothing is lost") == bool(lost)
 
 
 @pytest.mark.parametrize("ended", ["idle", "caught_up", "deadline"])

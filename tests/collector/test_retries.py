@@ -77,7 +77,7 @@ def test_a_session_that_is_refused_again_without_progress_needs_a_person() -> No
     retries.after(UNAVAILABLE, HERE, 2)
     with pytest.raises(AuthenticationError) as raised:
         retries.after(EXPIRED, HERE, 4)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         "the access token is not valid – the access token is refused although it is new. If the org"
         " locks sessions to the IP address from which they originated (Setup, Session Settings),"
         " switch that off, or let the login and the Pub/Sub API leave from one address: the same"

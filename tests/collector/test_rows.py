@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app.decoding.rows import Origin, noted, rejected, without_nul
+from salesforce_client.src.app.decoding.rows import Origin, fitting, noted, rejected, without_nul
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.model import Event, RejectedEvent, identity
@@ -50,6 +50,16 @@ def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
         elsewhere.reject_id,
         *(rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others),
     }
+
+
+@given(st.text(st.sampled_from("\0\ufffdab"), max_size=300))
+def test_a_text_fits_into_its_column_and_the_notes_name_a_text_that_was_cut(text: str) -> None:
+    """A text has at most 255 characters and no U+0000. An empty one is None."""
+    notes: dict[str, Any] = {}
+    found = fitting(text, "object_name", notes)
+    assert (found or "") == text.replace("\0", "\ufffd")[:255]
+    assert (found is None) == (text == "")
+    assert notes == ({"cut": ["object_name"]} if len(text) > 255 else {})
 
 
 def test_the_notes_are_a_field_of_the_payload() -> None:

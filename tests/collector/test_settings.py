@@ -141,6 +141,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
         "  - SALESFORCE_PRIVATE_KEY is missing: set it or SALESFORCE_PRIVATE_KEY_FILE",
         "  - SALESFORCE_TOPICS is missing: set it",
         "  - MAX_RUN_SECONDS must be a number, not 'soon'",
+        "Nothing is lost if a poll succeeds within 72 hours of the last good one",
     ]
 
 

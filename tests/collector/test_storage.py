@@ -29,7 +29,7 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.model import Cursor, Position, StoredCursor
 from salesforce_client.src.app.storage.blobs import EventFiles, connect, container
-from salesforce_client.src.app.storage.cursors import Cursors, to_json
+from salesforce_client.src.app.storage.cursors import Cursors, from_json, to_json
 from salesforce_client.src.app.storage.store import Store
 
 ORG, TOPIC = "00D000000000001EAA", "/event/Delete_Event__e"
@@ -192,6 +192,38 @@ def test_a_cursor_is_loaded_as_it_was_saved(store: Store, cursors: ContainerClie
         assert store.load_cursor(ORG, TOPIC) == StoredCursor(Cursor(ORG, TOPIC, position), etag)
 
 
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("tried_at", ["2026-02-01T00:00:00.000Z", None])
+def test_a_cursor_without_a_position_says_why_and_since_when(
+    store: Store, cursors: ContainerClient, begun: bool, tried_at: Optional[str]
+) -> None:
+    """A topic was begun from LATEST, or it could not be read yet."""
+    unread = Cursor(ORG, TOPIC, None, tried_at, begun)
+    etag = store.save_cursor(unread, None)
+    assert store.load_cursor(ORG, TOPIC) == StoredCursor(unread, etag)
+    assert json.loads(cursors.download_blob(f"{ORG}{TOPIC}.json").readall()) == {
+        "org_id": ORG,
+        "topic": TOPIC,
+        "replay_id": None,
+        "state": "begun" if begun else "not_read",
+        "tried_at": tried_at,
+    }
+
+
+def test_an_older_cursor_without_a_position_was_begun_from_latest() -> None:
+    """Earlier versions stored no other cursor without a position, and no time."""
+    raw = json.dumps({"org_id": ORG, "topic": TOPIC, "replay_id": None}).encode()
+    assert from_json(raw, ORG, TOPIC) == Cursor(ORG, TOPIC, None, None, begun=True)
+
+
+@pytest.mark.parametrize("wrong", [{"state": "x"}, {"tried_at": "then"}, {"tried_at": 7}])
+def test_a_damaged_cursor_without_a_position_is_unreadable(wrong: dict[str, Any]) -> None:
+    """It leaves a gap, as any other damaged cursor."""
+    fields = {"org_id": ORG, "topic": TOPIC, "replay_id": None, "state": "not_read", **wrong}
+    with pytest.raises(ValueError, match=r"state|isoformat|replace"):
+        from_json(json.dumps(fields).encode(), ORG, TOPIC)
+
+
 def test_only_the_version_that_was_read_is_replaced(store: Store) -> None:
     """Two runs may read the same cursor.
 
@@ -230,7 +262,7 @@ def test_a_refused_cursor_is_not_mistaken_for_one_that_another_run_has_moved(
         through.before = lambda request: (409, IMMUTABLE) if request.method == "PUT" else None
         with pytest.raises(StorageRefusedError) as raised:
             kept.save(cursor(b"new"), etag)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"cursor {NAME}: This operation is not permitted as the blob is immutable due to a policy."
         " (BlobImmutableDueToPolicy) – remove the immutability policy from the container or the"
         " blob"
@@ -423,7 +455,7 @@ def storage_error() -> str:
         connect("", f"https://127.0.0.1:{free_port()}", "my-identity") as service,
     ):
         container(service, "events")
-    return f"{type(raised.value).__name__}: {raised.value}"
+    return f"{type(raised.value).__name__}: {raised.value.text}"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -448,8 +480,7 @@ def test_an_identity_endpoint_that_is_not_ready_is_an_error_that_the_next_run_re
     assert storage_error() == (
         "StorageUnavailableError: container events: the app's identity gets no token for now:"
         f" {status}, An unexpected error occured"
-        " – nothing is lost for now; if this stays, check EVENTS_STORAGE, and look the error up in"
-        " docs/operations.md"
+        " – if this stays, check EVENTS_STORAGE, and look the error up in docs/operations.md"
     )
 
 

@@ -116,10 +116,7 @@ def test_a_blob_that_storage_refuses_fails_the_sweep(
     with refused(calm, azurite, name) as settings:
         for _ in range(2):
             log = failing(settings)
-            assert (
-                "FilesUnavailableError: 1 event file(s) cannot be read. Each sweep tries again."
-                in log
-            )
+            assert "FilesUnavailableError: 1 event file(s) cannot be read. They stay pending" in log
             assert f"  - {name}: event file {name}: This request is not authorized." in log
     assert keys(connection) == ["e2"]
 
@@ -132,7 +129,7 @@ def test_an_archived_blob_fails_the_sweep(
     put(delete("e2"))
     events.get_blob_client(name).set_standard_blob_tier("Archive")
     log = failing(calm)
-    assert "FilesUnavailableError: 1 event file(s) cannot be read. Each sweep tries again." in log
+    assert "FilesUnavailableError: 1 event file(s) cannot be read. They stay pending" in log
     assert f"  - {name}: " in log
     assert "az storage blob set-tier --tier Hot" in log
     assert keys(connection) == ["e2"]

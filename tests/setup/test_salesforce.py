@@ -17,8 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from local import metadata, node
 
+from salesforce_client.src.app.decoding.event_plan import OPERATION, plan
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS
+from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, EventRules
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROJECT = REPOSITORY / "docs/setup/salesforce"
@@ -63,14 +64,21 @@ def test_apex_has_no_problem_that_is_visible_without_an_org(project: Path) -> No
     [
         (
             "DeleteEventPublisher.cls",
-            "for (SObject record : deleted) {",
-            "for (SObject record in deleted) {",
+            "for (SObject record : records) {",
+            "for (SObject record in records) {",
         ),
         ("DeleteEventPublisher.cls", "event.Record_Id__c =", "event.RecordId__c ="),
         ("DeleteEventPublisher.cls", "EventBus.publish(events)", "EventBus.publsh(events)"),
         ("DeleteEventPublisherTest.cls", "Integer place", "Integer number"),
-        ("AccountDeleteEvent.trigger", "(after delete)", "(after deleted)"),
-        ("AccountDeleteEvent.trigger", "DeleteEventPublisher.publish", "DeleteEventPublisher.send"),
+        (
+            "DeleteEventPublisher.cls",
+            "event.Operation__c =",
+            "event.Operation =",
+        ),
+        ("AccountDeleteEvent.trigger", "(after delete,", "(after deleted,"),
+        ("AccountDeleteEvent.trigger", "after undelete)", "after undeleted)"),
+        ("AccountDeleteEvent.trigger", "Publisher.publish(", "Publisher.send("),
+        ("AccountDeleteEvent.trigger", "Publisher.publishRestored(", "Publisher.publishUndeleted("),
     ],
 )
 def test_a_mistake_in_apex_is_found(name: str, right: str, wrong: str, project: Path) -> None:
@@ -132,13 +140,17 @@ def test_every_part_of_the_project_exists_and_no_source_is_outside_a_part() -> N
 
 
 def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
-    """The metadata, the Apex class, the collector and the mock use the same field names."""
+    """The metadata, the Apex class, the collector and the mock use the same field names.
+
+    The operation is not a column. It says whether the event is a restore.
+    """
     fields = {
         path.name.partition(".")[0]
         for path in (PROJECT / "trigger-events").rglob("*.field-meta.xml")
     }
-    assert fields == set(DEFAULT_EVENT_FIELDS.values())
-    assert fields <= {field["name"] for field in json.loads(schemas.DELETE_EVENT)["fields"]}
+    assert fields == {*DEFAULT_EVENT_FIELDS.values(), OPERATION}
+    mocked = {field["name"] for field in json.loads(schemas.DELETE_EVENT)["fields"]}
+    assert set(DEFAULT_EVENT_FIELDS.values()) <= mocked
     assigned = set(
         re.findall(
             r"event\.(\w+__c)",
@@ -146,6 +158,19 @@ def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
         )
     )
     assert assigned == fields
+
+
+def test_the_collector_reads_what_the_class_writes_as_the_operation() -> None:
+    """By default, without a filter, an event of the class is a delete or a restore."""
+    source = (PROJECT / "trigger-events/classes/DeleteEventPublisher.cls").read_text()
+    written = dict(re.findall(r"String (DELETED|RESTORED) = '(\w+)';", source))
+    fields = [*DEFAULT_EVENT_FIELDS.values(), OPERATION]
+    found = plan(EventRules(), "/event/Delete_Event__e", "s", fields)
+    assert {name: found.kind({OPERATION: value}) for name, value in written.items()} == {
+        "DELETED": "delete",
+        "RESTORED": "restore",
+    }
+    assert found.kind({OPERATION: None}) == "delete", "events of the older class have no operation"
 
 
 def test_apex_publishes_in_system_mode() -> None:

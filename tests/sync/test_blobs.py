@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +22,9 @@ from local import emulators
 from local.in_memory import DAMAGED, GOOD, A, B, C, D, World, sha256
 from local.proxy import Answer, Request, proxy
 
+from delete_sync.src.budget import RESERVE_SECONDS, Budget
 from delete_sync.src.errors import (
+    OutOfTimeError,
     StorageRefusedError,
     StorageUnavailableError,
     SweepFailedError,
@@ -37,10 +41,11 @@ from delete_sync.src.report import Report
 
 
 @contextlib.contextmanager
-def at(port: int, name: str) -> Iterator[EventContainer]:
-    """The container with this name, through an address of its own."""
-    with blobs.connect(emulators.connection_string(port), "", "") as service:
-        yield EventContainer(service, name)
+def at(port: int, name: str, seconds: float = 600) -> Iterator[EventContainer]:
+    """The container with this name, through an address of its own. The sweep has some seconds."""
+    budget = Budget.of(seconds, seconds + RESERVE_SECONDS)
+    with blobs.connect(emulators.connection_string(port), "", "", budget) as service:
+        yield EventContainer(service, name, budget)
 
 
 @pytest.fixture
@@ -245,7 +250,7 @@ def test_a_container_that_does_not_exist_fails_the_sweep_and_names_the_setting(
     """A typo in the setting must not look like a quiet day."""
     with pytest.raises(StorageRefusedError) as raised:
         world.sweep(store=container)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"container {events.container_name} does not exist: check EVENTS_CONTAINER and "
         "EVENTS_STORAGE. The collector creates the container in its first poll"
     )
@@ -259,7 +264,7 @@ def test_a_container_with_blobs_but_no_event_file_fails_the_sweep(
     put(events, "zzz.txt")
     with pytest.raises(StorageRefusedError) as raised:
         world.sweep(store=container)
-    assert str(raised.value) == (
+    assert raised.value.text == (
         f"container {events.container_name} has blobs, for example {A}.bak, but no event file "
         "(events_YYYYMMDDTHHMMSSZ.db): check EVENTS_CONTAINER"
     )
@@ -390,7 +395,7 @@ def test_an_archived_file_needs_a_person(
     with pytest.raises(UnreadableBlobError) as raised:
         container.download(blob, tmp_path / "x")
     assert raised.value.needs_a_person
-    assert str(raised.value) == (
+    assert raised.value.text == (
         "This operation is not permitted on an archived blob. (BlobArchived) – if it is archived, "
         "move it to another tier: az storage blob set-tier --tier Hot. It can be read some hours "
         "later"
@@ -529,3 +534,54 @@ def test_a_file_with_a_digest_in_capital_letters_is_loaded_once(
     put(events, A, metadata={"Sha256": sha256(GOOD).upper()})
     assert world.sweep(store=container).synced == [A]
     assert world.sweep(store=container).synced == []
+
+
+# -- the end of the time
+
+
+@contextlib.contextmanager
+def silent_port() -> Iterator[int]:
+    """A port that accepts every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        yield server.getsockname()[1]
+
+
+LISTED = EventBlob(A, 1, "etag", "")
+OUT_OF_TIME = "{}: no time is left before the host ends the invocation; the next sweep goes on"
+
+
+@pytest.mark.parametrize(
+    ("about", "ask"),
+    [
+        ("container c", lambda container, _: list(container.pages())),
+        (f"event file {A}", lambda container, _: container.find(A)),
+        (f"event file {A}", lambda container, path: container.download(LISTED, path)),
+    ],
+    ids=["list", "find", "download"],
+)
+def test_a_silent_storage_is_given_up_when_the_time_of_the_sweep_is_over(
+    tmp_path: Path, about: str, ask: Callable[[EventContainer, Path], object]
+) -> None:
+    """With time enough, it would be asked four times, for 91 seconds."""
+    begun = time.monotonic()
+    with silent_port() as port, at(port, "c", seconds=3) as container:
+        with pytest.raises(OutOfTimeError) as raised:
+            ask(container, tmp_path / "x")
+        assert 2 < time.monotonic() - begun < 4.5
+    assert raised.value.text == OUT_OF_TIME.format(about)
+
+
+def test_a_silent_endpoint_of_the_identity_is_given_up_when_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client of the identity would wait for five minutes, several times."""
+    budget = Budget.of(3, 3 + RESERVE_SECONDS)
+    begun = time.monotonic()
+    with silent_port() as port:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{port}/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        with blobs.connect("", "https://localhost", "id", budget) as service:
+            container = EventContainer(service, "c", budget)
+            with pytest.raises(OutOfTimeError, match=r"^container c: no time is left"):
+                list(container.pages())
+    assert 2 < time.monotonic() - begun < 5

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from delete_sync.src.errors import LocalStorageError, StorageUnavailableError, UnreadableBlobError
+from delete_sync.src.budget import RESERVE_SECONDS, Budget
+from delete_sync.src.errors import (
+    LocalStorageError,
+    OutOfTimeError,
+    StorageUnavailableError,
+    UnreadableBlobError,
+)
 from delete_sync.src.event_files.downloads import downloads
 from delete_sync.src.model import EventBlob, LocalFile, UnavailableFile
 
@@ -63,7 +70,7 @@ def test_files_are_downloaded_ahead_as_far_as_they_fit_on_the_disk(
     """Four files are downloaded at once. A file that is too large for that is downloaded alone."""
     source = Source()
     blobs = [blob(str(number), size) for number, size in enumerate(sizes)]
-    with downloads(source, blobs, tmp_path, bytes_on_disk=256) as files:
+    with downloads(source, blobs, tmp_path, Budget.of(600, 600), bytes_on_disk=256) as files:
         next(files)
         assert source.has_been_asked_for(asked_while_the_first_is_read)
         assert not source.has_been_asked_for(asked_while_the_first_is_read + 1)
@@ -73,7 +80,9 @@ def test_files_are_downloaded_ahead_as_far_as_they_fit_on_the_disk(
 
 def test_a_file_is_on_the_disk_with_its_digest_until_the_folder_is_removed(tmp_path: Path) -> None:
     """The folder of the downloads is inside the folder of the sweep."""
-    with downloads(Source(), [blob("a"), blob("b", sha256=DIGEST)], tmp_path) as files:
+    with downloads(
+        Source(), [blob("a"), blob("b", sha256=DIGEST)], tmp_path, Budget.of(600, 600)
+    ) as files:
         found = list(files)
         (folder,) = tmp_path.iterdir()
         assert found == [
@@ -88,7 +97,7 @@ def test_a_file_is_on_the_disk_with_its_digest_until_the_folder_is_removed(tmp_p
 def test_a_file_with_another_digest_than_its_metadata_says_is_refused(tmp_path: Path) -> None:
     """The load record gets the digest of the metadata, because the list shows no other one."""
     listed = blob("a", sha256="0" * 64)
-    with downloads(Source(), [listed], tmp_path) as files:
+    with downloads(Source(), [listed], tmp_path, Budget.of(600, 600)) as files:
         (file,) = files
     assert isinstance(file, LocalFile)
     assert (file.blob, file.sha256) == (listed, "0" * 64)
@@ -105,7 +114,7 @@ def test_a_file_that_cannot_be_read_leaves_nothing_on_the_disk(
     """The other files are downloaded."""
     source = Source()
     source.fails["a"] = UnreadableBlobError("it is archived", needs_a_person=needs_a_person)
-    with downloads(source, [blob("a"), blob("b")], tmp_path) as files:
+    with downloads(source, [blob("a"), blob("b")], tmp_path, Budget.of(600, 600)) as files:
         unavailable, other = files
         (folder,) = tmp_path.iterdir()
         assert [path.name for path in folder.iterdir()] == ["b"]
@@ -118,7 +127,7 @@ def test_a_file_larger_than_two_gigabytes_is_refused_without_a_download(tmp_path
     source = Source()
     most = 2 * 1024**3
     listed = [blob("a", most), blob("b", most + 1, sha256=DIGEST), blob("c", most + 1)]
-    with downloads(source, listed, tmp_path) as files:
+    with downloads(source, listed, tmp_path, Budget.of(600, 600)) as files:
         first, *others = files
         (folder,) = tmp_path.iterdir()
         assert others == [
@@ -137,7 +146,7 @@ def test_a_file_larger_than_two_gigabytes_is_refused_without_a_download(tmp_path
 
 def test_a_folder_that_disappears_is_an_error_of_the_disk(tmp_path: Path) -> None:
     """The error names the file. No file is refused, because the next sweep may have a disk."""
-    with downloads(Source(), [blob("a", 3 * 1024**3)], tmp_path) as files:
+    with downloads(Source(), [blob("a", 3 * 1024**3)], tmp_path, Budget.of(600, 600)) as files:
         (folder,) = tmp_path.iterdir()
         folder.rmdir()
         with pytest.raises(LocalStorageError, match=r"^event file a: No such file"):
@@ -148,8 +157,33 @@ def test_if_storage_does_not_answer_the_error_reaches_the_reader(tmp_path: Path)
     """The files before it are yielded first, and the folder is removed."""
     source = Source()
     source.fails["b"] = StorageUnavailableError("busy")
-    with downloads(source, [blob("a"), blob("b"), blob("c")], tmp_path) as files:
+    with downloads(
+        source, [blob("a"), blob("b"), blob("c")], tmp_path, Budget.of(600, 600)
+    ) as files:
         assert next(files).blob == blob("a")
         with pytest.raises(StorageUnavailableError, match="busy"):
             next(files)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_takes_too_long_is_not_waited_for(tmp_path: Path) -> None:
+    """A storage may send a byte now and then, which no limit of its client notices."""
+    over = threading.Event()
+
+    class Slow(Source):
+        def download(self, blob: EventBlob, path: Path) -> str:
+            over.wait(30)
+            return DIGEST
+
+    budget = Budget.of(1, 1 + RESERVE_SECONDS)
+    begun = time.monotonic()
+    try:
+        with (
+            pytest.raises(OutOfTimeError, match=r"^event file a: no time is left"),
+            downloads(Slow(), [blob("a"), blob("b")], tmp_path, budget) as files,
+        ):
+            next(files)
+        assert time.monotonic() - begun < 4
+    finally:
+        over.set()
     assert list(tmp_path.iterdir()) == []

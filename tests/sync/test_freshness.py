@@ -74,7 +74,7 @@ def test_a_pending_file_that_is_too_old_fails_the_sweep(
 def test_the_error_names_the_oldest_file_and_why_it_waits() -> None:
     """It also says how long it has waited, what the limit is, and where to read on."""
     (error,) = told(Patience(48, 0), oldest=left(60.25))
-    assert str(error) == (
+    assert error.text == (
         "events_20260201T001500Z.db is still pending after 60.2 hours (MAX_BACKLOG_HOURS=48): "
         "it is archived. See 'BacklogError' in docs/operations.md"
     )
@@ -116,7 +116,7 @@ def test_the_error_says_for_each_silent_topic_when_it_last_ended_well() -> None:
     """A topic that always fails has no such time."""
     topics = (poll("/event/X__e", 30.5), poll("/event/Y__e", 1), TopicPoll("/event/Z__e", None))
     (error,) = told(Patience(0, 24), topics=topics)
-    assert str(error) == (
+    assert error.text == (
         "the collector is silent (MAX_SILENCE_HOURS=24): /event/X__e last ended caught up or idle "
         "30.5 hours ago, at 2026-02-02 06:00 UTC; /event/Z__e has never ended caught up or idle. "
         "See 'SilenceError' in docs/operations.md"
@@ -156,7 +156,7 @@ def test_without_polls_the_name_of_the_newest_file_counts(
 def test_the_error_without_polls_names_the_newest_file() -> None:
     """It also says how old the file is."""
     (error,) = told(Patience(0, 24), newest=name(60.25))
-    assert str(error) == (
+    assert error.text == (
         "the collector is silent (MAX_SILENCE_HOURS=24): its newest event file is "
         "events_20260201T001500Z.db, begun 60.2 hours ago. "
         "See 'SilenceError' in docs/operations.md"
@@ -166,7 +166,7 @@ def test_the_error_without_polls_names_the_newest_file() -> None:
 def test_a_container_that_never_had_an_event_file_fails_the_sweep() -> None:
     """The collector does not run, or the settings name another container."""
     (error,) = told(Patience(0, 24), newest="")
-    assert str(error) == (
+    assert error.text == (
         "the collector is silent (MAX_SILENCE_HOURS=24): no event file has ever arrived, so it "
         "has never run with this container. See 'SilenceError' in docs/operations.md"
     )

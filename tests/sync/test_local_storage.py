@@ -17,6 +17,7 @@ from local.disk import no_file_larger_than
 from local.event_files import delete
 from local.in_memory import BEGUN_AT, World
 
+from delete_sync.src.budget import Budget
 from delete_sync.src.errors import LocalStorageError
 from delete_sync.src.event_files import blobs
 from delete_sync.src.event_files.blobs import EventContainer
@@ -60,8 +61,9 @@ def pending(events: ContainerClient, tmp_path: Path) -> str:
 def sweep(events: ContainerClient, azurite: emulators.Server, world: World) -> Iterator[Sweep]:
     """Runs a sweep over the container, into the warehouse in memory."""
     address = azurite.settings["EVENTS_STORAGE"]
-    with blobs.connect(address, "", "") as service:
-        yield lambda: world.sweep(store=EventContainer(service, events.container_name))
+    budget = Budget.of(600, 600)
+    with blobs.connect(address, "", "", budget) as service:
+        yield lambda: world.sweep(store=EventContainer(service, events.container_name, budget))
 
 
 def age(path: Path, seconds: float) -> None:

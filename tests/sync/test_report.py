@@ -153,7 +153,8 @@ def test_duplicate_keys_fail_the_sweep() -> None:
     assert type(error) is DuplicateRowsError
     assert str(error) == (
         "the table holds at least 4 event_id values more than once, for example k1, k2, k3; "
-        "see 'DuplicateRowsError' in docs/operations.md"
+        "see 'DuplicateRowsError' in docs/operations.md. "
+        "Nothing is lost, but these deletes count more than once"
     )
 
 
@@ -162,7 +163,8 @@ def test_refused_files_fail_the_sweep() -> None:
     error = failure(Report("s1", refused={"a.db": "it is damaged", "b.db": "it is foreign"}))
     assert type(error) is FilesRefusedError
     assert str(error) == (
-        "2 event file(s) were refused and stay in the container. "
+        "2 event file(s) were refused: this sweep loaded none of their rows, and the files stay "
+        "in the container. "
         "The other pending files are loaded, or left for the next sweep. "
         "See 'FilesRefusedError' in docs/operations.md:"
         "\n  - a.db: it is damaged\n  - b.db: it is foreign"
@@ -174,7 +176,7 @@ def test_files_that_cannot_be_read_fail_the_sweep() -> None:
     error = failure(Report("s1", unavailable={"a.db": "it is archived"}))
     assert type(error) is FilesUnavailableError
     assert str(error) == (
-        "1 event file(s) cannot be read. Each sweep tries again. "
+        "1 event file(s) cannot be read. They stay pending, and each sweep tries again. "
         "The other pending files are loaded, or left for the next sweep. "
         "See 'FilesUnavailableError' in docs/operations.md:\n  - a.db: it is archived"
     )

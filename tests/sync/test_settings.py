@@ -111,6 +111,7 @@ def test_every_problem_is_reported_at_once_by_setting_name() -> None:
         "  - SNOWFLAKE_DATABASE is missing: set it",
         "  - SNOWFLAKE_SCHEMA is missing: set it",
         "  - MAX_MERGE_ROWS must be a number, not 'many'",
+        "Nothing is lost: a later sweep loads the files that are still pending",
     ]
 
 

@@ -396,11 +396,11 @@ def test_only_the_file_with_a_refused_value_is_refused(
     world.warehouse.fails[B] = BAD_VALUE
     report = world.sweep(replace(LIMITS, batch_files=3))
     assert world.loads() == [f"{A} {B} {C}", A, f"{B} {C}", B, C, f"{B}:refused", D]
-    assert (report.synced, report.refused) == ([A, C, D], {B: str(BAD_VALUE)})
+    assert (report.synced, report.refused) == ([A, C, D], {B: BAD_VALUE.text})
     assert (report.batches, report.inserted, report.left) == (4, 6, 0)
     assert logged(caplog) == [
-        ("WARNING", f"batch=refused files=3 reason={BAD_VALUE}"),
-        ("ERROR", f"event_file={B} state=refused reason={BAD_VALUE}"),
+        ("WARNING", f"batch=refused files=3 reason={BAD_VALUE.text}"),
+        ("ERROR", f"event_file={B} state=refused reason={BAD_VALUE.text}"),
     ]
     assert world.sweep().refused_before == 1
 
@@ -412,7 +412,7 @@ def test_the_reader_and_snowflake_may_refuse_files_of_one_batch(world: World) ->
     world.warehouse.fails[C] = BAD_VALUE
     report = world.sweep()
     assert world.loads() == [f"{A}:refused {B} {C}", B, C, f"{A}:refused {C}:refused"]
-    assert report.refused == {A: "it is not a SQLite file", C: str(BAD_VALUE)}
+    assert report.refused == {A: "it is not a SQLite file", C: BAD_VALUE.text}
     assert (report.synced, report.batches) == ([B], 2)
 
 
@@ -443,7 +443,7 @@ def test_files_that_are_refused_with_different_numbers_are_at_fault_themselves(
     """One fault of the table would give one number."""
     world.container.put(A, B)
     world.warehouse.fails = {A: BAD_VALUE, B: BAD_DATE}
-    assert world.sweep().refused == {A: str(BAD_VALUE), B: str(BAD_DATE)}
+    assert world.sweep().refused == {A: BAD_VALUE.text, B: BAD_DATE.text}
 
 
 @pytest.mark.parametrize(
@@ -466,7 +466,7 @@ def test_the_search_for_a_refused_value_ends_with_the_time(
     report = world.sweep(replace(LIMITS, batch_files=4), run_seconds=run_seconds)
     assert world.loads() == [f"{A} {B} {C} {D}", *halves]
     assert (report.synced, report.refused, report.left) == (synced, {}, left)
-    refused = f"{NO_TIME}, after its batch was refused: {BAD_VALUE}"
+    refused = f"{NO_TIME}, after its batch was refused: {BAD_VALUE.text}"
     assert report.oldest_left
     assert report.oldest_left.reason in (NO_TIME, refused)
     later = world.sweep()
@@ -481,7 +481,7 @@ def test_files_whose_batch_is_refused_are_left_with_the_reason(world: World) -> 
     assert world.loads() == [f"{A} {B}", A]
     assert (report.refused, report.left) == ({}, 2)
     (error,) = report.overdue
-    assert f"{NO_TIME}, after its batch was refused: {BAD_VALUE}. See" in str(error)
+    assert f"{NO_TIME}, after its batch was refused: {BAD_VALUE.text}. See" in str(error)
 
 
 def test_a_file_that_is_left_is_counted_once_even_if_its_batch_is_refused(
@@ -496,7 +496,7 @@ def test_a_file_that_is_left_is_counted_once_even_if_its_batch_is_refused(
     assert (report.synced, list(report.refused), report.left) == ([C], [B], 1)
     assert logged(caplog)[:2] == [
         ("WARNING", f"event_file={A} state=left reason=it is archived"),
-        ("WARNING", f"batch=refused files=2 reason={BAD_VALUE}"),
+        ("WARNING", f"batch=refused files=2 reason={BAD_VALUE.text}"),
     ]
 
 

@@ -17,19 +17,18 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobProperties, BlobServiceClient, ExponentialRetry
+from azure.storage.blob import BlobProperties, BlobServiceClient
 
-from ..errors import StorageRefusedError, UnreadableBlobError
+from ..budget import Budget, out_of_time
+from ..errors import StorageRefusedError, StorageUnavailableError, UnreadableBlobError
 from ..model import EventBlob
 from ..scratch import local_storage
 from .blob_errors import brief, translated
+from .transport import BoundedRetry, BoundedTransport
 
 NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CLIENT_OPTIONS: dict[str, Any] = {
-    "connection_timeout": 10,
-    # A request is tried four times. So a storage that says nothing is given up after 91 seconds.
-    "read_timeout": 20,
     # At most this many bytes of each running download are in memory. The default is 32 MiB.
     "max_single_get_size": 1024 * 1024,
     "max_chunk_get_size": 1024 * 1024,
@@ -38,25 +37,32 @@ CLIENT_OPTIONS: dict[str, Any] = {
 
 @contextlib.contextmanager
 def connect(
-    connection_string: str, service_uri: str, client_id: str
+    connection_string: str, service_uri: str, client_id: str, budget: Budget
 ) -> Iterator[BlobServiceClient]:
     """Open a client for the storage account, and close it at the end.
 
-    The client uses the managed identity if ``connection_string`` is empty.
+    The client uses the managed identity if ``connection_string`` is empty. No request, and no wait
+    before its next try, is longer than the time that ``budget`` has left.
 
     Raises:
         StorageRefusedError: the connection string or the address is malformed.
     """
     # Each client needs a policy of its own, because a policy keeps its client's connections.
-    retries = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=3)
-    options = {**CLIENT_OPTIONS, "retry_policy": retries}
+    options = {
+        **CLIENT_OPTIONS,
+        "retry_policy": BoundedRetry(budget),
+        "transport": BoundedTransport(budget),
+    }
     with contextlib.ExitStack() as stack:
         with translated("the storage account"):
             if connection_string:
                 service = BlobServiceClient.from_connection_string(connection_string, **options)
             else:
                 credential = stack.enter_context(
-                    DefaultAzureCredential(managed_identity_client_id=client_id or None)
+                    DefaultAzureCredential(
+                        managed_identity_client_id=client_id or None,
+                        transport=BoundedTransport(budget),
+                    )
                 )
                 service = BlobServiceClient(service_uri, credential=credential, **options)
         yield stack.enter_context(service)
@@ -70,11 +76,14 @@ class EventContainer:
     Args:
         service: the client for the storage account.
         container: the name of the container.
+        budget: the time of the sweep. The client of ``connect`` looks at it before each page and
+            each chunk, because each is a request.
     """
 
-    def __init__(self, service: BlobServiceClient, container: str) -> None:
+    def __init__(self, service: BlobServiceClient, container: str, budget: Budget) -> None:
         self._container = service.get_container_client(container)
         self._about = f"container {container}"
+        self._budget = budget
 
     def pages(self) -> Iterator[list[EventBlob]]:
         """List all event files, some thousands at a time, in the order of their names.
@@ -82,6 +91,7 @@ class EventContainer:
         Raises:
             StorageRefusedError: the container does not exist, or has blobs but no event file.
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
+            OutOfTimeError: the sweep has no time left.
         """
         found = False
         with self._listing():
@@ -99,8 +109,9 @@ class EventContainer:
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the container cannot be read.
+            OutOfTimeError: the sweep has no time left.
         """
-        with translated(f"event file {name}"):
+        with self._in_time(f"event file {name}"):
             try:
                 return _event_blob(self._container.get_blob_client(name).get_blob_properties())
             except ResourceNotFoundError:
@@ -113,6 +124,7 @@ class EventContainer:
             UnreadableBlobError: this blob cannot be read.
             StorageUnavailableError: the download failed.
             LocalStorageError: the file could not be written.
+            OutOfTimeError: the sweep has no time left.
         """
         about = f"event file {blob.name}"
         condition: dict[str, Any] = {
@@ -120,7 +132,7 @@ class EventContainer:
             "match_condition": MatchConditions.IfNotModified,
         }
         try:
-            with translated(about):
+            with self._in_time(about):
                 try:
                     chunks = self._container.download_blob(blob.name, **condition).chunks()
                     return _save(chunks, path, about)
@@ -132,11 +144,22 @@ class EventContainer:
                 except ResourceExistsError as error:
                     raise _unreadable(error) from None
         except StorageRefusedError as error:
-            raise UnreadableBlobError(str(error), needs_a_person=True) from None
+            raise UnreadableBlobError(error.text, needs_a_person=True) from None
+
+    @contextlib.contextmanager
+    def _in_time(self, about: str) -> Iterator[None]:
+        """Translate the client's errors. If the time is over, that is the reason for them."""
+        try:
+            with translated(about):
+                yield
+        except (StorageUnavailableError, StorageRefusedError):
+            if self._budget.is_over():
+                raise out_of_time(about) from None
+            raise
 
     @contextlib.contextmanager
     def _listing(self) -> Iterator[None]:
-        with translated(self._about):
+        with self._in_time(self._about):
             try:
                 yield
             except ResourceNotFoundError as error:

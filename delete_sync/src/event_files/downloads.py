@@ -6,12 +6,14 @@ In this way the sweep downloads and reads at the same time.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol
 
+from ..budget import Budget, out_of_time
 from ..errors import UnreadableBlobError
 from ..model import Download, EventBlob, LocalFile, UnavailableFile
 from ..scratch import local_storage, scratch_folder
@@ -20,6 +22,8 @@ AT_ONCE = 4
 # How many bytes may be on the disk at once, including the file that is being read.
 BYTES_ON_DISK = 256 * 1024 * 1024
 LARGEST_FILE = 2 * 1024 * 1024 * 1024
+# At the end of the sweep, the downloads under way get this long to notice that.
+LAST_SECONDS = 1.0
 
 
 class Source(Protocol):
@@ -31,7 +35,12 @@ class Source(Protocol):
 
 @contextlib.contextmanager
 def downloads(
-    source: Source, blobs: Iterable[EventBlob], scratch: Path, *, bytes_on_disk: int = BYTES_ON_DISK
+    source: Source,
+    blobs: Iterable[EventBlob],
+    scratch: Path,
+    budget: Budget,
+    *,
+    bytes_on_disk: int = BYTES_ON_DISK,
 ) -> Iterator[Iterator[Download]]:
     """Yield all ``blobs`` in their order. Each is downloaded shortly before the reader needs it.
 
@@ -40,49 +49,75 @@ def downloads(
         blobs: the event files to download.
         scratch: the scratch folder of the sweep. The files are in a new folder below it, which is
             removed at the end.
+        budget: the time of the sweep. A download that takes longer is not waited for.
         bytes_on_disk: how many bytes may be on the disk at once. A larger file is downloaded alone.
 
     Raises:
         LocalStorageError: the disk is full or fails.
         StorageUnavailableError: Blob Storage does not answer.
+        OutOfTimeError: the sweep has no time left.
     """
     with scratch_folder("files", within=scratch) as folder:
-        pool = ThreadPoolExecutor(AT_ONCE)
+        ahead = _Ahead(source, blobs, folder, budget, bytes_on_disk)
         try:
-            yield _in_order(source, blobs, folder, pool, bytes_on_disk)
+            yield ahead.in_order()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            ahead.end()
 
 
-def _in_order(
-    source: Source,
-    blobs: Iterable[EventBlob],
-    folder: Path,
-    pool: ThreadPoolExecutor,
-    bytes_on_disk: int,
-) -> Iterator[Download]:
-    waiting = iter(blobs)
-    following = next(waiting, None)
-    under_way: deque[tuple[EventBlob, Future[Download]]] = deque()
+class _Ahead:
+    """The downloads that run ahead of the reader. See ``downloads`` for the arguments."""
 
-    def go_on(on_disk: int) -> None:
-        nonlocal following
-        on_disk += sum(blob.size for blob, _ in under_way)
+    def __init__(
+        self,
+        source: Source,
+        blobs: Iterable[EventBlob],
+        folder: Path,
+        budget: Budget,
+        bytes_on_disk: int,
+    ) -> None:
+        self._source = source
+        self._waiting = iter(blobs)
+        self._folder = folder
+        self._budget = budget
+        self._bytes_on_disk = bytes_on_disk
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._under_way: deque[tuple[EventBlob, Future[Download]]] = deque()
+
+    def in_order(self) -> Iterator[Download]:
+        following = next(self._waiting, None)
+        while following is not None or self._under_way:
+            following = self._go_on(following, 0)
+            blob, download = self._under_way[0]
+            if not wait([download], self._limit()).done:
+                raise out_of_time(f"event file {blob.name}")
+            self._under_way.popleft()
+            downloaded = download.result()
+            following = self._go_on(following, blob.size)
+            yield downloaded
+
+    def _go_on(self, following: EventBlob | None, on_disk: int) -> EventBlob | None:
+        """Begin downloads as far as they fit. Returns the first file that does not."""
+        on_disk += sum(blob.size for blob, _ in self._under_way)
         while (
             following is not None
-            and len(under_way) < AT_ONCE
-            and (not on_disk or on_disk + following.size <= bytes_on_disk)
+            and len(self._under_way) < AT_ONCE
+            and (not on_disk or on_disk + following.size <= self._bytes_on_disk)
         ):
             on_disk += following.size
-            under_way.append((following, pool.submit(_fetch, source, following, folder)))
-            following = next(waiting, None)
+            download = self._pool.submit(_fetch, self._source, following, self._folder)
+            self._under_way.append((following, download))
+            following = next(self._waiting, None)
+        return following
 
-    while following is not None or under_way:
-        go_on(0)
-        blob, download = under_way.popleft()
-        downloaded = download.result()
-        go_on(blob.size)
-        yield downloaded
+    def end(self) -> None:
+        """Begin no further download, and wait for those under way as long as there is time."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        running = [download for _, download in self._under_way if not download.cancelled()]
+        wait(running, self._limit())
+
+    def _limit(self) -> float:
+        return min(self._budget.left() + LAST_SECONDS, threading.TIMEOUT_MAX)
 
 
 def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:

@@ -21,8 +21,7 @@ from .session import Session
 from .tables import Tables
 
 ENDED_FROM_OUTSIDE = (
-    "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile. "
-    "The batch is not loaded. See 'BooksDifferError' in docs/operations.md"
+    "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile"
 )
 
 

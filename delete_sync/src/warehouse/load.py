@@ -187,4 +187,4 @@ class Loader:
 
 def _reason(error: SyncError) -> str:
     """What went wrong, without the advice after the dash. The last attempt's error has it."""
-    return str(error).partition(" – ")[0]
+    return error.text.partition(" – ")[0]

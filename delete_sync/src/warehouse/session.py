@@ -3,7 +3,12 @@
 AUTOCOMMIT is off from login to logout. So a transaction begins with the first change of a row, and
 ends with ``commit`` or ``rollback``. There is no BEGIN and no ALTER SESSION.
 
-The code uses only what versions 4 and 5 of the connector have in common.
+The code uses only what versions 4 and 5 of the connector have in common. Neither bounds a request
+by the time that is left: ``network_timeout`` is fixed at the login, version 4 waits for 60 seconds
+for each answer, version 5 ignores ``timeout`` of a statement, and the files of PUT and the parts of
+a long result have limits of their own. So each call of the connector is given up when the time is
+over. It goes on in a thread that nobody waits for, until it reaches its own limits.
+
 Sources: Snowflake documentation, page "Transactions"; Python connector API.
 """
 
@@ -11,15 +16,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import snowflake.connector
 from snowflake.connector import errors as snowflake_errors
 
 from ..addresses import is_loopback
-from ..budget import Budget
+from ..budget import Budget, out_of_time, within
 from ..errors import OutOfTimeError, WarehouseRefusedError, WarehouseUnavailableError
 from .snowflake_errors import translated
 
@@ -30,9 +35,16 @@ LOGIN_SECONDS = 60
 # seconds: if a transaction blocks another one and does nothing for that time, Snowflake ends it.
 STATEMENT_SECONDS = 240
 # Also without time, the sweep rolls back: else the transaction may block another one for minutes.
-ROLLBACK_SECONDS = 10
-# A statement with less time than this would not end in time.
-LEAST_SECONDS = 1.0
+ROLLBACK_SECONDS = 6
+# How long a session may take to close, and how long when no time is left. Then it closes in the
+# background.
+CLOSE_SECONDS = 10
+LAST_CLOSE_SECONDS = 2
+# For this long after its limit, the connector may still say itself what went wrong. At the end of
+# the sweep there is only the second time: for the answer to the cancellation of a statement.
+OVERSHOOT_SECONDS = 20
+LAST_OVERSHOOT_SECONDS = 1
+Result = TypeVar("Result")
 
 
 class Session:
@@ -60,27 +72,32 @@ class Session:
         self._names = names
         self._budget = budget
         seconds = self._seconds("connecting to Snowflake")
-        emulator = is_loopback(parameters.get("host"))
-        with translated("connecting to Snowflake", emulator=emulator):
-            # Never use the connection in a ``with`` block: the end of such a block commits.
-            self._connection = snowflake.connector.connect(
-                **parameters,
-                application="SalesforceDeleteTracker",
-                autocommit=False,
-                login_timeout=min(LOGIN_SECONDS, seconds),
-                # Without it, version 4 of the connector never stops retrying after an HTTP 500.
-                network_timeout=seconds,
-                session_parameters={
-                    "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
-                    "TIMEZONE": "UTC",
-                    "TIMESTAMP_INPUT_FORMAT": "AUTO",
-                    "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
-                    "ROWS_PER_RESULTSET": 0,
-                    "LOCK_TIMEOUT": seconds,
-                    "STATEMENT_TIMEOUT_IN_SECONDS": seconds,
-                    "ABORT_DETACHED_QUERY": True,
-                },
-            )
+        login_seconds = min(LOGIN_SECONDS, seconds)
+        options = {
+            **parameters,
+            "application": "SalesforceDeleteTracker",
+            "autocommit": False,
+            "login_timeout": login_seconds,
+            # Without it, version 4 of the connector never stops retrying after an HTTP 500.
+            "network_timeout": seconds,
+            "session_parameters": {
+                "QUERY_TAG": json.dumps({"app": "delete_sync", "sweep": sweep_id}),
+                "TIMEZONE": "UTC",
+                "TIMESTAMP_INPUT_FORMAT": "AUTO",
+                "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+                "ROWS_PER_RESULTSET": 0,
+                "LOCK_TIMEOUT": seconds,
+                "STATEMENT_TIMEOUT_IN_SECONDS": seconds,
+                "ABORT_DETACHED_QUERY": True,
+            },
+        }
+        # Never use the connection in a ``with`` block: the end of such a block commits.
+        self._connection = self._within(
+            login_seconds,
+            "connecting to Snowflake",
+            lambda: snowflake.connector.connect(**options),
+            emulator=is_loopback(parameters.get("host")),
+        )
 
     def __enter__(self) -> Session:
         return self
@@ -90,8 +107,11 @@ class Session:
 
     def close(self) -> None:
         """End the session. Snowflake then rolls back its open transaction."""
-        with contextlib.suppress(snowflake_errors.Error):
-            self._connection.close()
+        seconds = min(CLOSE_SECONDS, self._budget.left() + LAST_CLOSE_SECONDS)
+        with contextlib.suppress(snowflake_errors.Error, WarehouseUnavailableError):
+            within(
+                seconds, self._connection.close, lambda: _no_answer("closing a session", seconds)
+            )
 
     def rows(
         self, statement: str, values: Sequence[Any] | None = None, **parts: object
@@ -109,9 +129,14 @@ class Session:
             OutOfTimeError: the sweep has no time left.
         """
         seconds = self._seconds(statement)
-        with translated(statement), self._connection.cursor() as cursor:
-            cursor.execute(SQL[statement].format(**self._names, **parts), values, timeout=seconds)
-            return list(cursor.fetchall())
+        sql = SQL[statement].format(**self._names, **parts)
+
+        def ask() -> list[tuple[Any, ...]]:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, values, timeout=seconds)
+                return list(cursor.fetchall())
+
+        return self._within(seconds, statement, ask)
 
     def change(self, statement: str, values: Sequence[Any] | None = None, **parts: object) -> int:
         """Run a statement as ``rows`` does, but return how many rows it changed.
@@ -128,6 +153,7 @@ class Session:
         Raises:
             WarehouseUnavailableError, WarehouseRefusedError: the answer was lost, or Snowflake
                 refuses. Whether the rows are committed is not known.
+            OutOfTimeError: the sweep has no time left. If COMMIT was sent, the same is not known.
         """
         self._end_transaction("COMMIT", self._seconds("COMMIT"))
 
@@ -135,13 +161,17 @@ class Session:
         """Roll back the open transaction.
 
         Raises:
-            WarehouseUnavailableError, WarehouseRefusedError: the transaction may still be open.
+            WarehouseUnavailableError, WarehouseRefusedError, OutOfTimeError: the transaction may
+                still be open.
         """
-        self._end_transaction("ROLLBACK", ROLLBACK_SECONDS)
+        self._end_transaction("ROLLBACK", ROLLBACK_SECONDS, ROLLBACK_SECONDS)
 
-    def _end_transaction(self, command: str, seconds: int) -> None:
-        with translated(command), self._connection.cursor() as cursor:
-            cursor.execute(command, timeout=seconds)
+    def _end_transaction(self, command: str, seconds: int, at_least: float = 0) -> None:
+        def ask() -> None:
+            with self._connection.cursor() as cursor:
+                cursor.execute(command, timeout=seconds)
+
+        self._within(seconds, command, ask, at_least=at_least)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -154,16 +184,49 @@ class Session:
             yield
             self.commit()
         except BaseException:
-            with contextlib.suppress(WarehouseUnavailableError, WarehouseRefusedError):
+            with contextlib.suppress(
+                WarehouseUnavailableError, WarehouseRefusedError, OutOfTimeError
+            ):
                 self.rollback()
             raise
 
     def _seconds(self, doing: str) -> int:
         """How long a statement may take: whole seconds, because Snowflake takes no others."""
-        left = self._budget.left()
-        if left < LEAST_SECONDS:
-            raise OutOfTimeError(
-                f"{doing}: no time is left before the host ends the invocation; "
-                "nothing is lost, and the next sweep goes on"
-            )
-        return int(min(left, STATEMENT_SECONDS))
+        if self._budget.is_over():
+            raise out_of_time(doing)
+        return int(min(self._budget.left(), STATEMENT_SECONDS))
+
+    def _within(
+        self,
+        seconds: int,
+        doing: str,
+        ask: Callable[[], Result],
+        *,
+        at_least: float = 0,
+        emulator: bool = False,
+    ) -> Result:
+        """Ask the connector, and give it up when the time is over.
+
+        Args:
+            seconds: the limit that the connector has.
+            doing: the error names it.
+            ask: calls the connector.
+            at_least: how long to wait for the connector, also if no time is left.
+            emulator: whether the server is on this machine.
+        """
+        last = max(self._budget.left() + LAST_OVERSHOOT_SECONDS, at_least)
+        patience = min(seconds + OVERSHOOT_SECONDS, last)
+        try:
+            with translated(doing, emulator=emulator):
+                return within(patience, ask, lambda: _no_answer(doing, patience))
+        except WarehouseUnavailableError:
+            if self._budget.is_over():
+                raise out_of_time(doing) from None
+            raise
+
+
+def _no_answer(doing: str, seconds: float) -> WarehouseUnavailableError:
+    return WarehouseUnavailableError(
+        f"{doing}: no answer within {seconds:.0f} seconds – if this stays, check Snowflake's "
+        "status page and the network"
+    )

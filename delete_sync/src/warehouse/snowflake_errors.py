@@ -122,6 +122,9 @@ ADVICE = {
     250001: "if this error stays, check SNOWFLAKE_ACCOUNT and the network; "
     "if its account name has _ in it, write - instead",
 }
+# What to do about any other number.
+IF_IT_STAYS = "if this stays, check the network, and look the error up in docs/operations.md"
+LOOK_IT_UP = "see 'WarehouseRefusedError' in docs/operations.md, and report this error"
 # The connector's number if no server answers. On this machine only the emulator would answer.
 UNREACHABLE = 250001
 START_EMULATORS = (
@@ -164,10 +167,7 @@ def translated(doing: str, *, emulator: bool = False) -> Iterator[None]:
 def translate(error: Any, doing: str, *, emulator: bool = False) -> SyncError:
     """Our error for an error of the connector. See ``translated`` for the other arguments."""
     number, state = int(error.errno or 0), str(error.sqlstate or "")
-    advice = f" – {ADVICE[number]}" if number in ADVICE else ""
-    if emulator and number == UNREACHABLE:
-        advice = f" – {START_EMULATORS}"
-    about = f"(error {number}, SQLSTATE {state or '-'}){advice}"
+    about = f"(error {number}, SQLSTATE {state or '-'})"
     if number in OF_A_VALUE:
         # The text quotes the value, which may be personal data. Only the column is taken from it.
         column = re.search(r"failed on column ([\w.\"]{1,255})", str(error.msg or ""))
@@ -176,8 +176,9 @@ def translate(error: Any, doing: str, *, emulator: bool = False) -> SyncError:
     # Without the number, which stands at the end. Version 5 of the connector has no raw_msg.
     text = getattr(error, "raw_msg", None) or error.msg or str(error)
     message = f"{doing}: {' '.join(text.split())[:1000]} {about}"
-    if number in TRANSIENT:
-        return WarehouseUnavailableError(message)
-    if number not in OF_A_PERSON and isinstance(error, UNANSWERED):
-        return WarehouseUnavailableError(message)
-    return WarehouseRefusedError(message, number)
+    if number in TRANSIENT or (number not in OF_A_PERSON and isinstance(error, UNANSWERED)):
+        advice = ADVICE.get(number, IF_IT_STAYS)
+        if emulator and number == UNREACHABLE:
+            advice = START_EMULATORS
+        return WarehouseUnavailableError(f"{message} – {advice}")
+    return WarehouseRefusedError(f"{message} – {ADVICE.get(number, LOOK_IT_UP)}", number)

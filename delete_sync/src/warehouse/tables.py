@@ -99,7 +99,7 @@ class Tables:
                 return
             statement = " ".join(SQL[f"create_{what}"].format(**self._names).split())
             raise WarehouseRefusedError(
-                f"{error}; or use a role that may run: {statement}"
+                f"{error.text}; or use a role that may run: {statement};"
             ) from None
 
     def _columns(self) -> dict[str, dict[str, Found]]:

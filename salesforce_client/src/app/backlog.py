@@ -214,8 +214,8 @@ class Backlog:
         if self._hold and not tally.moved:
             raise SalesforceUnavailableError(
                 f"{topic}: Salesforce sent no position, but it should send one within 270"
-                " seconds of silence. Without a position the next poll may miss events."
-                " If this error stays, check the network and set MAX_RUN_SECONDS to at least 400"
+                " seconds of silence. If this error stays, check the network and set"
+                " MAX_RUN_SECONDS to at least 400"
             )
 
     # -- from one stream to the next

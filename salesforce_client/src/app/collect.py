@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .backlog import HOLD_SECONDS, Bounds
 from .drain import FAILED, Beginning, Drain, Outcome, Records, Source
 from .errors import CollectorError, SalesforceUnavailableError
-from .model import Preset, moment_of
+from .model import Cursor, Preset, moment_of
 from .objects import named_objects
 from .publisher import Publisher, Store, leave_polls
 from .report import ObjectsOf, Report, TopicReport
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 # accepts their positions, for 72 hours.
 HOLD_AFTER = timedelta(hours=24)
 WARN_AFTER = timedelta(hours=48)
+# How far back EARLIEST surely reaches: the 72 hours, less one for clocks and for the poll itself.
+EARLIEST_REACHES = timedelta(hours=71)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Collection:
                 drain.start()
             self._wait_for_drains()
             self._publisher.finish()
+            self._publisher.mark_unread()
         except Exception as error:  # noqa: BLE001  (``Report.raise_if_failed`` raises it again)
             self._report.fail(error)
         finally:
@@ -201,11 +204,7 @@ class Collection:
             return Beginning(self._replay_preset, hold=True)
         position = stored.cursor.position
         if position is None:
-            log.warning(
-                "topic=%s start=EARLIEST reason=an earlier poll from LATEST got no position",
-                topic,
-            )
-            return Beginning(Preset.EARLIEST, hold=True)
+            return self._beginning_of_unread(stored.cursor)
         if position.at is None:
             return Beginning(position, hold=True)
         age = datetime.now(timezone.utc) - moment_of(position.at)
@@ -219,6 +218,26 @@ class Collection:
         return Beginning(
             position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or ""
         )
+
+    def _beginning_of_unread(self, cursor: Cursor) -> Beginning:
+        """Decide where to start a topic that was tried before and never read.
+
+        EARLIEST reads everything since the first try, unless that is too long ago. LATEST never
+        does. If events may be lost, the first position takes a gap with it.
+        """
+        start = self._replay_preset
+        if cursor.begun:
+            log.warning(
+                "topic=%s start=EARLIEST reason=an earlier poll from LATEST got no position",
+                cursor.topic,
+            )
+            start = Preset.EARLIEST
+        if cursor.tried_at is None:
+            return Beginning(start, hold=True)
+        # A negative age means that a clock was wrong. The real age is then not known.
+        age = datetime.now(timezone.utc) - moment_of(cursor.tried_at)
+        reached = start is Preset.EARLIEST and timedelta(0) <= age <= EARLIEST_REACHES
+        return Beginning(start, hold=True, unread_since=None if reached else cursor.tried_at)
 
 
 def not_begun(store: Store, topics: Sequence[str], began_at: str, error: Exception) -> Report:

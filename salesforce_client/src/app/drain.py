@@ -69,9 +69,15 @@ class Records(Protocol):
         """The rows and figures of the events."""
 
     def cursor_gap(
-        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+        self,
+        topic: str,
+        reason: str,
+        cursor: Optional[bytes],
+        *,
+        since: Optional[str],
+        version: str,
     ) -> Gap:
-        """The gap that an unusable cursor leaves."""
+        """The gap that an unusable cursor leaves, or a topic that could not be read."""
 
 
 class Deliver(Protocol):
@@ -96,6 +102,8 @@ class Beginning:
         hold, awaited: the topic is held or awaited, as ``backlog.py`` explains.
         unreadable: the bytes of the stored cursor, if they could not be read.
         version: the ETag of the stored cursor.
+        unread_since: when the topic was first tried, if it was never read and events since then may
+            be lost. This is UTC text.
     """
 
     start: Start
@@ -103,6 +111,7 @@ class Beginning:
     awaited: bool = False
     unreadable: Optional[bytes] = None
     version: str = ""
+    unread_since: Optional[str] = None
 
 
 class Outcome(NamedTuple):
@@ -157,6 +166,8 @@ class Drain:
         self._retries = Retries(bounds.deadline)
         self._beginning = beginning
         self._gaps: list[Gap] = []  # not delivered yet
+        self._unread_since = beginning.unread_since
+        self._told: list[str] = []  # what the operator has to know about gaps
 
     def run(self) -> Outcome:
         """Read the topic until the drain is over. Errors are in the outcome.
@@ -164,24 +175,21 @@ class Drain:
         Rows that were delivered before a failure stay delivered. An unusable cursor is an error
         even if the drain then succeeds, because events may be lost and the operator has to know.
         """
-        told: list[str] = []
         unreadable = self._beginning.unreadable
         if unreadable is not None:
-            told.append(
-                self._leave_gap(
-                    "unreadable_cursor", unreadable, None, "the stored cursor cannot be read"
-                )
+            self._leave_gap(
+                "unreadable_cursor", unreadable, None, "the stored cursor cannot be read"
             )
         try:
-            why, error = self._follow_streams(told), None
+            why, error = self._follow_streams(), None
         except CollectorError as failure:
             why, error = FAILED, failure
-        if told:
-            told += [f"after that: {error}"] if error else []
+        if told := self._told:
+            told += [f"after that: {error.text}"] if error else []
             return Outcome(why, GapError(f"{self._topic}: {'; '.join(told)}"))
         return Outcome(why, error)
 
-    def _follow_streams(self, told: list[str]) -> str:
+    def _follow_streams(self) -> str:
         """Read one stream after another until the drain is over. Returns why it ended."""
         checked = False
         session: Optional[Session] = None
@@ -196,7 +204,7 @@ class Drain:
                     session = stream.session
                     end, rest = self._follow(stream)
             except CollectorError as error:
-                self._recover(error, session, told)
+                self._recover(error, session)
                 continue
             if end is None:
                 break
@@ -204,13 +212,13 @@ class Drain:
             return end.why
         return FAILED  # the code that set ``stop`` reports the reason
 
-    def _recover(self, error: CollectorError, session: Optional[Session], told: list[str]) -> None:
+    def _recover(self, error: CollectorError, session: Optional[Session]) -> None:
         """Prepare the next stream after an error. Raises the error if a retry would not help."""
         start = self._backlog.resume
         retry = self._retries.after(error, start, self._clock())
         if lost := retry.lost:
             self._backlog.rejected()
-            told.append(self._leave_gap("expired_cursor", lost.replay_id, lost.at, str(error)))
+            self._leave_gap("expired_cursor", lost.replay_id, lost.at, error.text)
         else:
             self._backlog.broken()
             if start is Preset.LATEST and self._backlog.resume is Preset.EARLIEST:
@@ -256,18 +264,32 @@ class Drain:
         A gap ends at the first position after it. As long as polls reach no position, no gap is
         stored, and each poll notes a longer one.
         """
+        if position and self._unread_since:
+            self._leave_gap_of_unread(self._unread_since)
+            self._unread_since = None
         if position and self._gaps:
             delivery = delivery._replace(rows=[*self._gaps, *delivery.rows])
             self._gaps = []
         self._deliver(self._topic, delivery, position, rpc_id)
 
-    def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> str:
-        """Note a gap. It is stored with the next position. Returns the text for the operator."""
+    def _leave_gap_of_unread(self, since: str) -> None:
+        """Note the gap of a topic that is read for the first time. Events are lost only now."""
+        self._gaps.append(
+            self._records.cursor_gap(self._topic, "not_readable", None, since=since, version=since)
+        )
+        self._told.append(
+            f"a poll first tried to read this topic at {since}, and this is the first poll that"
+            " could. Events since then may be lost. This gap (not_readable) is recorded."
+            " To fetch the lost deletes see 'GapError' in docs/operations.md"
+        )
+
+    def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> None:
+        """Note a gap. It is stored with the next position."""
         version = self._beginning.version
         self._gaps.append(
             self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version)
         )
-        return (
+        self._told.append(
             f"{why}; the cursor's time is {since or 'not known'}."
             " The collector starts again from EARLIEST and reads all events that are still there."
             f" Earlier events may be lost. This gap ({reason}) is recorded with the next position."

@@ -16,6 +16,7 @@
     │   ├── EventFieldsError             a topic's events lack fields that the settings name
     │   ├── RequestRefusedError          Salesforce calls a request invalid; the cursor is kept
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
+    │   ├── EventFileError               an event file to decode again is missing or damaged
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
     │   ├── GapError                     events are lost for good; the gap is recorded
     │   ├── CheckRefusedError            Salesforce refuses a question of a check
@@ -35,9 +36,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# True for every error that leaves a cursor where it is: Salesforce keeps events for 72 hours.
+IF_A_POLL_SUCCEEDS = "Nothing is lost if a poll succeeds within 72 hours of the last good one"
+
 
 class CollectorError(Exception):
-    """A failure that the collector knows and explains."""
+    """A failure that the collector knows and explains.
+
+    Attributes:
+        lost: the end of the message: what is lost, or that nothing is. It is true for every error
+            of the class. Empty if the text itself says it.
+    """
+
+    lost = ""
+
+    @property
+    def text(self) -> str:
+        """The message without its end, to quote it in a log line or in another message."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        """The message. If it is a list, its end stands on a line of its own."""
+        if not self.lost:
+            return self.text
+        if "\n" in self.text:
+            return f"{self.text}\n{self.lost}"
+        return f"{self.text}{'' if self.text.endswith(('.', ';')) else '.'} {self.lost}"
 
 
 class TryAgainError(CollectorError):
@@ -45,6 +69,8 @@ class TryAgainError(CollectorError):
 
     A person has to act only if the error keeps coming back.
     """
+
+    lost = IF_A_POLL_SUCCEEDS
 
 
 class SalesforceUnavailableError(TryAgainError):
@@ -71,6 +97,8 @@ class LocalStorageError(TryAgainError):
 
 class ActionNeededError(CollectorError):
     """Every run fails until a person changes something. The message says what."""
+
+    lost = IF_A_POLL_SUCCEEDS
 
 
 class SettingsError(ActionNeededError):
@@ -112,12 +140,20 @@ class StorageRefusedError(ActionNeededError):
     """Blob Storage refuses the credentials, the rights or the container."""
 
 
+class EventFileError(ActionNeededError):
+    """An event file whose rejected events are wanted does not exist, or cannot be read."""
+
+    lost = ""
+
+
 class AllUndecodableError(ActionNeededError):
     """A topic had events, and the poll could read none of them.
 
     The cause is probably in this app and not in the events. The events are kept as rejected events,
     with their bytes.
     """
+
+    lost = ""
 
 
 class GapError(ActionNeededError):
@@ -126,6 +162,8 @@ class GapError(ActionNeededError):
     The collector records the gap. It starts again from EARLIEST and reads all events that
     Salesforce still has.
     """
+
+    lost = ""
 
 
 class CheckRefusedError(ActionNeededError):
@@ -155,10 +193,10 @@ class SessionExpiredError(CollectorError):
         Source of the usual cause: Salesforce Help, "Modify Session Security Settings".
         """
         return AuthenticationError(
-            f"{self} – the access token is refused although it is new. If the org locks sessions to"
-            " the IP address from which they originated (Setup, Session Settings), switch that off,"
-            " or let the login and the Pub/Sub API leave from one address: the same proxy or NAT"
-            " gateway"
+            f"{self.text} – the access token is refused although it is new. If the org locks"
+            " sessions to the IP address from which they originated (Setup, Session Settings),"
+            " switch that off, or let the login and the Pub/Sub API leave from one address: the"
+            " same proxy or NAT gateway"
         )
 
 
@@ -205,9 +243,12 @@ class RunFailedError(CollectorError):
         self.failures = failures
         topics: dict[str, list[str]] = {}
         for topic, error in failures.items():
-            text = str(error)
+            text = error.text if isinstance(error, CollectorError) else str(error)
             text = text[len(topic) + 2 :] if text.startswith(f"{topic}: ") else text
             topics.setdefault(f"{type(error).__name__}: {text}", []).append(topic)
+        kinds = set(map(type, failures.values()))
+        but = ", except for the gaps below" if GapError in kinds else ""
+        told = kinds <= {GapError, AllUndecodableError}
         super().__init__(
             (
                 f"{len(failures)} topic(s) failed. The rows of the other topics are uploaded,"
@@ -215,6 +256,7 @@ class RunFailedError(CollectorError):
                 else "no topic was read to its end. The rows that had arrived are uploaded,"
             )
             + " and the next poll continues from the cursors."
-            " docs/operations.md says what is lost and what to do for each error:"
+            + ("" if told else f" {IF_A_POLL_SUCCEEDS}{but}.")
+            + " docs/operations.md has a section about each error:"
             + "".join(f"\n  - {', '.join(names)}: {text}" for text, names in topics.items())
         )

@@ -234,6 +234,18 @@ class Schema(NamedTuple):
     schema_json: str
 
 
+class StoredRejects(NamedTuple):
+    """The rejected events of an event file.
+
+    Attributes:
+        rejects: the events, in their order in the file.
+        schemas: the Avro schemas that are in the file, by schema id.
+    """
+
+    rejects: Sequence[RejectedEvent]
+    schemas: Mapping[str, str]
+
+
 class Gap(NamedTuple):
     """A stretch of a topic that can no longer be retrieved."""
 
@@ -363,7 +375,7 @@ class Delivery(NamedTuple):
     Attributes:
         rows: rows of all kinds.
         received: number of events.
-        skipped: number of events that report no delete.
+        skipped: number of events that report no delete, no restore and no gap.
         rejects: the events that could not become a row.
         published_at: publishing time of the last event that could be read. None if not known.
     """
@@ -459,12 +471,19 @@ class Member(NamedTuple):
 class Cursor:
     """The stored position of a topic. There is one for each org and topic.
 
-    ``position`` is None if the topic was started from LATEST and has received no position since.
+    Attributes:
+        position: None if no poll has reached a position yet.
+        tried_at: when a poll first tried to read the topic, as UTC text. None if there is a
+            position, or if the time is not known.
+        begun: False if the topic has no position because no poll could read it. True if it has
+            none because a poll started it from LATEST, and received no position since.
     """
 
     org_id: str
     topic: str
     position: Optional[Position]
+    tried_at: Optional[str] = None
+    begun: bool = True
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Optional, Protocol
 
-from .errors import CollectorError, StorageUnavailableError
+from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .model import Cursor, Delivery, Position, Row, StoredCursor
 from .report import Report
 
@@ -98,11 +98,14 @@ class Publisher:
         # The version of each cursor that this run saw last. If another run has moved a cursor, its
         # topic is removed from here.
         self._etags: dict[str, Optional[str]] = {}
+        self._tried_at: dict[str, str] = {}  # of topics that had been tried before and never read
 
     def cursor(self, topic: str) -> StoredCursor:
         """Load what is stored for the topic. Later saves replace this version only."""
         stored = self._store.load_cursor(self._report.org_id, topic)
         self._etags[topic] = stored.etag
+        if stored.cursor and stored.cursor.tried_at:
+            self._tried_at[topic] = stored.cursor.tried_at
         return stored
 
     def begin_from_latest(self, topic: str) -> None:
@@ -113,8 +116,9 @@ class Publisher:
         Raises:
             StorageUnavailableError, StorageRefusedError: the cursor is not stored.
         """
+        tried_at = self._tried_at.get(topic, self._report.began_at)
         saved = self._store.save_cursor(
-            Cursor(self._report.org_id, topic, None), self._etags.get(topic)
+            Cursor(self._report.org_id, topic, None, tried_at), self._etags.get(topic)
         )
         if saved is None:
             raise StorageUnavailableError(
@@ -179,6 +183,27 @@ class Publisher:
             file.add(self._report.polls())
             self._publish(file)
         self._wait_for_upload()
+
+    def mark_unread(self) -> None:
+        """Store a cursor without a position for each topic that failed and was never read.
+
+        The cursor has the time of this poll, so that the first poll that can read the topic knows
+        since when events may be lost. Call this after ``finish``. If Blob Storage was the reason
+        of the failure, nothing is stored. A failure here is only logged, because the topic has
+        failed already.
+        """
+        for topic, etag in list(self._etags.items()):
+            report = self._report.topics[topic]
+            by_storage = isinstance(report.error, (StorageUnavailableError, StorageRefusedError))
+            if etag is not None or report.ended != "failed" or by_storage:
+                continue
+            mark = Cursor(self._report.org_id, topic, None, self._report.began_at, begun=False)
+            try:
+                self._store.save_cursor(mark, None)
+            except CollectorError as error:
+                log.warning(
+                    "topic=%s tried_at=lost reason=%s: %s", topic, type(error).__name__, error.text
+                )
 
     def close(self) -> None:
         """Wait for a running upload, and abandon a file that is not published."""
@@ -260,4 +285,5 @@ def leave_polls(store: Store, report: Report) -> None:
         file.close()
         report.files.append(store.upload(file.path, file.begun_at, briefly=True))
     except Exception as error:  # noqa: BLE001  (it must not hide the poll's own error)
-        log.warning("polls=lost reason=%s: %s", type(error).__name__, error)
+        why = error.text if isinstance(error, CollectorError) else error
+        log.warning("polls=lost reason=%s: %s", type(error).__name__, why)

@@ -10,7 +10,7 @@ from typing import Optional
 
 from . import __version__
 from .errors import CollectorError, RunFailedError
-from .model import Delete, Delivery, Gap, Poll, identity, now
+from .model import Delete, Delivery, Gap, Poll, Restore, identity, now
 
 ERROR_CHARACTERS = 500
 ObjectsOf = Callable[[str], Optional[Sequence[str]]]
@@ -34,6 +34,7 @@ class TopicReport:
     topic: str
     received: int = 0
     deletes: int = 0
+    restores: int = 0
     skipped: int = 0
     rejected: int = 0
     gaps: int = 0
@@ -63,6 +64,7 @@ class TopicReport:
         self.skipped += delivery.skipped
         self.rejected += len(delivery.rejects)
         self.deletes += rows[Delete]
+        self.restores += rows[Restore]
         self.gaps += rows[Gap]
         self.published_at = delivery.published_at or self.published_at
         self.rpc_id = rpc_id or self.rpc_id
@@ -72,8 +74,9 @@ class TopicReport:
         state = "failed" if self.error else "ok"
         line = (
             f"topic={self.topic} state={state} received={self.received} deletes={self.deletes} "
-            f"skipped={self.skipped} rejected={self.rejected} gaps={self.gaps} ended={self.ended} "
-            f"cursor={self.cursor} rpc_id={self.rpc_id or '-'}"
+            f"restores={self.restores} skipped={self.skipped} rejected={self.rejected} "
+            f"gaps={self.gaps} ended={self.ended} cursor={self.cursor} "
+            f"rpc_id={self.rpc_id or '-'}"
         )
         return f"{line} error={type(self.error).__name__}" if self.error else line
 
@@ -95,7 +98,7 @@ class TopicReport:
             read_until=read_until,
             received=self.received,
             deletes=self.deletes,
-            restores=0,
+            restores=self.restores,
             skipped=self.skipped,
             rejected=self.rejected,
             gaps=self.gaps,
@@ -105,8 +108,9 @@ class TopicReport:
 
 def _reason(error: Exception) -> str:
     """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
-    text = type(error).__name__
-    return (f"{text}: {error}" if isinstance(error, CollectorError) else text)[:ERROR_CHARACTERS]
+    kind = type(error).__name__
+    reason = f"{kind}: {error.text}" if isinstance(error, CollectorError) else kind
+    return reason[:ERROR_CHARACTERS]
 
 
 @dataclass

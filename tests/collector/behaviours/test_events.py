@@ -1,8 +1,8 @@
 """Events and rows
 
-Each deleted record becomes one row.
+Each deleted record becomes one row, and each restored record too, in a table of its own.
 A change event may name several records, and then becomes several rows.
-Changes that are not deletes are skipped, even if their kind is unknown.
+All other changes are skipped, even if their kind is unknown.
 The key of a row depends only on the event, and not on other events that arrive together with it.
 So an event that arrives again has the same key.
 
@@ -18,7 +18,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
-from local.faulty_org import CHANGES, EVENT, NOW, Org, Rows, keys
+from local.faulty_org import ACCOUNT, CHANGES, EVENT, NOW, Org, Rows, keys
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
@@ -39,6 +39,20 @@ def test_rare_changes_become_rows_and_gaps(salesforce: Callable[..., Org], rows:
     }
     marked = {tuple(json.loads(row["payload"]).get("_tracker", {})) for row in rows()}
     assert marked == {(), ("gap",), ("wildcard",)}
+
+
+def test_an_undelete_becomes_a_restore(salesforce: Callable[..., Org], rows: Rows) -> None:
+    """An UNDELETE becomes a row of ``restores`` for each record, and is not skipped. If it arrives
+    on two channels, it is one row.
+    """
+    salesforce().poll(SALESFORCE_TOPICS=f"{ACCOUNT},{CHANGES}").raise_if_failed()
+    restores = rows("restores")
+    assert restores
+    assert [poll["restores"] for poll in rows("polls")] == [len(restores)] * 2
+    for row in restores:
+        assert row["restore_id"].endswith(f":{row['record_id']}")
+        assert (row["object_name"], row["found_by"]) == ("Account", "event")
+        assert row["restore_id"] not in keys(rows())
 
 
 def test_an_event_that_arrives_twice_is_one_row(salesforce: Callable[..., Org], rows: Rows) -> None:

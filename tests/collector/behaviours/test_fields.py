@@ -101,9 +101,11 @@ def test_an_event_without_a_usable_record_id_is_rejected_and_the_others_are_rows
     assert (topic.received, topic.deletes, topic.rejected, topic.skipped) == (4, 3, 2, 0)
 
 
-def test_a_filter_says_which_events_are_deletes(salesforce: Callable[..., Org], rows: Rows) -> None:
+def test_a_filter_says_which_events_are_deletes_and_restores(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
     """If ``SALESFORCE_EVENT_FILTER`` has rules for a topic, only the events that match them are
-    deletes. Restores and all other events count as skipped, and the cursor moves past them.
+    deletes or restores. All other events count as skipped, and the cursor moves past them.
     """
     org = salesforce()
     for name in ("DELETE", "Merge", "UNDELETE", "INSERT"):
@@ -116,7 +118,10 @@ def test_a_filter_says_which_events_are_deletes(salesforce: Callable[..., Org], 
     report.raise_if_failed()
     assert event_ids(rows()) == ["DELETE", "Merge"]
     topic = report.topics[ARCHIVE]
-    assert (topic.received, topic.deletes, topic.skipped, topic.cursor) == (4, 2, 2, "moved")
+    assert (topic.received, topic.deletes, topic.restores) == (4, 2, 1)
+    assert (topic.skipped, topic.cursor) == (1, "moved")
+    (restore,) = rows("restores")
+    assert restore["restore_id"].partition(":")[0] == "UNDELETE"
 
 
 def test_what_is_read_in_another_than_the_plain_way_is_noted(

@@ -13,9 +13,9 @@ from local.faulty_org import ACCOUNT, EVENT, Org
 
 
 def test_a_poll_reports_every_topic_with_its_figures(salesforce: Callable[..., Org]) -> None:
-    """The line of a topic counts received events, deletes, skipped events, rejected events and
-    gaps. It says why the drain ended and whether the cursor moved. It also has the last rpc id,
-    because Salesforce's support asks for it.
+    """The line of a topic counts received events, deletes, restores, skipped events, rejected
+    events and gaps. It says why the drain ended and whether the cursor moved. It also has the last
+    rpc id, because Salesforce's support asks for it.
     """
     report = salesforce(f"deny_topic@{ACCOUNT}").poll()
     lines = list(report.lines())
@@ -25,7 +25,7 @@ def test_a_poll_reports_every_topic_with_its_figures(salesforce: Callable[..., O
         for line in lines
     )
     assert any(
-        line.startswith(f"topic={EVENT} state=ok received=18 deletes=18 skipped=0")
+        line.startswith(f"topic={EVENT} state=ok received=18 deletes=18 restores=0 skipped=0")
         and "rpc_id=" in line
         for line in lines
     )

@@ -1,4 +1,4 @@
-"""Turns decoded change events into deletes and gaps.
+"""Turns decoded change events into deletes, restores and gaps.
 
 Source: Salesforce "Change Data Capture Developer Guide", pages "Change Event Header Fields",
 "Gap Events" and "Overflow Events".
@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from ..errors import DecodeError
-from ..model import Delete, Event, Gap, identity
+from ..model import Delete, Event, Gap, Restore, identity
 from .decode import TELLS_OF_DELETES, Decoded, Fields
-from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, without_nul
+from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, restores, without_nul
 from .values import text, time_of
+
+# A restore needs only the header of its event, so the body is not read (``Decoder``).
+TELLS_OF_RESTORES = frozenset(("UNDELETE", "GAP_UNDELETE"))
 
 
 def from_change_event(
@@ -24,8 +27,8 @@ def from_change_event(
     schema_fields: Fields = (),
     *,
     header_only: str | None = None,
-) -> Sequence[Union[Delete, Gap]]:
-    """The deletes and gaps in one change event. Empty if the event reports no delete.
+) -> Sequence[Union[Delete, Restore, Gap]]:
+    """The deletes, restores and gaps in one change event. Empty if the event reports none.
 
     Args:
         decoded: the event's decoded payload.
@@ -42,12 +45,15 @@ def from_change_event(
         raise DecodeError(WITHOUT_ID)
     value, payload = decoded
     header = value["ChangeEventHeader"]
-    if header["changeType"] not in TELLS_OF_DELETES:
+    restored = header["changeType"] in TELLS_OF_RESTORES
+    if not restored and header["changeType"] not in TELLS_OF_DELETES:
         return ()
-    assert payload is not None  # it is None only if the event reports no delete
     committed = time_of(header.get("commitTimestamp"))
     if committed is None:
         raise DecodeError("commitTimestamp is not a time")
+    if restored:
+        return _restores(header, committed, event, origin)
+    assert payload is not None  # it is None only if the event reports no delete
     if header["changeType"] == "GAP_OVERFLOW":
         return (_gap("overflow", header, committed, event, origin),)
     notes = {"header_only": header_only} if header_only else _expanded(header, schema_fields)
@@ -99,6 +105,20 @@ def _deletes(
     return rows
 
 
+def _restores(
+    header: Mapping[str, Any], committed: str, event: Event, origin: Origin
+) -> Sequence[Union[Restore, Gap]]:
+    """The restores. A pattern names no record, so it is only a gap."""
+    record_ids = _record_ids(header)
+    keys = {f"{event.event_id}:{one}": one for one in record_ids if one[-1] != "*"}
+    found = restores(
+        keys, origin, event, header.get("entityName"), header.get("commitUser"), committed
+    )
+    if len(keys) == len(record_ids):
+        return found
+    return [*found, _gap("wildcard", header, committed, event, origin)]
+
+
 def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
     """The record ids of a change event, each once."""
     named = header.get("recordIds")
@@ -108,8 +128,10 @@ def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
             record_ids = ()
             break
     if not record_ids:
+        kind = header["changeType"]
         raise DecodeError(
-            f"a {header['changeType']} of {text(header.get('entityName'))} names no record id"
+            f"{'an' if kind[0] == 'U' else 'a'} {kind} of {text(header.get('entityName'))}"
+            " names no record id"
         )
     return record_ids if len(record_ids) == 1 else list(dict.fromkeys(record_ids))
 

@@ -12,8 +12,8 @@ from ..model import Clause, EventRules
 log = logging.getLogger(__name__)
 
 OPERATION = "Operation__c"
-UNDELETE = Clause("restore", OPERATION, frozenset(("undelete",)))
-SKIP = "skip"
+RESTORE, SKIP = "restore", "skip"
+UNDELETE = Clause(RESTORE, OPERATION, frozenset(("undelete",)))
 
 
 class EventPlan(NamedTuple):
@@ -104,8 +104,7 @@ class _Search:
                 f"{self._topic}: {'; '.join(self._problems)}."
                 f" The events have these fields: {', '.join(self._fields)}."
                 f" Correct {' and '.join(dict.fromkeys(self._settings))} for this topic."
-                " Its cursor does not move, so nothing is lost for 72 hours."
-                " See 'EventFieldsError' in docs/operations.md"
+                " Its cursor does not move. See 'EventFieldsError' in docs/operations.md"
             )
         return EventPlan(**found, clauses=clauses, otherwise=otherwise)
 
@@ -114,7 +113,7 @@ class _Search:
             name = self._find(OPERATION, "the filter", "SALESFORCE_EVENT_FILTER")
             if not name:
                 return (), "delete"
-            log.warning(
+            log.info(
                 "topic=%s schema_id=%s field=%s reason=the events name an operation, and"
                 " SALESFORCE_EVENT_FILTER has no rule for this topic: every event counts as a"
                 " delete, except those with %s=UNDELETE",

@@ -14,6 +14,7 @@ from ..model import (
     EventRules,
     Gap,
     RejectedEvent,
+    Restore,
     Row,
     Schema,
     moment_of,
@@ -29,7 +30,7 @@ from .values import time_of
 
 DEFAULT_RULES = EventRules()
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
-Told = Sequence[Union[Delete, Gap]]
+Told = Sequence[Union[Delete, Restore, Gap]]
 
 
 class Interpreter:
@@ -53,14 +54,21 @@ class Interpreter:
         self._decoders: dict[str, Decoder] = {}
         self._plans: dict[str, dict[str, EventPlan]] = {}  # by topic, then by schema id
 
-    def read(self, topic: str, events: Sequence[Event]) -> Delivery:
+    def read(
+        self, topic: str, events: Sequence[Event], *, received_at: Optional[str] = None
+    ) -> Delivery:
         """The rows and figures of some events of a topic.
+
+        Args:
+            topic: the topic's name.
+            events: the events.
+            received_at: when the events were received, as UTC text. None means now.
 
         Raises:
             EventFieldsError: the fields that the settings name are not in a schema.
             CollectorError: a schema could not be fetched for now. The caller retries the events.
         """
-        origin = self._origin(topic)
+        origin = self._origin(topic, received_at)
         plans = self._plans.setdefault(topic, {})
         rows: list[Row] = []
         rejects: list[RejectedEvent] = []
@@ -97,13 +105,19 @@ class Interpreter:
         return Delivery(rows, len(events), skipped, rejects, published)
 
     def cursor_gap(
-        self, topic: str, reason: str, cursor: bytes, *, since: Optional[str], version: str
+        self,
+        topic: str,
+        reason: str,
+        cursor: Optional[bytes],
+        *,
+        since: Optional[str],
+        version: str,
     ) -> Gap:
         """The gap of an unusable cursor. See ``rows.cursor_gap``."""
         return cursor_gap(reason, self._origin(topic), cursor, since, version)
 
-    def _origin(self, topic: str) -> Origin:
-        return Origin(self._org_id, topic, timestamp(datetime.now(timezone.utc)))
+    def _origin(self, topic: str, received_at: Optional[str] = None) -> Origin:
+        return Origin(self._org_id, topic, received_at or timestamp(datetime.now(timezone.utc)))
 
     def _by_header_alone(
         self, event: Event, origin: Origin, reason: Exception

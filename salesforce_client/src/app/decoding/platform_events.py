@@ -1,4 +1,4 @@
-"""Turns decoded platform events into deletes.
+"""Turns decoded platform events into deletes and restores.
 
 Source: Salesforce "Platform Events Developer Guide". Publishers choose the fields and what is in
 them. What is wrong in them either is read in the only plausible way and noted in ``_tracker``, or
@@ -9,29 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Optional
+from typing import Any, Union
 
 from ..errors import DecodeError
-from ..model import Delete, Event
+from ..model import Delete, Event, Restore
 from .decode import Decoded
-from .event_plan import EventPlan
+from .event_plan import RESTORE, SKIP, EventPlan
 from .record_ids import read_record_ids
-from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, without_nul
+from .rows import (
+    INSTEAD_OF_NUL,
+    LONGEST_TEXT,
+    WITHOUT_ID,
+    Origin,
+    fitting,
+    noted,
+    restores,
+    without_nul,
+)
 from .times import read_time
-from .values import text
 
 DIGEST_BYTES = 8  # 16 hex digits
-LONGEST_TEXT = 255  # characters of a text column in ``delete_tracker``, also of the key
 LONGEST_ID = LONGEST_TEXT - len(f":{16 * '0'}:{18 * '0'}")  # so the key has room for a record id
 MOST_CHARACTERS = 16_000_000  # of the payloads of all rows of one event
 
 
 def from_platform_event(
     decoded: Decoded, event: Event, origin: Origin, plan: EventPlan
-) -> Sequence[Delete]:
-    """The deletes in one platform event: one for each record that it names.
+) -> Sequence[Union[Delete, Restore]]:
+    """The deletes or the restores in one platform event: one for each record that it names.
 
-    Empty if the event is no delete.
+    Empty if the event is neither a delete nor a restore.
 
     Args:
         decoded: the event's decoded payload.
@@ -45,7 +52,8 @@ def from_platform_event(
     """
     key = _key(event)
     value, payload = decoded
-    if plan.kind(value) != "delete":
+    kind = plan.kind(value)
+    if kind == SKIP:
         return ()
     assert payload is not None  # it is None only for change events
     record_ids, restored = read_record_ids(value.get(plan.record_id), plan.record_id)
@@ -56,9 +64,18 @@ def from_platform_event(
     if restored:
         notes["record_id_from"] = "checksum"
     get = value.get
-    object_name = _text(get(plan.object_name), "object_name", notes)
-    deleted_by = _text(get(plan.deleted_by) or get("CreatedById"), "deleted_by", notes)
-    owner_id = _text(get(plan.owner_id), "owner_id", notes)
+    user = get(plan.deleted_by) or get("CreatedById")
+    if kind == RESTORE:
+        key = key.replace("\0", INSTEAD_OF_NUL)
+        keys = (
+            {key: record_ids[0]}
+            if len(record_ids) == 1
+            else {f"{key}:{record_id}": record_id for record_id in record_ids}
+        )
+        return restores(keys, origin, event, get(plan.object_name), user, deleted_date)
+    object_name = fitting(get(plan.object_name), "object_name", notes)
+    deleted_by = fitting(user, "deleted_by", notes)
+    owner_id = fitting(get(plan.owner_id), "owner_id", notes)
     plain = without_nul(payload)
     if plain is not payload or "\0" in key:
         key = key.replace("\0", INSTEAD_OF_NUL)
@@ -102,22 +119,8 @@ def _one_for_each(record_ids: Sequence[str], row: Delete) -> Sequence[Delete]:
     ]
 
 
-def _text(value: Any, column: str, notes: dict[str, Any]) -> Optional[str]:
-    """The value as text that fits into its column. None if it is missing or empty.
-
-    A longer text is cut, and the notes get the name of the column.
-    """
-    found = text(value)
-    if found is None:
-        return None
-    if len(found) > LONGEST_TEXT:
-        notes.setdefault("cut", []).append(column)
-        found = found[:LONGEST_TEXT]
-    return found.replace("\0", INSTEAD_OF_NUL)
-
-
 def _deleted_date(value: Mapping[str, Any], plan: EventPlan, origin: Origin) -> tuple[str, str]:
-    """When the record was deleted, and how that was found out, as ``_tracker`` says it."""
+    """When it was deleted or restored, and how that was found out, as ``_tracker`` says it."""
     found = read_time(value.get(plan.deleted_date))
     if found:
         return found

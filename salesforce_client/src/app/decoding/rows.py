@@ -1,18 +1,19 @@
-"""What the rows of all kinds of events share: their origin, notes, rejected events and gaps."""
+"""What all kinds of events share: their origin, notes, restores, rejected events and gaps."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..model import Event, Gap, RejectedEvent, identity
-from .values import as_json
+from ..model import Event, Gap, RejectedEvent, Restore, identity
+from .values import as_json, text
 
 # An escape sequence of JSON. After an escaped backslash, u0000 is plain text.
 ESCAPE = re.compile(r"\\(?:u0000|.)")
 WITHOUT_ID = "the event has no id; a second delivery of it would make a duplicate row"
 INSTEAD_OF_NUL = "\ufffd"  # the Unicode replacement character
+LONGEST_TEXT = 255  # characters of a text column in Snowflake, also of the key
 
 
 class Origin(NamedTuple):
@@ -40,6 +41,56 @@ def without_nul(payload: str) -> str:
     return payload if found == payload else found
 
 
+def fitting(value: Any, column: str, notes: dict[str, Any]) -> str | None:
+    """The value as text that fits into its column. None if it is missing or empty.
+
+    A longer text is cut, and the notes get the name of the column.
+    """
+    found = text(value)
+    if found is None:
+        return None
+    if len(found) > LONGEST_TEXT:
+        notes.setdefault("cut", []).append(column)
+        found = found[:LONGEST_TEXT]
+    return found.replace("\0", INSTEAD_OF_NUL)
+
+
+def restores(
+    keys: Mapping[str, str],
+    origin: Origin,
+    event: Event,
+    object_name: Any,
+    restored_by: Any,
+    restored_date: str,
+) -> Sequence[Restore]:
+    """The restores that an event tells of, one for each record.
+
+    A restore keeps no payload, so there is no place for notes. Its texts are cut, and U+FFFD
+    replaces U+0000, as in deletes.
+
+    Args:
+        keys: the ids of the restores, each with its record id.
+        origin: where the event comes from.
+        event: the event.
+        object_name: the value of this column, as the event has it.
+        restored_by: the same.
+        restored_date: when the records came back.
+    """
+    first = Restore(
+        restore_id="",
+        topic=origin.topic,
+        object_name=fitting(object_name, "object_name", {}),
+        record_id=None,
+        restored_by=fitting(restored_by, "restored_by", {}),
+        restored_date=restored_date,
+        found_by="event",
+        ingested_at=origin.received_at,
+        replay_id=event.replay_id,
+        schema_id=event.schema_id,
+    )
+    return [first._replace(restore_id=key, record_id=record_id) for key, record_id in keys.items()]
+
+
 def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     """The rejected event for an event that could not become a row."""
     return RejectedEvent(
@@ -54,21 +105,25 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     )
 
 
-def cursor_gap(reason: str, origin: Origin, cursor: bytes, since: str | None, version: str) -> Gap:
-    """The gap of an unusable cursor, from the cursor's position until now.
+def cursor_gap(
+    reason: str, origin: Origin, cursor: bytes | None, since: str | None, version: str
+) -> Gap:
+    """The gap of an unusable cursor, or of a topic that could not be read, until now.
 
-    The drain starts again from EARLIEST and reads all events that Salesforce still has.
+    The drain reads all events that Salesforce still has, unless it starts from LATEST.
 
     Args:
-        reason: ``expired_cursor`` or ``unreadable_cursor``.
+        reason: ``expired_cursor``, ``unreadable_cursor`` or ``not_readable``.
         origin: where and when the collector noticed it.
-        cursor: the replay id that Salesforce rejected, or the bytes that could not be read.
-        since: the time of the cursor's position, if it is known.
+        cursor: the replay id that Salesforce rejected, or the bytes that could not be read. None if
+            the topic was never read.
+        since: the time of the cursor's position, or of the first try, if it is known.
         version: the ETag of the stored cursor. If the same bytes fail again later, their ETag is
-            another one, so they make another gap.
+            another one, so they make another gap. For a topic that was never read, the time of the
+            first try.
     """
     return Gap(
-        gap_id=identity(origin.org_id, origin.topic, cursor, reason, version),
+        gap_id=identity(origin.org_id, origin.topic, cursor or b"", reason, version),
         topic=origin.topic,
         reason=reason,
         object_name=None,

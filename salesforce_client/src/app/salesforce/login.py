@@ -81,13 +81,12 @@ def authenticate(
         if token is not None:
             return _session(login_url, token)
         refused = refusal(answer, login_url, route)
-        if not isinstance(refused, SalesforceUnavailableError):
+        if not isinstance(refused, str):
             raise refused
-        failure = str(refused)
+        failure = refused
     raise SalesforceUnavailableError(
-        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure} – nothing is lost"
-        " if a poll succeeds within 72 hours; if this stays, check SALESFORCE_LOGIN_URL and the"
-        " network"
+        f"no access token from {login_url} after {ATTEMPTS} attempts: {failure} – if this"
+        " stays, check SALESFORCE_LOGIN_URL and the network"
     )
 
 

@@ -80,12 +80,13 @@ CURES: dict[type[CollectorError], str] = {
     AuthenticationError: "check that the org may use the Pub/Sub API, and report the rpcId to"
     " Salesforce",
     RequestRefusedError: "report this error to the maintainers of the collector",
+    LimitExceededError: "the next poll tries again; if this comes every day, see LimitExceededError"
+    " in docs/operations.md",
+    SalesforceUnavailableError: "the next poll tries again; if this stays, look at"
+    " https://status.salesforce.com",
 }
 # If there is no server, the error has no ``error-code``.
-NO_SERVER = (
-    "nothing is lost if a poll succeeds within 72 hours; if this stays, check"
-    " SALESFORCE_PUBSUB_ENDPOINT and the network"
-)
+NO_SERVER = "if this stays, check SALESFORCE_PUBSUB_ENDPOINT and the network"
 
 
 def translate(

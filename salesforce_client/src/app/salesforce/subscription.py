@@ -22,7 +22,7 @@ from ..errors import (
 from ..model import Event, Position, Response, Session, Start, now
 from .credits import Credits
 from .network import Route
-from .rpc_errors import translate
+from .rpc_errors import CURES, translate
 from .wire import pubsub_api_pb2 as wire
 
 # How many bytes of a topic may wait to be decoded. If a run ends before their turn, Salesforce
@@ -149,14 +149,17 @@ class Subscription:
             self._responses.put(self._translated(error))
         except Exception as error:  # noqa: BLE001  (``next`` raises it in the caller's thread)
             self._responses.put(
-                SalesforceUnavailableError(f"{self._topic}: {type(error).__name__}: {error}")
+                SalesforceUnavailableError(
+                    f"{self._topic}: {type(error).__name__}: {error} – the next poll tries again;"
+                    " if this stays, report this error to the maintainers of the collector"
+                )
             )
 
     def _translated(self, error: grpc.RpcError) -> CollectorError:
         """The stream's error. Only a replay id that was sent can be rejected."""
         translated = translate(error, self._topic, self._route)
         if isinstance(translated, ReplayIdRejectedError) and not self._sent_replay_id:
-            return RequestRefusedError(str(translated))
+            return RequestRefusedError(f"{translated.text} – {CURES[RequestRefusedError]}")
         return translated
 
 

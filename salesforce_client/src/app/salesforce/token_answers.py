@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 from urllib.parse import urlsplit
 
 from requests import Response
@@ -18,7 +18,6 @@ from ..errors import (
     AuthenticationError,
     CollectorError,
     NetworkRefusedError,
-    SalesforceUnavailableError,
 )
 from .network import Route
 
@@ -110,11 +109,10 @@ def token_of(answer: Response) -> Optional[Mapping[str, Any]]:
     return content if answer.status_code == 200 and isinstance(content, dict) else None
 
 
-def refusal(answer: Response, login_url: str, route: Route) -> CollectorError:
-    """The error for an answer without a token.
+def refusal(answer: Response, login_url: str, route: Route) -> Union[CollectorError, str]:
+    """The error for an answer without a token. It names the URL and says what a person must do.
 
-    A SalesforceUnavailableError means that another attempt may succeed. Its text says only what was
-    answered. Any other error names the URL and says what a person must do.
+    If another attempt may succeed, this is no error but a text that says what was answered.
 
     Args:
         answer: what came from the token endpoint, or from something on the way to it.
@@ -133,7 +131,7 @@ def refusal(answer: Response, login_url: str, route: Route) -> CollectorError:
     description = str(content.get("error_description") or content.get("message") or "")
     text = _shown(f"{error}: {description}")
     if status == 429 or status >= 500 or FOR_NOW.search(text):
-        return SalesforceUnavailableError(f"HTTP {status}, {text}")
+        return f"HTTP {status}, {text}"
     return AuthenticationError(f"{login_url} refused the JWT: {text} – {advice(text)}")
 
 
@@ -170,15 +168,15 @@ def _redirect(said: str, location: str, route: Route) -> CollectorError:
     )
 
 
-def _page(said: str, answer: Response, route: Route) -> CollectorError:
-    """The error for an answer without JSON. Its text is one for people, or empty."""
+def _page(said: str, answer: Response, route: Route) -> Union[CollectorError, str]:
+    """What ``refusal`` returns for an answer without JSON. Its text is for people, or empty."""
     status, text = answer.status_code, answer.text
     shown = _words(text)
     with_text = f" without JSON ({shown})" if shown else " without JSON"
     if status in (403, 407):
         return NetworkRefusedError(f"{said}{with_text} – {route.cure_of_status(status)}")
     if status == 429 or status >= 500 or MAINTENANCE.search(text):
-        return SalesforceUnavailableError(f"HTTP {status}{with_text}{route.through}")
+        return f"HTTP {status}{with_text}{route.through}"
     return AuthenticationError(
         f"{said}{with_text}{route.through}: check that SALESFORCE_LOGIN_URL is the login host"
     )

@@ -52,10 +52,7 @@ CHECK_ACCESS = (
     "check EVENTS_STORAGE: its key or SAS, the roles of its identity, and the account's network"
     " rules"
 )
-IF_IT_STAYS = (
-    "nothing is lost for now; if this stays, check EVENTS_STORAGE, and look the error up in"
-    " docs/operations.md"
-)
+IF_IT_STAYS = "if this stays, check EVENTS_STORAGE, and look the error up in docs/operations.md"
 
 
 @contextlib.contextmanager

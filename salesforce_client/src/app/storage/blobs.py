@@ -1,4 +1,4 @@
-"""Uploads event files to Blob Storage. It never overwrites a blob."""
+"""Uploads event files to Blob Storage, and downloads them. It never overwrites a blob."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import (
     HttpResponseError,
     ResourceExistsError,
+    ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
 )
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
-from ..errors import StorageUnavailableError
+from ..errors import EventFileError, StorageUnavailableError
 from ..scratch import local_storage
 from .blob_errors import brief, translated
 
@@ -141,6 +142,35 @@ class EventFiles:
             " the next poll tries again. If this stays, find what else writes to EVENTS_CONTAINER"
         )
 
+    def download(self, name: str) -> bytes:
+        """The content of an event file, which matches its SHA-256.
+
+        Raises:
+            EventFileError: there is no such file, or its content does not match.
+            StorageUnavailableError, StorageRefusedError: the file could not be downloaded.
+        """
+        with translated(f"event file {name}"):
+            try:
+                download = self._events.download_blob(name)
+                content = bytes(download.readall())
+            except ResourceNotFoundError as error:
+                if getattr(error, "error_code", None) != "BlobNotFound":
+                    raise
+                raise EventFileError(
+                    f"event file {name}: the container {self._events.container_name} has no such"
+                    " file, so its rejected events cannot be decoded again. Check the name. A"
+                    " lifecycle rule may have removed the file: see 'EventFileError' in"
+                    " docs/operations.md"
+                ) from None
+        metadata = {key.lower(): value for key, value in download.properties.metadata.items()}
+        if metadata.get("sha256", "") not in ("", hashlib.sha256(content).hexdigest()):
+            raise EventFileError(
+                f"event file {name}: its content does not match the SHA-256 in its metadata, so its"
+                " rejected events cannot be decoded again. Somebody has changed the file: see"
+                " 'EventFileError' in docs/operations.md"
+            )
+        return content
+
 
 def _put(blob: BlobClient, path: Path, with_digest: bool, options: Mapping[str, Any]) -> bool:
     """Upload the file under the name of ``blob``. False if another file has this name.
@@ -164,10 +194,7 @@ def _put(blob: BlobClient, path: Path, with_digest: bool, options: Mapping[str, 
         )
     except (ServiceRequestError, ServiceResponseError) as error:
         # The request was not sent, or the service did not answer.
-        slow = (
-            f"nothing is lost for now; if sending {len(content):,} bytes takes over {seconds} s,"
-            " lower MAX_FILE_ROWS"
-        )
+        slow = f"if sending {len(content):,} bytes takes over {seconds} s, lower MAX_FILE_ROWS"
         raise StorageUnavailableError(
             f"event file {blob.blob_name}: {brief(error)} – {slow}"
         ) from None

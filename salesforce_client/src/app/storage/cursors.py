@@ -14,6 +14,9 @@ from azure.storage.blob import ContainerClient
 from ..model import Cursor, Position, StoredCursor, moment_of
 from .blob_errors import translated
 
+# The states of a cursor without a replay id.
+BEGUN, NOT_READ = "begun", "not_read"
+
 
 class Cursors:
     """The container of cursors."""
@@ -76,6 +79,9 @@ class Cursors:
 def to_json(cursor: Cursor) -> str:
     """The stored form of a cursor."""
     fields = {"org_id": cursor.org_id, "topic": cursor.topic, "replay_id": None}
+    if cursor.position is None:
+        fields["state"] = BEGUN if cursor.begun else NOT_READ
+        fields["tried_at"] = cursor.tried_at
     if position := cursor.position:
         fields["replay_id"] = base64.b64encode(position.replay_id).decode("ascii")
         fields["event_id"] = position.event_id
@@ -94,11 +100,22 @@ def from_json(raw: bytes, org_id: str, topic: str) -> Cursor:
         fields = json.loads(raw)
         whose = (fields["org_id"], fields["topic"])
         position = None if fields["replay_id"] is None else _position(fields)
+        tried_at, begun = _unread(fields) if position is None else (None, True)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     if whose != (org_id, topic):
         raise ValueError("it belongs to another org or topic")
-    return Cursor(org_id, topic, position)
+    return Cursor(org_id, topic, position, tried_at, begun)
+
+
+def _unread(fields: Mapping[str, Any]) -> tuple[Optional[str], bool]:
+    """When the topic was first tried, and whether it was begun. Older cursors say neither."""
+    tried_at, state = fields.get("tried_at"), fields.get("state", BEGUN)
+    if state not in (BEGUN, NOT_READ):
+        raise ValueError(f"the state is {state!r}")
+    if tried_at is not None:
+        moment_of(tried_at)
+    return tried_at, state == BEGUN
 
 
 def _position(fields: Mapping[str, Any]) -> Position:

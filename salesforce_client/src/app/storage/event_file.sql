@@ -113,7 +113,7 @@ CREATE TABLE polls (
 -- One row for each window of time of an object that was compared with Salesforce's own list.
 -- Checks and listed deletes are in a file of their own.
 CREATE TABLE checks (
-    check_id    TEXT PRIMARY KEY,             -- SHA-256 of org, object, window and checked_at, in hex
+    check_id    TEXT PRIMARY KEY,             -- SHA-256 of org, object, window, checked_at
     org_id      TEXT NOT NULL,
     writer      TEXT NOT NULL,                -- the version of the collector
     object_name TEXT NOT NULL,

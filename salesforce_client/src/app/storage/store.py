@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 from azure.storage.blob import BlobServiceClient
 
-from ..model import Cursor, StoredCursor
+from ..model import Cursor, StoredCursor, StoredRejects
 from ..scratch import local_storage
 from .blobs import EventFiles, container
 from .cursors import Cursors
 from .event_file import EventFile
 from .progress import CheckBlobs
+from .rejected_events import read_rejects
 
 
 class Store:
@@ -70,6 +71,28 @@ class Store:
         with local_storage(f"event file {path.name}"):
             path.unlink()
         return name
+
+    def rejects(self, file: Union[str, Path]) -> StoredRejects:
+        """The rejected events of an event file.
+
+        Args:
+            file: a name in the container, or a path on this machine.
+
+        Raises:
+            EventFileError: the file does not exist, is not an event file, or is damaged.
+            StorageUnavailableError, StorageRefusedError: the file could not be downloaded.
+            LocalStorageError: this machine's disk is full or fails.
+        """
+        if isinstance(file, Path):
+            return read_rejects(file, str(file))
+        content = self._events.download(file)
+        path = self._folder / "rejects.db"
+        try:
+            with local_storage(f"event file {file}"):
+                path.write_bytes(content)
+            return read_rejects(path, file)
+        finally:
+            path.unlink(missing_ok=True)
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
         """Load the topic's cursor. See ``Cursors.load``."""

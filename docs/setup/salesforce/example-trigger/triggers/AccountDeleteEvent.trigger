@@ -1,5 +1,9 @@
 // For another object, copy both files. Replace Account with the object's API name: twice here, and
-// once in each file name.
-trigger AccountDeleteEvent on Account (after delete) {
-    DeleteEventPublisher.publish(Trigger.old);
+// once in each file name. If the object knows no undelete, remove "after undelete" and its branch.
+trigger AccountDeleteEvent on Account (after delete, after undelete) {
+    if (Trigger.isUndelete) {
+        DeleteEventPublisher.publishRestored(Trigger.new);
+    } else {
+        DeleteEventPublisher.publish(Trigger.old);
+    }
 }
