@@ -101,8 +101,8 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{topic}: Salesforce sent", "{topic}", NOTHING, "set MAX_RUN_SECONDS"),
     ],
     ("collector", "budget.py"): [
-        ("{[f'functionTimeout in", "functionTimeout in host.json", "", "must be hh:mm:ss"),
-        ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", "", "must be at most"),
+        ("{[f'functionTimeout in", "functionTimeout in host.json", NOTHING, "must be hh:mm:ss"),
+        ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", NOTHING, "must be at most"),
     ],
     ("collector", "checks/all_objects.py"): [
         ("{len(late)} object(s)", "{lines}", "All events are stored", "Do what the reason says"),
@@ -140,17 +140,17 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{about}: {details} – {cure}", "{about}", NOTHING, "{cure}"),
     ],
     ("collector", "salesforce/lists.py"): [
-        ("{about}: the answer lacks", "{about}", "{NO_PROOF}", "report this message"),
+        ("{about}: the answer lacks", "{about}", NOTHING, "report this message"),
     ],
     ("collector", "salesforce/rest.py"): [
-        ("{about}: the answer is not", "{about}", "{NO_PROOF}", "check whether a proxy"),
-        ("{about}: {reason} – {NO_PROOF}:", "{about}", "{NO_PROOF}", "{cure}"),
-        ("{about}: {reason}{route", "{about}", "{NO_PROOF}", "allow the app to reach"),
+        ("{about}: the answer is not", "{about}", NOTHING, "check whether a proxy"),
+        ("{about}: {reason} – ", "{about}", NOTHING, "{cure}"),
+        ("{about}: {reason}{route", "{about}", NOTHING, "allow the app to reach"),
     ],
     ("collector", "salesforce/rest_errors.py"): [
-        ("{about}: Salesforce answers {code} – {NO_PROOF} until", "{about}", "{NO_PROOF}", "look"),
-        ("{about}: the org has used up", "{about}", "{NO_PROOF}", "lower MAX_CHECK_CALLS"),
-        ("{about}: Salesforce answers {code} – {NO_PROOF}: ", "{about}", "{NO_PROOF}", "{cure}"),
+        ("{about}: Salesforce answers {code}; if", "{about}", NOTHING, "look at"),
+        ("{about}: the org has used up", "{about}", NOTHING, "lower MAX_CHECK_CALLS"),
+        ("{about}: Salesforce answers {code} – ", "{about}", NOTHING, "{cure}"),
     ],
     ("collector", "salesforce/subscription.py"): [
         ("{self._topic}: the server ended", "{self._topic}", NOTHING, "the next poll continues"),

@@ -22,9 +22,9 @@ from salesforce_client.src.app.checks.one_object import Poll
 from salesforce_client.src.app.errors import (
     CheckFailedError,
     CheckRefusedError,
+    CheckUnavailableError,
     ListTooLongError,
     ListTrimmedError,
-    SalesforceUnavailableError,
     StorageUnavailableError,
 )
 from salesforce_client.src.app.model import (
@@ -518,7 +518,7 @@ def test_a_failure_keeps_what_was_listed_before_and_is_tried_again_after_an_hour
     org: ScriptedOrg, store: Memory
 ) -> None:
     """The next window begins where the last good one ended."""
-    error = SalesforceUnavailableError("getDeleted of Account: down")
+    error = CheckUnavailableError("getDeleted of Account: down")
 
     def fail(question: tuple[Any, ...]) -> None:
         if question[0] == "deleted" and question[2] >= BEGAN - 2 * DAY:
@@ -530,7 +530,7 @@ def test_a_failure_keeps_what_was_listed_before_and_is_tried_again_after_an_hour
     assert report.checks[0].outcome == "failed"
     assert outcomes(store) == {"listed", "failed"}
     (failed,) = [row for row in store.table("checks") if row["outcome"] == "failed"]
-    assert (failed["window_to"], failed["error"]) == ("2026-11-20T11:30:00.000Z", str(error))
+    assert (failed["window_to"], failed["error"]) == ("2026-11-20T11:30:00.000Z", error.text)
     assert store.progress["Account"][0].window_to == "2026-11-19T00:00:00.000Z"
     org.fail = lambda _: None
     org.now = BEGAN + 30 * MINUTE
@@ -769,6 +769,22 @@ def test_of_two_polls_at_once_one_drops_its_progress(org: ScriptedOrg, store: Me
     assert store.progress["Account"] == first
     assert len(store.table("checks")) == 32
     assert deletes(store) == {(ONE, timestamp(BEGAN - HOUR), "both", "bin")}
+
+
+def test_progress_does_not_move_if_another_poll_has_changed_the_entries_of_a_day(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """The entries of this poll are not stored, so a later check must list the day again."""
+    org.records["Account"] = {ONE: Record([BEGAN - HOUR])}
+
+    def fail(question: tuple[Any, ...]) -> None:
+        if question[0] == "queryAll" and question[2] > BEGAN - DAY:
+            store.kept["Account", "2026-11-20"] = b"[]", "another"
+
+    org.fail = fail
+    check(org, store).raise_if_failed()
+    assert "Account" not in store.progress
+    assert store.kept["Account", "2026-11-20"] == (b"[]", "another")
 
 
 def test_a_full_file_is_uploaded_and_the_check_continues_in_another_one(

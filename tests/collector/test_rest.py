@@ -20,11 +20,10 @@ from salesforce_client.src.app.errors import (
     AuthenticationError,
     CallsSpentError,
     CheckRefusedError,
+    CheckUnavailableError,
     CollectorError,
-    LimitExceededError,
     ListTooLongError,
     ListTrimmedError,
-    SalesforceUnavailableError,
 )
 from salesforce_client.src.app.model import Described, Entry, Member, Session
 from salesforce_client.src.app.salesforce.lists import MOST_BYTES, Lists
@@ -317,7 +316,7 @@ def test_a_transient_failure_is_tried_again_three_times_in_all(failure: Any) -> 
         lists.deleted("Account", START, END, bounded=True)
         assert lists.calls == len(salesforce.asked) == 3
     with asking(failure) as (lists, salesforce):
-        with pytest.raises(SalesforceUnavailableError, match="until a later poll checks"):
+        with pytest.raises(CheckUnavailableError, match="until a later poll checks the object"):
             lists.describe("Account")
         assert lists.calls == len(salesforce.asked) == 3
 
@@ -344,43 +343,45 @@ ABOUT = "getDeleted of Account from 2026-11-10T00:00:00+00:00 to 2026-11-11T00:0
         ),
         (
             (403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."),
-            LimitExceededError,
+            CheckUnavailableError,
             f"{ABOUT}: the org has used up its REST calls of the last 24 hours"
-            " (REQUEST_LIMIT_EXCEEDED) – the events are stored, but nothing is proven until a later"
-            " poll checks the object; find what else calls the API, or lower MAX_CHECK_CALLS",
+            " (REQUEST_LIMIT_EXCEEDED); find what else calls the API, or lower MAX_CHECK_CALLS",
+        ),
+        (
+            (503, "SERVER_UNAVAILABLE"),
+            CheckUnavailableError,
+            f"{ABOUT}: Salesforce answers SERVER_UNAVAILABLE; if this stays, look at"
+            " https://status.salesforce.com",
         ),
         (
             (403, "INSUFFICIENT_ACCESS"),
             CheckRefusedError,
-            f"{ABOUT}: Salesforce answers INSUFFICIENT_ACCESS – the events are stored, but nothing"
-            " is proven: grant Read and View All on the object, and View Setup and Configuration,"
-            " in the permission set of SALESFORCE_USERNAME",
+            f"{ABOUT}: Salesforce answers INSUFFICIENT_ACCESS – grant Read and View All on the"
+            " object, and View Setup and Configuration, in the permission set of"
+            " SALESFORCE_USERNAME",
         ),
         (
             (404, "NOT_FOUND"),
             CheckRefusedError,
-            f"{ABOUT}: Salesforce answers NOT_FOUND – the events are stored, but nothing is proven:"
-            " check the name in CHECK_OBJECTS, and grant Read and View All on the object in the"
-            " permission set of SALESFORCE_USERNAME",
+            f"{ABOUT}: Salesforce answers NOT_FOUND – check the name in CHECK_OBJECTS, and grant"
+            " Read and View All on the object in the permission set of SALESFORCE_USERNAME",
         ),
         (
             (418, "TEAPOT"),
             CheckRefusedError,
-            f"{ABOUT}: Salesforce answers TEAPOT – the events are stored, but nothing is proven:"
-            " look the code up in docs/operations.md; if this stays, report this message",
+            f"{ABOUT}: Salesforce answers TEAPOT – look the code up in docs/operations.md; if this"
+            " stays, report this message",
         ),
         (
             b"<html>",
-            SalesforceUnavailableError,
-            f"{ABOUT}: the answer is not the JSON of the REST API – the events are stored, but"
-            " nothing is proven until a later poll checks the object; if this stays, check whether"
-            " a proxy or firewall inspects the connection",
+            CheckUnavailableError,
+            f"{ABOUT}: the answer is not the JSON of the REST API; if this stays, check whether a"
+            " proxy or firewall inspects the connection",
         ),
         (
             {"deletedRecords": [{"id": 1}]},
-            SalesforceUnavailableError,
-            f"{ABOUT}: the answer lacks what the documentation promises – the events are stored,"
-            " but nothing is proven until a later poll checks the object; if this stays, report"
+            CheckUnavailableError,
+            f"{ABOUT}: the answer lacks what the documentation promises; if this stays, report"
             " this message",
         ),
     ],
@@ -391,7 +392,7 @@ def test_an_error_names_the_question_and_what_to_do(
     """Salesforce's own words may quote data, so they are left out."""
     error = failing(answer)
     assert type(error) is kind
-    assert str(error) == message
+    assert error.text == message
 
 
 @pytest.mark.parametrize(
@@ -424,9 +425,9 @@ def test_a_server_that_cannot_be_reached_is_named() -> None:
     with contextlib.closing(rest):
         lists = Lists(rest)
         lists.allow(10)
-        with pytest.raises(SalesforceUnavailableError) as raised:
+        with pytest.raises(CheckUnavailableError) as raised:
             lists.by_id("Account", FIELDS, [ID18])
-    text = str(raised.value)
+    text = raised.value.text
     assert text.startswith("queryAll of 1 id(s) of Account: ")
     assert "Connection refused" in text
     assert "allow the app to reach 127.0.0.1" in text

@@ -182,7 +182,7 @@ class ObjectCheck:
             raise
         except CallsSpentError as spent:
             complete = False
-            self._wait(f"{spent}; if this stays, raise MAX_CHECK_CALLS")
+            self._wait(f"{spent.text}; if this stays, raise MAX_CHECK_CALLS")
         except CollectorError as failure:
             error, complete = failure, False
             self._fail(failure)
@@ -228,7 +228,7 @@ class ObjectCheck:
             if self._lists.views_all(self._name):
                 self._sight = completeness.VIEW_ALL
         except CheckRefusedError as error:
-            log.warning("check object=%s sight=unknown reason=%s", self._name, error)
+            log.warning("check object=%s sight=unknown reason=%s", self._name, error.text)
         sees = self._sight == completeness.VIEW_ALL
         whole = self.progress.whole or (self.progress.blind and sees)
         # If the listing is interrupted, the next one continues where it ended.
@@ -270,7 +270,7 @@ class ObjectCheck:
             self._windows.extendleft(reversed(halves))
             return
         except ListTrimmedError as error:
-            self._trimmed(window, str(error), checked_at)
+            self._trimmed(window, error.text, checked_at)
             return
         self._file.add(listing.rest())
         why = _reason(outcome, answer)
@@ -306,7 +306,7 @@ class ObjectCheck:
         except STORAGE_ERRORS:
             raise
         except CollectorError as error:
-            self._note(str(error))
+            self._note(error.text)
 
     def _bin_pages(self, start: datetime, end: datetime) -> Iterator[FoundPage]:
         """The pages of queryAll. If Salesforce needs too long, it is asked for half the time."""
@@ -398,8 +398,8 @@ class ObjectCheck:
     def _fail(self, error: CollectorError) -> None:
         refused = isinstance(error, CheckRefusedError) and error.no_rights
         outcome = completeness.NO_RIGHTS if refused else completeness.FAILED
-        self.progress = replace(self.progress, error=str(error))
-        self._without_windows(outcome, str(error))
+        self.progress = replace(self.progress, error=error.text)
+        self._without_windows(outcome, error.text)
 
     def _wait(self, why: str) -> None:
         self.report.outcome, self.report.reason = WAITS, why
