@@ -159,13 +159,13 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ],
     ("collector", "salesforce/rest.py"): [
         ("{about}: the answer is not", "{about}", NOTHING, "check whether a proxy"),
-        ("{about}: {reason} – {NO_PROOF}:", "{about}", NOTHING, "{cure}"),
+        ("{about}: {reason} – ", "{about}", NOTHING, "{cure}"),
         ("{about}: {reason}{route", "{about}", NOTHING, "allow the app to reach"),
     ],
     ("collector", "salesforce/rest_errors.py"): [
-        ("{about}: Salesforce answers {code} – {NO_PROOF} until", "{about}", NOTHING, "look"),
+        ("{about}: Salesforce answers {code}; if", "{about}", NOTHING, "look at"),
         ("{about}: the org has used up", "{about}", NOTHING, "lower MAX_CHECK_CALLS"),
-        ("{about}: Salesforce answers {code} – {NO_PROOF}: ", "{about}", "{NO_PROOF}", "{cure}"),
+        ("{about}: Salesforce answers {code} – ", "{about}", NOTHING, "{cure}"),
     ],
     ("collector", "salesforce/subscription.py"): [
         ("{self._topic}: the server ended", "{self._topic}", NOTHING, "the next poll continues"),

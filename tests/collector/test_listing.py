@@ -1,4 +1,4 @@
-"""What becomes of Salesforce's answers about deleted records: the rules of ``checks/listing.py``."""
+"""What becomes of Salesforce's answers about deleted records: the rules of ``listing.py``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,8 @@ from salesforce_client.src.app.model import (
 START = datetime(2026, 11, 10, tzinfo=timezone.utc)
 WINDOW = Window(START, START + DAY, START + DAY, main=True, ends_day=True)
 ONE, TWO, USER, OWNER, WINNER = (
-    with_checksum(f"{prefix}5f00000000{number}")
-    for prefix, number in (
-        ("001", "01"),
-        ("001", "02"),
-        ("005", "03"),
-        ("005", "04"),
-        ("001", "05"),
-    )
+    with_checksum(f"{prefix}5f000000000{number}")
+    for number, prefix in enumerate(("001", "001", "005", "005", "001"))
 )
 ASKED = "2026-11-20T12:00:00.000Z"
 
@@ -85,6 +79,7 @@ def test_a_record_of_both_lists_has_all_that_is_known() -> None:
     """GetDeleted tells the record and the date, queryAll tells who, owner and winner."""
     told = listing((ONE, 1))
     (row,) = told.found([found(ONE, 1)])
+    assert isinstance(row, ListedDelete)
     assert row == ListedDelete(
         "check", "Account", ONE, at(1), USER, OWNER, WINNER, "both", "bin", row.payload
     )

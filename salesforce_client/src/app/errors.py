@@ -7,7 +7,8 @@
     │   ├── SalesforceUnavailableError   outage, time-out, dropped connection
     │   ├── LimitExceededError           the org has reached its limit of deliveries or clients
     │   ├── StorageUnavailableError      Blob Storage did not answer or was busy
-    │   └── LocalStorageError            the disk of this machine is full or fails
+    │   ├── LocalStorageError            the disk of this machine is full or fails
+    │   └── CheckUnavailableError        Salesforce did not answer a question of a check
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
@@ -38,6 +39,12 @@ from collections.abc import Sequence
 
 # True for every error that leaves a cursor where it is: Salesforce keeps events for 72 hours.
 IF_A_POLL_SUCCEEDS = "Nothing is lost if a poll succeeds within 72 hours of the last good one"
+
+
+# True for every error of a check: its questions come after the events are safe.
+NOT_PROVEN = (
+    "Nothing is lost, but nothing is proven until a later poll checks the object within 15 days"
+)
 
 
 class CollectorError(Exception):
@@ -93,6 +100,12 @@ class LocalStorageError(TryAgainError):
 
     If the error stays, lower MAX_FILE_ROWS or check the disk size of the hosting plan.
     """
+
+
+class CheckUnavailableError(TryAgainError):
+    """Salesforce did not answer a question of a check, or asked the client to wait."""
+
+    lost = NOT_PROVEN
 
 
 class ActionNeededError(CollectorError):
@@ -174,7 +187,7 @@ class CheckRefusedError(ActionNeededError):
         no_rights: the user may not ask, or the object does not exist.
     """
 
-    lost = ""
+    lost = NOT_PROVEN
 
     def __init__(self, message: str, code: str = "", *, no_rights: bool = False) -> None:
         self.code = code

@@ -80,8 +80,8 @@ class TopicReport:
         )
         return f"{line} error={type(self.error).__name__}" if self.error else line
 
-    def poll(self, org_id: str, began_at: str, objects: Optional[Sequence[str]]) -> Poll:
-        """The topic's row of ``polls``. The topic has ended."""
+    def poll(self, org_id: str, began_at: str, objects: Optional[Sequence[str]] = None) -> Poll:
+        """The topic's row of ``polls``. The topic has ended. ``objects`` are None if not known."""
         if self.ended in ("caught_up", "idle"):
             read_until: Optional[str] = began_at
         else:

@@ -177,7 +177,7 @@ class Checks:
         try:
             return self._lists.members()
         except CheckRefusedError as error:
-            log.warning("channels=unknown reason=%s", error)
+            log.warning("channels=unknown reason=%s", error.text)
             return None
 
     def _known(self) -> Objects:
@@ -188,7 +188,7 @@ class Checks:
             try:
                 self._blobs.save_members(self._poll.org_id, asked.result(), self._poll.began_at)
             except CollectorError as error:
-                log.warning("channels=not stored reason=%s", error)
+                log.warning("channels=not stored reason=%s", error.text)
         return self._objects
 
     def _load(self, names: Iterable[str]) -> None:
@@ -212,7 +212,7 @@ class Checks:
 
     def _run(self, report: Report) -> None:
         if self._asked and (error := self._asked.exception()):  # waits for the answer
-            log.warning("channels=unknown reason=%s", error)
+            log.warning("channels=unknown reason=%s", _reason(error))
         objects = self._known()
         report.unknown = [topic for topic in self._topics if objects.of(topic) is None]
         self._load(objects.checked(self._topics))
@@ -252,6 +252,7 @@ class Checks:
             else:
                 ready.append(name)
         reserved = {name: self._calls_for(name) for name in ready}
+        counted = 0  # the question about channels counts for the first object
         for name in ready:
             del reserved[name]
             check = ObjectCheck(
@@ -260,8 +261,10 @@ class Checks:
                 self._lists,
                 self._file,
                 functools.partial(self._spare, sum(reserved.values())),
+                counted,
             )
             check.run(filtered=self._objects.is_filtered(name, self._topics))
+            counted = self._lists.calls
             self._progress[name] = check.progress
             report.checks.append(check.report)
 
@@ -313,7 +316,7 @@ class Checks:
         )
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """What an operator reads. An unexpected error may quote data, so only its kind."""
     text = type(error).__name__
-    return f"{text}: {error}" if isinstance(error, CollectorError) else text
+    return f"{text}: {error.text}" if isinstance(error, CollectorError) else text

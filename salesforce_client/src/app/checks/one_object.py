@@ -134,6 +134,7 @@ class ObjectCheck:
         file: takes the rows and the progress.
         spare: returns how many requests are left for questions that ``listed`` does not need. Its
             argument is the number of windows of this object that still wait.
+        calls_before: how many requests count for other objects.
 
     Attributes:
         report: what the check did.
@@ -147,6 +148,7 @@ class ObjectCheck:
         lists: Lists,
         file: CheckFile,
         spare: Callable[[int], int],
+        calls_before: int = 0,
     ) -> None:
         self._poll = poll
         self._name = progress.object_name
@@ -157,7 +159,7 @@ class ObjectCheck:
         self._described = Described(replicateable=False, fields=frozenset())
         self._sight = completeness.UNKNOWN_SIGHT
         self._day: Optional[_Day] = None
-        self._calls_before = lists.calls
+        self._calls_before = calls_before
         self.report = CheckReport(self._name)
         self.progress = progress
 
@@ -180,7 +182,7 @@ class ObjectCheck:
             raise
         except CallsSpentError as spent:
             complete = False
-            self._wait(f"{spent}; if this stays, raise MAX_CHECK_CALLS")
+            self._wait(f"{spent.text}; if this stays, raise MAX_CHECK_CALLS")
         except CollectorError as failure:
             error, complete = failure, False
             self._fail(failure)
@@ -226,7 +228,7 @@ class ObjectCheck:
             if self._lists.views_all(self._name):
                 self._sight = completeness.VIEW_ALL
         except CheckRefusedError as error:
-            log.warning("check object=%s sight=unknown reason=%s", self._name, error)
+            log.warning("check object=%s sight=unknown reason=%s", self._name, error.text)
         sees = self._sight == completeness.VIEW_ALL
         whole = self.progress.whole or (self.progress.blind and sees)
         # If the listing is interrupted, the next one continues where it ended.
@@ -268,7 +270,7 @@ class ObjectCheck:
             self._windows.extendleft(reversed(halves))
             return
         except ListTrimmedError as error:
-            self._trimmed(window, str(error), checked_at)
+            self._trimmed(window, error.text, checked_at)
             return
         self._file.add(listing.rest())
         why = _reason(outcome, answer)
@@ -304,7 +306,7 @@ class ObjectCheck:
         except STORAGE_ERRORS:
             raise
         except CollectorError as error:
-            self._note(str(error))
+            self._note(error.text)
 
     def _bin_pages(self, start: datetime, end: datetime) -> Iterator[FoundPage]:
         """The pages of queryAll. If Salesforce needs too long, it is asked for half the time."""
@@ -396,8 +398,8 @@ class ObjectCheck:
     def _fail(self, error: CollectorError) -> None:
         refused = isinstance(error, CheckRefusedError) and error.no_rights
         outcome = completeness.NO_RIGHTS if refused else completeness.FAILED
-        self.progress = replace(self.progress, error=str(error))
-        self._without_windows(outcome, str(error))
+        self.progress = replace(self.progress, error=error.text)
+        self._without_windows(outcome, error.text)
 
     def _wait(self, why: str) -> None:
         self.report.outcome, self.report.reason = WAITS, why

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
-from ..errors import CheckRefusedError, SalesforceUnavailableError
+from ..errors import CheckRefusedError, CheckUnavailableError
 from ..model import (
     DeletedAnswer,
     Described,
@@ -25,7 +25,7 @@ from ..model import (
     with_checksum,
 )
 from .rest import Rest
-from .rest_errors import INVALID_QUERY_LOCATOR, NO_PROOF
+from .rest_errors import INVALID_QUERY_LOCATOR
 
 PAGE_RECORDS = 2000
 # A list of more bytes needs too much memory: about 95,000 ids.
@@ -265,8 +265,8 @@ def _second(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _strange(about: str) -> SalesforceUnavailableError:
-    return SalesforceUnavailableError(
-        f"{about}: the answer lacks what the documentation promises – {NO_PROOF} until a later poll"
-        " checks the object; if this stays, report this message"
+def _strange(about: str) -> CheckUnavailableError:
+    return CheckUnavailableError(
+        f"{about}: the answer lacks what the documentation promises; if this stays, report this"
+        " message"
     )

@@ -20,14 +20,14 @@ from urllib3.util.retry import Retry
 
 from ..errors import (
     CallsSpentError,
+    CheckRefusedError,
+    CheckUnavailableError,
     ListTooLongError,
-    NetworkRefusedError,
-    SalesforceUnavailableError,
     SessionExpiredError,
 )
 from ..model import Session
 from .network import Route, route_to
-from .rest_errors import NO_PROOF, error_of, is_for_now, refusal_of
+from .rest_errors import error_of, is_for_now, refusal_of
 
 # The newest version is v68.0. This one has every call of a check, and every org has it.
 API_VERSION = "v67.0"
@@ -127,8 +127,8 @@ class Rest:
             CallsSpentError: no call or no time is left.
             SessionExpiredError, AuthenticationError: the session cannot be renewed.
             ListTooLongError, ListTrimmedError: see there. Also if the body has more bytes.
-            SalesforceUnavailableError, LimitExceededError: a later poll tries again.
-            CheckRefusedError, NetworkRefusedError: a person must act.
+            CheckUnavailableError: a later poll tries again.
+            CheckRefusedError: a person must act.
         """
         renewed = False
         attempt = 1
@@ -218,17 +218,16 @@ def _object(body: str, about: str) -> Mapping[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise SalesforceUnavailableError(
-            f"{about}: the answer is not the JSON of the REST API – {NO_PROOF} until a later poll"
-            " checks the object; if this stays, check whether a proxy or firewall inspects the"
-            " connection"
+        raise CheckUnavailableError(
+            f"{about}: the answer is not the JSON of the REST API; if this stays, check whether a"
+            " proxy or firewall inspects the connection"
         )
     return content
 
 
 def _unreachable(
     error: requests.RequestException, about: str, route: Route
-) -> NetworkRefusedError | SalesforceUnavailableError:
+) -> CheckRefusedError | CheckUnavailableError:
     """The error of a request without an answer."""
     cause: Any = error
     while isinstance(cause.args[0] if cause.args else None, Exception):
@@ -237,8 +236,7 @@ def _unreachable(
     text = re.sub(r"<[^>]* at 0x[0-9a-f]+>", "", str(getattr(cause, "reason", cause)))
     reason = f"{type(cause).__name__}: {re.sub(r'[?][^ ]*', '', text)}"
     if cure := route.cure(reason):
-        return NetworkRefusedError(f"{about}: {reason} – {NO_PROOF}: {cure}")
-    return SalesforceUnavailableError(
-        f"{about}: {reason}{route.through} – {NO_PROOF} until a later poll checks the object; if"
-        f" this stays, allow the app to reach {route.host}"
+        return CheckRefusedError(f"{about}: {reason} – {cure}")
+    return CheckUnavailableError(
+        f"{about}: {reason}{route.through}; if this stays, allow the app to reach {route.host}"
     )

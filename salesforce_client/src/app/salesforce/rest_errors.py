@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 from ..errors import (
     CheckRefusedError,
+    CheckUnavailableError,
     CollectorError,
-    LimitExceededError,
     ListTooLongError,
     ListTrimmedError,
-    SalesforceUnavailableError,
     SessionExpiredError,
 )
 
@@ -25,7 +24,6 @@ SHOWN_CHARACTERS = 120
 INVALID_QUERY_LOCATOR = "INVALID_QUERY_LOCATOR"
 SHORTER = ("EXCEEDED_ID_LIMIT", "QUERY_TIMEOUT")
 CONCURRENT = re.compile(r"concurrent", re.IGNORECASE)
-NO_PROOF = "the events are stored, but nothing is proven"
 # For each code: whether rights are missing, and what a person must do.
 CURES = {
     "API_DISABLED_FOR_ORG": (
@@ -99,19 +97,16 @@ def error_of(status: int, refusal: Refusal, about: str) -> CollectorError:
     if refusal.code == "INVALID_REPLICATION_DATE":
         return ListTrimmedError(f"{about}: {code}")
     if is_for_now(status, refusal):
-        return SalesforceUnavailableError(
-            f"{about}: Salesforce answers {code} – {NO_PROOF} until a later poll checks the object;"
-            " if this stays, look at status.salesforce.com"
+        return CheckUnavailableError(
+            f"{about}: Salesforce answers {code}; if this stays, look at"
+            " https://status.salesforce.com"
         )
     if refusal.code == "REQUEST_LIMIT_EXCEEDED":
-        return LimitExceededError(
-            f"{about}: the org has used up its REST calls of the last 24 hours ({code}) –"
-            f" {NO_PROOF} until a later poll checks the object; find what else calls the API, or"
-            " lower MAX_CHECK_CALLS"
+        return CheckUnavailableError(
+            f"{about}: the org has used up its REST calls of the last 24 hours ({code}); find what"
+            " else calls the API, or lower MAX_CHECK_CALLS"
         )
     no_rights, cure = CURES.get(refusal.code, (False, OTHER_CURE))
     return CheckRefusedError(
-        f"{about}: Salesforce answers {code} – {NO_PROOF}: {cure}",
-        refusal.code,
-        no_rights=no_rights,
+        f"{about}: Salesforce answers {code} – {cure}", refusal.code, no_rights=no_rights
     )

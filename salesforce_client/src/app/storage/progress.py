@@ -78,7 +78,7 @@ class CheckBlobs:
                     if name < f"{prefix}{before}":
                         self._container.delete_blob(name)
         except CollectorError as error:
-            log.warning("object=%s old entries=kept reason=%s", object_name, error)
+            log.warning("object=%s old entries=kept reason=%s", object_name, error.text)
 
     def load_members(self, org_id: str) -> tuple[Optional[Sequence[Member]], Optional[str]]:
         """Load the members of the channels, and when Salesforce was asked. None if not stored."""
