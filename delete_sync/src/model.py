@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -105,6 +106,7 @@ class Figures:
     The times are those of the first and the last delete, as UTC text without a zone. They are None
     if there is no delete. ``rejected`` counts the rejected events and the rows of ``events`` that
     Snowflake would refuse. ``polls`` counts the rows about polls: one for each topic of a poll.
+    ``resolved`` counts the rejected events of earlier files that were decoded again.
     """
 
     deletes: int
@@ -113,11 +115,33 @@ class Figures:
     first_event_at: str | None
     last_event_at: str | None
     polls: int = 0
+    resolved: int = 0
+    restores: int = 0
+    checks: int = 0
+    listed: int = 0
 
     @property
     def rows(self) -> int:
         """Number of rows of all kinds."""
-        return self.deletes + self.rejected + self.gaps + self.polls
+        return sum(self.counts().values())
+
+    def counts(self) -> dict[str, int]:
+        """The number of rows of each kind."""
+        return {name: getattr(self, name) for name in COUNTS}
+
+    @staticmethod
+    def counted(
+        counts: Mapping[str, int], first_event_at: str | None, last_event_at: str | None
+    ) -> Figures:
+        """The figures of these numbers of rows. A kind that is missing has none."""
+        return Figures(
+            first_event_at=first_event_at,
+            last_event_at=last_event_at,
+            **{name: counts.get(name, 0) for name in COUNTS},
+        )
+
+
+COUNTS = ("deletes", "rejected", "gaps", "polls", "resolved", "restores", "checks", "listed")
 
 
 @dataclass(frozen=True)
@@ -162,15 +186,11 @@ class Batch:
     @property
     def figures(self) -> Figures:
         """The sums of the files. The times are not summed up."""
-        of_files = [file.figures for file in self.files if file.figures]
-        return Figures(
-            deletes=sum(one.deletes for one in of_files),
-            rejected=sum(one.rejected for one in of_files),
-            gaps=sum(one.gaps for one in of_files),
-            polls=sum(one.polls for one in of_files),
-            first_event_at=None,
-            last_event_at=None,
-        )
+        counts: Counter[str] = Counter()
+        for file in self.files:
+            if file.figures:
+                counts.update(file.figures.counts())
+        return Figures.counted(counts, None, None)
 
 
 @dataclass(frozen=True)
@@ -178,7 +198,10 @@ class Loaded:
     """What the transaction of a batch did.
 
     Attributes:
-        inserted, gaps, rejects: new rows of ``delete_tracker``, ``_gaps`` and ``_rejects``.
+        inserted: new rows of ``delete_tracker``.
+        gaps, rejects, restores, checks, listed: new rows of ``_gaps``, ``_rejects``, ``_restores``,
+            ``_checks`` and ``_listed``.
+        erased: rows that no table gets, because their record is in ``_erased``.
         elsewhere: names of the files that another sweep loaded meanwhile.
     """
 
@@ -186,6 +209,10 @@ class Loaded:
     gaps: int = 0
     rejects: int = 0
     elsewhere: frozenset[str] = frozenset()
+    restores: int = 0
+    checks: int = 0
+    listed: int = 0
+    erased: int = 0
 
 
 @dataclass(frozen=True)

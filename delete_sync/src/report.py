@@ -38,7 +38,9 @@ class Report:
         oldest_left: the oldest of them.
         gone: with ``FULL_SWEEP``, files that the container no longer has.
         to_repeat: with ``FULL_SWEEP``, files of earlier sweeps that it could not load again.
-        staged, inserted, gaps, rejects, batches: rows and batches.
+        batches, staged: loaded batches, and their rows.
+        inserted, gaps, rejects, restores, checks, listed: new rows, by table.
+        erased: rows that were left out, because their record is in ``_erased``.
         duplicates: keys that are in the table more than once.
         overdue: what has been waiting for too long.
     """
@@ -59,6 +61,10 @@ class Report:
     inserted: int = 0
     gaps: int = 0
     rejects: int = 0
+    restores: int = 0
+    checks: int = 0
+    listed: int = 0
+    erased: int = 0
     batches: int = 0
     duplicates: list[str] = field(default_factory=list)
     overdue: list[ActionNeededError] = field(default_factory=list)
@@ -70,6 +76,10 @@ class Report:
         self.inserted += loaded.inserted
         self.gaps += loaded.gaps
         self.rejects += loaded.rejects
+        self.restores += loaded.restores
+        self.checks += loaded.checks
+        self.listed += loaded.listed
+        self.erased += loaded.erased
         self.elsewhere += len(loaded.elsewhere)
         for file in batch.files:
             if file.name in loaded.elsewhere:
@@ -110,6 +120,10 @@ class Report:
             "inserted": self.inserted,
             "gaps": self.gaps,
             "rejects": self.rejects,
+            "restores": self.restores,
+            "checks": self.checks,
+            "listed": self.listed,
+            "erased": self.erased,
             "duplicates": len(self.duplicates),
         }
         words = (f"{name}={figure}" for name, figure in figures.items())

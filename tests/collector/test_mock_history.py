@@ -120,6 +120,8 @@ def test_records_are_deleted_restored_and_deleted_again() -> None:
     lives = {it: some.history.life(it) for it in records}
     kinds = Counter("".join(it.kind[0] for it in life) for life in lives.values())
     assert {"d", "dr", "drd", "drdrd"} <= set(kinds)
+    happened = set(some.changes(OBJECTS, SINCE, NOW))
+    assert {it for life in lives.values() for it in life if SINCE < it.at <= NOW} == happened
 
 
 def test_one_transaction_deletes_and_restores_a_record() -> None:

@@ -28,6 +28,7 @@ VIEW_ALL = (
 )
 VIEW_ALL_DATA = f"SELECT PermissionsViewAllData FROM PermissionSet WHERE Id IN {OF_USER}"
 MEMBERS = "SELECT EventChannel, SelectedEntity, FilterExpression FROM PlatformEventChannelMember"
+IN_BIN = "SELECT LastModifiedDate FROM Account WHERE IsDeleted = TRUE"
 DELETE_EVENTS = (
     "SELECT Record, SobjectName, DeletedById, DeletedDate FROM DeleteEvent"
     " WHERE SobjectName = 'Account'"
@@ -256,6 +257,21 @@ def test_delete_event_tells_who_deleted_what_is_in_the_bin(org: Rest) -> None:
         assert row["SobjectName"] == "Account"
     limited = f"{DELETE_EVENTS} AND DeletedDate >= 2026-02-01T00:00:00Z"
     assert 0 < len(org.rows(limited)) < len(rows)
+
+
+def test_a_comparison_includes_the_time_itself_only_if_it_says_so(org: Rest) -> None:
+    """The operators are those of SOQL."""
+    at = sorted(it for _, it in org.entries())[-20]
+    text = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for operator, sides in (("<", "b"), ("<=", "bs"), ("=", "s"), (">=", "sa"), (">", "a")):
+        rows = org.rows(f"{DELETE_EVENTS} AND DeletedDate {operator} {text}")
+        deleted = org.rows(f"{IN_BIN} AND LastModifiedDate {operator} {text}")
+        for dates in (
+            {moment(row["DeletedDate"]) for row in rows},
+            {moment(row["LastModifiedDate"]) for row in deleted},
+        ):
+            found = {"s" if it == at else "b" if it < at else "a" for it in dates}
+            assert found == set(sides), operator
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,9 @@ BROKEN = sorted((CONTRACT / "broken").glob("*.db"))
 HARMLESS = {
     *("a_generated_column", "a_trigger", "a_view_beside", "a_virtual_table", "column_missing"),
     *("column_renamed", "events_is_a_view", "table_missing", "v1_with_a_schemas_table"),
-    *("an_index_of_its_own", "claims_to_be_1"),
+    *("an_index_of_its_own", "claims_to_be_1", "checks_column_added", "checks_missing"),
+    *("listed_deletes_missing", "listed_deletes_without_a_key", "resolved_rejects_is_a_view"),
+    *("resolved_rejects_missing", "restores_column_renamed", "restores_missing"),
 }
 
 

@@ -254,6 +254,21 @@ BROKEN: dict[str, Callable[[Path], None]] = {
         MOVE_AWAY,
         f"CREATE TABLE events ({ALL.replace('payload', 'payload AS (hex(zeroblob(9)))')})",
     ),
+    **{
+        f"{table}_missing": sql(f"DROP TABLE {table}")
+        for table in ("restores", "checks", "listed_deletes", "resolved_rejects")
+    },
+    "restores_column_renamed": sql("ALTER TABLE restores RENAME COLUMN restored_by TO who"),
+    "checks_column_added": sql("ALTER TABLE checks ADD COLUMN note TEXT"),
+    "listed_deletes_without_a_key": sql(
+        "ALTER TABLE listed_deletes RENAME TO kept",
+        "CREATE TABLE listed_deletes AS SELECT * FROM kept",
+        "DROP TABLE kept",
+    ),
+    "resolved_rejects_is_a_view": sql(
+        "ALTER TABLE resolved_rejects RENAME TO kept",
+        "CREATE VIEW resolved_rejects AS SELECT * FROM kept",
+    ),
     "claims_to_be_1": sql("PRAGMA user_version = 1"),
     "an_index_of_its_own": sql("CREATE INDEX i ON events (upper(payload))"),
 }

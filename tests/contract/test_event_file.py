@@ -29,6 +29,7 @@ from salesforce_client.src.app.storage.event_file import EventFile as Writer
 HERE = Path(__file__).resolve().parent
 BEGUN_AT = datetime(2026, 2, 1, 0, 10, 59, tzinfo=timezone.utc)
 NAME = "events_20260201T001059Z.db"
+KINDS_OF_VERSION_1 = {"delete", "reject", "gap"}
 
 
 def written(path: Path, *rows: Delete) -> Path:
@@ -54,7 +55,11 @@ def read(path: Path) -> tuple[list[dict[str, Any]], Figures]:
 
 
 def polls(path: Path) -> list[dict[str, Any]]:
-    return [line for line in lines(path) if line["kind"] == "poll"]
+    return polls_of(lines(path))
+
+
+def polls_of(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in found if line["kind"] == "poll"]
 
 
 @pytest.mark.parametrize(
@@ -62,10 +67,10 @@ def polls(path: Path) -> list[dict[str, Any]]:
 )
 def test_files_of_every_released_version_are_read(golden: Path) -> None:
     """Each file was written by the collector of its version."""
-    (first, second, reject, gap, *others), figures = read(golden)
-    assert figures == Figures(
-        2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000", len(others)
-    )
+    (first, second, reject, gap, *_), figures = read(golden)
+    times = "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"
+    of_version_2 = (2, 1, 2, 2, 2) if golden.stem == "v2" else ()
+    assert figures == Figures(2, 1, 1, *times, *of_version_2)
     assert first == {
         "kind": "delete",
         "event_file": NAME,
@@ -131,6 +136,86 @@ def test_the_polls_of_version_2_are_read() -> None:
     assert polls(HERE / "golden/v1.db") == []
 
 
+def test_the_other_tables_of_version_2_are_read() -> None:
+    """A restore, a check and its list, and a rejected event that was decoded again."""
+    found = lines(HERE / "golden/v2.db")
+    of_version_1 = [line for line in found if line["kind"] in KINDS_OF_VERSION_1]
+    resolved, *others = [line for line in found if line not in of_version_1 + polls_of(found)]
+    assert resolved == {
+        "kind": "resolved",
+        "event_file": NAME,
+        "id": "e" * 64,
+        "why": "reprocessed: became delete",
+        "who": "reprocess",
+        "acknowledged_at": "2026-02-01T00:10:00.004",
+    }
+    restores = [line for line in others if line["kind"] == "restore"]
+    assert restores == [
+        {
+            "kind": "restore",
+            "event_file": NAME,
+            "restore_id": "44444444-4444-4444-8444-444444444444:0015f00000ABCDEAA1",
+            "topic": "/data/AccountChangeEvent",
+            "object_name": "Account",
+            "record_id": "0015f00000ABCDEAA1",
+            "restored_by": "0055f000000ABCDAA1",
+            "restored_date": "2026-02-01T00:05:00.000",
+            "found_by": "event",
+            "ingested_at": "2026-02-01T00:10:00.005",
+        },
+        {
+            "kind": "restore",
+            "event_file": NAME,
+            "restore_id": "check:0035f00000ABCDEAA1:2026-01-30T12:00:00.000Z",
+            "topic": "check",
+            "object_name": "Contact",
+            "record_id": "0035f00000ABCDEAA1",
+            "restored_by": None,
+            "restored_date": "2026-02-01T00:11:59.999",
+            "found_by": "check",
+            "ingested_at": "2026-02-01T00:12:00.000",
+        },
+    ]
+    failed, passed = (line for line in others if line["kind"] == "check")
+    assert passed == {
+        "kind": "check",
+        "event_file": NAME,
+        "check_id": "f" * 64,
+        "org_id": "00D5f000000ABCDEA2",
+        "writer": "0.1.0",
+        "object_name": "Account",
+        "window_from": "2026-01-31T00:00:00.000",
+        "window_to": "2026-01-31T23:30:00.000",
+        "listed": 2,
+        "outcome": "listed",
+        "sight": "view_all",
+        "api_version": "v67.0",
+        "checked_at": "2026-02-01T00:12:00.000",
+        "error": None,
+    }
+    assert (failed["outcome"], failed["error"]) == (
+        "sight_unknown",
+        "the user may not read its own permission sets",
+    )
+    merged, purged = (line for line in others if line["kind"] == "listed")
+    assert merged == {
+        "kind": "listed",
+        "event_file": NAME,
+        "check_id": "f" * 64,
+        "object_name": "Account",
+        "record_id": "0015f00000ABCDFAA1",
+        "deleted_date": "2026-01-31T08:00:00.000",
+        "deleted_by": "0055f000000ABCDAA1",
+        "owner_id": "0055f000000ABCEAA1",
+        "merged_into": "0015f00000ABCDEAA1",
+        "listed_by": "both",
+        "state": "bin",
+        "payload": {"id": "0015f00000ABCDFAA1", "deletedDate": "2026-01-31T08:00:00.000Z"},
+    }
+    assert (purged["deleted_by"], purged["merged_into"], purged["payload"]) == (None, None, {})
+    assert {line["kind"] for line in lines(HERE / "golden/v1.db")} == KINDS_OF_VERSION_1
+
+
 def test_the_golden_file_of_the_newest_version_has_a_row_in_every_table() -> None:
     """The table ``schemas`` has one too. The sync checks that table but does not read it."""
     connection = sqlite3.connect(HERE / f"golden/v{FORMAT_VERSION}.db")
@@ -162,6 +247,14 @@ def test_a_file_that_is_not_an_event_file_is_refused(broken: Path) -> None:
     [
         ("newer_version", "newer than this reader's 2: deploy the newer delete_sync"),
         ("foreign_application_id", "not an event file"),
+        ("restores_missing", "its table restores is missing"),
+        ("checks_missing", "its table checks is missing"),
+        ("listed_deletes_missing", "its table listed_deletes is missing"),
+        ("resolved_rejects_missing", "its table resolved_rejects is missing"),
+        ("restores_column_renamed", "its table restores differs from the event file format"),
+        ("checks_column_added", "its table checks differs from the event file format"),
+        ("listed_deletes_without_a_key", "its table listed_deletes differs from the event file"),
+        ("resolved_rejects_is_a_view", "that no event file has: table kept"),
         ("wal_mode", "WAL mode"),
         ("three_bytes_short", "damaged or cut off"),
         ("a_virtual_table", "its table events differs from the event file format"),

@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from contract.make_files import GAP, POLL, REJECTED
+from contract.make_files import CHECK, GAP, LISTED, POLL, REJECTED, RESOLVED, RESTORES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from local.event_files import delete
 
 from delete_sync.src.errors import RefusedFileError
+from delete_sync.src.event_files import values
 from delete_sync.src.event_files.event_file import FORMATS, EventFile
 from delete_sync.src.model import Figures
+from salesforce_client.src.app.model import with_checksum
 
 NAME = "events_20260201T001059Z.db"
 SHA256 = "f" * 64
@@ -103,6 +105,12 @@ def event(event_id: Any = "e1", **changes: Any) -> dict[str, Any]:
 # -- rows of events
 
 BAD_BYTES = Text(b'{"a":"\xff"}')
+ACCOUNT = "0015f00000ABCDEAA5"
+RESTORE, ENTRY = RESTORES[0], LISTED[0]
+LONG = "1" + "0" * 20
+BECAME = "reprocessed: became "
+GONE = object()  # a value that the line does not have
+NOTED = {"a": "\ufffd", "_tracker": {"nul_replaced": True}}
 
 
 @pytest.mark.parametrize(
@@ -382,6 +390,107 @@ def test_values_at_fault_in_polls_are_cut_replaced_or_left_out(
 
 
 @pytest.mark.parametrize(
+    ("table", "row", "changes", "expected"),
+    [
+        ("restores", RESTORE, {"topic": "t" * 256}, {"topic": "t" * 255}),
+        ("restores", RESTORE, {"object_name": None}, {"object_name": None}),
+        ("restores", RESTORE, {"record_id": "0015f00000ABCDE"}, {"record_id": ACCOUNT}),
+        ("restores", RESTORE, {"record_id": "0015f00000ABC-E"}, {"record_id": "0015f00000ABC-E"}),
+        ("restores", RESTORE, {"record_id": Text(b"a\xff\0")}, {"record_id": "a\ufffd\ufffd"}),
+        ("restores", RESTORE, {"restored_by": "u" * 256}, {"restored_by": "u" * 255}),
+        ("restores", RESTORE, {"restored_date": "yesterday"}, {"restored_date": None}),
+        ("restores", RESTORE, {"found_by": "f" * 17}, {"found_by": "f" * 16}),
+        ("restores", RESTORE, {"ingested_at": 5}, {"ingested_at": None}),
+        ("checks", CHECK, {"org_id": "o" * 19}, {"org_id": "o" * 18}),
+        ("checks", CHECK, {"writer": "w" * 65}, {"writer": "w" * 64}),
+        ("checks", CHECK, {"object_name": b"A\xff"}, {"object_name": "A\ufffd"}),
+        ("checks", CHECK, {"window_from": "2026-02-31T00:00:00.000Z"}, {"window_from": None}),
+        ("checks", CHECK, {"window_to": ""}, {"window_to": None}),
+        ("checks", CHECK, {"listed": -1}, {"listed": None}),
+        ("checks", CHECK, {"outcome": "o" * 33}, {"outcome": "o" * 32}),
+        ("checks", CHECK, {"sight": "s" * 17}, {"sight": "s" * 16}),
+        ("checks", CHECK, {"api_version": "v" * 17}, {"api_version": "v" * 16}),
+        ("checks", CHECK, {"checked_at": b"2026"}, {"checked_at": None}),
+        ("checks", CHECK, {"error": "x" * 4001}, {"error": "x" * 4000}),
+        ("listed_deletes", ENTRY, {"object_name": "o" * 256}, {"object_name": "o" * 255}),
+        ("listed_deletes", ENTRY, {"record_id": "0015f00000ABCDE"}, {"record_id": ACCOUNT}),
+        ("listed_deletes", ENTRY, {"record_id": "r" * 19}, {"record_id": "r" * 18}),
+        ("listed_deletes", ENTRY, {"deleted_date": "never"}, {"deleted_date": None}),
+        ("listed_deletes", ENTRY, {"deleted_by": 5}, {"deleted_by": "5"}),
+        ("listed_deletes", ENTRY, {"owner_id": "o\0"}, {"owner_id": "o\ufffd"}),
+        ("listed_deletes", ENTRY, {"merged_into": "0015f00000ABCDE"}, {"merged_into": ACCOUNT}),
+        ("listed_deletes", ENTRY, {"merged_into": "m" * 19}, {"merged_into": "m" * 18}),
+        ("listed_deletes", ENTRY, {"listed_by": "l" * 17}, {"listed_by": "l" * 16}),
+        ("listed_deletes", ENTRY, {"state": "s" * 17}, {"state": "s" * 16}),
+        ("listed_deletes", ENTRY, {"payload": f'{{"n":{LONG}}}'}, {"payload": {"n": LONG}}),
+        ("listed_deletes", ENTRY, {"payload": '{"a":"\0"}'}, {"payload": NOTED}),
+        ("listed_deletes", ENTRY, {"payload": "[]"}, {"payload": GONE}),
+        ("listed_deletes", ENTRY, {"payload": '{"a":1,"a":1}'}, {"payload": GONE}),
+        ("listed_deletes", ENTRY, {"payload": b"{}"}, {"payload": GONE}),
+        ("listed_deletes", ENTRY, {"payload": BAD_BYTES}, {"payload": GONE}),
+        ("resolved_rejects", RESOLVED, {"became": "nothing"}, {"why": BECAME + "nothing"}),
+        ("resolved_rejects", RESOLVED, {"became": "b" * 33}, {"why": BECAME + "b" * 32}),
+        ("resolved_rejects", RESOLVED, {"resolved_at": "soon"}, {"acknowledged_at": None}),
+    ],
+)
+def test_values_at_fault_in_the_tables_of_version_2_are_cut_replaced_or_left_out(
+    tmp_path: Path, table: str, row: Any, changes: Line, expected: Line
+) -> None:
+    """The row arrives, and all other values of it are as they were."""
+    plain: dict[str, Any] = {table: [row._asdict()]}
+    changed: dict[str, Any] = {table: [{**row._asdict(), **changes}]}
+    ((line,), _) = read(written(tmp_path / "x.db", **plain))
+    ((found,), figures) = read(written(tmp_path / "y.db", **changed))
+    wanted = {**line, **expected}
+    assert found == {column: value for column, value in wanted.items() if value is not GONE}
+    assert figures.rows == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "column", "of_line", "longest"),
+    [
+        ("restores", RESTORE, "restore_id", "restore_id", 255),
+        ("checks", CHECK, "check_id", "check_id", 64),
+        ("listed_deletes", ENTRY, "check_id", "check_id", 64),
+        ("resolved_rejects", RESOLVED, "reject_id", "id", 64),
+    ],
+)
+def test_a_malformed_key_of_version_2_becomes_its_digest(
+    tmp_path: Path, table: str, row: Any, column: str, of_line: str, longest: int
+) -> None:
+    """A row of these tables has no number. Equal keys stay equal, and others stay different."""
+    keys = ["", "k" * (longest + 1), "Jane\0", b"Jane", Text(b"Jane\xff"), "Jane"]
+    tables: dict[str, Any] = {table: [{**row._asdict(), column: key} for key in keys]}
+    lines, _ = read(written(tmp_path / "x.db", **tables))
+    found = {line[of_line] for line in lines}
+    assert len(found) == len(keys)
+    assert "Jane" in found
+    for key in found - {"Jane"}:
+        assert re.fullmatch(rf"{SHA256}:{column}:[0-9a-f]{{16}}", key)
+    reversed_rows: dict[str, Any] = {table: tables[table][::-1]}
+    again, _ = read(written(tmp_path / "y.db", **reversed_rows))
+    assert {line[of_line] for line in again} == found
+    whole: dict[str, Any] = {table: [{**row._asdict(), column: "k" * longest}]}
+    ((line,), _) = read(written(tmp_path / "z.db", **whole))
+    assert line[of_line] == "k" * longest
+
+
+def test_an_entry_of_a_list_keeps_its_check_if_the_key_is_malformed(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "x.db",
+        checks=[{**CHECK._asdict(), "check_id": "c" * 65}],
+        listed_deletes=[{**ENTRY._asdict(), "check_id": "c" * 65}],
+    )
+    (check, entry), _ = read(path)
+    assert check["check_id"] == entry["check_id"] != "c" * 65
+
+
+@given(st.text("abzABZ0189", min_size=15, max_size=15))
+def test_the_checksum_of_a_record_id_is_the_one_that_the_collector_adds(short: str) -> None:
+    assert values.record_id(short) == with_checksum(short)
+
+
+@pytest.mark.parametrize(
     ("table", "row", "column"),
     [
         ("rejected_events", REJECTED._asdict(), "reject_id"),
@@ -512,6 +621,21 @@ POLLS = st.fixed_dictionaries(
         **dict.fromkeys(("org_id", "objects", "read_until", "error"), ANY_VALUE | st.none()),
     }
 )
+OTHERS = {
+    table: st.fixed_dictionaries(
+        {
+            **dict.fromkeys(set(row._fields) - {column}, ANY_VALUE),
+            **dict.fromkeys(may_be_null, ANY_VALUE | st.none()),
+            column: KEYS,
+        }
+    )
+    for table, row, column, may_be_null in (
+        ("resolved_rejects", RESOLVED, "reject_id", ()),
+        ("restores", RESTORE, "restore_id", ("object_name", "record_id", "restored_by")),
+        ("checks", CHECK, "check_id", ("error",)),
+        ("listed_deletes", ENTRY, "check_id", ("deleted_by", "owner_id", "merged_into")),
+    )
+}
 REASONS = re.compile(
     r"(event_id|topic|object_name|record_id|deleted_by|owner_id|payload)"
     r" is (empty|not text|not UTF-8|longer than 255 characters)"
@@ -585,6 +709,7 @@ def distinct(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     gaps=st.lists(GAPS, max_size=1),
     rejected=st.lists(REJECTED_EVENTS, max_size=1),
     polls=st.lists(POLLS, max_size=1),
+    others=st.fixed_dictionaries({table: st.lists(it, max_size=1) for table, it in OTHERS.items()}),
 )
 def test_any_value_in_any_column_costs_at_most_its_row(
     version: int,
@@ -592,11 +717,12 @@ def test_any_value_in_any_column_costs_at_most_its_row(
     gaps: list[dict[str, Any]],
     rejected: list[dict[str, Any]],
     polls: list[dict[str, Any]],
+    others: dict[str, list[dict[str, Any]]],
 ) -> None:
     """Every row becomes one line that Snowflake can load. No reason quotes a value."""
     tables: dict[str, Any] = {"gaps": gaps, "rejected_events": rejected}
     if version == 2:
-        tables["polls"] = polls
+        tables |= {"polls": polls, **others}
     events = distinct(events)
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder) / "x.db", version=version, events=events, **tables)
@@ -617,6 +743,10 @@ def test_any_value_in_any_column_costs_at_most_its_row(
         *["reject"] * len(rejected),
         *["gap"] * len(gaps),
         *["poll"] * len(tables.get("polls", [])),
+        *["resolved"] * len(tables.get("resolved_rejects", [])),
+        *["restore"] * len(tables.get("restores", [])),
+        *["check"] * len(tables.get("checks", [])),
+        *["listed"] * len(tables.get("listed_deletes", [])),
     ]
     dates = sorted(line["deleted_date"] for line in of_events if line["kind"] == "delete")
     first, last = (dates[0], dates[-1]) if dates else (None, None)
@@ -626,5 +756,8 @@ def test_any_value_in_any_column_costs_at_most_its_row(
         len(gaps),
         first,
         last,
-        len(tables.get("polls", [])),
+        *(
+            len(tables.get(table, []))
+            for table in ("polls", "resolved_rejects", "restores", "checks", "listed_deletes")
+        ),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from azure.storage.blob import ContainerClient
 
-from salesforce_client.src.app.model import Delete, Poll
+from salesforce_client.src.app.model import Check, Delete, ListedDelete, Poll, Restore
 
 Row = dict[str, Any]
 
@@ -70,3 +70,56 @@ def poll(poll_id: str = "p1", **changes: Any) -> Poll:
         "error": None,
     }
     return Poll(**{**values, **changes})
+
+
+def restore(restore_id: str = "r1", **changes: Any) -> Restore:
+    """A restore of the record of ``delete``, except for these changes."""
+    values = {
+        "restore_id": restore_id,
+        "topic": "/data/AccountChangeEvent",
+        "object_name": "Account",
+        "record_id": "001",
+        "restored_by": "005",
+        "restored_date": "2026-02-01T00:05:00.000Z",
+        "found_by": "event",
+        "ingested_at": "2026-02-01T00:10:00.456Z",
+        "replay_id": b"\1",
+        "schema_id": "s",
+    }
+    return Restore(**{**values, **changes})
+
+
+def check(check_id: str = "c1", **changes: Any) -> Check:
+    """A check of a day of accounts, except for these changes."""
+    values = {
+        "check_id": check_id,
+        "org_id": "00D5f000000ABCDEA2",
+        "writer": "0.1.0",
+        "object_name": "Account",
+        "window_from": "2026-02-01T00:00:00.000Z",
+        "window_to": "2026-02-02T00:00:00.000Z",
+        "listed": 1,
+        "outcome": "listed",
+        "sight": "view_all",
+        "api_version": "v67.0",
+        "checked_at": "2026-02-02T00:40:00.000Z",
+        "error": None,
+    }
+    return Check(**{**values, **changes})
+
+
+def listed(check_id: str = "c1", **changes: Any) -> ListedDelete:
+    """The record of ``delete`` in the list of a check, except for these changes."""
+    values = {
+        "check_id": check_id,
+        "object_name": "Account",
+        "record_id": "001",
+        "deleted_date": "2026-02-01T00:00:00.123Z",
+        "deleted_by": "005",
+        "owner_id": None,
+        "merged_into": None,
+        "listed_by": "both",
+        "state": "bin",
+        "payload": '{"id":"001"}',
+    }
+    return ListedDelete(**{**values, **changes})

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from math import inf
@@ -27,10 +28,14 @@ from salesforce_client.src.app.storage.blobs import blob_name
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
 A, B, C, D = (blob_name(BEGUN_AT, number) for number in range(4))
 CONTRACT = Path(__file__).resolve().parent.parent / "contract"
-# Six rows: two deletes, a reject, a gap and two polls.
+# Two deletes, a reject and a gap, and two polls, a resolved reject, two restores, two checks and
+# two entries of their lists.
 GOOD = (CONTRACT / f"golden/v{FORMAT_VERSION}.db").read_bytes()
-ROWS = 6
-FIGURES = Figures(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000", 2)
+ROWS = 13
+FIGURES = Figures(
+    *(2, 1, 1, "2026-01-31T23:59:59.123", "2026-02-01T00:00:00.000"),
+    *(2, 1, 2, 2, 2),
+)
 DAMAGED = (CONTRACT / "broken/not_sqlite.db").read_bytes()
 # By default, all files of a test fit into one batch, and no check of freshness is on.
 LIMITS = Limits(merge_rows=1000)
@@ -165,11 +170,16 @@ class Warehouse:
             for line in lines
             if line["kind"] == "file" and line["event_file"] in loaded
         ]
-        deletes, gaps, rejects = (
-            sum(line["kind"] == kind and line["event_file"] in loaded for line in lines)
-            for kind in ("delete", "gap", "reject")
+        kinds = Counter(line["kind"] for line in lines if line["event_file"] in loaded)
+        return Loaded(
+            kinds["delete"],
+            kinds["gap"],
+            kinds["reject"],
+            elsewhere,
+            restores=kinds["restore"],
+            checks=kinds["check"],
+            listed=kinds["listed"],
         )
-        return Loaded(deletes, gaps, rejects, elsewhere)
 
     def duplicates(self) -> list[str]:
         """The keys that the test has set."""

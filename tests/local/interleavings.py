@@ -163,7 +163,7 @@ class Troubled(Session):
         super().__init__(*args, **more)
 
     def rows(
-        self, statement: str, values: Sequence[Any] | None = None, **parts: object
+        self, statement: str, values: Sequence[Any] | None = None, **parts: Any
     ) -> list[tuple[Any, ...]]:
         """Run a statement when it is this thread's turn."""
         lock = LOCKED.get(statement, "")

@@ -114,12 +114,14 @@ def test_a_sweep_loads_the_tables_of_the_set_up_and_the_views_show_its_rows(
     def count(what: str) -> int:
         return int(warehouse.query(connection, f"SELECT COUNT(*) FROM {what}")[1][0][0])
 
+    wildcards = count("(SELECT 1 FROM delete_tracker WHERE record_id LIKE '%*')")
+    assert count("delete_tracker_deletes") == count("delete_tracker") - wildcards
     assert count("delete_tracker_latest") == count(
         "(SELECT DISTINCT record_id FROM delete_tracker WHERE record_id NOT LIKE '%*')"
     )
-    assert warehouse.query(connection, "SELECT SUM(deletes) FROM delete_tracker_daily")[1][0][
-        0
-    ] == count("delete_tracker")
+    assert warehouse.query(connection, "SELECT SUM(deletes) FROM delete_tracker_daily")[1] == [
+        (count("delete_tracker_deletes"),)
+    ]
     told: dict[str, int] = dict(
         warehouse.query(
             connection, "SELECT what, COUNT(*) FROM delete_tracker_incomplete GROUP BY what"
@@ -139,7 +141,10 @@ def test_a_sweep_loads_the_tables_of_the_set_up_and_the_views_show_its_rows(
 
 @pytest.fixture
 def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
-    """A replica of Account with three rows: one is kept, one deleted, one deleted and restored."""
+    """A replica of Account. Two of its deleted records were restored, and one was merged.
+
+    The replication has told of the restore of C, and the tracker of the restore of D.
+    """
     for one in executable("1_tables.sql"):
         if "DATABASE" not in one and "SCHEMA" not in one:
             warehouse.query(connection, one)
@@ -156,35 +161,91 @@ def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
         "('001A', 'kept', '2026-01-01', NULL)",
         "('001B', 'gone', '2026-01-01', NULL)",
         "('001C', 'back', '2026-03-01', NULL)",
+        "('001D', 'back too', '2026-01-01', '2026-02-04')",
+        "('001E', 'merged', '2026-01-01', NULL)",
     ):
         warehouse.query(connection, f"INSERT INTO crm.account VALUES {row}")
-    for event, record in (("e1", "001B"), ("e2", "001C"), ("e3", "001B")):
+    for event, record in (
+        *(("e1", "001B"), ("e2", "001C"), ("e3", "001B"), ("e4", "001D"), ("e5", "001E")),
+    ):
         warehouse.query(
             connection,
             "INSERT INTO delete_tracker (id, event_id, object_name, record_id, deleted_date) "
             f"SELECT {int(event[1])}, '{event}', 'Account', '{record}', "
             f"'2026-02-0{event[1]}'::TIMESTAMP_NTZ",
         )
+    for table, values in (
+        ("restores (record_id, restored_date)", "'001D', '2026-02-05'::TIMESTAMP_NTZ"),
+        ("checks (check_id, checked_at)", "'c1', '2026-02-06'::TIMESTAMP_NTZ"),
+        ("listed (check_id, record_id, merged_into, listed_by)", "'c1', '001E', '001A', 'both'"),
+    ):
+        warehouse.query(connection, f"INSERT INTO delete_tracker_{table} SELECT {values}")
     return connection
 
 
+def recipes() -> list[str]:
+    """The statements of ``apply_deletes.sql``: soft delete, two for restores, hard delete."""
+    found = executable("apply_deletes.sql")
+    return [one for one in found if not one.startswith("ALTER SESSION")]
+
+
+def accounts(connection: Any) -> dict[str, datetime | None]:
+    """The rows of the replica, and when each was deleted."""
+    return dict(warehouse.query(connection, "SELECT id, deleted_at FROM crm.account")[1])
+
+
 def test_soft_and_hard_deletes_can_be_applied_twice(replicated: Any) -> None:
-    """Each recipe may run again, and the restored record stays."""
-    soft, restored, hard = [
-        one for one in executable("apply_deletes.sql") if not one.startswith("ALTER SESSION")
-    ]
+    """Each recipe may run again, and the restored records stay."""
+    soft, *restored, hard = recipes()
+    assert len(restored) == 2
     for _ in range(2):
-        warehouse.query(replicated, soft)
-        warehouse.query(replicated, restored)
-    gone = warehouse.query(
-        replicated, "SELECT id, deleted_at FROM crm.account WHERE deleted_at IS NOT NULL"
-    )[1]
-    assert gone == [("001B", datetime(2026, 2, 3))]
+        for one in (soft, *restored):
+            warehouse.query(replicated, one)
+    assert accounts(replicated) == {
+        **dict.fromkeys(("001A", "001C", "001D")),
+        "001B": datetime(2026, 2, 3),
+        "001E": datetime(2026, 2, 5),
+    }
     for _ in range(2):
         warehouse.query(replicated, hard)
-    assert [
-        row[0] for row in warehouse.query(replicated, "SELECT id FROM crm.account ORDER BY id")[1]
-    ] == ["001A", "001C"]
+    assert sorted(accounts(replicated)) == ["001A", "001C", "001D"]
+
+
+def test_a_record_of_which_nobody_knows_whether_it_is_deleted_is_left_alone(
+    replicated: Any,
+) -> None:
+    before = accounts(replicated)
+    warehouse.query(
+        replicated,
+        "CREATE OR REPLACE VIEW delete_tracker_latest AS SELECT 'Account' AS object_name, "
+        "record_id, deleted_date, 'unknown' AS deleted_now, deleted_date AS restored_date "
+        "FROM delete_tracker",
+    )
+    for one in recipes():
+        warehouse.query(replicated, one)
+    assert accounts(replicated) == before
+
+
+def test_children_of_a_merged_record_can_be_pointed_at_the_record_that_is_left(
+    replicated: Any,
+) -> None:
+    """The statement is a comment, because not everybody needs it."""
+    text = (SQL / "apply_deletes.sql").read_text()
+    (commented,) = re.findall(r"^-- (UPDATE crm\.contact.*?;)$", text, re.MULTILINE | re.DOTALL)
+    warehouse.query(
+        replicated, "CREATE OR REPLACE TABLE crm.contact (id VARCHAR, account_id VARCHAR)"
+    )
+    warehouse.query(
+        replicated,
+        "INSERT INTO crm.contact VALUES ('003A', '001E'), ('003B', '001B'), ('003C', '001C')",
+    )
+    for _ in range(2):
+        warehouse.query(replicated, commented.replace("\n--", "\n").rstrip(";"))
+    assert warehouse.query(replicated, "SELECT id, account_id FROM crm.contact ORDER BY id")[1] == [
+        ("003A", "001A"),
+        ("003B", "001B"),
+        ("003C", "001C"),
+    ]
 
 
 def test_erased_values_stay_erased_when_the_event_file_is_read_again(

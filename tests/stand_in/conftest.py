@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from snowflake.connector import connect as open_session
 from snowflake.connector.errors import Error
 
 Connect = Callable[..., Any]
+SQL = Path(__file__).resolve().parent.parent.parent / "docs/setup/snowflake"
+FILES = ("1_tables.sql", "2_access.sql", "3_views.sql")
 
 
 @pytest.fixture
@@ -79,3 +83,43 @@ class Session:
     def close(self) -> None:
         """Close the session."""
         self.connection.close()
+
+
+def statements(name: str, schema: str) -> Iterator[str]:
+    """The statements of a file, in the test's own schema and with names of its own for roles."""
+    text = re.sub(r"^\s*--.*$", "", (SQL / name).read_text(), flags=re.MULTILINE)
+    for old, new in (
+        (r"\baudit\.salesforce\b", f"audit.{schema}"),
+        (r'"<analysts>"', f"analysts_{schema}"),
+        (
+            r"\b(delete_sync_loader|delete_tracker_reader|delete_sync_svc|delete_sync_wh)\b",
+            rf"\1_{schema}",
+        ),
+    ):
+        text = re.sub(old, new, text)
+    yield from (one.strip() for one in text.split(";") if one.strip())
+
+
+@pytest.fixture
+def set_up(connect: Connect, schema: str) -> Session:
+    """An administrator's session that has run all files."""
+    administrator: Session = connect()
+    administrator(f"CREATE ROLE analysts_{schema}")
+    for name in FILES:
+        for statement in statements(name, schema):
+            administrator(statement)
+    return administrator
+
+
+@pytest.fixture
+def reader(set_up: Session, connect: Connect, schema: str) -> Session:
+    """A session of an analyst, with a warehouse of their own."""
+    role = f"delete_tracker_reader_{schema}"
+    for statement in (
+        "USE ROLE ACCOUNTADMIN",
+        f"CREATE WAREHOUSE analysis_{schema}",
+        f"GRANT USAGE ON WAREHOUSE analysis_{schema} TO ROLE {role}",
+    ):
+        set_up(statement)
+    session: Session = connect(role=role.upper(), warehouse=f"ANALYSIS_{schema}")
+    return session

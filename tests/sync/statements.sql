@@ -17,10 +17,20 @@ COPY INTO "DELETE_TRACKER_STAGING"
 FROM @"DELETE_TRACKER_STAGE"/path/
 FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE;
 
+-- count_erased
+SELECT COUNT(*) AS rows_erased
+FROM "DELETE_TRACKER_STAGING" s
+JOIN (SELECT DISTINCT record_sha256 FROM "DELETE_TRACKER_ERASED") e
+ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+WHERE s.v:kind::VARCHAR <> 'file';
+
 -- count_new
 SELECT s.event_file AS event_file, COUNT(*) AS rows_new
 FROM (
-    SELECT v:event_id::VARCHAR AS event_id, v:event_file::VARCHAR AS event_file
+    SELECT
+        v:event_id::VARCHAR AS event_id,
+        v:record_id::VARCHAR AS record_id,
+        v:event_file::VARCHAR AS event_file
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'delete'
     QUALIFY ROW_NUMBER() OVER (
@@ -29,7 +39,8 @@ FROM (
     ) = 1
 ) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
-WHERE t.event_id IS NULL
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.record_id, 256)
+WHERE t.event_id IS NULL AND e.record_sha256 IS NULL
 GROUP BY s.event_file;
 
 -- create_acknowledged
@@ -211,43 +222,115 @@ HAVING COUNT(*) > 1
 ORDER BY event_id
 LIMIT 100;
 
+-- insert_acknowledged
+INSERT INTO "DELETE_TRACKER_ACKNOWLEDGED" (
+    kind, id, why, who, acknowledged_at
+)
+SELECT
+    'reject' AS kind,
+    s.v:id::VARCHAR AS id,
+    s.v:why::VARCHAR AS why,
+    s.v:who::VARCHAR AS who,
+    TO_TIMESTAMP_NTZ(s.v:acknowledged_at::VARCHAR) AS acknowledged_at
+FROM "DELETE_TRACKER_STAGING" s
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_ACKNOWLEDGED" t
+    ON t.id = s.v:id::VARCHAR
+    AND t.kind = 'reject'
+WHERE s.v:kind::VARCHAR = 'resolved' AND t.id IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:id::VARCHAR
+    ORDER BY s.v:acknowledged_at::VARCHAR, s.v:event_file::VARCHAR
+) = 1;
+
+-- insert_checks
+INSERT INTO "DELETE_TRACKER_CHECKS" (
+    check_id, event_file, org_id, writer, object_name, window_from, window_to, listed, outcome,
+    sight, api_version, checked_at, error, loaded_at
+)
+SELECT
+    s.v:check_id::VARCHAR AS check_id,
+    s.v:event_file::VARCHAR AS event_file,
+    s.v:org_id::VARCHAR AS org_id,
+    s.v:writer::VARCHAR AS writer,
+    s.v:object_name::VARCHAR AS object_name,
+    TO_TIMESTAMP_NTZ(s.v:window_from::VARCHAR) AS window_from,
+    TO_TIMESTAMP_NTZ(s.v:window_to::VARCHAR) AS window_to,
+    s.v:listed::INTEGER AS listed,
+    s.v:outcome::VARCHAR AS outcome,
+    s.v:sight::VARCHAR AS sight,
+    s.v:api_version::VARCHAR AS api_version,
+    TO_TIMESTAMP_NTZ(s.v:checked_at::VARCHAR) AS checked_at,
+    s.v:error::VARCHAR AS error,
+    SYSDATE() AS loaded_at
+FROM "DELETE_TRACKER_STAGING" s
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_CHECKS" t
+    ON t.check_id = s.v:check_id::VARCHAR
+WHERE s.v:kind::VARCHAR = 'check' AND t.check_id IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:check_id::VARCHAR
+    ORDER BY s.v:event_file::VARCHAR
+) = 1;
+
 -- insert_gaps
 INSERT INTO "DELETE_TRACKER_GAPS" (
     gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time,
     detected_at, loaded_at
 )
 SELECT
-    s.gap_id AS gap_id,
-    s.event_file AS event_file,
-    s.topic AS topic,
-    s.reason AS reason,
-    s.object_name AS object_name,
-    s.from_replay_id AS from_replay_id,
-    s.from_time AS from_time,
-    s.to_time AS to_time,
-    s.detected_at AS detected_at,
+    s.v:gap_id::VARCHAR AS gap_id,
+    s.v:event_file::VARCHAR AS event_file,
+    s.v:topic::VARCHAR AS topic,
+    s.v:reason::VARCHAR AS reason,
+    s.v:object_name::VARCHAR AS object_name,
+    s.v:from_replay_id::VARCHAR AS from_replay_id,
+    TO_TIMESTAMP_NTZ(s.v:from_time::VARCHAR) AS from_time,
+    TO_TIMESTAMP_NTZ(s.v:to_time::VARCHAR) AS to_time,
+    TO_TIMESTAMP_NTZ(s.v:detected_at::VARCHAR) AS detected_at,
     SYSDATE() AS loaded_at
-FROM (
-    SELECT
-        v:gap_id::VARCHAR AS gap_id,
-        v:event_file::VARCHAR AS event_file,
-        v:topic::VARCHAR AS topic,
-        v:reason::VARCHAR AS reason,
-        v:object_name::VARCHAR AS object_name,
-        v:from_replay_id::VARCHAR AS from_replay_id,
-        TO_TIMESTAMP_NTZ(v:from_time::VARCHAR) AS from_time,
-        TO_TIMESTAMP_NTZ(v:to_time::VARCHAR) AS to_time,
-        TO_TIMESTAMP_NTZ(v:detected_at::VARCHAR) AS detected_at
-    FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'gap'
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY v:gap_id::VARCHAR
-        ORDER BY v:detected_at::VARCHAR, v:event_file::VARCHAR
-    ) = 1
-) s
+FROM "DELETE_TRACKER_STAGING" s
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN "DELETE_TRACKER_GAPS" t ON t.gap_id = s.gap_id
-WHERE t.gap_id IS NULL;
+LEFT JOIN "DELETE_TRACKER_GAPS" t
+    ON t.gap_id = s.v:gap_id::VARCHAR
+WHERE s.v:kind::VARCHAR = 'gap' AND t.gap_id IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:gap_id::VARCHAR
+    ORDER BY s.v:detected_at::VARCHAR, s.v:event_file::VARCHAR
+) = 1;
+
+-- insert_listed
+INSERT INTO "DELETE_TRACKER_LISTED" (
+    check_id, event_file, object_name, record_id, deleted_date, deleted_by, owner_id,
+    merged_into, listed_by, state, payload, loaded_at
+)
+SELECT
+    s.v:check_id::VARCHAR AS check_id,
+    s.v:event_file::VARCHAR AS event_file,
+    s.v:object_name::VARCHAR AS object_name,
+    s.v:record_id::VARCHAR AS record_id,
+    TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR) AS deleted_date,
+    s.v:deleted_by::VARCHAR AS deleted_by,
+    s.v:owner_id::VARCHAR AS owner_id,
+    s.v:merged_into::VARCHAR AS merged_into,
+    s.v:listed_by::VARCHAR AS listed_by,
+    s.v:state::VARCHAR AS state,
+    s.v:payload AS payload,
+    SYSDATE() AS loaded_at
+FROM "DELETE_TRACKER_STAGING" s
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_LISTED" t
+    ON t.check_id = s.v:check_id::VARCHAR
+    AND COALESCE(t.record_id, '')
+        = COALESCE(s.v:record_id::VARCHAR, '')
+    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+        = COALESCE(TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR), '0001-01-01'::TIMESTAMP_NTZ)
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+WHERE s.v:kind::VARCHAR = 'listed' AND t.check_id IS NULL AND e.record_sha256 IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:check_id::VARCHAR, s.v:record_id::VARCHAR, s.v:deleted_date::VARCHAR
+    ORDER BY s.v:event_file::VARCHAR
+) = 1;
 
 -- insert_loads
 INSERT INTO "DELETE_TRACKER_LOADS" (
@@ -306,23 +389,59 @@ LEFT JOIN (
 LEFT JOIN (
     SELECT s.v:event_file::VARCHAR AS event_file
     FROM "DELETE_TRACKER_STAGING" s
-    LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.v:event_id::VARCHAR
-    WHERE s.v:kind::VARCHAR = 'delete' AND t.event_id IS NULL
+    LEFT JOIN "DELETE_TRACKER" t
+        ON t.event_id = s.v:event_id::VARCHAR
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+    WHERE s.v:kind::VARCHAR = 'delete' AND t.event_id IS NULL AND e.record_sha256 IS NULL
     UNION
     SELECT s.v:event_file::VARCHAR AS event_file
     FROM "DELETE_TRACKER_STAGING" s
-    LEFT JOIN "DELETE_TRACKER_GAPS" t ON t.gap_id = s.v:gap_id::VARCHAR
+    LEFT JOIN "DELETE_TRACKER_GAPS" t
+        ON t.gap_id = s.v:gap_id::VARCHAR
     WHERE s.v:kind::VARCHAR = 'gap' AND t.gap_id IS NULL
     UNION
     SELECT s.v:event_file::VARCHAR AS event_file
     FROM "DELETE_TRACKER_STAGING" s
-    LEFT JOIN "DELETE_TRACKER_REJECTS" t ON t.reject_id = s.v:reject_id::VARCHAR
+    LEFT JOIN "DELETE_TRACKER_REJECTS" t
+        ON t.reject_id = s.v:reject_id::VARCHAR
     WHERE s.v:kind::VARCHAR = 'reject' AND t.reject_id IS NULL
     UNION
     SELECT s.v:event_file::VARCHAR AS event_file
     FROM "DELETE_TRACKER_STAGING" s
-    LEFT JOIN "DELETE_TRACKER_POLLS" t ON t.poll_id = s.v:poll_id::VARCHAR
+    LEFT JOIN "DELETE_TRACKER_POLLS" t
+        ON t.poll_id = s.v:poll_id::VARCHAR
     WHERE s.v:kind::VARCHAR = 'poll' AND t.poll_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_RESTORES" t
+        ON t.restore_id = s.v:restore_id::VARCHAR
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+    WHERE s.v:kind::VARCHAR = 'restore' AND t.restore_id IS NULL AND e.record_sha256 IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_CHECKS" t
+        ON t.check_id = s.v:check_id::VARCHAR
+    WHERE s.v:kind::VARCHAR = 'check' AND t.check_id IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_LISTED" t
+        ON t.check_id = s.v:check_id::VARCHAR
+        AND COALESCE(t.record_id, '')
+            = COALESCE(s.v:record_id::VARCHAR, '')
+        AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+            = COALESCE(TO_TIMESTAMP_NTZ(s.v:deleted_date::VARCHAR), '0001-01-01'::TIMESTAMP_NTZ)
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+    WHERE s.v:kind::VARCHAR = 'listed' AND t.check_id IS NULL AND e.record_sha256 IS NULL
+    UNION
+    SELECT s.v:event_file::VARCHAR AS event_file
+    FROM "DELETE_TRACKER_STAGING" s
+    LEFT JOIN "DELETE_TRACKER_ACKNOWLEDGED" t
+        ON t.id = s.v:id::VARCHAR
+        AND t.kind = 'reject'
+    WHERE s.v:kind::VARCHAR = 'resolved' AND t.id IS NULL
 ) m ON m.event_file = f.event_file
 WHERE COALESCE(c.rows_staged, 0) = f.rows_staged AND m.event_file IS NULL;
 
@@ -332,53 +451,33 @@ INSERT INTO "DELETE_TRACKER_POLLS" (
     received, deletes, restores, skipped, rejected, gaps, error, loaded_at
 )
 SELECT
-    s.poll_id AS poll_id,
-    s.event_file AS event_file,
-    s.org_id AS org_id,
-    s.writer AS writer,
-    s.topic AS topic,
-    s.began_at AS began_at,
-    s.ended_at AS ended_at,
-    s.objects AS objects,
-    s.ended AS ended,
-    s.read_until AS read_until,
-    s.received AS received,
-    s.deletes AS deletes,
-    s.restores AS restores,
-    s.skipped AS skipped,
-    s.rejected AS rejected,
-    s.gaps AS gaps,
-    s.error AS error,
+    s.v:poll_id::VARCHAR AS poll_id,
+    s.v:event_file::VARCHAR AS event_file,
+    s.v:org_id::VARCHAR AS org_id,
+    s.v:writer::VARCHAR AS writer,
+    s.v:topic::VARCHAR AS topic,
+    TO_TIMESTAMP_NTZ(s.v:began_at::VARCHAR) AS began_at,
+    TO_TIMESTAMP_NTZ(s.v:ended_at::VARCHAR) AS ended_at,
+    s.v:objects::VARCHAR AS objects,
+    s.v:ended::VARCHAR AS ended,
+    TO_TIMESTAMP_NTZ(s.v:read_until::VARCHAR) AS read_until,
+    s.v:received::INTEGER AS received,
+    s.v:deletes::INTEGER AS deletes,
+    s.v:restores::INTEGER AS restores,
+    s.v:skipped::INTEGER AS skipped,
+    s.v:rejected::INTEGER AS rejected,
+    s.v:gaps::INTEGER AS gaps,
+    s.v:error::VARCHAR AS error,
     SYSDATE() AS loaded_at
-FROM (
-    SELECT
-        v:poll_id::VARCHAR AS poll_id,
-        v:event_file::VARCHAR AS event_file,
-        v:org_id::VARCHAR AS org_id,
-        v:writer::VARCHAR AS writer,
-        v:topic::VARCHAR AS topic,
-        TO_TIMESTAMP_NTZ(v:began_at::VARCHAR) AS began_at,
-        TO_TIMESTAMP_NTZ(v:ended_at::VARCHAR) AS ended_at,
-        v:objects::VARCHAR AS objects,
-        v:ended::VARCHAR AS ended,
-        TO_TIMESTAMP_NTZ(v:read_until::VARCHAR) AS read_until,
-        v:received::INTEGER AS received,
-        v:deletes::INTEGER AS deletes,
-        v:restores::INTEGER AS restores,
-        v:skipped::INTEGER AS skipped,
-        v:rejected::INTEGER AS rejected,
-        v:gaps::INTEGER AS gaps,
-        v:error::VARCHAR AS error
-    FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'poll'
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY v:poll_id::VARCHAR
-        ORDER BY v:event_file::VARCHAR
-    ) = 1
-) s
+FROM "DELETE_TRACKER_STAGING" s
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN "DELETE_TRACKER_POLLS" t ON t.poll_id = s.poll_id
-WHERE t.poll_id IS NULL;
+LEFT JOIN "DELETE_TRACKER_POLLS" t
+    ON t.poll_id = s.v:poll_id::VARCHAR
+WHERE s.v:kind::VARCHAR = 'poll' AND t.poll_id IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:poll_id::VARCHAR
+    ORDER BY s.v:event_file::VARCHAR
+) = 1;
 
 -- insert_rejects
 INSERT INTO "DELETE_TRACKER_REJECTS" (
@@ -386,39 +485,53 @@ INSERT INTO "DELETE_TRACKER_REJECTS" (
     received_at, loaded_at
 )
 SELECT
-    s.reject_id AS reject_id,
-    s.refused_by AS refused_by,
-    s.event_file AS event_file,
-    s.topic AS topic,
-    s.event_id AS event_id,
-    s.replay_id AS replay_id,
-    s.schema_id AS schema_id,
-    s.payload AS payload,
-    s.error AS error,
-    s.received_at AS received_at,
+    s.v:reject_id::VARCHAR AS reject_id,
+    s.v:refused_by::VARCHAR AS refused_by,
+    s.v:event_file::VARCHAR AS event_file,
+    s.v:topic::VARCHAR AS topic,
+    s.v:event_id::VARCHAR AS event_id,
+    s.v:replay_id::VARCHAR AS replay_id,
+    s.v:schema_id::VARCHAR AS schema_id,
+    s.v:payload::VARCHAR AS payload,
+    s.v:error::VARCHAR AS error,
+    s.v:received_at::VARCHAR AS received_at,
     SYSDATE() AS loaded_at
-FROM (
-    SELECT
-        v:reject_id::VARCHAR AS reject_id,
-        v:refused_by::VARCHAR AS refused_by,
-        v:event_file::VARCHAR AS event_file,
-        v:topic::VARCHAR AS topic,
-        v:event_id::VARCHAR AS event_id,
-        v:replay_id::VARCHAR AS replay_id,
-        v:schema_id::VARCHAR AS schema_id,
-        v:payload::VARCHAR AS payload,
-        v:error::VARCHAR AS error,
-        v:received_at::VARCHAR AS received_at
-    FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'reject'
-    QUALIFY ROW_NUMBER() OVER (
-        PARTITION BY v:reject_id::VARCHAR
-        ORDER BY v:received_at::VARCHAR, v:event_file::VARCHAR
-    ) = 1
-) s
+FROM "DELETE_TRACKER_STAGING" s
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN "DELETE_TRACKER_REJECTS" t ON t.reject_id = s.reject_id
-WHERE t.reject_id IS NULL;
+LEFT JOIN "DELETE_TRACKER_REJECTS" t
+    ON t.reject_id = s.v:reject_id::VARCHAR
+WHERE s.v:kind::VARCHAR = 'reject' AND t.reject_id IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:reject_id::VARCHAR
+    ORDER BY s.v:received_at::VARCHAR, s.v:event_file::VARCHAR
+) = 1;
+
+-- insert_restores
+INSERT INTO "DELETE_TRACKER_RESTORES" (
+    restore_id, event_file, topic, object_name, record_id, restored_by, restored_date, found_by,
+    ingested_at, loaded_at
+)
+SELECT
+    s.v:restore_id::VARCHAR AS restore_id,
+    s.v:event_file::VARCHAR AS event_file,
+    s.v:topic::VARCHAR AS topic,
+    s.v:object_name::VARCHAR AS object_name,
+    s.v:record_id::VARCHAR AS record_id,
+    s.v:restored_by::VARCHAR AS restored_by,
+    TO_TIMESTAMP_NTZ(s.v:restored_date::VARCHAR) AS restored_date,
+    s.v:found_by::VARCHAR AS found_by,
+    TO_TIMESTAMP_NTZ(s.v:ingested_at::VARCHAR) AS ingested_at,
+    SYSDATE() AS loaded_at
+FROM "DELETE_TRACKER_STAGING" s
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_RESTORES" t
+    ON t.restore_id = s.v:restore_id::VARCHAR
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+WHERE s.v:kind::VARCHAR = 'restore' AND t.restore_id IS NULL AND e.record_sha256 IS NULL
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY s.v:restore_id::VARCHAR
+    ORDER BY s.v:ingested_at::VARCHAR, s.v:topic::VARCHAR, s.v:event_file::VARCHAR
+) = 1;
 
 -- last_id
 SELECT COALESCE(MAX(id), 0) AS last_id FROM "DELETE_TRACKER";
@@ -459,6 +572,8 @@ USING (
         ) = 1
     ) d
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(d.record_id, 256)
+    WHERE e.record_sha256 IS NULL
 ) s
 ON t.event_id = s.event_id
 WHEN NOT MATCHED THEN INSERT (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,9 @@ def test_the_figures_of_all_batches_are_added(caplog: pytest.LogCaptureFixture) 
     good, other = (StagedFile(blob(name), "", FIGURES) for name in ("a.db", "b.db"))
     refused = StagedFile.refused(blob("c.db"), "", "it is damaged")
     report.count(batch(good, refused), Loaded(3, 2, 1))
-    report.count(batch(other), Loaded(10, 20, 30))
+    more: dict[str, Any] = {"restores": 4, "checks": 5, "listed": 6, "erased": 7}
+    report.count(batch(other), Loaded(10, 20, 30, **more))
+    report.count(batch(), Loaded(**more))
     assert report == Report(
         "s1",
         synced=["a.db", "b.db"],
@@ -61,7 +64,11 @@ def test_the_figures_of_all_batches_are_added(caplog: pytest.LogCaptureFixture) 
         inserted=13,
         gaps=22,
         rejects=31,
-        batches=2,
+        restores=8,
+        checks=10,
+        listed=12,
+        erased=14,
+        batches=3,
     )
     assert [record.getMessage() for record in caplog.records] == [
         "event_file=c.db state=refused reason=it is damaged"
@@ -124,11 +131,16 @@ def test_the_log_line_has_each_figure_by_name() -> None:
         inserted=12,
         gaps=13,
         rejects=14,
-        duplicates=["k"] * 15,
+        restores=15,
+        checks=16,
+        listed=17,
+        erased=18,
+        duplicates=["k"] * 19,
     )
     assert list(report.lines()) == [
         "sweep=s1 files=1 synced=2 elsewhere=3 refused=4 refused_before=5 unavailable=6 left=7 "
-        "gone=8 to_repeat=9 batches=10 staged=11 inserted=12 gaps=13 rejects=14 duplicates=15"
+        "gone=8 to_repeat=9 batches=10 staged=11 inserted=12 gaps=13 rejects=14 restores=15 "
+        "checks=16 listed=17 erased=18 duplicates=19"
     ]
 
 

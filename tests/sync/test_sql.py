@@ -9,6 +9,7 @@ import pytest
 import sqlglot
 
 from delete_sync.src.warehouse.columns import Column, columns_of
+from delete_sync.src.warehouse.companions import COMPANIONS, missing
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
 
@@ -22,12 +23,23 @@ PARTS = {
     "number": "41 + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        ",
     "id": "id, ",
     "s_id": "s.id, ",
+    "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
 
 
-def rendered(statement: str) -> str:
-    parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if statement == "put" else PARTS
-    return SQL[statement].format(**NAMES, **parts)
+def rendered() -> dict[str, str]:
+    """Every statement as the sync sends it. One that several tables share is there for each."""
+    found = {}
+    for name in sorted(SQL.keys() - {"insert_companion", "missing"}):
+        parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if name == "put" else PARTS
+        found[name] = SQL[name].format(**NAMES, **parts)
+    for companion in COMPANIONS:
+        clauses = companion.clauses(NAMES)
+        found[f"insert_{companion.part}"] = SQL["insert_companion"].format(**{**NAMES, **clauses})
+    return dict(sorted(found.items()))
+
+
+STATEMENTS = rendered()
 
 
 def test_the_statements_are_the_reviewed_ones() -> None:
@@ -35,22 +47,20 @@ def test_the_statements_are_the_reviewed_ones() -> None:
 
     To accept a change, delete that file and run this test once.
     """
-    text = (
-        "\n\n".join(f"-- {statement}\n{rendered(statement)};" for statement in sorted(SQL)) + "\n"
-    )
+    text = "\n\n".join(f"-- {name}\n{sql};" for name, sql in STATEMENTS.items()) + "\n"
     if not SNAPSHOT.exists():
         SNAPSHOT.write_text(text)
         pytest.fail(f"wrote {SNAPSHOT.name}: review it and run the test again")
     assert SNAPSHOT.read_text() == text
 
 
-@pytest.mark.parametrize("statement", sorted(SQL))
+@pytest.mark.parametrize("statement", STATEMENTS)
 def test_every_statement_parses_in_the_snowflake_dialect(statement: str) -> None:
     """The parser sqlglot returns a statement that it does not know as a bare command.
 
     Of ours, that is only REMOVE.
     """
-    (tree,) = sqlglot.parse(rendered(statement).replace("%s", "'x'"), dialect="snowflake")
+    (tree,) = sqlglot.parse(STATEMENTS[statement].replace("%s", "'x'"), dialect="snowflake")
     assert tree is not None
     assert isinstance(tree, sqlglot.exp.Command) == (statement == "remove")
 
@@ -68,9 +78,7 @@ def test_delete_tracker_is_created_as_the_spec_says() -> None:
 
 GUARDED = (
     "merge",
-    "insert_gaps",
-    "insert_rejects",
-    "insert_polls",
+    *(f"insert_{companion.part}" for companion in COMPANIONS),
     "insert_loads",
     "replace_loads",
 )
@@ -80,18 +88,18 @@ def test_every_statement_after_the_lock_needs_the_token_in_the_lock_row() -> Non
     """If the transaction was ended from outside, the row has another token, and nothing changes."""
     changing = {
         name
-        for name, text in SQL.items()
+        for name, text in STATEMENTS.items()
         if text.startswith(("MERGE", "INSERT", "DELETE", "UPDATE"))
     }
     # These two run before the transaction begins, and begin it.
     assert changing - {"drop_unwanted", "take_lock"} == set(GUARDED)
     for name in GUARDED:
-        assert re.search(r"JOIN {lock} g ON g\.token = (%s|l\.token)", SQL[name]), name
+        assert re.search(r'JOIN "\w+_LOCK" g ON g\.token = (%s|l\.token)', STATEMENTS[name]), name
 
 
 def test_no_statement_begins_a_transaction_or_changes_the_session() -> None:
     """AUTOCOMMIT is off from login to logout."""
-    words = {text.split()[0] for text in SQL.values()}
+    words = {text.split()[0] for text in STATEMENTS.values()}
     assert words == {
         *("SELECT", "SHOW", "CREATE", "PUT", "COPY", "REMOVE"),
         *("MERGE", "INSERT", "DELETE", "UPDATE"),

@@ -102,8 +102,11 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
     (batch,) = world.warehouse.batches
     assert batch.files == tuple(StagedFile(blob(name), sha256(GOOD), FIGURES) for name in (A, B))
     assert (batch.lines, batch.unwanted) == (2 * ROWS + 2, ())
-    assert batch.figures == Figures(4, 2, 2, None, None, 4)
-    of_a_file = ["delete", "delete", "reject", "gap", "poll", "poll"]
+    assert batch.figures == Figures(4, 2, 2, None, None, 4, 2, 4, 4, 4)
+    of_a_file = [
+        *("delete", "delete", "reject", "gap", "poll", "poll", "resolved", "restore", "restore"),
+        *("check", "check", "listed", "listed"),
+    ]
     assert kinds(world.warehouse.lines) == [
         *((kind, name) for name in (A, B) for kind in of_a_file),
         ("file", A),
@@ -114,10 +117,13 @@ def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
         files=2,
         newest_file=B,
         synced=[A, B],
-        staged=12,
+        staged=26,
         inserted=4,
         gaps=2,
         rejects=2,
+        restores=4,
+        checks=4,
+        listed=4,
         batches=1,
     )
 

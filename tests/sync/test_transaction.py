@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from local.account import Account
-from local.event_files import delete, poll
+from local.event_files import check as a_check
+from local.event_files import delete, listed, poll, restore
 
 from delete_sync.src.errors import (
     BooksDifferError,
@@ -24,7 +25,7 @@ from delete_sync.src.errors import (
 from delete_sync.src.report import Report
 from delete_sync.src.warehouse.attempt import Attempt
 from delete_sync.src.warehouse.session import SQL
-from salesforce_client.src.app.model import timestamp
+from salesforce_client.src.app.model import ResolvedReject, timestamp
 
 from .test_sync import GAP, REJECT
 
@@ -32,29 +33,39 @@ Put = Callable[..., str]
 Sweep = Callable[..., Report]
 Query = Callable[[str], "list[tuple[Any, ...]]"]
 READINGS = ("silent", "error")
+OTHERS = ("gaps", "rejects", "polls", "restores", "checks", "listed", "acknowledged")
 # The statements of a transaction, in their order, by words that only they have.
 TRANSACTION = {
     "take_lock": 'UPDATE "DELETE_TRACKER_LOCK"',
     "previous_token": "SELECT previous",
     "records_of_batch": "l.reader AS reader",
+    "count_erased": "AS rows_erased",
     "count_new": "AS rows_new",
     "merge": "MERGE INTO",
     "insert_gaps": 'INSERT INTO "DELETE_TRACKER_GAPS"',
     "insert_rejects": 'INSERT INTO "DELETE_TRACKER_REJECTS"',
     "insert_polls": 'INSERT INTO "DELETE_TRACKER_POLLS"',
+    "insert_restores": 'INSERT INTO "DELETE_TRACKER_RESTORES"',
+    "insert_checks": 'INSERT INTO "DELETE_TRACKER_CHECKS"',
+    "insert_listed": 'INSERT INTO "DELETE_TRACKER_LISTED"',
+    "insert_acknowledged": 'INSERT INTO "DELETE_TRACKER_ACKNOWLEDGED"',
     "insert_loads": 'INSERT INTO "DELETE_TRACKER_LOADS"',
     "replace_loads": 'DELETE FROM "DELETE_TRACKER_LOADS"',
     "commit": "COMMIT",
     "records_of_token": "WHERE token",
 }
-ROWS = (delete("e1"), delete("e2"), REJECT, GAP, poll())
+RESOLVED = ResolvedReject("r0", "delete", "2026-02-01T00:10:00.456Z")
+ROWS = (
+    *(delete("e1"), delete("e2"), REJECT, GAP, poll()),
+    *(restore(), a_check(), listed(), RESOLVED),
+)
 
 
 def check(query: Query, files: int = 1, rows: int = 2) -> None:
     """The tables hold each row once, and the load records agree with them."""
     assert query("SELECT COUNT(*), COUNT(DISTINCT event_id) FROM delete_tracker") == [(rows, rows)]
     assert query("SELECT COUNT(*), SUM(rows_inserted) FROM delete_tracker_loads") == [(files, rows)]
-    for table in ("gaps", "rejects", "polls"):
+    for table in OTHERS:
         assert query(f"SELECT COUNT(*) FROM delete_tracker_{table}") == [(1,)]
 
 

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from pathlib import Path
 from ..errors import RefusedFileError
 from ..model import Figures
 from ..scratch import local_storage
-from . import rows
+from . import companion_rows, rows
+from .lines import Row
 from .payloads import RefusedValueError
 
 # The DDL of every version of the format.
@@ -49,7 +51,7 @@ class EventFile:
     def __init__(self, path: Path, name: str, sha256: str) -> None:
         self._name = name
         self._sha256 = sha256
-        self._counts = dict.fromkeys(("deletes", "rejected", "gaps", "polls"), 0)
+        self._counts: Counter[str] = Counter()
         self._dates: tuple[str, str] | None = None  # of the first and last delete
         self._about = f"event file {name}"
         with local_storage(self._about):
@@ -73,7 +75,7 @@ class EventFile:
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield all rows as lines of JSON, about a megabyte at a time, each time with their number.
 
-        Each line has a ``kind``: delete, reject, gap or poll.
+        Each line has a ``kind``: delete, reject, gap, poll, resolved, restore, check or listed.
 
         Raises:
             RefusedFileError: a page is unreadable.
@@ -94,14 +96,7 @@ class EventFile:
     def figures(self) -> Figures:
         """The figures of the rows that ``lines`` has yielded."""
         first, last = self._dates or (None, None)
-        return Figures(
-            deletes=self._counts["deletes"],
-            rejected=self._counts["rejected"],
-            gaps=self._counts["gaps"],
-            first_event_at=first,
-            last_event_at=last,
-            polls=self._counts["polls"],
-        )
+        return Figures.counted(self._counts, first, last)
 
     def _lines(self) -> Iterator[bytes]:
         for row in self._rows("events", rows.EVENTS):
@@ -116,17 +111,14 @@ class EventFile:
                 first, last = self._dates or (date, date)
                 self._dates = (min(first, date), max(last, date))
             yield line
-        for row in self._rows("rejected_events", rows.REJECTED_EVENTS):
-            self._counts["rejected"] += 1
-            yield rows.rejected_event(row, self._name, self._sha256)
-        for row in self._rows("gaps", rows.GAPS):
-            self._counts["gaps"] += 1
-            yield rows.gap(row, self._name, self._sha256)
-        for row in self._rows("polls", rows.POLLS) if self._version > 1 else ():
-            self._counts["polls"] += 1
-            yield rows.poll(row, self._name, self._sha256)
+        for table in companion_rows.TABLES:
+            if self._version < table.since:
+                continue
+            for row in self._rows(table.name, table.columns):
+                self._counts[table.figure] += 1
+                yield table.line_of(row, self._name, self._sha256)
 
-    def _rows(self, table: str, columns: Sequence[str]) -> Iterator[rows.Row]:
+    def _rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
         # quick_check compares no index with its table, so read the table.
         names = ", ".join(columns)
         return self._connection.execute(f"SELECT {names} FROM {table} NOT INDEXED")  # noqa: S608

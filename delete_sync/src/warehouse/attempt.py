@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import BooksDifferError, LostTurnError
 from ..model import Batch, Loaded, LoadRecord, by_file
+from .companions import COMPANIONS, missing
 from .names import Identifier
 from .session import Session
 from .tables import Tables
@@ -104,34 +105,30 @@ class Attempt:
         Raises:
             BooksDifferError: other rows are in the tables than must be.
         """
-        session, rows = self._session, self._batch.figures
-        new_rows = dict.fromkeys(files, 0)
-        inserted = gaps = rejects = 0
-        if rows.deletes:
-            counted = {str(name): int(new) for name, new in session.rows("count_new")}
-            new_rows.update({name: new for name, new in counted.items() if name in new_rows})
-            inserted = self._merge(id_fills_itself=id_fills_itself)
-            if inserted != sum(counted.values()):
-                raise BooksDifferError(
-                    f"the merge inserted {inserted} rows, but {sum(counted.values())} were new: "
-                    f"{ENDED_FROM_OUTSIDE}"
-                )
-        if rows.gaps:
-            gaps = session.change("insert_gaps", [self.token])
-        if rows.rejected:
-            rejects = session.change("insert_rejects", [self.token])
-        if rows.polls:
-            session.change("insert_polls", [self.token])
-        values = [value for item in new_rows.items() for value in item]
-        new = ", ".join(["(%s, %s)"] * len(new_rows))
-        recorded = session.change("insert_loads", [self.token, *values], new=new)
+        erased = self._count_erased()
+        deletes = self._insert_deletes(id_fills_itself=id_fills_itself)
+        others = self._insert_others()
+        values = [value for name in files for value in (name, deletes.get(name, 0))]
+        new = ", ".join(["(%s, %s)"] * len(files))
+        not_there = missing(self._names, self._batch.figures.counts())
+        recorded = self._session.change(
+            "insert_loads", [self.token, *values], new=new, missing=not_there
+        )
         if recorded != len(files):
             raise BooksDifferError(
                 f"{recorded} of {len(files)} load records were written, because rows of the other "
                 f"files are not in the tables: {ENDED_FROM_OUTSIDE}"
             )
-        session.change("replace_loads", [self.token])
-        return Loaded(inserted, gaps, rejects)
+        self._session.change("replace_loads", [self.token])
+        return Loaded(
+            inserted=sum(deletes.values()),
+            gaps=others.get("gaps", 0),
+            rejects=others.get("rejects", 0),
+            restores=others.get("restores", 0),
+            checks=others.get("checks", 0),
+            listed=others.get("listed", 0),
+            erased=erased,
+        )
 
     def check(self, files: Sequence[str]) -> None:
         """Read the load records back after COMMIT.
@@ -146,6 +143,41 @@ class Attempt:
                 f"after COMMIT, {len(kept)} of {len(files)} load records are in the table: "
                 f"{ENDED_FROM_OUTSIDE}"
             )
+
+    def _count_erased(self) -> int:
+        """The number of rows that are left out, because their record is in ``_erased``."""
+        rows = self._batch.figures
+        if not (rows.deletes or rows.restores or rows.listed):
+            return 0
+        ((erased,),) = self._session.rows("count_erased")
+        return int(erased)
+
+    def _insert_deletes(self, *, id_fills_itself: bool) -> dict[str, int]:
+        """Insert the new rows of ``delete_tracker``. Returns their numbers, by event file."""
+        if not self._batch.figures.deletes:
+            return {}
+        new = {str(name): int(count) for name, count in self._session.rows("count_new")}
+        inserted = self._merge(id_fills_itself=id_fills_itself)
+        if inserted != sum(new.values()):
+            raise BooksDifferError(
+                f"the merge inserted {inserted} rows, but {sum(new.values())} were new: "
+                f"{ENDED_FROM_OUTSIDE}"
+            )
+        return new
+
+    def _insert_others(self) -> dict[str, int]:
+        """Insert the new rows of the companion tables. Returns their numbers, by table."""
+        staged = self._batch.figures.counts()
+        return {
+            companion.part: self._session.change(
+                f"insert_{companion.part}",
+                [self.token],
+                template="insert_companion",
+                **companion.clauses(self._names),
+            )
+            for companion in COMPANIONS
+            if staged[companion.figure]
+        }
 
     def _merge(self, *, id_fills_itself: bool) -> int:
         """Insert the deletes whose keys are not in the table. Returns their number."""

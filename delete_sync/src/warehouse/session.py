@@ -114,13 +114,19 @@ class Session:
             )
 
     def rows(
-        self, statement: str, values: Sequence[Any] | None = None, **parts: object
+        self,
+        statement: str,
+        values: Sequence[Any] | None = None,
+        *,
+        template: str = "",
+        **parts: object,
     ) -> list[tuple[Any, ...]]:
         """Run the statement ``sql/<statement>.sql`` and return its rows.
 
         Args:
-            statement: the name of the file.
+            statement: the name of the file. Errors name it.
             values: bound to its ``%s``.
+            template: the name of the file, if several statements share it.
             parts: values of the placeholders that ``names`` does not fill.
 
         Raises:
@@ -129,7 +135,7 @@ class Session:
             OutOfTimeError: the sweep has no time left.
         """
         seconds = self._seconds(statement)
-        sql = SQL[statement].format(**self._names, **parts)
+        sql = SQL[template or statement].format(**self._names, **parts)
 
         def ask() -> list[tuple[Any, ...]]:
             with self._connection.cursor() as cursor:
@@ -138,7 +144,7 @@ class Session:
 
         return self._within(seconds, statement, ask)
 
-    def change(self, statement: str, values: Sequence[Any] | None = None, **parts: object) -> int:
+    def change(self, statement: str, values: Sequence[Any] | None = None, **parts: Any) -> int:
         """Run a statement as ``rows`` does, but return how many rows it changed.
 
         The number is the first column of Snowflake's answer. The connector's ``rowcount`` also

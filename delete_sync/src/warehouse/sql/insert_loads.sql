@@ -52,24 +52,6 @@ LEFT JOIN (
     GROUP BY v:event_file::VARCHAR
 ) c ON c.event_file = f.event_file
 LEFT JOIN (
-    SELECT s.v:event_file::VARCHAR AS event_file
-    FROM {staging} s
-    LEFT JOIN {table} t ON t.event_id = s.v:event_id::VARCHAR
-    WHERE s.v:kind::VARCHAR = 'delete' AND t.event_id IS NULL
-    UNION
-    SELECT s.v:event_file::VARCHAR AS event_file
-    FROM {staging} s
-    LEFT JOIN {gaps} t ON t.gap_id = s.v:gap_id::VARCHAR
-    WHERE s.v:kind::VARCHAR = 'gap' AND t.gap_id IS NULL
-    UNION
-    SELECT s.v:event_file::VARCHAR AS event_file
-    FROM {staging} s
-    LEFT JOIN {rejects} t ON t.reject_id = s.v:reject_id::VARCHAR
-    WHERE s.v:kind::VARCHAR = 'reject' AND t.reject_id IS NULL
-    UNION
-    SELECT s.v:event_file::VARCHAR AS event_file
-    FROM {staging} s
-    LEFT JOIN {polls} t ON t.poll_id = s.v:poll_id::VARCHAR
-    WHERE s.v:kind::VARCHAR = 'poll' AND t.poll_id IS NULL
+    {missing}
 ) m ON m.event_file = f.event_file
 WHERE COALESCE(c.rows_staged, 0) = f.rows_staged AND m.event_file IS NULL

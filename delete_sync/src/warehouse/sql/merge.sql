@@ -29,6 +29,8 @@ USING (
         ) = 1
     ) d
     JOIN {lock} g ON g.token = %s
+    LEFT JOIN {erased} e ON e.record_sha256 = SHA2(d.record_id, 256)
+    WHERE e.record_sha256 IS NULL
 ) s
 ON t.event_id = s.event_id
 WHEN NOT MATCHED THEN INSERT (

@@ -1,0 +1,128 @@
+"""Makes the values of a row fit into the columns of a companion table.
+
+A value that Snowflake would refuse is cut, replaced or left out, so that its row arrives.
+
+Each text of an event file is a str in which every byte that is not UTF-8 is a surrogate, as
+Python's error handler ``surrogateescape`` makes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from datetime import datetime
+from typing import Any
+
+from .payloads import RefusedValueError, checked, is_utf8, parsed
+
+LONGEST_TEXT = 255  # characters of a VARCHAR in the tables; Snowflake counts no bytes
+LONGEST_KEY = 64  # characters: a SHA-256 in hex
+MOST_BYTES = 8_000_000  # of a rejected payload, because its hex must fit into a VARCHAR of 16 MB
+EARLIEST_TIME = "1582"  # the Gregorian calendar begins; Snowflake advises against earlier years
+SHORT_ID = 15  # characters of a record id without its checksum
+ID_LETTERS = frozenset(string.ascii_letters + string.digits)
+CHECKSUM_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
+    """A value of any type as a text of limited length, in characters."""
+    if value is None:
+        return None
+    found = value.decode(errors="surrogateescape") if type(value) is bytes else str(value)
+    return _utf8(found[:longest]).replace("\0", "\ufffd")
+
+
+def _utf8(value: str) -> str:
+    """The text with U+FFFD for everything that is not UTF-8."""
+    return value.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def is_time(value: Any) -> bool:
+    """Whether the value is a time in the form that event files use."""
+    try:
+        return (
+            type(value) is str
+            and value >= EARLIEST_TIME
+            and f"{datetime.fromisoformat(value[:23]).isoformat(timespec='milliseconds')}Z" == value
+        )
+    except ValueError:
+        return False
+
+
+def time(value: Any) -> str | None:
+    """A time without its Z, because TIMESTAMP_NTZ has no time zone. None if it is no time."""
+    return value[:23] if is_time(value) else None
+
+
+def hexadecimal(value: Any) -> str | None:
+    """Bytes as hexadecimal text. None if there are none, or too many for a VARCHAR."""
+    if value is None:
+        return None
+    raw = value if type(value) is bytes else str(value).encode(errors="surrogateescape")
+    return raw.hex().upper() if len(raw) < MOST_BYTES else None
+
+
+def count(value: Any) -> int | None:
+    """A number of things. None if the value is something else."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def names(value: Any) -> list[str | None] | None:
+    """The names in a JSON list of texts. None if the value is something else."""
+    try:
+        found = parsed(value) if type(value) is str else None
+    except RefusedValueError:
+        return None
+    if type(found) is not list or not all(type(name) is str for name in found):
+        return None
+    return [text(name) for name in found]
+
+
+def payload(value: Any) -> str:
+    """A payload as one line of JSON that Snowflake can store. Empty if that is not possible."""
+    try:
+        line = checked(value) if type(value) is str else ""
+    except RefusedValueError:
+        return ""
+    return line if is_utf8(line) else ""
+
+
+def record_id(value: Any, longest: int = LONGEST_TEXT) -> str | None:
+    """A record id. If it has 15 characters, its checksum is added.
+
+    Each of the three added characters says which of five characters are upper case
+    (Salesforce Help, "What is the 18-character ID").
+    """
+    found = text(value, longest)
+    if found is None or len(found) != SHORT_ID or not set(found) <= ID_LETTERS:
+        return found
+    for first in range(0, SHORT_ID, 5):
+        cases = sum(found[first + bit].isupper() << bit for bit in range(5))
+        found += CHECKSUM_LETTERS[cases]
+    return found
+
+
+def is_key(value: Any, longest: int = LONGEST_KEY) -> bool:
+    """Whether the value is a well-formed key. A key identifies a row, so it cannot be cut."""
+    return type(value) is str and 0 < len(value) <= longest and "\0" not in value and is_utf8(value)
+
+
+def key(value: Any, sha256: str, column: str, number: int) -> str:
+    """The key of a row.
+
+    If it is malformed, the place of the row in its file identifies the row.
+    """
+    return value if is_key(value) else f"{sha256}:{column}:{number}"
+
+
+def key_without_place(value: Any, sha256: str, column: str, longest: int = LONGEST_KEY) -> str:
+    """The key of a row in a table WITHOUT ROWID, where a row has no place.
+
+    If it is malformed, its digest identifies the row in its file. So a row that names the key of
+    another row still names it.
+    """
+    if is_key(value, longest):
+        return str(value)
+    raw = value if type(value) is bytes else str(value).encode(errors="surrogateescape")
+    digest = hashlib.sha256(type(value).__name__.encode() + b":" + raw).hexdigest()
+    return f"{sha256}:{column}:{digest[:16]}"

@@ -1,0 +1,5 @@
+SELECT COUNT(*) AS rows_erased
+FROM {staging} s
+JOIN (SELECT DISTINCT record_sha256 FROM {erased}) e
+ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+WHERE s.v:kind::VARCHAR <> 'file'
