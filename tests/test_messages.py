@@ -122,6 +122,21 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "errors.py"): [
         ("{self.text} – the access token", "{self.text}", NOTHING, "switch that off, or let"),
     ],
+    ("collector", "salesforce/clock.py"): [
+        ("{route.host}: no answer – ", "{route.host}", NOTHING, "{cure}"),
+        (
+            "{route.host}: no answer (",
+            "SALESFORCE_LOGIN_URL",
+            NOTHING,
+            "check SALESFORCE_LOGIN_URL",
+        ),
+        (
+            "{route.host}: the answer has",
+            "SALESFORCE_LOGIN_URL",
+            NOTHING,
+            "check SALESFORCE_LOGIN_URL",
+        ),
+    ],
     ("collector", "salesforce/login.py"): [
         ("no access token from", "SALESFORCE_LOGIN_URL", NOTHING, "if this stays"),
         ("the token response names no org", "SALESFORCE_LOGIN_URL", NOTHING, "Check that"),
@@ -177,8 +192,18 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{about}: {brief(error)} – {cure}", "{about}", NOTHING, "{cure}"),
         ("{about}: {reason} – {advice}", "{about}", NOTHING, "{advice}"),
         ("{about}: {error} – check", "EVENTS_STORAGE", NOTHING, "check EVENTS_STORAGE"),
+        ("{about}: nobody is logged in to Azure", "{about}", NOTHING, "run az login"),
         ("{about}: the app's identity gets no token:", "{about}", NOTHING, "check that the"),
         ("{about}: the app's identity gets no token for", "{about}", NOTHING, "{IF_IT_STAYS}"),
+    ],
+    ("collector", "settings_sources.py"): [
+        ("{[f'{file} cannot be read", "{file}", NOTHING, "cannot be read: {error.strerror}"),
+        ("{[f'{file} is not JSON", "{file}", NOTHING, "correct it"),
+        ("{[f'{file} is not UTF-8", "{file}", NOTHING, "save it as UTF-8"),
+        ("{[f'{file} is encrypted", "{file}", NOTHING, "{HOW_TO_DECRYPT}"),
+        ("{[f'{file} has no object", "{file}", NOTHING, "begin again with a copy"),
+        ("{[f'{name} in {file} is", "{name}", NOTHING, "write it in double quotes"),
+        ("{[_cure(problem", "problem", NOTHING, "_cure"),
     ],
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", NOTHING, "find what else writes"),
@@ -188,6 +213,13 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ],
     ("collector", "storage/rejected_events.py"): [
         ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
+    ],
+    ("collector", "salesforce/limits.py"): [
+        ("{ABOUT}: the answer lacks", "{ABOUT}", NOTHING, "report it"),
+    ],
+    ("collector", "storage/trial.py"): [
+        ("event file {name}: Storage gave", "{name}", NOTHING, "find what changes"),
+        ("cursor {name}: Storage gave", "{name}", NOTHING, "find what changes"),
     ],
     ("sync", "budget.py"): [
         ("{doing}: no time is left", "{doing}", NOTHING, "the next sweep goes on"),
@@ -236,7 +268,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{error.text}; or use", "{error.text}", NOTHING, "use a role that may run: {statement}"),
     ],
 }
-for module in ("scratch.py", "settings_reader.py", "storage/blob_errors.py"):
+for module in ("scratch.py", "settings_reader.py", "settings_sources.py", "storage/blob_errors.py"):
     twin = module.replace("storage/", "event_files/")
     MESSAGES["sync", twin] = MESSAGES["collector", module]
 

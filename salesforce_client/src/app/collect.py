@@ -110,6 +110,11 @@ class Collection:
         )
         self._publisher = Publisher(store, limits.file_rows, self._report, self._stop)
 
+    @property
+    def report(self) -> Report:
+        """The report, which grows while ``run`` works."""
+        return self._report
+
     def run(self) -> Report:
         """Drain the topics, upload the event files, move the cursors. Errors are in the report.
 

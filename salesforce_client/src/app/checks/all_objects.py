@@ -62,11 +62,13 @@ class Rules:
         objects: the setting CHECK_OBJECTS. None if it is not set, empty if nothing is checked.
         calls: REST calls in 24 hours.
         file_rows: maximum rows of an event file.
+        now: every object is due.
     """
 
     objects: Optional[Sequence[str]]
     calls: int
     file_rows: int
+    now: bool = False
 
 
 class Checks:
@@ -201,7 +203,7 @@ class Checks:
         due = [
             progress
             for progress in self._progress.values()
-            if completeness.is_due(progress, self._poll.began, self._poll.hours)
+            if self._rules.now or completeness.is_due(progress, self._poll.began, self._poll.hours)
         ]
         due.sort(key=lambda one: (one.window_to or "", one.since, one.object_name))
         return [progress.object_name for progress in due]
