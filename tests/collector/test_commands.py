@@ -11,9 +11,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from local.command_line import Done, command, process
 from local.emulators import AZURITE_KEY, connection_string, free_port
 from local.environments import REPOSITORY
-from local.operator import Done, command, process
 
 from salesforce_client.src.app.commands.poll import told
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
