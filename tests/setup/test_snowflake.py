@@ -14,25 +14,12 @@ from typing import Any
 
 import pytest
 from local import apps, warehouse
+from local.warehouse import executable, run, statements
 from sqlfluff.core import FluffConfig, Linter
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-SQL = REPOSITORY / "docs/setup/snowflake"
+SQL = warehouse.SET_UP
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
-
-
-def statements(name: str) -> list[str]:
-    text = re.sub(r"^\s*--.*$", "", (SQL / name).read_text(), flags=re.MULTILINE)
-    return [one.strip() for one in text.split(";") if one.strip()]
-
-
-def executable(name: str) -> list[str]:
-    """The statements without ``USE``, as each test has its own schema."""
-    return [one for one in statements(name) if not one.startswith("USE ")]
-
-
-def run(connection: Any, name: str) -> list[list[Any]]:
-    return [warehouse.query(connection, one)[1] for one in executable(name)]
 
 
 def plain(statement: str) -> str:
