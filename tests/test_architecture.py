@@ -52,6 +52,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "collect": {"backlog", "drain", "errors", "model", "objects", "publisher", "report"},
         "completeness": {"model"},
         "checks/__init__": set(),
+        "checks/calls": {"completeness", "model"},
         "checks/listing": {"completeness", "model"},
         "checks/file": {"model", "publisher"},
         "checks/one_object": {
@@ -59,8 +60,8 @@ RULES: dict[str, dict[str, set[str]]] = {
             "report",
         },
         "checks/all_objects": {
-            *("backlog", "checks/file", "checks/one_object", "completeness", "errors", "model"),
-            *("objects", "report"),
+            *("backlog", "checks/calls", "checks/file", "checks/one_object", "completeness"),
+            *("errors", "model", "objects", "report"),
         },
         "run": {
             *("settings", "model", "scratch", "report", "collect", "mock_salesforce/*"),
@@ -150,7 +151,7 @@ CORE = [
             *("settings_sources", "console"),
             *("retries", "backlog", "drain", "publisher", "collect", "reprocess"),
             *("budget", "objects", "completeness"),
-            *("checks.listing", "checks.file", "checks.one_object", "checks.all_objects"),
+            *("checks.listing", "checks.calls", "checks.file", "checks.one_object", "checks.all_objects"),
         )
     ),
 ]

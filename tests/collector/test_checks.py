@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -59,6 +59,7 @@ class Memory:
     progress: dict[str, tuple[Progress, str]] = field(default_factory=dict)
     kept: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict)
     members: tuple[Sequence[Member] | None, str | None] = (None, None)
+    calls: tuple[Mapping[str, int], str | None] = field(default_factory=lambda: ({}, None))
     fail_at: str = ""
     steps: list[str] = field(default_factory=list)
     versions: int = 0
@@ -115,6 +116,17 @@ class Memory:
         for name, day in list(self.kept):
             if name == object_name and day < before:
                 del self.kept[name, day]
+
+    def load_calls(self, org_id: str) -> tuple[Mapping[str, int], str | None]:
+        """Return what is stored."""
+        return self.calls
+
+    def save_calls(self, org_id: str, calls: Mapping[str, int], etag: str | None) -> str | None:
+        """Replace the version."""
+        if self.calls[1] != etag:
+            return None
+        self.calls = dict(calls), f"after {etag}"
+        return self.calls[1]
 
     def load_members(self, org_id: str) -> tuple[Sequence[Member] | None, str | None]:
         """Return what is stored."""
@@ -324,6 +336,21 @@ def test_with_a_wrong_clock_nothing_is_asked_and_nothing_is_proven(
     assert org.kinds("deleted") == []
     assert store.progress["Account"][0].window_to is None
     assert "differ by" in store.table("checks")[0]["error"]
+
+
+def test_a_clock_that_salesforce_does_not_tell_proves_nothing(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """A proxy may remove the header Date. Then nobody knows that this machine's clock is right."""
+    org.ahead = None
+    check(org, store)
+    (row,) = store.table("checks")
+    assert (row["outcome"], row["error"]) == (
+        "clock",
+        "Account: Salesforce's answer does not tell its time, so the clocks cannot be compared;"
+        " check whether a proxy removes the header Date",
+    )
+    assert org.kinds("deleted") == []
 
 
 def test_a_filter_on_the_channel_leaves_the_object_out(org: ScriptedOrg, store: Memory) -> None:
@@ -598,6 +625,42 @@ def test_calls_of_the_last_day_count_and_what_is_left_waits(
     check(org, store, calls=12)
     starts = [start for _, start, _ in org.kinds("deleted")]
     assert datetime(2026, 11, 11, 23, tzinfo=timezone.utc) in starts
+
+
+def test_the_calls_of_a_poll_that_crashed_count(org: ScriptedOrg, store: Memory) -> None:
+    """They are stored before they are made: never less, and at most 25 more."""
+
+    def crash(question: tuple[Any, ...]) -> None:
+        made = len(org.asked)
+        ((began, stored),) = store.calls[0].items()
+        assert (began, made <= stored < made + 25) == (timestamp(BEGAN), True)
+        if made == 30:
+            raise SystemExit
+
+    org.fail = crash
+    with pytest.raises(SystemExit):
+        check(org, store)
+    assert store.calls[0] == {timestamp(BEGAN): 50}
+    org.fail, org.now = lambda _: None, BEGAN + 2 * HOUR
+    check(org, store, calls=60)
+    assert len(org.asked) == 10
+    assert store.calls[0] == {timestamp(BEGAN): 50, timestamp(org.now): 10}
+    org.now = BEGAN + 24 * HOUR
+    check(org, store, calls=60)
+    assert store.calls[0].keys() == {timestamp(BEGAN + 2 * HOUR), timestamp(org.now)}
+
+
+def test_the_calls_of_two_polls_at_once_are_added(org: ScriptedOrg, store: Memory) -> None:
+    """None of them overwrites what the other one has stored."""
+    other = {timestamp(BEGAN - MINUTE): 7}
+
+    def other_poll(question: tuple[Any, ...]) -> None:
+        if len(org.asked) == 27:
+            store.calls = {**store.calls[0], **other}, "other"
+
+    org.fail = other_poll
+    check(org, store)
+    assert store.calls[0] == {**other, timestamp(BEGAN): len(org.asked)}
 
 
 def test_without_spare_calls_entries_are_listed_with_an_unknown_state(

@@ -488,11 +488,15 @@ def test_an_answer_that_needs_too_much_memory_is_not_read() -> None:
 
 @pytest.mark.parametrize("minutes", [-10, 0, 10])
 def test_the_clock_of_salesforce_comes_from_the_header_date(minutes: int) -> None:
-    """With a header that is no time, the clocks count as equal."""
+    """A header that is no time changes nothing. If there was no time at all, it is not known."""
     with asking(NO_DELETES) as (lists, salesforce):
+        salesforce.date = "soon"
+        lists.deleted("Account", START, END, bounded=True)
+        assert lists.skew is None
         then = datetime.now(timezone.utc) + timedelta(minutes=minutes)
         salesforce.date = format_datetime(then, usegmt=True)
         lists.deleted("Account", START, END, bounded=True)
+        assert lists.skew is not None
         assert abs(lists.skew - timedelta(minutes=minutes)) < timedelta(seconds=3)
         salesforce.date = "soon"
         before = lists.skew

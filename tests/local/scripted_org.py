@@ -90,7 +90,7 @@ class ScriptedOrg:
         self.records: dict[str, dict[str, Record]] = {"Account": {}}
         self.replicateable = True
         self.sees_all = True
-        self.ahead = timedelta(0)
+        self.ahead: timedelta | None = timedelta(0)
         self.earliest: datetime | None = None
         self.covered: datetime | None = None
         self.channel: list[Member] = []
@@ -98,6 +98,7 @@ class ScriptedOrg:
         self.fail: Callable[[tuple[Any, ...]], None] = lambda _: None
         self.page_records = 2
         self._allowed = 0
+        self._before: Callable[[int], None] = lambda _: None
 
     @property
     def calls(self) -> int:
@@ -105,13 +106,13 @@ class ScriptedOrg:
         return len(self.asked)
 
     @property
-    def skew(self) -> timedelta:
+    def skew(self) -> timedelta | None:
         """How far the org's clock is ahead."""
         return self.ahead
 
-    def allow(self, calls: int) -> None:
+    def allow(self, calls: int, before: Callable[[int], None]) -> None:
         """Allow so many questions in all."""
-        self._allowed = calls
+        self._allowed, self._before = calls, before
 
     def new_poll(self) -> None:
         """Count the questions from zero."""
@@ -180,6 +181,7 @@ class ScriptedOrg:
     def _ask(self, *question: object) -> None:
         if len(self.asked) >= self._allowed:
             raise CallsSpentError(f"{question[0]}: no call is left")
+        self._before(len(self.asked) + 1)
         self.asked.append(question)
         self.fail(question)
 

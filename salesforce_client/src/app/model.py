@@ -517,7 +517,6 @@ class Progress:
         blind: it was not known that the user sees all records. The whole reach is listed again as
             soon as it is.
         listed_again: when each day was last listed as a whole, by day.
-        calls: the number of REST calls, by the beginning of the poll that made them.
         error: why the last check failed or did not take place. Empty if it did not fail.
     """
 
@@ -530,7 +529,6 @@ class Progress:
     whole: bool = False
     blind: bool = False
     listed_again: Mapping[str, str] = field(default_factory=dict)
-    calls: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -20,6 +20,7 @@ from ..errors import CheckFailedError, CheckRefusedError, CollectorError
 from ..model import Member, Progress, StoredProgress, moment_of
 from ..objects import Members, Objects
 from ..report import CheckReport, Report
+from .calls import CallBlobs, Calls
 from .file import CheckFile, Files, KeptBlobs
 from .one_object import WAITS, Lists, ObjectCheck, Poll
 
@@ -31,14 +32,14 @@ CALLS_BESIDE_WINDOWS = 3  # describe, and two questions about rights
 class Questions(Lists, Protocol):
     """What Salesforce says, with a limit of requests."""
 
-    def allow(self, calls: int) -> None:
-        """Allow so many requests in all."""
+    def allow(self, calls: int, before: Callable[[int], None]) -> None:
+        """Allow so many requests in all. ``before`` is called before each one, with its number."""
 
     def members(self) -> list[Member]:
         """The members of all channels."""
 
 
-class Blobs(KeptBlobs, Protocol):
+class Blobs(KeptBlobs, CallBlobs, Protocol):
     """Where everything of the checks but their event file is kept."""
 
     def load_progress(self, org_id: str, object_name: str) -> StoredProgress:
@@ -106,7 +107,7 @@ class Checks:
         self._asker = ThreadPoolExecutor(1, "channels")
         self._asked: Optional[Future[Members]] = None
         self._failure: Optional[Exception] = None
-        self._allowed = 0
+        self._calls = Calls(blobs, poll.org_id, poll.began, rules.calls)
         self.awaited: frozenset[str] = frozenset()
 
     def __enter__(self) -> Checks:
@@ -153,21 +154,15 @@ class Checks:
             members, asked_at = self._blobs.load_members(self._poll.org_id)
             self._objects = Objects(self._rules.objects, members)
             self._load(self._objects.checked(self._topics))
+            self._calls.load()
         except CollectorError as error:
             self._failure = error
             return
+        self._lists.allow(self._calls.allowed, self._calls.before)
         due = set(self._due())
         self.awaited = frozenset(
             topic for topic in self._topics if due & set(self._objects.of(topic) or ())
         )
-        used = sum(
-            number
-            for progress in self._progress.values()
-            for at, number in progress.calls.items()
-            if moment_of(at) > self._poll.began - completeness.DAY
-        )
-        self._allowed = max(self._rules.calls - used, 0)
-        self._lists.allow(self._allowed)
         old = self._poll.began - timedelta(hours=self._poll.hours)
         if self._rules.objects is None and (not asked_at or moment_of(asked_at) <= old):
             self._asked = self._asker.submit(self._ask_members)
@@ -222,6 +217,7 @@ class Checks:
             self._file.move(self._progress[name])
         if report.error is None:
             self._check(due, report)
+        self._calls.done(self._lists.calls)
         self._file.publish()
         oldest = f"{self._poll.began - completeness.REACH:%Y-%m-%d}"
         for check in report.checks:
@@ -286,7 +282,7 @@ class Checks:
             reserved: requests of the objects that still wait.
             windows: number of windows of the present object that still wait.
         """
-        return self._allowed - self._lists.calls - reserved - windows
+        return self._calls.allowed - self._lists.calls - reserved - windows
 
     def _calls_for(self, name: str) -> int:
         progress = self._progress[name]

@@ -65,8 +65,8 @@ class Lists(Protocol):
         """The number of requests so far."""
 
     @property
-    def skew(self) -> timedelta:
-        """How far Salesforce's clock is ahead of this machine's."""
+    def skew(self) -> Optional[timedelta]:
+        """How far Salesforce's clock is ahead of this machine's. None if it does not tell."""
 
     def describe(self, object_name: str) -> Described:
         """What an object is."""
@@ -190,7 +190,7 @@ class ObjectCheck:
             self.progress = replace(self.progress, checked_at=began, succeeded_at=began, error="")
         elif isinstance(error, CheckRefusedError) and error.no_rights:
             self.progress = replace(self.progress, checked_at=began)
-        self._count_calls()
+        self.report.calls = self._lists.calls - self._calls_before
         self._flush_day()
         self._file.move(self.progress)
 
@@ -199,13 +199,8 @@ class ObjectCheck:
         if filtered:
             return self._without_windows(completeness.FILTERED, FILTERED)
         self._described = self._lists.describe(self._name)
-        skew = self._lists.skew
-        if completeness.is_wrong(skew):
-            seconds = round(skew.total_seconds())
-            why = (
-                f"{self._name}: this machine's clock and Salesforce's differ by {seconds} seconds;"
-                " set this machine's clock"
-            )
+        if problem := _clock_problem(self._lists.skew):
+            why = f"{self._name}: {problem}"
             self._without_windows(completeness.CLOCK, why)
             self.progress = replace(self.progress, error=why)
             return False
@@ -329,7 +324,7 @@ class ObjectCheck:
                 self._note("MAX_CHECK_CALLS leaves no call to ask for records by id")
                 return
             some = ids[first : first + IDS_AT_ONCE]
-            asked_at = timestamp(self._poll.clock() + self._lists.skew)
+            asked_at = timestamp(self._poll.clock() + (self._lists.skew or timedelta(0)))
             records = self._lists.by_id(self._name, self._described.fields, some)
             self._file.add(listing.answered(some, records, asked_at))
 
@@ -365,7 +360,6 @@ class ObjectCheck:
             )
         self.progress = progress
         if self._file.is_full:
-            self._count_calls()
             self._flush_day()
             self._file.move(self.progress)
             self._file.publish()
@@ -408,13 +402,6 @@ class ObjectCheck:
     def _note(self, why: str) -> None:
         self.report.reason = self.report.reason or why
 
-    def _count_calls(self) -> None:
-        oldest = timestamp(self._poll.began - completeness.DAY)
-        calls = {at: number for at, number in self.progress.calls.items() if at >= oldest}
-        self.report.calls = self._lists.calls - self._calls_before
-        calls[self._poll.began_at] = self.report.calls
-        self.progress = replace(self.progress, calls=calls)
-
     def _check_id(self, window: Window, checked_at: str) -> str:
         times = (timestamp(window.start), timestamp(window.end), checked_at)
         return identity(self._poll.org_id, self._name, *times)
@@ -447,6 +434,22 @@ class ObjectCheck:
             self._note(why)
             if self.report.outcome == completeness.LISTED:
                 self.report.outcome = outcome
+
+
+def _clock_problem(skew: Optional[timedelta]) -> str:
+    """Why nothing can be proven. Empty if the clocks agree."""
+    if skew is None:
+        return (
+            "Salesforce's answer does not tell its time, so the clocks cannot be compared; check"
+            " whether a proxy removes the header Date"
+        )
+    if not completeness.is_wrong(skew):
+        return ""
+    seconds = round(skew.total_seconds())
+    return (
+        f"this machine's clock and Salesforce's differ by {seconds} seconds; set this machine's"
+        " clock"
+    )
 
 
 def _reason(outcome: str, answer: DeletedAnswer) -> str:

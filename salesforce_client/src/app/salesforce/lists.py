@@ -8,7 +8,7 @@ Reference", ObjectPermissions and PermissionSet.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
@@ -56,13 +56,13 @@ class Lists:
         return self._rest.calls
 
     @property
-    def skew(self) -> timedelta:
-        """How far Salesforce's clock is ahead of this machine's."""
+    def skew(self) -> Optional[timedelta]:
+        """How far Salesforce's clock is ahead of this machine's. None if it does not tell."""
         return self._rest.skew
 
-    def allow(self, calls: int) -> None:
-        """Allow so many requests in all."""
-        self._rest.allowed = calls
+    def allow(self, calls: int, before: Callable[[int], None] = lambda _: None) -> None:
+        """Allow so many requests in all. ``before`` is called before each one, with its number."""
+        self._rest.allowed, self._rest.before = calls, before
 
     def describe(self, object_name: str) -> Described:
         """What an object is. Errors are those of ``Rest.get``, here and in all other methods."""
