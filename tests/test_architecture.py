@@ -53,15 +53,26 @@ RULES: dict[str, dict[str, set[str]]] = {
         "completeness": {"model"},
         "checks/__init__": set(),
         "checks/calls": {"completeness", "model"},
+        "checks/poll": {"model"},
+        "checks/topics": {"backlog", "checks/poll", "errors", "model", "objects", "report"},
+        "checks/reasons": {"completeness", "model"},
         "checks/listing": {"completeness", "model"},
         "checks/file": {"model", "publisher"},
+        "checks/days": {"checks/file", "model"},
+        "checks/rows": {
+            *("__init__", "checks/file", "checks/poll", "completeness", "model", "report"),
+        },
+        "checks/details": {
+            *("checks/file", "checks/listing", "checks/poll", "checks/rows", "completeness"),
+            *("errors", "model"),
+        },
         "checks/one_object": {
-            *("__init__", "checks/file", "checks/listing", "completeness", "errors", "model"),
-            "report",
+            *("checks/days", "checks/details", "checks/file", "checks/listing", "checks/poll"),
+            *("checks/reasons", "checks/rows", "completeness", "errors", "model", "report"),
         },
         "checks/all_objects": {
-            *("backlog", "checks/calls", "checks/file", "checks/one_object", "completeness"),
-            *("errors", "model", "objects", "report"),
+            *("checks/calls", "checks/file", "checks/one_object", "checks/poll", "checks/topics"),
+            *("completeness", "errors", "model", "report"),
         },
         "run": {
             *("settings", "model", "scratch", "report", "collect", "mock_salesforce/*"),
@@ -151,7 +162,9 @@ CORE = [
             *("settings_sources", "console"),
             *("retries", "backlog", "drain", "publisher", "collect", "reprocess"),
             *("budget", "objects", "completeness"),
-            *("checks.listing", "checks.calls", "checks.file", "checks.one_object", "checks.all_objects"),
+            *("checks.poll", "checks.reasons", "checks.listing", "checks.calls", "checks.file"),
+            *("checks.days", "checks.rows", "checks.details", "checks.topics", "checks.one_object"),
+            "checks.all_objects",
         )
     ),
 ]

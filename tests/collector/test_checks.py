@@ -18,7 +18,7 @@ import pytest
 from local.scripted_org import OWNER, USER, Record, ScriptedOrg, failing, record_id
 
 from salesforce_client.src.app.checks.all_objects import Checks, Rules
-from salesforce_client.src.app.checks.one_object import Poll
+from salesforce_client.src.app.checks.poll import Poll
 from salesforce_client.src.app.errors import (
     CheckFailedError,
     CheckRefusedError,
@@ -374,11 +374,12 @@ def test_a_list_that_begins_later_covers_only_what_follows(org: ScriptedOrg, sto
     assert outcomes(store) == {"listed", "not_covered"}
 
 
+@pytest.mark.parametrize("hours", [48, 41.5, 57, 59.9])
 def test_a_list_that_salesforce_has_trimmed_is_an_outcome_and_the_start_advances(
-    org: ScriptedOrg, store: Memory
+    hours: float, org: ScriptedOrg, store: Memory
 ) -> None:
-    """The part before is trimmed. The part behind is listed, to half an hour."""
-    begins = BEGAN - 2 * DAY
+    """The part before is trimmed. The part behind is listed, to an hour."""
+    begins = BEGAN - hours * HOUR
 
     def fail(question: tuple[Any, ...]) -> None:
         if question[0] == "deleted" and question[2] < begins:

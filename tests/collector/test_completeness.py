@@ -234,18 +234,13 @@ def test_a_list_that_begins_after_the_window_does_not_cover_it() -> None:
     assert completeness.outcome_of(window, just, completeness.VIEW_ALL) == "listed"
 
 
-def test_the_start_advances_in_a_trimmed_window() -> None:
-    """The first half counts as trimmed, and the second half is asked for."""
+def test_the_beginning_of_a_trimmed_list_is_looked_for_to_half_an_hour() -> None:
+    """A window of an hour is short enough, so that a day costs five more calls."""
     window = main_windows(NEW)[3]
-    trimmed, following = completeness.after_trimmed(window)
-    assert following
-    assert (trimmed.start, trimmed.end, following.end) == (
-        window.start,
-        following.start,
-        window.end,
-    )
+    assert completeness.around_beginning(window) == window.halves()
     short = window._replace(end=window.start + HOUR)
-    assert completeness.after_trimmed(short) == (short, None)
+    assert completeness.around_beginning(short) is None
+    assert completeness.around_beginning(short._replace(end=short.end + MINUTE))
 
 
 @pytest.mark.parametrize(("minutes", "wrong"), [(5, False), (-5, False), (5.1, True), (-5.1, True)])

@@ -14,9 +14,7 @@ from salesforce_client.src.app.storage.progress import CheckBlobs
 
 ORG = "00D5f000004rDelEAE"
 NOW = "2026-11-20T12:00:00.000Z"
-FULL = Progress(
-    "Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, "why"
-)
+FULL = Progress("Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, "why")
 
 
 @pytest.fixture

@@ -221,9 +221,9 @@ def test_describe_tells_whether_there_is_a_list_and_which_fields_there_are() -> 
     """What describe says of the user's rights is not read."""
     fields = [{"name": "Id"}, {"name": "OwnerId"}]
     told = {"replicateable": True, "fields": fields, "undeletable": False}
-    with asking(told, {"fields": []}) as (lists, _):
-        assert lists.describe("Account") == Described(True, frozenset({"Id", "OwnerId"}))
-        assert lists.describe("Account") == Described(False, frozenset())
+    with asking(told, {"fields": [], "name": "Account"}) as (lists, _):
+        assert lists.describe("Account") == Described("Account", True, frozenset({"Id", "OwnerId"}))
+        assert lists.describe("account") == Described("Account", False, frozenset())
 
 
 def test_sight_is_read_from_the_permission_sets_of_the_user() -> None:
@@ -492,7 +492,8 @@ def test_the_clock_of_salesforce_comes_from_the_header_date(minutes: int) -> Non
     with asking(NO_DELETES) as (lists, salesforce):
         salesforce.date = "soon"
         lists.deleted("Account", START, END, bounded=True)
-        assert lists.skew is None
+        unknown = lists.skew
+        assert unknown is None
         then = datetime.now(timezone.utc) + timedelta(minutes=minutes)
         salesforce.date = format_datetime(then, usegmt=True)
         lists.deleted("Account", START, END, bounded=True)

@@ -436,6 +436,14 @@ class Found(NamedTuple):
         return f"Found(record_id={self.record_id!r}, deleted={self.deleted!r})"
 
 
+class Deletion(NamedTuple):
+    """An entry of DeleteEvent: who deleted a record that is in the recycle bin, and when."""
+
+    record_id: str
+    deleted_by: Optional[str]
+    deleted_at: str
+
+
 class FoundPage(NamedTuple):
     """One page of a query. ``total`` is the number of records on all pages."""
 
@@ -444,8 +452,12 @@ class FoundPage(NamedTuple):
 
 
 class Described(NamedTuple):
-    """What describe says of an object."""
+    """What describe says of an object.
 
+    ``name`` is the name as Salesforce writes it.
+    """
+
+    name: str
     replicateable: bool
     fields: frozenset[str]
 

@@ -20,7 +20,7 @@ from azure.storage.blob import BlobServiceClient
 from . import settings as settings_module
 from .budget import host_seconds
 from .checks.all_objects import Checks, Rules
-from .checks.one_object import Poll
+from .checks.poll import Poll
 from .collect import Collection, Limits, not_begun
 from .decoding.event_plan import plan
 from .decoding.interpreter import Interpreter
