@@ -74,16 +74,21 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("checks/calls", "checks/file", "checks/one_object", "checks/poll", "checks/topics"),
             *("completeness", "errors", "model", "report"),
         },
+        # Only these two modules build adapters. The second one alone decides which, and runs them.
+        "adapters": {
+            *("model", "settings", "salesforce/*", "decoding/*", "storage/*"),
+        },
         "run": {
-            *("settings", "model", "scratch", "report", "collect", "mock_salesforce/*"),
-            *("budget", "checks/*", "reprocess"),
-            *("salesforce/*", "decoding/*", "storage/*"),
+            *("adapters", "budget", "checks/*", "collect", "mock_salesforce/*", "model", "report"),
+            *("reprocess", "scratch", "settings", "decoding/interpreter", "salesforce/lists"),
+            *("salesforce/rest", "storage/blobs"),
         },
         "settings_sources": {"errors"},
         "console": {"errors"},
         # The commands get every adapter from the composition root.
         "commands/*": {
             *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
+            "adapters",
             # Their types, and the rules for objects.
             *("storage/cursors", "salesforce/pubsub", "salesforce/lists", "salesforce/limits"),
             "objects",
@@ -290,6 +295,18 @@ def test_a_core_module_loads_no_client_of_a_foreign_system(module: str) -> None:
     assert not {"azure", "snowflake", "grpc", "avro", "fastavro", "requests", "jwt"} & set(
         ran.stdout.split()
     )
+
+
+def test_only_the_composition_root_builds_the_app() -> None:
+    """The commands get their adapters from an App, and only ``run.py`` decides what is mocked."""
+    builders = {
+        name_of("salesforce_client", path)
+        for path in OWN_CODE
+        if path.relative_to(REPOSITORY).parts[0] == "salesforce_client"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("App", "adapters.App")
+    }
+    assert builders == {"run"}
 
 
 @pytest.mark.parametrize(("collector", "sync"), TWINS.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -589,6 +589,94 @@ def test_listed_does_not_need_query_all(org: ScriptedOrg, store: Memory) -> None
     assert outcomes(store) == {"listed"}
     assert deletes(store) == {(ONE, timestamp(BEGAN - DAY), "getDeleted", "unknown")}
     assert lines(report)[0].endswith("outcome=listed reason=queryAll of Account")
+
+
+def test_delete_event_is_asked_only_for_entries_without_who(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """QueryAll names who deleted ONE. It does not list TWO any more."""
+    org.records["Account"] = {
+        ONE: Record([BEGAN - DAY]),
+        TWO: Record([BEGAN - 3 * DAY], purged=BEGAN - 2 * DAY),
+    }
+    check(org, store)
+    assert [start for _, start, _ in org.kinds("DeleteEvent")] == [
+        datetime(2026, 11, 17, tzinfo=timezone.utc)
+    ]
+    assert {row["record_id"]: row["deleted_by"] for row in store.table("listed_deletes")} == {
+        ONE: USER,
+        TWO: None,
+    }
+
+
+def test_an_object_without_last_modified_by_has_who_from_delete_event(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """It is asked for before queryAll, whose rows are written at once. All pages are read."""
+    org.fields = frozenset({"Id"})
+    org.records["Account"] = {record_id(it): Record([BEGAN - it * HOUR]) for it in range(1, 9)}
+    check(org, store)
+    rows = store.table("listed_deletes")
+    assert len(rows) == 8
+    assert {(row["deleted_by"], row["listed_by"], row["state"]) for row in rows} == {
+        (USER, "both", "bin")
+    }
+
+
+def test_questions_by_id_come_before_delete_event_if_calls_are_few(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """A question by id confirms a delete, and who deleted confirms nothing."""
+    org.records["Account"] = {TWO: Record([BEGAN - HOUR], purged=BEGAN - MINUTE)}
+    check(org, store, objects=["Account"])
+    asked = [question[0] for question in org.asked]
+    assert asked[-3:] == ["queryAll", "DeleteEvent", "byId"]
+    store.rows.clear()
+    store.progress.clear()
+    store.kept.clear()
+    store.calls = {}, None
+    check(org, store, objects=["Account"], calls=len(asked) - 1)
+    assert (org.kinds("DeleteEvent"), len(org.kinds("byId"))) == ([], 1)
+    assert deletes(store) == {(TWO, timestamp(BEGAN - HOUR), "getDeleted", "purged")}
+
+
+def test_a_name_that_salesforce_writes_in_another_way_is_refused(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """The deletes of the other name would be compared with nothing, and look complete."""
+    org.spelled, org.records["account"] = "Account", {}
+    check(org, store, objects=["account"])
+    (row,) = store.table("checks")
+    assert (row["outcome"], row["error"]) == (
+        "failed",
+        "account: Salesforce writes the name of this object as Account; write it so in"
+        " CHECK_OBJECTS",
+    )
+    assert org.kinds("deleted") == []
+
+
+def test_an_old_day_whose_first_half_is_not_covered_is_listed_again_later(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Its second half alone does not make the day one that was listed."""
+    day = datetime(2026, 11, 12, tzinfo=timezone.utc)
+    check(org, store)
+    store.progress["Account"] = (
+        replace(store.progress["Account"][0], listed_again={}),
+        store.progress["Account"][1],
+    )
+
+    def fail(question: tuple[Any, ...]) -> None:
+        org.covered = None
+        if question[0] == "deleted" and question[2] == day:
+            if question[3] - question[2] == DAY:
+                raise ListTooLongError("EXCEEDED_ID_LIMIT")
+            org.covered = day + HOUR
+
+    org.fail, org.now = fail, BEGAN + DAY
+    check(org, store)
+    assert "2026-11-12" not in store.progress["Account"][0].listed_again
+    assert "2026-11-11" in store.progress["Account"][0].listed_again
 
 
 # -- several objects, and MAX_CHECK_CALLS
