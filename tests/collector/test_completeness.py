@@ -250,6 +250,15 @@ def test_seven_days_count_from_the_end_of_the_day_to_the_minute() -> None:
     assert days_again(done, at("18 00:30")) == []
 
 
+def test_a_day_that_begins_with_the_reach_is_a_whole_one() -> None:
+    """Its first minute is still within reach."""
+    progress = since("20 21:30")
+    listed = {day: when for day, when in progress.listed_again.items() if day != "2026-11-06"}
+    assert days_again(replace(progress, listed_again=listed), at("20 22:59")) == ["2026-11-06"]
+    later = days_again(replace(progress, listed_again=listed), at("20 23:00"))
+    assert "2026-11-06" not in later
+
+
 def test_an_old_day_is_listed_again_if_the_main_window_has_only_a_part_of_it() -> None:
     """After a pause of eight days, the main window begins within that day."""
     again = days_again(since("12 11:30", listed_again={"2026-11-06": timestamp(BEGAN)}))
