@@ -81,7 +81,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "run": {
             *("adapters", "budget", "checks/*", "collect", "mock_salesforce/*", "model", "report"),
             *("reprocess", "scratch", "settings", "decoding/interpreter", "salesforce/lists"),
-            *("salesforce/rest", "storage/blobs"),
+            *("salesforce/pubsub", "salesforce/rest", "storage/blobs"),
         },
         "settings_sources": {"errors"},
         "console": {"errors"},
@@ -418,14 +418,14 @@ def test_the_diagrams_of_imports_match_the_code(app: str) -> None:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_no_adapter_imports_another_and_imports_are_at_most_seven_levels_deep(app: str) -> None:
+def test_no_adapter_imports_another_and_imports_are_at_most_eight_levels_deep(app: str) -> None:
     """Levels are counted by folder. ``model`` is the lowest, and the commands are the highest."""
     arrows = rooms(app)
 
     def floor(room: str) -> int:
         return 1 + max((floor(other) for other in arrows[room]), default=0)
 
-    assert max(map(floor, arrows)) <= 7
+    assert max(map(floor, arrows)) <= 8
     assert arrows["model"] == set()
     for adapter in ADAPTERS[app]:
         assert not arrows[adapter] & (ADAPTERS[app] - {adapter})
