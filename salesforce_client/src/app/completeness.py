@@ -148,14 +148,12 @@ def outcome_of(window: Window, answer: DeletedAnswer, sight: str) -> str:
     return LISTED if sight == VIEW_ALL else SIGHT_UNKNOWN
 
 
-def after_trimmed(window: Window) -> tuple[Window, Optional[Window]]:
-    """What to do with a window whose start is before Salesforce's log.
+def around_beginning(window: Window) -> Optional[tuple[Window, Window]]:
+    """The parts of a window in which Salesforce's log may begin. None if it is short enough.
 
-    Returns the part that counts as trimmed, and the part to ask for next. The start advances in
-    steps of at least half an hour.
+    If the second part is refused too, the log begins in it, and otherwise in the first part.
     """
-    halves = window.halves() if window.end - window.start > HOUR else None
-    return halves if halves else (window, None)
+    return window.halves() if window.end - window.start > HOUR else None
 
 
 def is_wrong(skew: timedelta) -> bool:

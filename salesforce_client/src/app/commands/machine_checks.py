@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from ..adapters import App
 from ..errors import SettingsError
-from ..run import App
 from ..settings_sources import Gathered
 from .findings import Finding, failure, ok, warning
 
