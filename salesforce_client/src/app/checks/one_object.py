@@ -217,6 +217,8 @@ class ObjectCheck:
         )
         while self._windows:
             self._list(self._windows.popleft())
+            if self._file.is_full:
+                self._publish()
         return True
 
     def _look_at_sight(self) -> None:
@@ -353,7 +355,7 @@ class ObjectCheck:
     # -- what is done
 
     def _done(self, window: Window) -> None:
-        """Note a window as done. A full file is published, and the progress with it."""
+        """Note a window as done."""
         progress = self.progress
         if window.main:
             progress = replace(progress, window_to=timestamp(window.end))
@@ -364,11 +366,16 @@ class ObjectCheck:
                 progress, listed_again={day: at for day, at in days.items() if day >= oldest}
             )
         self.progress = progress
-        if self._file.is_full:
-            self._count_calls()
-            self._flush_day()
-            self._file.move(self.progress)
-            self._file.publish()
+
+    def _publish(self) -> None:
+        """Publish a full file, and the progress with it.
+
+        During the upload, the file is in memory. So the lists of the last window must be gone.
+        """
+        self._count_calls()
+        self._flush_day()
+        self._file.move(self.progress)
+        self._file.publish()
 
     def _kept(self, day: str) -> frozenset[Entry]:
         """The entries that earlier listings of a day had."""
