@@ -44,12 +44,12 @@ FLAGS = (
     " htmlFormatted idLookup nameField namePointing nillable permissionable polymorphicForeignKey"
     " queryByDistance restrictedDelete restrictedPicklist searchPrefilterable sortable unique"
     " updateable writeRequiresMasterRead"
-).split()
+)
 TEXTS = (
     "calculatedFormula compoundFieldName controllerName defaultValue defaultValueFormula"
     " extraTypeInfo filteredLookupInfo inlineHelpText mask maskType referenceTargetField"
     " relationshipName relationshipOrder"
-).split()
+)
 QUESTION_BY_ID = re.compile(r"Id IN \(('.*)\)")
 
 
@@ -98,11 +98,19 @@ def record(number: int, *, deleted: bool) -> dict[str, Any]:
 def field(name: str) -> dict[str, Any]:
     """Return what describe tells of a field."""
     return {
-        **dict.fromkeys(FLAGS, False),
-        **dict.fromkeys(TEXTS),
-        **{"byteLength": 18, "digits": 0, "label": name, "length": 18, "name": name},
-        **{"picklistValues": [], "precision": 0, "referenceTo": [], "scale": 0},
-        **{"soapType": "tns:ID", "type": "id"},
+        **dict.fromkeys(FLAGS.split(), False),
+        **dict.fromkeys(TEXTS.split()),
+        "byteLength": 18,
+        "digits": 0,
+        "label": name,
+        "length": 18,
+        "name": name,
+        "picklistValues": [],
+        "precision": 0,
+        "referenceTo": [],
+        "scale": 0,
+        "soapType": "tns:ID",
+        "type": "id",
     }
 
 
@@ -181,7 +189,7 @@ class Lists:
             return "rights", self._rights
         if resource.startswith("query/"):
             return "queryAll", self._pages[int(resource.rpartition("-")[2])]
-        assert resource == "queryAll", target_of(path)
+        assert resource == "queryAll", path
         if match := QUESTION_BY_ID.search(given["q"]):
             numbers = [int(one.strip("'")[3:15]) for one in match[1].split(",")]
             alive = [number for number in numbers if not number % RESTORED]
@@ -199,11 +207,6 @@ class Lists:
         day_ends = DAY + timedelta(days=1)
         assert until <= DAY or since >= day_ends or (since, until) == (DAY, day_ends), (start, end)
         return since == DAY
-
-
-def target_of(path: str) -> str:
-    """Return the message about a call that this server does not know."""
-    return f"no answer to {path} is prepared"
 
 
 class Busy(server.Fast):

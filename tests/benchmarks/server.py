@@ -10,7 +10,6 @@ Its topics:
 - ``/data/AccountChangeEvent`` has deletes of Account with a body of nulls.
 - ``/event/Delete_Event__e`` has platform events with 8 fields.
 - ``/data/ChangeEvents`` has 1 delete in 20 events. The others are updates.
-
 - A custom channel such as ``/data/Accounts_1__chn`` has the deletes of Account too.
 """
 

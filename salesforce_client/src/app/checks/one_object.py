@@ -257,6 +257,7 @@ class ObjectCheck:
                 return
             outcome = completeness.outcome_of(part, answer, self._sight)
             check_id = self._check_id(part, checked_at)
+            self._share(part.day, answer.entries)
             listing = Listing(
                 self._name,
                 check_id,
@@ -384,6 +385,12 @@ class ObjectCheck:
             stored = self._file.load_kept(self._name, day)
             self._day = _Day(day, stored.entries, stored.etag)
         return self._day.entries
+
+    def _share(self, day: str, entries: Sequence[Entry]) -> None:
+        """Let the equal entries of this listing and of earlier ones share their memory."""
+        kept, same = self._kept(day), {entry: entry for entry in entries}
+        assert self._day, "_kept() has loaded it"
+        self._day = self._day._replace(entries=frozenset(same.get(one, one) for one in kept))
 
     def _flush_day(self) -> None:
         if self._day:
