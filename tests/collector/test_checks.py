@@ -6,6 +6,7 @@ the questions that it asks, and at what it stores for the next poll.
 
 from __future__ import annotations
 
+import gc
 import random
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ import pytest
 from local.scripted_org import OWNER, USER, Record, ScriptedOrg, failing, record_id
 
 from salesforce_client.src.app.checks.all_objects import Checks, Rules
+from salesforce_client.src.app.checks.listing import Listing
 from salesforce_client.src.app.checks.poll import Poll
 from salesforce_client.src.app.errors import (
     CheckFailedError,
@@ -952,6 +954,28 @@ def test_a_full_file_is_uploaded_and_the_check_continues_in_another_one(
     assert store.progress["Account"][0].window_to == "2026-11-20T11:30:00.000Z"
     kept = sum(len(store.load_kept("", *key).entries) for key in store.kept)
     assert kept == 40
+
+
+def test_a_file_is_full_early_and_the_lists_are_gone_during_its_upload(
+    org: ScriptedOrg, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file takes whole windows, and during its upload it is in memory. The lists must not be."""
+    lists: list[int] = []
+    upload = store.upload
+
+    def noting(path: Path, begun_at: datetime, *, briefly: bool) -> str:
+        lists.append(sum(isinstance(one, Listing) for one in gc.get_objects()))
+        return upload(path, begun_at, briefly=briefly)
+
+    monkeypatch.setattr(store, "upload", noting)
+    day = BEGAN - 3 * DAY
+    org.records["Account"] = {
+        record_id(number): Record([day + timedelta(seconds=number)]) for number in range(25_000)
+    }
+    report = check(org, store)
+    assert len(report.files) == 2
+    assert len(deletes(store)) == 25_000
+    assert lists == [0, 0]
 
 
 def test_entries_of_days_out_of_reach_are_removed(org: ScriptedOrg, store: Memory) -> None:

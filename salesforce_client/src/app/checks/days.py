@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 from ..model import Entry
@@ -34,6 +35,13 @@ class Days:
             stored = self._file.load_kept(self._object_name, day)
             self._day = _Day(day, stored.entries, stored.etag)
         return self._day.entries
+
+    def share(self, day: str, entries: Sequence[Entry]) -> frozenset[Entry]:
+        """Load the entries of a day. Those that are equal to these entries share their memory."""
+        same = {entry: entry for entry in entries}
+        kept = frozenset(same.get(one, one) for one in self.load(day))
+        self.keep(kept)
+        return kept
 
     def keep(self, entries: frozenset[Entry]) -> None:
         """Keep these entries of the day that was loaded last."""

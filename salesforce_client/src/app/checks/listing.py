@@ -62,7 +62,9 @@ class Listing:
         self._check_id = check_id
         self._window = window
         self._sees_all = sees_all
-        self._present = {entry for entry in entries if window.has(entry.date)}
+        # Equal entries of several lists share their memory.
+        self._same = {entry: entry for entry in entries if window.has(entry.date)}
+        self._present = set(self._same)
         self._kept_outside = frozenset(entry for entry in kept if not window.has(entry.date))
         self._dates: dict[str, list[str]] = {}  # of the entries that have no row yet
         for entry in sorted(self._present):
@@ -207,7 +209,8 @@ class Listing:
         deletion: Optional[Deletion],
         record: Optional[Found] = None,
     ) -> ListedDelete:
-        self._keys.add(Entry(record_id, date))
+        key = Entry(record_id, date)
+        self._keys.add(self._same.get(key, key))
         return ListedDelete(
             self._check_id,
             self._object_name,

@@ -158,6 +158,8 @@ class ObjectCheck:
         )
         while self._windows:
             self._list(self._windows.popleft(), details)
+            if self._file.is_full:
+                self._publish()
         return True
 
     def _look_at_sight(self) -> None:
@@ -199,7 +201,7 @@ class ObjectCheck:
                 self._rows.id_of(part, checked_at),
                 part,
                 answer.entries,
-                self._days.load(part.day),
+                self._days.share(part.day, answer.entries),
                 sees_all=self._rows.sight == completeness.VIEW_ALL,
             )
             details.ask(listing, part, splittable=halves is not None)
@@ -263,7 +265,7 @@ class ObjectCheck:
     # -- what is done
 
     def _done(self, window: Window) -> None:
-        """Note a window as done. A full file is published, and the progress with it."""
+        """Note a window as done."""
         progress = self.progress
         if window.main:
             progress = replace(progress, window_to=timestamp(window.end))
@@ -274,10 +276,15 @@ class ObjectCheck:
                 progress, listed_again={day: at for day, at in days.items() if day >= oldest}
             )
         self.progress = progress
-        if self._file.is_full:
-            self._days.flush()
-            self._file.move(self.progress)
-            self._file.publish()
+
+    def _publish(self) -> None:
+        """Publish a full file, and the progress with it.
+
+        During the upload, the file is in memory. So the lists of the last window must be gone.
+        """
+        self._days.flush()
+        self._file.move(self.progress)
+        self._file.publish()
 
     def _without_windows(self, outcome: str, why: str) -> bool:
         """Leave a check of the main window that lists nothing. Returns that this is complete."""
