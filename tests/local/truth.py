@@ -130,7 +130,7 @@ def expired(
     found = set()
     for happening in org.history.between(since, until):
         on = set(happening.topics) & set(topics)
-        if on <= {gap.topic for gap in lost if gap.has_lost(happening.at)}:
+        if on and on <= {gap.topic for gap in lost if gap.has_lost(happening.at)}:
             found.add(happening.event_id)
     return found
 
