@@ -252,13 +252,20 @@ def wrong_gap_states(said: Claims) -> list[str]:
 def hidden_for_good(
     org: Org, said: Claims, objects: Sequence[str], since: datetime, until: datetime, at: datetime
 ) -> Counter[str]:
-    """How many deletes have no row, by the verdict of their day. Nobody may ever tell of them."""
+    """How many deletes have no row, by verdict and why. No event told of them in time.
+
+    ``lost``: Salesforce never lists it. ``undone``: the record was restored since, so Salesforce
+    need not list the delete. ``other``: it was trimmed, purged or not seen when a check asked.
+    """
     rows, _ = shown(org, said, at)
-    return Counter(
-        said.days.get((one.object_name, one.dated.date()), ("no day", None))[0]
-        for one in org.changes(objects, since, until)
-        if one.kind == "delete" and not rows[one]
-    )
+    found: Counter[str] = Counter()
+    for one in org.changes(objects, since, until):
+        if one.kind == "delete" and not rows[one]:
+            verdict = said.days.get((one.object_name, one.dated.date()), ("no day", None))[0]
+            undone = org.history.last(one.record_id, at) != one
+            why = "lost" if one.hidden == "lost" else "undone" if undone else "other"
+            found[f"{verdict}: {why}"] += 1
+    return found
 
 
 def _change_of(org: Org, record: str, dated: datetime, at: datetime) -> Optional[Change]:

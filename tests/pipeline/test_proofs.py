@@ -133,7 +133,7 @@ def test_a_delete_that_no_check_listed_is_no_false_proof(org: Org, true: Claims)
     lacks = replace(without(true, change), windows=[])
     assert set(findings(org, lacks)) == {"missing"}
     hidden = proofs.hidden_for_good(org, lacks, OBJECTS, SINCE, UNTIL, NOW)
-    assert hidden == {"proven": 1}
+    assert hidden == {"proven: other": 1}
 
 
 def test_a_delete_with_two_rows_is_blamed(org: Org, true: Claims) -> None:
