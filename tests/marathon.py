@@ -395,7 +395,7 @@ class Marathon:
                 "restores in the table": restores.found,
                 "gaps of events": len(gaps) - cursors,
                 "gaps of cursors": cursors,
-                            }
+            }
         )
         self._report("lost", lost)
         self._report("duplicated", difference.twice)
@@ -436,6 +436,9 @@ class Marathon:
         self._report("invented", proofs.invented(org, said, at))
         self._report("live but confirmed as deleted", alive)
         self._report("states of gaps", proofs.wrong_gap_states(said))
+        unexplained = [why for why in hidden if why in ("proven: other", "repaired: other")]
+        if not any(fault in self._always for fault in ("rest_trim=silent", "modstamp_drift")):
+            self._report("unexplained on good days", unexplained)
 
     def _report(self, what: str, found: Sequence[Any]) -> None:
         self.outcome.counts[what] = len(found)

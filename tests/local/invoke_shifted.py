@@ -8,6 +8,7 @@ that deadlines of gRPC and signatures of Blob Storage and JWTs still fit to the 
 from __future__ import annotations
 
 import datetime as datetime_module
+import importlib
 import logging
 import os
 import sys
@@ -16,13 +17,12 @@ from pathlib import Path
 from typing import Any
 
 # Imported for their own clock: after this, they keep it.
-import azure.identity  # noqa: F401
+import azure.identity
 import azure.storage.blob  # noqa: F401
 import grpc  # noqa: F401
 import jwt  # noqa: F401
 import requests  # noqa: F401
 from azure.functions.timer import TimerRequest
-from invoke import load
 
 SHIFT = timedelta(seconds=float(os.environ["CLOCK_SHIFT_SECONDS"]))
 
@@ -42,6 +42,7 @@ class Shifted(datetime, metaclass=_AnyDatetime):
 
 
 if __name__ == "__main__":
+    load = importlib.import_module("invoke").load  # it stands beside this script
     sys.path.pop(0)  # this script's folder
     datetime_module.datetime = Shifted  # type: ignore[misc]
     logging.basicConfig(

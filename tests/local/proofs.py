@@ -81,7 +81,7 @@ def claims(connection: Any) -> Claims:
     def rows(sql: str) -> list[Any]:
         return [tuple(map(_in_utc, row)) for row in warehouse.query(connection, sql)[1]]
 
-    objects = defaultdict(set)
+    objects: dict[str, set[Optional[str]]] = defaultdict(set)
     for topic, names in rows("SELECT topic, objects FROM delete_tracker_polls"):
         objects[topic] |= set(json.loads(names or "[]"))
     for table in ("", "_restores", "_gaps"):
@@ -152,7 +152,8 @@ def missing_listed(
         org: the truth.
         said: what the views say.
         objects: the objects that are checked.
-        since, until: the window that the last checks have listed.
+        since: the beginning of the window that the last checks have listed.
+        until: its end.
         at: when they have asked.
     """
     rows, _ = shown(org, said, at)

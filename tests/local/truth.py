@@ -149,7 +149,8 @@ def wrong_gaps(
     Args:
         org: the truth.
         topics: the topics.
-        since, until: when the events happened.
+        since: the events happened later.
+        until: they happened up to this time.
         gaps: the recorded ones.
         expired: the ids of events that expired. Their gaps need not be recorded.
         rejected: topic and id of rejected events. Their gaps neither.

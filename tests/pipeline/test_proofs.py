@@ -206,9 +206,7 @@ def test_an_expired_cursor_excuses_what_was_older_than_72_hours_and_no_more(org:
     begin, end = NOW - 6 * DAY, NOW - DAY
     gaps = [RecordedGap(topic, topic, "expired_cursor", begin, end) for topic in TOPICS]
     excused = expired(org, TOPICS, SINCE - 3 * DAY, NOW, gaps)
-    times = [
-        one.at for one in org.history.between(SINCE - 3 * DAY, NOW) if one.event_id in excused
-    ]
+    times = [one.at for one in org.history.between(SINCE - 3 * DAY, NOW) if one.event_id in excused]
     slack = timedelta(minutes=2)
     assert begin - slack <= min(times) < begin + DAY
     assert end - 4 * DAY < max(times) <= end - 3 * DAY + slack
