@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Optional, Protocol
@@ -254,15 +254,7 @@ class ObjectCheck:
                 self._not_covered(window, answer, checked_at)
                 return
             outcome = completeness.outcome_of(part, answer, self._sight)
-            check_id = self._check_id(part, checked_at)
-            listing = Listing(
-                self._name,
-                check_id,
-                part,
-                answer.entries,
-                self._kept(part.day),
-                sees_all=self._sight == completeness.VIEW_ALL,
-            )
+            listing = self._listing(part, answer.entries, checked_at)
             self._complete(listing, part, splittable=halves is not None)
         except (ListTooLongError, _TooManyError):
             if halves is None:
@@ -272,15 +264,30 @@ class ObjectCheck:
         except ListTrimmedError as error:
             self._trimmed(window, error.text, checked_at)
             return
+        self._listed(listing, part, outcome, _reason(outcome, answer), checked_at)
+        if part.end < window.end and window.main:
+            self._drop_main_windows()
+
+    def _listing(self, window: Window, entries: Iterable[Entry], checked_at: str) -> Listing:
+        return Listing(
+            self._name,
+            self._check_id(window, checked_at),
+            window,
+            entries,
+            self._kept(window.day),
+            sees_all=self._sight == completeness.VIEW_ALL,
+        )
+
+    def _listed(
+        self, listing: Listing, window: Window, outcome: str, why: str, checked_at: str
+    ) -> None:
+        """Note a window whose rows are in the file, but for the rest."""
         self._file.add(listing.rest())
-        why = _reason(outcome, answer)
-        self._add_check(part, outcome, why, checked_at, listed=listing.listed)
+        self._add_check(window, outcome, why, checked_at, listed=listing.listed)
         assert self._day, "_kept() has loaded it"
         self._day = self._day._replace(entries=listing.kept())
         self.report.restored += listing.restored
-        self._done(part)
-        if part.end < window.end and window.main:
-            self._drop_main_windows()
+        self._done(window)
 
     def _complete(self, listing: Listing, window: Window, *, splittable: bool) -> None:
         """Ask who deleted, and what became of entries. What cannot be asked stays unknown.
@@ -340,11 +347,33 @@ class ObjectCheck:
             self._drop_main_windows()
 
     def _trimmed(self, window: Window, why: str, checked_at: str) -> None:
-        trimmed, following = completeness.after_trimmed(window)
-        self._add_check(trimmed, completeness.TRIMMED, why, checked_at)
-        self._done(trimmed)
+        """Ask queryAll about the part before the log. The recycle bin may still have its records.
+
+        That proves nothing, because the bin may have lost others.
+        """
+        trimmed, following = completeness.after_trimmed(window, self._is_trimmed)
         if following:
             self._windows.appendleft(following)
+        halves = trimmed.halves()
+        listing = self._listing(trimmed, (), checked_at)
+        try:
+            self._complete(listing, trimmed, splittable=halves is not None)
+        except _TooManyError:
+            assert halves, "it is only raised if the window can be split"
+            self._windows.extendleft(reversed(halves))
+            return
+        self._listed(listing, trimmed, completeness.TRIMMED, why, checked_at)
+
+    def _is_trimmed(self, start: datetime) -> bool:
+        """Whether Salesforce's log begins after a time. The answer itself is not used."""
+        end = start + completeness.SHORTEST
+        try:
+            self._lists.deleted(self._name, start, end, bounded=False)
+        except ListTrimmedError:
+            return True
+        except ListTooLongError:
+            return False
+        return False
 
     def _drop_main_windows(self) -> None:
         """A later window must not be listed before this one: it would leave a hole."""
