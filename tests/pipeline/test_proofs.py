@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from local import proofs
+from local import proofs, warehouse
+from local.comparison import Target
 from local.proofs import DATES_DIFFER, Claims, Gap, Latest, Told, Window
-from local.truth import RecordedGap, expired, wrong_gaps
+from local.truth import RecordedGap, difference_of_restores, expired, wrong_gaps
 
 from salesforce_client.src.app.mock_salesforce.faults import Faults
 from salesforce_client.src.app.mock_salesforce.history import Change
@@ -243,3 +244,34 @@ def test_a_gap_of_an_event_must_be_recorded_once_unless_its_event_never_came(org
         0,
         1,
     )
+
+
+def test_a_restore_that_is_lost_or_doubled_or_unknown_is_found(
+    org: Org, snowflake_settings: dict[str, str]
+) -> None:
+    """Those that a check found are left out, because no event told of them."""
+    published = org.restores(TOPICS, SINCE, NOW)
+    rows = [
+        {
+            "restore_id": one.key,
+            "topic": TOPICS[1],
+            "object_name": one.object_name,
+            "record_id": one.record_id,
+            "restored_by": one.restored_by,
+            "restored_date": one.at.replace(tzinfo=None),
+            "found_by": "event",
+        }
+        for one in published
+    ]
+    lost, doubled = rows[0], rows[1]
+    unknown = {**lost, "restore_id": "x"}
+    by_check = {**lost, "restore_id": "check:y", "found_by": "check"}
+    with warehouse.connect(snowflake_settings) as connection:
+        target = Target(snowflake_settings, connection)
+        target.add("restores", [*rows[1:], doubled, unknown, by_check])
+        found = difference_of_restores(connection, org, TOPICS, SINCE, NOW)
+        target.loader.close()
+    assert (found.published, found.found) == (len(rows), len(rows) + 1)
+    assert [key[0] for key in found.missing] == [lost["restore_id"]]
+    assert [key[0] for key in found.twice] == [doubled["restore_id"]]
+    assert [key[0] for key in found.unknown] == ["x"]
