@@ -376,12 +376,12 @@ def test_a_list_that_begins_later_covers_only_what_follows(org: ScriptedOrg, sto
     assert outcomes(store) == {"listed", "not_covered"}
 
 
-@pytest.mark.parametrize("hours", [48, 41.5, 57, 59.9])
+@pytest.mark.parametrize("hours", [0, 3, 9, 11.9, 12.1, 17, 23])
 def test_a_list_that_salesforce_has_trimmed_is_an_outcome_and_the_start_advances(
-    hours: float, org: ScriptedOrg, store: Memory
+    org: ScriptedOrg, store: Memory, hours: float
 ) -> None:
-    """The part before is trimmed. The part behind is listed, to an hour."""
-    begins = BEGAN - hours * HOUR
+    """The part before is trimmed. The part behind is listed, to half an hour."""
+    begins = BEGAN - 2 * DAY + timedelta(hours=hours)
 
     def fail(question: tuple[Any, ...]) -> None:
         if question[0] == "deleted" and question[2] < begins:
@@ -390,12 +390,37 @@ def test_a_list_that_salesforce_has_trimmed_is_an_outcome_and_the_start_advances
     org.fail = fail
     report = check(org, store)
     proven = [row["window_from"] for row in store.table("checks") if row["outcome"] == "listed"]
-    assert begins <= moment_of(min(proven)) <= begins + HOUR
+    assert begins <= moment_of(min(proven)) <= begins + HOUR / 2 + MINUTE
     windows = sorted((row["window_from"], row["window_to"]) for row in store.table("checks"))
     assert all(one[1] == following[0] for one, following in zip(windows, windows[1:]))
     assert outcomes(store) == {"listed", "trimmed"}
     assert report.checks[0].outcome == "trimmed"
     report.raise_if_failed()
+
+
+def test_what_is_before_a_trimmed_list_is_asked_for_in_the_recycle_bin(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """The outcome stays ``trimmed``, because the bin may have lost other records."""
+    begins, deleted = BEGAN - 2 * DAY, BEGAN - 4 * DAY
+
+    def fail(question: tuple[Any, ...]) -> None:
+        if question[0] == "deleted" and question[2] < begins:
+            raise ListTrimmedError("INVALID_REPLICATION_DATE")
+
+    org.fail = fail
+    org.records["Account"] = {ONE: Record([deleted]), TWO: Record([BEGAN - DAY])}
+    check(org, store)
+    assert deletes(store) == {
+        (ONE, timestamp(deleted), "queryAll", "bin"),
+        (TWO, timestamp(BEGAN - DAY), "both", "bin"),
+    }
+    (outcome,) = {
+        row["outcome"]
+        for row in store.table("checks")
+        if row["window_from"] <= timestamp(deleted) < row["window_to"]
+    }
+    assert outcome == "trimmed"
 
 
 def test_entries_that_the_list_has_lost_are_listed_by_query_all(

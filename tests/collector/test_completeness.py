@@ -294,13 +294,39 @@ def test_a_list_that_begins_after_the_window_does_not_cover_it() -> None:
     assert completeness.outcome_of(window, just, completeness.VIEW_ALL) == "listed"
 
 
-def test_the_beginning_of_a_trimmed_list_is_looked_for_to_half_an_hour() -> None:
-    """A window of an hour is short enough, so that a day costs five more calls."""
+@pytest.mark.parametrize("minutes", [1, 29, 31, 200, 719, 720, 1000, 1399, 1430])
+def test_half_an_hour_of_the_log_counts_as_trimmed_at_most(minutes: int) -> None:
+    """The beginning of the log is searched for with few requests."""
     window = main_windows(NEW)[3]
-    assert completeness.around_beginning(window) == window.halves()
+    begins, asked = window.start + minutes * MINUTE, []
+
+    def is_trimmed(start: datetime) -> bool:
+        asked.append(start)
+        return start < begins
+
+    trimmed, following = completeness.after_trimmed(window, is_trimmed)
+    assert following
+    assert trimmed.start == window.start
+    assert begins <= trimmed.end <= begins + HOUR / 2
+    assert (following.start, following.end) == (trimmed.end, window.end)
+    assert (following.asked_until, following.main) == (window.asked_until, window.main)
+    assert (trimmed.ends_day, following.ends_day) == (False, window.ends_day)
+    assert len(asked) <= 7
+
+
+def test_a_window_before_the_log_is_trimmed_as_a_whole() -> None:
+    """One more request shows that. For an hour or less, nobody asks."""
+    window, asked = main_windows(NEW)[3], []
+
+    def is_trimmed(start: datetime) -> bool:
+        asked.append(start)
+        return True
+
+    assert completeness.after_trimmed(window, is_trimmed) == (window, None)
+    assert asked == [window.end - completeness.SHORTEST]
     short = window._replace(end=window.start + HOUR)
-    assert completeness.around_beginning(short) is None
-    assert completeness.around_beginning(short._replace(end=short.end + MINUTE))
+    assert completeness.after_trimmed(short, is_trimmed) == (short, None)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(("minutes", "wrong"), [(5, False), (-5, False), (5.1, True), (-5.1, True)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Optional, Protocol
@@ -22,7 +22,7 @@ from ..errors import (
     ListTooLongError,
     ListTrimmedError,
 )
-from ..model import DeletedAnswer, Described, Progress, timestamp
+from ..model import DeletedAnswer, Described, Entry, Progress, timestamp
 from ..report import CheckReport
 from . import reasons
 from .days import Days
@@ -196,14 +196,7 @@ class ObjectCheck:
             if part is None:
                 self._not_covered(window, answer, checked_at)
                 return
-            listing = Listing(
-                self._name,
-                self._rows.id_of(part, checked_at),
-                part,
-                answer.entries,
-                self._days.share(part.day, answer.entries),
-                sees_all=self._rows.sight == completeness.VIEW_ALL,
-            )
+            listing = self._listing(part, answer.entries, checked_at)
             details.ask(listing, part, splittable=halves is not None)
         except (ListTooLongError, TooManyRecordsError):
             if halves is None:
@@ -211,40 +204,61 @@ class ObjectCheck:
             self._windows.extendleft(reversed(halves))
             return
         except ListTrimmedError as error:
-            self._trimmed(window, error.text, checked_at)
+            self._trimmed(window, error.text, checked_at, details)
             return
-        self._file.add(listing.rest())
         outcome = completeness.outcome_of(part, answer, self._rows.sight)
-        why = reasons.of_answer(outcome, answer)
-        self._rows.add(part, outcome, why, checked_at, listed=listing.listed)
-        self._days.keep(listing.kept())
-        self.report.restored += listing.restored
-        self._done(part)
+        self._listed(listing, part, outcome, reasons.of_answer(outcome, answer), checked_at)
         if part.end < window.end:
             self._drop_what_follows(window)
+
+    def _listing(self, window: Window, entries: Sequence[Entry], checked_at: str) -> Listing:
+        return Listing(
+            self._name,
+            self._rows.id_of(window, checked_at),
+            window,
+            entries,
+            self._days.share(window.day, entries),
+            sees_all=self._rows.sight == completeness.VIEW_ALL,
+        )
+
+    def _listed(
+        self, listing: Listing, window: Window, outcome: str, why: str, checked_at: str
+    ) -> None:
+        """Note a window. Its rows are in the file, but for the rest."""
+        self._file.add(listing.rest())
+        self._rows.add(window, outcome, why, checked_at, listed=listing.listed)
+        self._days.keep(listing.kept())
+        self.report.restored += listing.restored
+        self._done(window)
 
     def _not_covered(self, window: Window, answer: DeletedAnswer, checked_at: str) -> None:
         why = f"Salesforce covers only what is before {answer.latest}"
         self._rows.add(window, completeness.NOT_COVERED, why, checked_at)
         self._drop_what_follows(window)
 
-    def _trimmed(self, window: Window, why: str, checked_at: str) -> None:
-        """Find where Salesforce's log begins, to half an hour. What is before it is trimmed."""
-        start = window.start
-        while parts := completeness.around_beginning(window):
-            first, second = parts
-            if self._is_trimmed(second):
-                window = second
-            else:
-                window = first
-                self._windows.appendleft(second)
-        trimmed = window._replace(start=start)
-        self._rows.add(trimmed, completeness.TRIMMED, why, checked_at)
-        self._done(trimmed)
+    def _trimmed(self, window: Window, why: str, checked_at: str, details: Details) -> None:
+        """Ask queryAll about the part before the log. The recycle bin may still have its records.
 
-    def _is_trimmed(self, window: Window) -> bool:
+        That proves nothing, because the bin may have lost others.
+        """
+        trimmed, following = completeness.after_trimmed(window, self._is_trimmed)
+        if following:
+            self._windows.appendleft(following)
+        halves = trimmed.halves()
+        listing = self._listing(trimmed, (), checked_at)
         try:
-            self._lists.deleted(self._name, window.start, window.asked_until, bounded=True)
+            details.ask(listing, trimmed, splittable=halves is not None)
+        except TooManyRecordsError:
+            assert halves, "it is only raised if the window can be split"
+            self._windows.extendleft(reversed(halves))
+            return
+        self._listed(listing, trimmed, completeness.TRIMMED, why, checked_at)
+
+    def _is_trimmed(self, start: datetime) -> bool:
+        """Whether Salesforce's log begins after a time. The answer itself is not used."""
+        end = start + completeness.SHORTEST
+        try:
+            self._lists.deleted(self._name, start, end, bounded=False)
         except ListTrimmedError:
             return True
         except ListTooLongError:
