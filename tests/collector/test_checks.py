@@ -724,6 +724,24 @@ def test_the_object_that_waited_longest_comes_first_and_lists_before_who(
     assert org.kinds("describe") == [("Contact",), ("Account",)]
 
 
+def test_the_order_of_objects_that_waited_as_long_changes_from_day_to_day(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Otherwise MAX_CHECK_CALLS would leave out who deleted for the same objects every day."""
+    objects = ["Account", "Contact", "Lead", "Case", "Asset"]
+    org.records.update({name: {} for name in objects})
+    first, last = set(), set()
+    for day in range(8):
+        org.now = BEGAN + day * DAY
+        check(org, store, objects=objects)
+        described = [name for (name,) in org.kinds("describe")]
+        assert sorted(described) == sorted(objects)
+        first.add(described[0])
+        last.add(described[-1])
+    assert len(first) > 1
+    assert len(last) > 1
+
+
 def test_calls_of_the_last_day_count_and_what_is_left_waits(
     org: ScriptedOrg, store: Memory
 ) -> None:

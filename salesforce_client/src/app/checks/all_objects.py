@@ -14,7 +14,7 @@ from typing import Optional, Protocol
 
 from .. import completeness
 from ..errors import CheckFailedError, CollectorError
-from ..model import Progress, StoredProgress
+from ..model import Progress, StoredProgress, identity
 from ..report import CheckReport, Report
 from .calls import CallBlobs, Calls
 from .file import CheckFile, Files, KeptBlobs
@@ -155,13 +155,24 @@ class Checks:
                 self._progress[name] = stored.progress or Progress(name, self._poll.began_at)
 
     def _due(self) -> list[str]:
-        """The objects whose check is due. The one that waited longest comes first."""
+        """The objects whose check is due. The one that waited longest comes first.
+
+        MAX_CHECK_CALLS leaves out questions of the last ones. So the order of objects that waited
+        as long as each other changes from day to day.
+        """
         due = [
             progress
             for progress in self._progress.values()
             if self._rules.now or completeness.is_due(progress, self._poll.began, self._poll.hours)
         ]
-        due.sort(key=lambda one: (one.window_to or "", one.since, one.object_name))
+        today = self._poll.began_at[:10]
+        due.sort(
+            key=lambda one: (
+                one.window_to or "",
+                "" if one.window_to else one.since,
+                identity(one.object_name, today),
+            )
+        )
         return [progress.object_name for progress in due]
 
     # -- after the drains
