@@ -117,11 +117,11 @@ class Lists:
             most_bytes=MOST_BYTES if bounded else None,
         )
         try:
+            entries = told["deletedRecords"]
+            for place, one in enumerate(entries):  # in place, because a list may be long
+                entries[place] = Entry(with_checksum(one["id"][:15]), time_of(one["deletedDate"]))
             return DeletedAnswer(
-                [
-                    Entry(with_checksum(one["id"][:15]), time_of(one["deletedDate"]))
-                    for one in told["deletedRecords"]
-                ],
+                entries,
                 time_of(told["earliestDateAvailable"]),
                 time_of(told["latestDateCovered"]),
             )
