@@ -27,7 +27,7 @@ from delete_sync.src.warehouse.snowflake_errors import (
     START_EMULATORS,
 )
 from salesforce_client.src.app import errors as collector_errors
-from salesforce_client.src.app.salesforce import rpc_errors, token_answers
+from salesforce_client.src.app.salesforce import rest_errors, rpc_errors, token_answers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 APPS = {"collector": "salesforce_client/src/app", "sync": "delete_sync/src"}
@@ -100,6 +100,13 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{topic}: none of", "{topic}", "are kept as rejected events", "Report this message"),
         ("{topic}: Salesforce sent", "{topic}", NOTHING, "set MAX_RUN_SECONDS"),
     ],
+    ("collector", "budget.py"): [
+        ("{[f'functionTimeout in", "functionTimeout in host.json", NOTHING, "must be hh:mm:ss"),
+        ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", NOTHING, "must be at most"),
+    ],
+    ("collector", "checks/all_objects.py"): [
+        ("{len(late)} object(s)", "{lines}", "All events are stored", "Do what the reason says"),
+    ],
     ("collector", "collect.py"): [
         ("{topic}: the drain did not", "{topic}", NOTHING, "the next poll tries again"),
     ],
@@ -114,6 +121,21 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ],
     ("collector", "errors.py"): [
         ("{self.text} – the access token", "{self.text}", NOTHING, "switch that off, or let"),
+    ],
+    ("collector", "salesforce/clock.py"): [
+        ("{route.host}: no answer – ", "{route.host}", NOTHING, "{cure}"),
+        (
+            "{route.host}: no answer (",
+            "SALESFORCE_LOGIN_URL",
+            NOTHING,
+            "check SALESFORCE_LOGIN_URL",
+        ),
+        (
+            "{route.host}: the answer has",
+            "SALESFORCE_LOGIN_URL",
+            NOTHING,
+            "check SALESFORCE_LOGIN_URL",
+        ),
     ],
     ("collector", "salesforce/login.py"): [
         ("no access token from", "SALESFORCE_LOGIN_URL", NOTHING, "if this stays"),
@@ -131,6 +153,19 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "salesforce/rpc_errors.py"): [
         ("{f'{told} – {advice}'", "{told}", NOTHING, "{advice}"),
         ("{about}: {details} – {cure}", "{about}", NOTHING, "{cure}"),
+    ],
+    ("collector", "salesforce/lists.py"): [
+        ("{about}: the answer lacks", "{about}", NOTHING, "report this message"),
+    ],
+    ("collector", "salesforce/rest.py"): [
+        ("{about}: the answer is not", "{about}", NOTHING, "check whether a proxy"),
+        ("{about}: {reason} – ", "{about}", NOTHING, "{cure}"),
+        ("{about}: {reason}{route", "{about}", NOTHING, "allow the app to reach"),
+    ],
+    ("collector", "salesforce/rest_errors.py"): [
+        ("{about}: Salesforce answers {code}; if", "{about}", NOTHING, "look at"),
+        ("{about}: the org has used up", "{about}", NOTHING, "lower MAX_CHECK_CALLS"),
+        ("{about}: Salesforce answers {code} – ", "{about}", NOTHING, "{cure}"),
     ],
     ("collector", "salesforce/subscription.py"): [
         ("{self._topic}: the server ended", "{self._topic}", NOTHING, "the next poll continues"),
@@ -157,8 +192,18 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{about}: {brief(error)} – {cure}", "{about}", NOTHING, "{cure}"),
         ("{about}: {reason} – {advice}", "{about}", NOTHING, "{advice}"),
         ("{about}: {error} – check", "EVENTS_STORAGE", NOTHING, "check EVENTS_STORAGE"),
+        ("{about}: nobody is logged in to Azure", "{about}", NOTHING, "run az login"),
         ("{about}: the app's identity gets no token:", "{about}", NOTHING, "check that the"),
         ("{about}: the app's identity gets no token for", "{about}", NOTHING, "{IF_IT_STAYS}"),
+    ],
+    ("collector", "settings_sources.py"): [
+        ("{[f'{file} cannot be read", "{file}", NOTHING, "cannot be read: {error.strerror}"),
+        ("{[f'{file} is not JSON", "{file}", NOTHING, "correct it"),
+        ("{[f'{file} is not UTF-8", "{file}", NOTHING, "save it as UTF-8"),
+        ("{[f'{file} is encrypted", "{file}", NOTHING, "{HOW_TO_DECRYPT}"),
+        ("{[f'{file} has no object", "{file}", NOTHING, "begin again with a copy"),
+        ("{[f'{name} in {file} is", "{name}", NOTHING, "write it in double quotes"),
+        ("{[_cure(problem", "problem", NOTHING, "_cure"),
     ],
     ("collector", "storage/blobs.py"): [
         ("no free name for", "EVENTS_CONTAINER", NOTHING, "find what else writes"),
@@ -168,6 +213,13 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ],
     ("collector", "storage/rejected_events.py"): [
         ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
+    ],
+    ("collector", "salesforce/limits.py"): [
+        ("{ABOUT}: the answer lacks", "{ABOUT}", NOTHING, "report it"),
+    ],
+    ("collector", "storage/trial.py"): [
+        ("event file {name}: Storage gave", "{name}", NOTHING, "find what changes"),
+        ("cursor {name}: Storage gave", "{name}", NOTHING, "find what changes"),
     ],
     ("sync", "budget.py"): [
         ("{doing}: no time is left", "{doing}", NOTHING, "the next sweep goes on"),
@@ -216,7 +268,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{error.text}; or use", "{error.text}", NOTHING, "use a role that may run: {statement}"),
     ],
 }
-for module in ("scratch.py", "settings_reader.py", "storage/blob_errors.py"):
+for module in ("scratch.py", "settings_reader.py", "settings_sources.py", "storage/blob_errors.py"):
     twin = module.replace("storage/", "event_files/")
     MESSAGES["sync", twin] = MESSAGES["collector", module]
 
@@ -270,6 +322,8 @@ def advice() -> Iterator[str]:
     yield from (*ADVICE.values(), IF_IT_STAYS, LOOK_IT_UP, START_EMULATORS)
     yield from rpc_errors.CURES.values()
     yield rpc_errors.NO_SERVER
+    yield from (text for _, text in rest_errors.CURES.values())
+    yield rest_errors.OTHER_CURE
     yield from (text for _, text in token_answers.ADVICE)
 
 

@@ -81,6 +81,8 @@ def test_a_signed_assertion_is_exchanged_for_a_session(mock: MockSalesforce) -> 
     """The session has the org's 18-character id, from the identity URL."""
     session = log_in(mock)
     assert session.org_id == mock.org.org_id
+    assert session.user_id.startswith("005")
+    assert len(session.user_id) == 18
     assert mock.tokens.accepts(session.access_token, session.instance_url, session.org_id)
 
 

@@ -66,8 +66,15 @@ class Script:
         positions: the positions that the drain moved to, in order.
     """
 
-    def __init__(self, start: Start = OLD, *, hold: bool = False, bounds: Bounds = BOUNDS) -> None:
-        self.backlog = Backlog(start, bounds, hold=hold)
+    def __init__(
+        self,
+        start: Start = OLD,
+        *,
+        hold: bool = False,
+        awaited: bool = False,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
+        self.backlog = Backlog(start, bounds, hold=hold, awaited=awaited)
         self.delivered: list[str] = []
         self.positions: list[Position] = []
         self.end: End | None = None
@@ -351,6 +358,25 @@ def test_a_held_topic_is_caught_up_at_an_event_published_after_the_poll_began() 
     assert script.finish() == CAUGHT_UP
     assert script.delivered == ["a", "b", "c", "d"]
     assert script.positions[-1].replay_id == b"c"
+
+
+def test_an_awaited_topic_waits_like_a_held_one() -> None:
+    """A check of its objects needs to know that every event before the poll was read."""
+    script = Script(awaited=True).hear(10, "a", "b")
+    assert script.backlog.patience(10) == 285
+    assert script.hear_nothing_but_a_position(280).wait(280).finish() == CAUGHT_UP
+
+
+def test_a_busy_awaited_topic_is_caught_up_at_an_event_published_after_the_poll_began() -> None:
+    """It is never silent, and would otherwise never be checked."""
+    script = Script(awaited=True).hear(1, "a", "b", published_at=AFTER)
+    assert script.finish() == CAUGHT_UP
+
+
+def test_an_awaited_topic_that_reaches_no_position_does_not_fail() -> None:
+    """Its cursor is fresh, so only the check must wait for the next poll."""
+    assert Script(Preset.LATEST, awaited=True).wait(285).finish() == IDLE
+    assert Script(Preset.LATEST, awaited=True).wait(420).finish() == DEADLINE
 
 
 def test_a_held_topic_is_not_caught_up_by_an_event_without_a_publishing_time() -> None:

@@ -15,6 +15,7 @@ from salesforce_client.src.app import __version__
 from salesforce_client.src.app.errors import (
     IF_A_POLL_SUCCEEDS,
     AllUndecodableError,
+    CheckFailedError,
     GapError,
     RunFailedError,
     StorageUnavailableError,
@@ -30,7 +31,7 @@ from salesforce_client.src.app.model import (
     moment_of,
     now,
 )
-from salesforce_client.src.app.report import Report, TopicReport
+from salesforce_client.src.app.report import CheckReport, Report, TopicReport
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 ORG_ID, TOPIC, BEGAN_AT = "00D000000000001EAA", "/event/One__e", "2026-02-01T00:00:00.000Z"
@@ -141,23 +142,51 @@ def test_an_org_that_is_not_known_is_null() -> None:
     assert polled(org_id="").org_id is None
 
 
-@pytest.mark.parametrize(
-    ("topic", "objects"),
-    [
-        ("/data/AccountChangeEvent", ["Account"]),
-        ("/data/Invoice__ChangeEvent", ["Invoice__c"]),
-        ("/data/acme__Invoice__ChangeEvent", ["acme__Invoice__c"]),
-        ("/data/ChangeEvents", None),
-        ("/data/Delete_Tracking__chn", None),
-        ("/data/AccountChangeEvent__chn", None),
-        ("/event/Delete_Event__e", None),
-        ("/event/AccountChangeEvent", None),
-    ],
-)
-def test_a_topic_of_one_object_tells_the_object(topic: str, objects: Optional[list[str]]) -> None:
-    """A channel or a platform event may tell of any objects."""
-    found = polled(topic=topic).objects
-    assert (json.loads(found) if found else found) == objects
+@pytest.mark.parametrize("objects", [None, [], ["Account", "My_Object__c"]])
+def test_a_row_has_the_objects_that_are_known_when_the_poll_ends(
+    objects: Optional[list[str]],
+) -> None:
+    """They are a JSON list. Null stands for objects that are not known."""
+    report = Report(ORG_ID, {TOPIC: TopicReport(TOPIC)}, BEGAN_AT)
+    report.topics[TOPIC].end("idle")
+    report.objects = {TOPIC: objects}.__getitem__
+    (row,) = report.polls()
+    assert (json.loads(row.objects) if row.objects else row.objects) == objects
+
+
+def test_the_objects_of_deletes_are_noted() -> None:
+    """A check of these objects depends on this topic, whatever its name tells."""
+    topic = TopicReport(TOPIC)
+    rows = [delete("e1"), delete("e2", object_name="Contact"), delete("e3", object_name=None)]
+    topic.count(Delivery(rows, received=3), "rpc")
+    assert topic.objects == {"Account", "Contact"}
+
+
+def test_the_log_has_a_line_for_each_check_and_each_topic_with_unknown_objects() -> None:
+    """They come after those of the topics."""
+    report = Report(ORG_ID, {TOPIC: TopicReport(TOPIC)}, BEGAN_AT)
+    report.checks = [
+        CheckReport("Account", 16, 40, 2, 35),
+        CheckReport("Contact", 1, calls=2, outcome="clock", reason="set the clock"),
+    ]
+    report.unknown = [TOPIC]
+    assert list(report.lines())[2:] == [
+        "check object=Account windows=16 listed=40 restored=2 calls=35 outcome=listed",
+        "check object=Contact windows=1 listed=0 restored=0 calls=2 outcome=clock"
+        " reason=set the clock",
+        f"topic={TOPIC} objects=unknown reason=name them in CHECK_OBJECTS",
+    ]
+
+
+def test_overdue_checks_fail_a_poll_whose_topics_did_not() -> None:
+    """The error of a topic says more."""
+    report = Report(ORG_ID, {TOPIC: TopicReport(TOPIC)}, BEGAN_AT)
+    report.overdue = CheckFailedError("Account")
+    with pytest.raises(CheckFailedError):
+        report.raise_if_failed()
+    report.topics[TOPIC].fail(StorageUnavailableError("no answer"))
+    with pytest.raises(RunFailedError):
+        report.raise_if_failed()
 
 
 def test_the_error_of_a_topic_is_cut_to_500_characters() -> None:

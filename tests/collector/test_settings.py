@@ -90,6 +90,9 @@ def test_the_required_settings_are_enough() -> None:
         max_run_seconds=480,
         idle_seconds=30,
         max_file_rows=250_000,
+        check_objects=None,
+        check_hours=24,
+        max_check_calls=500,
     )
     org = salesforce()
     assert (org.client_id, org.username) == ("3MVG9", "integration@example.com")
@@ -106,6 +109,9 @@ def test_each_optional_setting_replaces_its_default() -> None:
         "MAX_RUN_SECONDS": "300",
         "IDLE_SECONDS": "20",
         "MAX_FILE_ROWS": "1000",
+        "CHECK_OBJECTS": "Account, My_Object__c,Account",
+        "CHECK_HOURS": "12.5",
+        "MAX_CHECK_CALLS": "50",
     }
     assert replace(read({**COMPLETE, **optional}), salesforce=None) == replace(
         read(COMPLETE),
@@ -116,6 +122,9 @@ def test_each_optional_setting_replaces_its_default() -> None:
         max_run_seconds=300,
         idle_seconds=20,
         max_file_rows=1000,
+        check_objects=("Account", "My_Object__c"),
+        check_hours=12.5,
+        max_check_calls=50,
     )
 
 
@@ -223,6 +232,40 @@ def test_two_malformed_names_of_containers_are_two_problems() -> None:
         f"EVENTS_CONTAINER {rule}, not 'A'",
         f"CURSORS_CONTAINER {rule}, not 'A'",
     ]
+
+
+@pytest.mark.parametrize("value", ["none", "None", " NONE "])
+def test_no_object_is_checked_if_the_setting_says_none(value: str) -> None:
+    """An object of this name does not exist."""
+    assert read({**MOCKED, "CHECK_OBJECTS": value}).check_objects == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("Account;Contact", "has 'Account;Contact': an object looks like Account or My_Object__c"),
+        ("Delete_Event__e", "has 'Delete_Event__e': an object looks like Account or My_Object__c"),
+        (
+            "AccountChangeEvent",
+            "has 'AccountChangeEvent': an object looks like Account or My_Object__c",
+        ),
+        (",", "names no object: set at least one, or none"),
+        ("Account,none", "has none beside objects: remove one or the other"),
+    ],
+)
+def test_a_name_that_no_object_can_have_is_a_problem(value: str, problem: str) -> None:
+    """Salesforce would only say that there is no such object."""
+    assert problems_of("CHECK_OBJECTS", value) == [f"CHECK_OBJECTS {problem}"]
+
+
+def test_checks_must_come_before_a_day_leaves_the_reach() -> None:
+    """Each day is listed once more before that."""
+    assert read({**MOCKED, "CHECK_HOURS": "72"}).check_hours == 72
+    assert problems_of("CHECK_HOURS", "72.1") == [
+        "CHECK_HOURS must be at most 72: Salesforce lists the deletes of 15 days only"
+    ]
+    assert problems_of("CHECK_HOURS", "0") == ["CHECK_HOURS must be at least 0.1, not 0"]
+    assert problems_of("MAX_CHECK_CALLS", "0") == ["MAX_CHECK_CALLS must be at least 1, not 0"]
 
 
 def test_the_smallest_values_are_accepted() -> None:

@@ -542,6 +542,53 @@ def test_a_way_to_log_in_that_is_set_up_and_fails_is_named(
     assert identity_endpoint.asked == []
 
 
+@pytest.fixture
+def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A script in place of the command az. By default nobody is logged in."""
+    script = tmp_path / "bin" / "az"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\necho \"Please run 'az login' to set up account.\" >&2\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:/bin:/usr/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return script
+
+
+def test_a_person_who_is_not_logged_in_is_told_to_do_so(
+    identity_endpoint: IdentityEndpoint, az: Path
+) -> None:
+    """A command uses the person's own login, and asks for no identity of the machine."""
+    with pytest.raises(StorageRefusedError) as raised:
+        container_of_a_person()
+    assert raised.value.text == (
+        "container events: nobody is logged in to Azure on this machine: Please run 'az login' to"
+        " set up an account – run az login, as a person who has a role for blobs on the storage"
+        " account"
+    )
+    assert identity_endpoint.asked == []
+
+
+def test_a_person_who_is_logged_in_needs_no_key(
+    identity_endpoint: IdentityEndpoint, az: Path
+) -> None:
+    """The token of az is used, and Storage itself is asked."""
+    token = (
+        '{"accessToken": "t", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}'
+    )
+    az.write_text(f"#!/bin/sh\necho '{token}'\n")
+    with pytest.raises(StorageUnavailableError) as raised:
+        container_of_a_person()
+    assert "logged in" not in str(raised.value)
+    assert identity_endpoint.asked == []
+
+
+def container_of_a_person() -> None:
+    """Nothing answers at the address, so a container needs a token first and then fails."""
+    uri = f"https://127.0.0.1:{free_port()}/account"
+    with connect("", uri, "my-identity", connection_seconds=1, person=True) as service:
+        container(service, "events")
+
+
 def test_with_a_token_storage_itself_is_asked(identity_endpoint: IdentityEndpoint) -> None:
     """The token is for the configured identity."""
     error = storage_error()

@@ -98,7 +98,7 @@ def _install_for_all_tests() -> None:
     install: list[Callable[[], object]] = [
         *(
             partial(environments.group, name)
-            for name in ("fakesnow", "connector5", "stubs", "java")
+            for name in ("fakesnow", "connector5", "operator", "stubs", "java")
         ),
         node.node_modules,
         partial(node.node_modules, node.CHECKERS),

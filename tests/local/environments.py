@@ -32,6 +32,7 @@ VERSIONS = {
     "fakesnow": NEWER,
     "java": NEWER,
     "mutants": NEWER,
+    "operator": NEWER,
     "peers": NEWER,
     "stubs": ["3.11", "3.12"],
 }

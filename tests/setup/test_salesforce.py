@@ -193,6 +193,8 @@ def test_the_integration_user_may_see_every_object_on_the_channel_and_log_in_to_
     )
     assert {name.replace("ChangeEvent", "") for name in members} == set(values(rights, "object"))
     assert set(values(rights, "viewAllRecords")) == {"true"}
+    # ViewSetup is View Setup and Configuration: a check reads the user's rights and the channel.
+    assert values(rights, "name") == ["ApiEnabled", "ViewSetup"]
     assert channel == {"Delete_Tracking__chn"}
     assert set(
         values(rights, "modifyAllRecords")

@@ -14,7 +14,9 @@ does what the state machine decides. These are the rules (``docs/architecture.md
 - A topic is *held* if the poll must get a new position for it, for example because its cursor is
   old. A held topic waits for an empty response through up to ``hold_seconds`` of silence. It is
   also caught up as soon as the drain has read an event that was published after the poll began.
-- A topic that is not held is *idle* after ``idle_seconds`` of silence.
+- A topic whose objects are checked after the poll is *awaited*: the drain waits for it as for a
+  held topic. If no empty response arrives, it is idle, and only the check waits for the next poll.
+- Any other topic is *idle* after ``idle_seconds`` of silence.
 """
 
 from __future__ import annotations
@@ -100,15 +102,17 @@ class Backlog:
         start: where to begin.
         bounds: the limits.
         hold: the topic is held.
+        awaited: the topic is awaited.
 
     Attributes:
         resume: where the next stream starts.
     """
 
-    def __init__(self, start: Start, bounds: Bounds, *, hold: bool) -> None:
+    def __init__(self, start: Start, bounds: Bounds, *, hold: bool, awaited: bool = False) -> None:
         self.resume = start
         self._bounds = bounds
         self._hold = hold
+        self._awaited = awaited
         self._stream: Optional[_Stream] = None
         self._tally = _Tally(published_at=start.at if isinstance(start, Position) else None)
         self._busy = False  # the last decoded event was published after the poll began
@@ -178,7 +182,7 @@ class Backlog:
         stream = self._open_stream()
         if silent and stream.empty:
             return End(CAUGHT_UP, stream.last_group, stream.empty)
-        if self._hold and self._busy:
+        if (self._hold or self._awaited) and self._busy:
             return End(CAUGHT_UP, stream.last_group, None)
         if now >= self._bounds.deadline:
             return End(DEADLINE, stream.last_group, None)
@@ -239,7 +243,7 @@ class Backlog:
     def _silence_ends(self, stream: _Stream) -> float:
         # If no event could be read so far, the drain waits as for a held topic. Then the cursor can
         # move past these events, and the topic fails in one poll and not in every poll.
-        held = self._hold or self._tally.unreadable
+        held = self._hold or self._awaited or self._tally.unreadable
         idle, hold = self._bounds.idle_seconds, self._bounds.hold_seconds
         return stream.heard_at + (max(idle, hold) if held else idle)
 

@@ -9,8 +9,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ from .backlog import HOLD_SECONDS, Bounds
 from .drain import FAILED, Beginning, Drain, Outcome, Records, Source
 from .errors import CollectorError, SalesforceUnavailableError
 from .model import Cursor, Preset, moment_of
+from .objects import named_objects
 from .publisher import Publisher, Store, leave_polls
-from .report import Report, TopicReport
+from .report import ObjectsOf, Report, TopicReport
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class Collection:
         began: when the poll began, on the clock of ``time.monotonic``. The limits count from then,
             so they include the login.
         began_at: the same moment, as UTC text.
+        awaited: the topics whose objects are checked after this poll.
+        objects: tells the objects of a topic, for ``polls``.
     """
 
     def __init__(
@@ -88,6 +91,8 @@ class Collection:
         limits: Limits,
         began: float,
         began_at: str,
+        awaited: Container[str] = (),
+        objects: ObjectsOf = named_objects,
     ) -> None:
         self._source = source
         self._store = store
@@ -97,10 +102,18 @@ class Collection:
         self._bounds = Bounds(
             began_at, began + limits.drain_seconds, limits.idle_seconds, limits.hold_seconds
         )
+        self._awaited = awaited
         self._ended: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._report = Report(org_id, {topic: TopicReport(topic) for topic in topics}, began_at)
+        self._report = Report(
+            org_id, {topic: TopicReport(topic) for topic in topics}, began_at, objects=objects
+        )
         self._publisher = Publisher(store, limits.file_rows, self._report, self._stop)
+
+    @property
+    def report(self) -> Report:
+        """The report, which grows while ``run`` works."""
+        return self._report
 
     def run(self) -> Report:
         """Drain the topics, upload the event files, move the cursors. Errors are in the report.
@@ -167,7 +180,7 @@ class Collection:
     def _drain(self, topic: str) -> None:
         """Drain one topic. This runs in the topic's thread, and an error fails this topic only."""
         try:
-            beginning = self._beginning(topic)
+            beginning = replace(self._beginning(topic), awaited=topic in self._awaited)
             outcome = Drain(
                 topic,
                 beginning,
@@ -241,7 +254,9 @@ def not_begun(store: Store, topics: Sequence[str], began_at: str, error: Excepti
         began_at: when the poll began, as UTC text.
         error: why the login failed.
     """
-    report = Report("", {topic: TopicReport(topic) for topic in topics}, began_at)
+    report = Report(
+        "", {topic: TopicReport(topic) for topic in topics}, began_at, objects=named_objects
+    )
     report.fail(error)
     leave_polls(store, report)
     return report

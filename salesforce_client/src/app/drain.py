@@ -99,7 +99,7 @@ class Beginning:
 
     Attributes:
         start: the position, or a preset if there is none.
-        hold: the topic is held, as ``backlog.py`` explains.
+        hold, awaited: the topic is held or awaited, as ``backlog.py`` explains.
         unreadable: the bytes of the stored cursor, if they could not be read.
         version: the ETag of the stored cursor.
         unread_since: when the topic was first tried, if it was never read and events since then may
@@ -108,6 +108,7 @@ class Beginning:
 
     start: Start
     hold: bool = False
+    awaited: bool = False
     unreadable: Optional[bytes] = None
     version: str = ""
     unread_since: Optional[str] = None
@@ -159,7 +160,9 @@ class Drain:
         self._begin_from_latest = begin_from_latest
         self._stop = stop
         self._clock = clock
-        self._backlog = Backlog(beginning.start, bounds, hold=beginning.hold)
+        self._backlog = Backlog(
+            beginning.start, bounds, hold=beginning.hold, awaited=beginning.awaited
+        )
         self._retries = Retries(bounds.deadline)
         self._beginning = beginning
         self._gaps: list[Gap] = []  # not delivered yet

@@ -7,7 +7,8 @@
     │   ├── SalesforceUnavailableError   outage, time-out, dropped connection
     │   ├── LimitExceededError           the org has reached its limit of deliveries or clients
     │   ├── StorageUnavailableError      Blob Storage did not answer or was busy
-    │   └── LocalStorageError            the disk of this machine is full or fails
+    │   ├── LocalStorageError            the disk of this machine is full or fails
+    │   └── CheckUnavailableError        Salesforce did not answer a question of a check
     ├── ActionNeededError              a person: the message says what to do
     │   ├── SettingsError                one or more settings are missing or malformed
     │   ├── AuthenticationError          Salesforce refuses the JWT, the user or the app
@@ -18,13 +19,18 @@
     │   ├── StorageRefusedError          Blob Storage refuses the identity or the container
     │   ├── EventFileError               an event file to decode again is missing or damaged
     │   ├── AllUndecodableError          no event of a topic could be read; the events are kept
-    │   └── GapError                     events are lost for good; the gap is recorded
+    │   ├── GapError                     events are lost for good; the gap is recorded
+    │   ├── CheckRefusedError            Salesforce refuses a question of a check
+    │   └── CheckFailedError             objects were not checked for too long; no delete is lost
     ├── RunFailedError                 one or more topics failed; all rows are stored
     └── (inside a run)
         ├── SessionExpiredError          the access token is no longer accepted: it is renewed
         ├── ReplayIdRejectedError        Salesforce no longer knows the cursor: causes a gap
         ├── SchemaError                  Salesforce refuses a schema: causes a rejected event
-        └── DecodeError                  an event cannot become a row: causes a rejected event
+        ├── DecodeError                  an event cannot become a row: causes a rejected event
+        ├── ListTooLongError             a list is too long: the check asks for less time at once
+        ├── ListTrimmedError             Salesforce has no list of that time: a check's outcome
+        └── CallsSpentError              MAX_CHECK_CALLS or the time is used up: the check waits
 """
 
 from __future__ import annotations
@@ -33,6 +39,12 @@ from collections.abc import Sequence
 
 # True for every error that leaves a cursor where it is: Salesforce keeps events for 72 hours.
 IF_A_POLL_SUCCEEDS = "Nothing is lost if a poll succeeds within 72 hours of the last good one"
+
+
+# True for every error of a check: its questions come after the events are safe.
+NOT_PROVEN = (
+    "Nothing is lost, but nothing is proven until a later poll checks the object within 15 days"
+)
 
 
 class CollectorError(Exception):
@@ -88,6 +100,12 @@ class LocalStorageError(TryAgainError):
 
     If the error stays, lower MAX_FILE_ROWS or check the disk size of the hosting plan.
     """
+
+
+class CheckUnavailableError(TryAgainError):
+    """Salesforce did not answer a question of a check, or asked the client to wait."""
+
+    lost = NOT_PROVEN
 
 
 class ActionNeededError(CollectorError):
@@ -161,6 +179,28 @@ class GapError(ActionNeededError):
     lost = ""
 
 
+class CheckRefusedError(ActionNeededError):
+    """Salesforce refuses a question of a check. The events are not concerned.
+
+    Attributes:
+        code: Salesforce's error code. Empty if the answer had none.
+        no_rights: the user may not ask, or the object does not exist.
+    """
+
+    lost = NOT_PROVEN
+
+    def __init__(self, message: str, code: str = "", *, no_rights: bool = False) -> None:
+        self.code = code
+        self.no_rights = no_rights
+        super().__init__(message)
+
+
+class CheckFailedError(ActionNeededError):
+    """One or more objects were not checked for too long. All events are stored."""
+
+    lost = ""
+
+
 class SessionExpiredError(CollectorError):
     """Salesforce no longer accepts the access token. The caller renews it and resumes."""
 
@@ -187,6 +227,18 @@ class SchemaError(CollectorError):
 
 class DecodeError(CollectorError):
     """An event cannot be read with its schema, or cannot become a row."""
+
+
+class ListTooLongError(CollectorError):
+    """A list has too many ids, or a query takes too long. The check asks for less time at once."""
+
+
+class ListTrimmedError(CollectorError):
+    """Salesforce no longer has, or never had, the list of deletes at the start of a window."""
+
+
+class CallsSpentError(CollectorError):
+    """MAX_CHECK_CALLS are used up, or the poll has no more time. The rest waits."""
 
 
 class RunFailedError(CollectorError):

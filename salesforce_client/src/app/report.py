@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -14,9 +13,7 @@ from .errors import CollectorError, RunFailedError
 from .model import Delete, Delivery, Gap, Poll, Restore, identity, now
 
 ERROR_CHARACTERS = 500
-# The topic of the changes of one object (Salesforce "Change Data Capture Developer Guide",
-# "Subscription Channels"). The topic /data/ChangeEvents has the changes of many objects.
-CHANGES_OF_ONE_OBJECT = re.compile(r"/data/(\w+)ChangeEvent")
+ObjectsOf = Callable[[str], Optional[Sequence[str]]]
 
 
 @dataclass
@@ -31,6 +28,7 @@ class TopicReport:
         ended_at: when the topic ended, as UTC text. Empty before.
         rpc_id: of the last response.
         error: the first failure.
+        objects: the objects of its deletes in this poll.
     """
 
     topic: str
@@ -46,6 +44,7 @@ class TopicReport:
     ended_at: str = ""
     rpc_id: str = ""
     error: Optional[Exception] = None
+    objects: set[str] = field(default_factory=set)
 
     def fail(self, error: Exception) -> None:
         """Note a failure. The first one is kept."""
@@ -58,6 +57,9 @@ class TopicReport:
     def count(self, delivery: Delivery, rpc_id: str) -> None:
         """Add a delivery's figures."""
         rows = Counter(map(type, delivery.rows))
+        self.objects.update(
+            row.object_name for row in delivery.rows if isinstance(row, Delete) and row.object_name
+        )
         self.received += delivery.received
         self.skipped += delivery.skipped
         self.rejected += len(delivery.rejects)
@@ -78,8 +80,8 @@ class TopicReport:
         )
         return f"{line} error={type(self.error).__name__}" if self.error else line
 
-    def poll(self, org_id: str, began_at: str) -> Poll:
-        """The topic's row of ``polls``. The topic has ended."""
+    def poll(self, org_id: str, began_at: str, objects: Optional[Sequence[str]] = None) -> Poll:
+        """The topic's row of ``polls``. The topic has ended. ``objects`` are None if not known."""
         if self.ended in ("caught_up", "idle"):
             read_until: Optional[str] = began_at
         else:
@@ -91,7 +93,7 @@ class TopicReport:
             topic=self.topic,
             began_at=began_at,
             ended_at=self.ended_at,
-            objects=_objects(self.topic),
+            objects=None if objects is None else json.dumps(list(objects)),
             ended=self.ended,
             read_until=read_until,
             received=self.received,
@@ -104,20 +106,42 @@ class TopicReport:
         )
 
 
-def _objects(topic: str) -> Optional[str]:
-    """The objects of a topic, as a JSON list. None if the topic's name does not tell."""
-    match = CHANGES_OF_ONE_OBJECT.fullmatch(topic)
-    if not match:
-        return None
-    name = match[1]
-    return json.dumps([f"{name}c" if name.endswith("__") else name])
-
-
 def _reason(error: Exception) -> str:
     """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
     kind = type(error).__name__
     reason = f"{kind}: {error.text}" if isinstance(error, CollectorError) else kind
     return reason[:ERROR_CHARACTERS]
+
+
+@dataclass
+class CheckReport:
+    """What the poll did to check one object.
+
+    Attributes:
+        windows: number of windows that were listed or have another outcome.
+        listed: number of listed deletes.
+        restored: number of restores that the check found.
+        calls: number of REST calls.
+        outcome: ``listed``, the first other outcome, or ``waits`` if the check did not take place
+            or is not complete.
+        reason: why the outcome is not ``listed``.
+    """
+
+    object_name: str
+    windows: int = 0
+    listed: int = 0
+    restored: int = 0
+    calls: int = 0
+    outcome: str = "listed"
+    reason: str = ""
+
+    def line(self) -> str:
+        """The log line of this check."""
+        line = (
+            f"check object={self.object_name} windows={self.windows} listed={self.listed} "
+            f"restored={self.restored} calls={self.calls} outcome={self.outcome}"
+        )
+        return f"{line} reason={self.reason}" if self.reason else line
 
 
 @dataclass
@@ -130,6 +154,10 @@ class Report:
         began_at: when the poll began, as UTC text.
         files: names of the uploaded event files.
         error: the error that ended the whole poll, such as a failed upload.
+        objects: tells the objects of a topic. None stands for objects that are not known.
+        checks: what the poll did with each object whose check was due.
+        unknown: the topics whose objects are not known, so that nothing about them is proven.
+        overdue: the error of the objects that were not checked for too long.
     """
 
     org_id: str
@@ -137,6 +165,10 @@ class Report:
     began_at: str
     files: list[str] = field(default_factory=list)
     error: Optional[Exception] = None
+    objects: ObjectsOf = field(default=lambda _: None)
+    checks: list[CheckReport] = field(default_factory=list)
+    unknown: Sequence[str] = ()
+    overdue: Optional[Exception] = None
 
     def fail(self, error: Exception) -> None:
         """Note the error that ended the whole poll. All topics count as failed.
@@ -151,7 +183,10 @@ class Report:
 
     def polls(self) -> Sequence[Poll]:
         """The rows of ``polls``, one for each topic. All topics have ended."""
-        return [topic.poll(self.org_id, self.began_at) for topic in self.topics.values()]
+        return [
+            topic.poll(self.org_id, self.began_at, self.objects(topic.topic))
+            for topic in self.topics.values()
+        ]
 
     def lines(self) -> Iterator[str]:
         """The log lines: one for the poll and one for each topic."""
@@ -160,6 +195,10 @@ class Report:
         yield f"{line} error={type(self.error).__name__}" if self.error else line
         for topic in self.topics.values():
             yield topic.line()
+        for check in self.checks:
+            yield check.line()
+        for unknown in self.unknown:
+            yield f"topic={unknown} objects=unknown reason=name them in CHECK_OBJECTS"
 
     def raise_if_failed(self) -> None:
         """Raise an error if the poll or one of its topics failed.
@@ -167,6 +206,7 @@ class Report:
         Raises:
             CollectorError: the error that ended the whole poll.
             RunFailedError: one or more topics failed. It has the error of each failed topic.
+            CheckFailedError: objects were not checked for too long. No topic failed.
         """
         if self.error:
             raise self.error
@@ -174,3 +214,5 @@ class Report:
         if failures:
             read = sum(topic.ended != "failed" for topic in self.topics.values())
             raise RunFailedError(failures, read)
+        if self.overdue:
+            raise self.overdue

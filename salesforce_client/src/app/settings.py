@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .addresses import beyond_host, fault_of_port, is_loopback, shown, split
 from .model import EventRules
 from .settings_reader import BlobAccount, SettingsReader
-from .topic_settings import read_event_rules, read_topics
+from .topic_settings import read_check_objects, read_event_rules, read_topics
 
 LOGIN = "https://login.salesforce.com"
 SANDBOX_LOGIN = "https://test.salesforce.com"
@@ -30,6 +30,7 @@ SANDBOX_HOST = re.compile(
     r"|[^.]+--[^.]+(\.[^.]+)?\.my\.[a-z.]+"
     r"|(([^.]+\.)+cs\d+\.my|cs\d+)\.salesforce\.[a-z]+"
 )
+MOST_CHECK_HOURS = 72  # each day must be listed once more before it leaves the reach of 15 days
 # The first one that is set counts. requests knows the first two, and OpenSSL the third.
 CA_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -77,6 +78,8 @@ class Settings:
         salesforce: the real org. None in MOCK_MODE.
         mock: the mock org. None outside of MOCK_MODE.
         event_rules: how to read the platform events of each topic.
+        check_objects: the objects to check. None if the topics tell them. Empty if there are none.
+        max_check_calls: REST calls for checks in 24 hours.
     """
 
     storage: BlobAccount
@@ -90,6 +93,9 @@ class Settings:
     max_run_seconds: float
     idle_seconds: float
     max_file_rows: int
+    check_objects: Optional[tuple[str, ...]]
+    check_hours: float
+    max_check_calls: int
 
 
 def read(environ: Mapping[str, str]) -> Settings:
@@ -112,7 +118,16 @@ def read(environ: Mapping[str, str]) -> Settings:
         max_run_seconds=values.number("MAX_RUN_SECONDS", 480, least=10),
         idle_seconds=values.number("IDLE_SECONDS", 30, least=0.1),
         max_file_rows=int(values.number("MAX_FILE_ROWS", 250_000, least=1)),
+        check_objects=read_check_objects(values),
+        check_hours=values.number("CHECK_HOURS", 24, least=0.1),
+        max_check_calls=int(values.number("MAX_CHECK_CALLS", 500, least=1)),
     )
+    if settings.check_hours > MOST_CHECK_HOURS:
+        values.problem(
+            "CHECK_HOURS",
+            f"must be at most {MOST_CHECK_HOURS}: Salesforce lists the deletes of 15 days only",
+            None,
+        )
     if settings.idle_seconds > settings.max_run_seconds / 3:
         values.problem(
             "IDLE_SECONDS",

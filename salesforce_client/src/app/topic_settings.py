@@ -1,4 +1,6 @@
-"""Reads the settings about topics: which ones to read, and how to read their platform events."""
+"""Reads the settings about topics: which ones to read, how to read their platform events, and which
+objects to check.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ from .settings_reader import SettingsReader
 TOPICS = "SALESFORCE_TOPICS"
 FIELDS = "SALESFORCE_EVENT_FIELDS"
 FILTER = "SALESFORCE_EVENT_FILTER"
+CHECK_OBJECTS = "CHECK_OBJECTS"
+OBJECT = re.compile(r"[A-Za-z]\w*", re.ASCII)
+NOT_OBJECTS = re.compile(r".+__e|.*ChangeEvents?", re.IGNORECASE)
 TOPIC = re.compile(r"/(event|data)/([A-Za-z]\w*)", re.ASCII)
 EVENT_TOPIC = re.compile(r"/event/[A-Za-z]\w*", re.ASCII)
 FIELD = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -52,6 +57,29 @@ def read_topics(values: SettingsReader, *, required: bool) -> tuple[str, ...]:
         elif (likely := _likely(match[1], match[2])) != topic:
             values.problem(TOPICS, f"has {topic!r}, which is not a topic: write {likely!r}", None)
     return tuple(dict.fromkeys(names))
+
+
+def read_check_objects(values: SettingsReader) -> Optional[tuple[str, ...]]:
+    """The objects of ``CHECK_OBJECTS``, each once. None if it is not set, empty for ``none``."""
+    text = values.text(CHECK_OBJECTS)
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not text:
+        return None
+    if not names:
+        values.problem(CHECK_OBJECTS, "names no object: set at least one, or none", None)
+    nothing = [name for name in names if name.lower() == "none"]
+    if nothing and len(names) > 1:
+        values.problem(
+            CHECK_OBJECTS, f"has {nothing[0]} beside objects: remove one or the other", None
+        )
+    for name in names:
+        if not OBJECT.fullmatch(name) or NOT_OBJECTS.fullmatch(name):
+            values.problem(
+                CHECK_OBJECTS,
+                f"has {name!r}: an object looks like Account or My_Object__c",
+                None,
+            )
+    return () if nothing else tuple(names)
 
 
 def _likely(kind: str, name: str) -> str:

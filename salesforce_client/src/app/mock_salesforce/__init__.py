@@ -7,6 +7,7 @@ The collector, or any other client, connects with them and runs its real code.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import ssl
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..errors import SettingsError
+from ..salesforce.wire import pubsub_api_pb2
 from ..salesforce.wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
 from . import certificate
 from .faults import Faults, UnknownFaultError
@@ -82,10 +84,18 @@ class MockSalesforce:
         batch_size: maximum number of events in one response.
         folder: where the temporary folder for the key and the certificates is created.
             The default is the system's folder for temporary files.
+        port: of the token endpoint. By default a free port.
+        pubsub_port: of the Pub/Sub API. By default a free port.
+        key_file: the private key of the client. It is made if it does not exist. By default it is
+            a new key in the temporary folder.
+        reflection: answer gRPC's server reflection, if the package grpcio-reflection is installed.
+            It is not in the app's requirements.txt, because only people with a tool such as
+            grpcurl use it.
 
     Attributes:
         settings: the settings that a client needs. ``IDLE_SECONDS`` is a little longer than
             ``keepalive_seconds``, so that the collector is soon caught up.
+        reflects: whether gRPC's server reflection answers.
     """
 
     def __init__(
@@ -98,7 +108,15 @@ class MockSalesforce:
         keepalive_seconds: float = 1.0,
         batch_size: int = 100,
         folder: Path | None = None,
+        port: int = 0,
+        pubsub_port: int = 0,
+        key_file: Path | None = None,
+        reflection: bool = False,
     ) -> None:
+        self._ports = (port, pubsub_port)
+        self._key_file = key_file
+        self._wants_reflection = reflection
+        self.reflects = False
         try:
             self._faults = Faults(faults)
         except UnknownFaultError as error:
@@ -134,16 +152,8 @@ class MockSalesforce:
         temporary = tempfile.TemporaryDirectory(prefix="mock-salesforce-", dir=self._folder)
         folder = Path(self._resources.enter_context(temporary))
         made = certificate.make() if self._tls else None
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        key_file = folder / "private_key.pem"
-        key_file.touch(mode=0o600)
-        key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        key_file = self._key_file or folder / "private_key.pem"
+        key = _key_in(key_file)
         ca_file = folder / "ca.pem"
         if made:
             ca_file.write_bytes(made.authority)
@@ -171,6 +181,7 @@ class MockSalesforce:
                 self._faults,
                 rest.url,
                 context,
+                self._ports[0],
             )
         )
         self.settings = {
@@ -209,15 +220,48 @@ class MockSalesforce:
             self._batch_size,
         )
         add_PubSubServicer_to_server(self._service, server)
+        if self._wants_reflection:
+            self.reflects = _reflect(server)
+        address = f"127.0.0.1:{self._ports[1]}"
         if made:
             port = server.add_secure_port(
-                "127.0.0.1:0", grpc.ssl_server_credentials([(made.key, made.chain)])
+                address, grpc.ssl_server_credentials([(made.key, made.chain)])
             )
         else:
-            port = server.add_insecure_port("127.0.0.1:0")
+            port = server.add_insecure_port(address)
         server.start()
         self._resources.callback(lambda: server.stop(grace=0).wait())
         return f"127.0.0.1:{port}" if made else f"http://127.0.0.1:{port}"
+
+
+def _key_in(file: Path) -> rsa.RSAPrivateKey:
+    """Return the key in the file. If there is no file, make a key and write it."""
+    if file.exists():
+        found = serialization.load_pem_private_key(file.read_bytes(), None)
+        if not isinstance(found, rsa.RSAPrivateKey):
+            raise SettingsError([f"{file} holds another key than RSA: remove the file"])
+        return found
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    file.touch(mode=0o600)
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return key
+
+
+def _reflect(server: grpc.Server) -> bool:
+    """Answer server reflection. Return False if the package for it is not installed."""
+    try:
+        reflection = importlib.import_module("grpc_reflection.v1alpha.reflection")
+    except ImportError:
+        return False
+    service = pubsub_api_pb2.DESCRIPTOR.services_by_name["PubSub"].full_name
+    reflection.enable_server_reflection((service, reflection.SERVICE_NAME), server)
+    return True
 
 
 def _server_context(made: certificate.Certificate, folder: Path) -> ssl.SSLContext:

@@ -11,7 +11,9 @@ import argparse
 import json
 import signal
 import threading
+from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import Any
 
 from . import MockSalesforce
 from .faults import FAULTS
@@ -22,12 +24,8 @@ def _time(text: str) -> datetime:
     return moment.replace(tzinfo=moment.tzinfo or timezone.utc)
 
 
-def main() -> None:
-    """Serve until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(
-        prog="mock_salesforce",
-        description="A mock Salesforce on loopback: JWT login, Pub/Sub API and REST API.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the mock."""
     parser.add_argument(
         "--tls",
         action="store_true",
@@ -64,11 +62,19 @@ def main() -> None:
         help="switch on a fault; may be given several times",
     )
     parser.add_argument("--faults", action="store_true", help="list the faults and exit")
-    options = parser.parse_args()
-    if options.faults:
-        for name, (value, what) in FAULTS.items():
-            print(f"{name}{f' ({value})' if value else ''}: {what}")
-        return
+
+
+def faults() -> list[str]:
+    """Return a line for each fault."""
+    return [
+        f"{name}{f' ({value})' if value else ''}: {what}" for name, (value, what) in FAULTS.items()
+    ]
+
+
+def serve(
+    options: argparse.Namespace, tell: Callable[[MockSalesforce], None], **places: Any
+) -> None:
+    """Serve until SIGINT or SIGTERM. ``tell`` is called as soon as the mock answers."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -79,12 +85,29 @@ def main() -> None:
         tls=options.tls,
         keepalive_seconds=options.keepalive,
         batch_size=options.batch,
+        **places,
     ) as mock:
-        print(
-            json.dumps({**mock.settings, "org_id": mock.org.org_id, "ca_file": mock.ca_file}),
-            flush=True,
-        )
+        tell(mock)
         ended.wait()
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(
+        prog="mock_salesforce",
+        description="A mock Salesforce on loopback: JWT login, Pub/Sub API and REST API.",
+    )
+    add_options(parser)
+    options = parser.parse_args()
+    if options.faults:
+        print("\n".join(faults()))
+        return
+    serve(options, _tell)
+
+
+def _tell(mock: MockSalesforce) -> None:
+    told = {**mock.settings, "org_id": mock.org.org_id, "ca_file": mock.ca_file}
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ class TokenEndpoint:
         faults: the endpoint applies ``login_unavailable`` and ``login_answer``.
         instance_url: the URL of the REST API, which belongs to every session.
         tls: the context with which it serves https. Without one it serves http.
+        port: the port. 0 means a free one.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class TokenEndpoint:
         faults: Faults,
         instance_url: str,
         tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self._faults = faults
         self.org_id = org_id
@@ -63,7 +65,7 @@ class TokenEndpoint:
         self.instance_url = instance_url
         self._tokens: set[str] = set()
         self.issued: list[str] = []  # all access tokens, also expired ones
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)

@@ -119,9 +119,19 @@ def _session(login_url: str, answer: Mapping[str, Any]) -> Session:
             f"the token response of {login_url} lacks access_token or instance_url:"
             " check that SALESFORCE_LOGIN_URL is the login host"
         )
+    identity_url = str(answer.get("id", ""))
     return Session(
-        str(token), str(instance_url).rstrip("/"), _org_id(str(answer.get("id", "")), str(token))
+        str(token),
+        str(instance_url).rstrip("/"),
+        _org_id(identity_url, str(token)),
+        _user_id(identity_url),
     )
+
+
+def _user_id(identity_url: str) -> str:
+    """The user's 18-character id, the last part of the identity URL. Empty if it is not there."""
+    last = urlsplit(identity_url).path.rpartition("/")[2]
+    return with_checksum(last[:15]) if re.fullmatch(r"005[A-Za-z0-9]{12,15}", last) else ""
 
 
 def _org_id(identity_url: str, token: str) -> str:

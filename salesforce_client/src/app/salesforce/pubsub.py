@@ -81,6 +81,14 @@ class PubSub:
         """Check the topic. Call this before ``subscribe``, because its errors are clearer.
 
         Raises:
+            CollectorError: see ``schema_id``.
+        """
+        self.schema_id(topic)
+
+    def schema_id(self, topic: str) -> str:
+        """The id of the topic's newest schema. Empty if its events have several types.
+
+        Raises:
             TopicError: the topic does not exist, or this user may not subscribe to it.
             CollectorError: the call failed for another reason.
         """
@@ -95,6 +103,7 @@ class PubSub:
                 f"{topic} exists, but the user may not subscribe to it: grant '{right}'"
                 f" in the permission set of SALESFORCE_USERNAME (rpcId: {info.rpc_id})"
             )
+        return str(info.schema_id)
 
     def schema(self, schema_id: str) -> str:
         """The Avro schema with this id, as JSON text.

@@ -109,11 +109,17 @@ def _without_token(
     """The error of an identity that got no token. Storage was not asked.
 
     azure-identity tries several ways to log in, and its message has a line for each of them. The
-    line of the managed identity counts. If there is none, the last line counts, because
-    azure-identity stops after a way that is set up and fails.
+    line of the managed identity counts. If there is none, the line of az counts, or else the last
+    line, because azure-identity stops after a way that is set up and fails.
     """
     attempts = ATTEMPT.findall(str(error.message))
     managed = dict(attempts).get("ManagedIdentityCredential")
+    persons = dict(attempts).get("AzureCliCredential")
+    if persons and not managed:  # a command, which a person runs
+        return StorageRefusedError(
+            f"{about}: nobody is logged in to Azure on this machine: {persons[:REASON_CHARACTERS]}"
+            " – run az login, as a person who has a role for blobs on the storage account"
+        )
     reason: str = managed or (": ".join(attempts[-1]) if attempts else brief(error))
     if answer := ANSWER.search(reason):
         reason, status = answer.groups()

@@ -30,6 +30,13 @@ THIS_MACHINE = frozenset(("127.0.0.1", "localhost", "::1"))
 SENDING_SECONDS, BYTES_A_SECOND = 10, 2_000_000
 # The options of a request that is sent once and waits only a few seconds for the answer.
 BRIEF: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5}
+# How a person logs in: with az login, for example. Without the exclusions, azure-identity first
+# waits for identities that only machines in Azure have. The command az may need over 10 seconds.
+PERSONS_LOGIN: Mapping[str, Any] = {
+    "exclude_managed_identity_credential": True,
+    "exclude_workload_identity_credential": True,
+    "process_timeout": 30,
+}
 # A file is named after the second in which it was begun. If that name is taken, the names of later
 # seconds are tried, up to this number. If all are taken, something else uses these names.
 NAMES_TO_TRY = 3600
@@ -37,11 +44,24 @@ NAMES_TO_TRY = 3600
 
 @contextlib.contextmanager
 def connect(
-    connection_string: str, service_uri: str, client_id: str, connection_seconds: int = 10
+    connection_string: str,
+    service_uri: str,
+    client_id: str,
+    connection_seconds: int = 10,
+    *,
+    person: bool = False,
 ) -> Iterator[BlobServiceClient]:
     """A client for the storage account, closed at the end.
 
     It uses the connection string or, if that is empty, the managed identity.
+
+    Args:
+        connection_string: with a key or a SAS.
+        service_uri: the address of the account, if there is no connection string.
+        client_id: of the managed identity, if it is user-assigned.
+        connection_seconds: the time limit of each attempt to connect.
+        person: a person runs a command. The person's own login counts (az login), and the identity
+            of the machine does not.
 
     Raises:
         StorageRefusedError: the connection string or the address is malformed.
@@ -61,9 +81,10 @@ def connect(
                     connection_string, **client_options
                 )
             else:
-                credential = stack.enter_context(
-                    DefaultAzureCredential(managed_identity_client_id=client_id or None)
+                ways = (
+                    PERSONS_LOGIN if person else {"managed_identity_client_id": client_id or None}
                 )
+                credential = stack.enter_context(DefaultAzureCredential(**ways))
                 service = BlobServiceClient(service_uri, credential=credential, **client_options)
         yield stack.enter_context(service)
 

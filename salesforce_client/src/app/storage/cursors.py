@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
-from typing import Any, Optional
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -16,6 +17,16 @@ from .blob_errors import translated
 
 # The states of a cursor without a replay id.
 BEGUN, NOT_READ = "begun", "not_read"
+# A cursor's blob: org id and topic. Beside the cursors, an org's folder may hold other blobs.
+CURSOR_NAME = re.compile(r"(00D[A-Za-z0-9]{15})(/(?:event|data)/\w+)\.json")
+ORG_FOLDER = re.compile(r"(00D[A-Za-z0-9]{15})/.")
+
+
+class Listed(NamedTuple):
+    """The name of a cursor's blob, taken apart."""
+
+    org_id: str
+    topic: str
 
 
 class Cursors:
@@ -43,6 +54,54 @@ class Cursors:
             return StoredCursor(from_json(raw, org_id, topic), download.properties.etag)
         except ValueError:
             return StoredCursor(None, download.properties.etag, unreadable=raw)
+
+    def exists(self) -> bool:
+        """Whether the container exists. The first poll creates it.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: that is not certain.
+        """
+        with translated(f"container {self._container.container_name}"):
+            return bool(self._container.exists())
+
+    def listed(self) -> Sequence[Listed]:
+        """The org and the topic of every cursor.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the container cannot be listed.
+        """
+        matches = (CURSOR_NAME.fullmatch(name) for name in self._names())
+        return [Listed(match[1], match[2]) for match in matches if match]
+
+    def blobs_of(self, org_id: str) -> Sequence[str]:
+        """The names of all blobs of an org, also of those that are no cursors.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the container cannot be listed.
+        """
+        return list(self._names(f"{org_id}/"))
+
+    def org_ids(self) -> Sequence[str]:
+        """The orgs that have a folder.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the container cannot be listed.
+        """
+        matches = (ORG_FOLDER.match(name) for name in self._names())
+        return list(dict.fromkeys(match[1] for match in matches if match))
+
+    def remove(self, name: str) -> None:
+        """Remove a blob.
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: it is not certain that it is removed.
+        """
+        with translated(f"cursor {name}"):
+            self._container.delete_blob(name)
+
+    def _names(self, prefix: str = "") -> Iterator[str]:
+        with translated(f"container {self._container.container_name}"):
+            yield from self._container.list_blob_names(name_starts_with=prefix)
 
     def save(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
         """Replace the version ``etag``. ``etag`` is None if the topic had no cursor.
@@ -132,4 +191,5 @@ def _position(fields: Mapping[str, Any]) -> Position:
 
 
 def _name(org_id: str, topic: str) -> str:
+    """The name of a cursor's blob."""
     return f"{org_id}{topic}.json"

@@ -1,4 +1,7 @@
-"""Stores what a poll produces: event files, on this machine and in Blob Storage, and cursors."""
+"""Stores what a poll produces: event files, on this machine and in Blob Storage, and cursors.
+
+The progress of the checks is beside the cursors.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from ..scratch import local_storage
 from .blobs import EventFiles, container
 from .cursors import Cursors
 from .event_file import EventFile
+from .progress import CheckBlobs
 from .rejected_events import read_rejects
 
 
@@ -26,6 +30,9 @@ class Store:
         events_container, cursors_container: the names of the containers.
         folder: holds event files until they are uploaded.
 
+    Attributes:
+        checks: the blobs of the checks.
+
     Raises:
         StorageUnavailableError, StorageRefusedError: it is not certain that both containers exist.
     """
@@ -38,7 +45,9 @@ class Store:
         folder: Path,
     ) -> None:
         self._events = EventFiles(container(service, events_container))
-        self._cursors = Cursors(container(service, cursors_container))
+        cursors = container(service, cursors_container)
+        self._cursors = Cursors(cursors)
+        self.checks = CheckBlobs(cursors)
         self._folder = folder
 
     def new_file(self, begun_at: datetime) -> EventFile:

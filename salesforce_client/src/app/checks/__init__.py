@@ -1,0 +1,1 @@
+"""Checks the deletes of a poll against the lists that Salesforce keeps."""

@@ -1,0 +1,147 @@
+"""``doctor``: looks at everything that a poll needs, and says what to do."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
+
+from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
+from ..errors import CollectorError, SettingsError
+from ..model import Poll, StoredCursor
+from ..run import App
+from ..salesforce.pubsub import PubSub
+from . import machine_checks, org_checks, salesforce_checks, storage_checks
+from .call import Call
+from .findings import FAILURE, OK, SKIPPED, WARNING, Finding, looked, of_error, skipped
+from .status import age_of
+
+HELP = "look at everything that a poll needs, and say what to do"
+EXAMPLE = "doctor --yes"
+AT_ONCE = 8  # topics
+NO_CURSOR = StoredCursor(None, None)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of this command."""
+    parser.add_argument(
+        "--listen",
+        type=float,
+        metavar="SECONDS",
+        default=salesforce_checks.LISTEN_SECONDS,
+        help="how long to listen to each topic (3)",
+    )
+
+
+def run(options: argparse.Namespace, call: Call) -> int:
+    """Run every check. One that fails does not stop the others."""
+    console = call.console
+    findings = []
+    for finding in _findings(call, options.listen):
+        findings.append(finding)
+        if not console.draws_tables:
+            console.line(f"{finding.status:<8} {finding.check}: {finding.told}")
+            if finding.cure:
+                console.line(f"{'':<8} → {finding.cure}")
+    if console.draws_tables:
+        console.table(("check", "status", "seen", "what to do"), findings)
+    counts = Counter(finding.status for finding in findings)
+    told = ", ".join(f"{counts[one]} {one}" for one in (OK, WARNING, FAILURE, SKIPPED))
+    console.line(told)
+    code = WELL
+    if counts[FAILURE] or counts[WARNING]:
+        unusable = any(it.check == "settings" and it.status == FAILURE for it in findings)
+        code = USAGE if unusable else FINDINGS
+    console.result({"exit_code": code, "findings": [it._asdict() for it in findings]})
+    return code
+
+
+def _findings(call: Call, listen: float) -> Iterator[Finding]:
+    yield machine_checks.versions(call.folder / "requirements.txt")
+    try:
+        gathered = call.gathered()
+        with call.app() as app:
+            yield from machine_checks.settings(app, gathered)
+            yield from _of_app(call.console, app, listen)
+    except SettingsError as error:
+        yield from machine_checks.of_settings(error)
+        yield skipped("all others", "they need the settings", "correct the settings first")
+
+
+def _of_app(console: Console, app: App, listen: float) -> Iterator[Finding]:
+    yield looked("clock", lambda: machine_checks.clock(app.ahead_seconds()))
+    source: Optional[PubSub] = None
+    try:
+        source = app.source()
+        org_id = source.session.org_id
+        yield Finding("login", OK, f"{app.salesforce.username} in org {org_id}")
+    except CollectorError as error:
+        org_id = ""
+        yield of_error("login", error)
+    containers = list(storage_checks.containers(app))
+    yield from containers
+    # If Storage refuses or does not answer, the other checks would only say so again.
+    reached = all(it.status != FAILURE for it in containers)
+    yield from _of_polls(app, org_id, reached=reached)
+    if source is None:
+        yield skipped("topics", "nobody is logged in", "correct the login first")
+    else:
+        with source:
+            yield from _topics(app, source, org_id if reached else "", listen)
+            yield from org_checks.limits(app, source)
+            yield from org_checks.rights(app, source)
+    if reached:
+        yield from storage_checks.writes(app, org_id, allowed=_may_write(console))
+
+
+def _of_polls(app: App, org_id: str, *, reached: bool) -> Iterator[Finding]:
+    if not reached:
+        yield skipped("last poll, org, cursors, writing", "see above", "correct the storage first")
+        return
+    yield looked("last poll", lambda: storage_checks.last_poll(_newest(app)))
+    if org_id:
+        yield looked("org", lambda: storage_checks.orgs(app, org_id), f"{org_id}, no other")
+    else:
+        yield skipped("org", "nobody is logged in", "correct the login first")
+
+
+def _newest(app: App) -> dict[str, Poll]:
+    polls = app.past_files()
+    return polls.newest(app.settings.topics) if polls.exists() else {}
+
+
+def _topics(app: App, source: PubSub, org_id: str, listen: float) -> Iterator[Finding]:
+    """Topics are checked at the same time, because each may take seconds.
+
+    ``org_id`` is empty if Storage cannot be used. The cursors are then not looked at.
+    """
+
+    def one(name: str) -> list[Finding]:
+        if not org_id:
+            return list(salesforce_checks.topic(app, source, name, None, listen))
+        stored: Optional[StoredCursor] = None
+
+        def look() -> Optional[Finding]:
+            nonlocal stored
+            stored = app.cursors().load(org_id, name) if app.cursors().exists() else NO_CURSOR
+            preset = app.settings.replay_preset
+            return salesforce_checks.cursor(name, stored, age_of(stored), preset)
+
+        cursor = looked(f"cursor of {name}", look)
+        return [*salesforce_checks.topic(app, source, name, stored, listen), cursor]
+
+    with ThreadPoolExecutor(AT_ONCE, "topic") as pool:
+        for findings in pool.map(one, app.settings.topics):
+            yield from findings
+
+
+def _may_write(console: Console) -> bool:
+    try:
+        console.confirm(
+            "May the doctor write an event file without rows and a cursor, and remove both?"
+        )
+    except StoppedError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""``reprocess``: decode rejected events again, with the code of today."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Union
+
+from ..console import FINDINGS, WELL
+from ..run import App
+from .call import Call
+
+HELP = "decode the rejected events of an event file again, or of all files"
+EXAMPLE = "reprocess events_20260131T120000Z.db"
+ALL = "all"
+NOTHING = "no event file has rejected events that were not decoded since"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of this command."""
+    parser.add_argument(
+        "file",
+        metavar="FILE|all",
+        help="the name of an event file in the container, the path of one on this machine"
+        " (./events_….db), or all; all reads every file in the container",
+    )
+
+
+def run(options: argparse.Namespace, call: Call) -> int:
+    """Upload what the rejected events become. A second run changes no row."""
+    console = call.console
+    done = []
+    with call.app() as app:
+        files = _files(options.file, app)
+        if files:
+            console.confirm(
+                f"Decode the rejected events of {len(files)} file(s) again, and upload what they"
+                f" become into container {app.settings.events_container}?"
+            )
+            with app.source() as source, console.progress() as show:
+                for number, file in enumerate(files, 1):
+                    show(f"file {number} of {len(files)}: {file}")
+                    done.append((str(file), app.reprocess(file, source)))
+        else:
+            console.line(NOTHING)
+    became: Counter[str] = sum((it.became for _, it in done), Counter())
+    left = sum(len(it.left) for _, it in done)
+    console.table(
+        ("file", "deletes", "restores", "nothing", "still rejected"),
+        [
+            (name, *(it.became[kind] for kind in ("delete", "restore", "nothing")), len(it.left))
+            for name, it in done
+        ],
+    )
+    for name, it in done:
+        for file in it.files:
+            console.line(f"event file {file}")
+        for error, events in Counter(reject.error for reject in it.left).items():
+            console.line(f"{name}: {events} event(s) still rejected: {error}")
+    code = FINDINGS if left else WELL
+    console.result(
+        {
+            "exit_code": code,
+            "became": dict(became),
+            "still_rejected": left,
+            "files": [{"file": name, "uploaded": it.files} for name, it in done],
+        }
+    )
+    return code
+
+
+def _files(wanted: str, app: App) -> Sequence[Union[str, Path]]:
+    if wanted != ALL:
+        return [Path(wanted) if "/" in wanted else wanted]
+    past = app.past_files()
+    return [name for name, _ in past.unresolved()] if past.exists() else []

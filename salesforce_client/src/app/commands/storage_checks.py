@@ -1,0 +1,137 @@
+"""The doctor's checks of Blob Storage: both containers, as a poll uses them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from typing import Optional
+
+from ..console import duration
+from ..model import Poll, moment_of
+from ..run import App
+from .findings import Finding, failure, looked, ok, skipped, warning
+
+EVENT_FILE = re.compile(r"events_\d{8}T\d{6}Z\.db")
+# The timer polls every half hour by default, and Salesforce keeps events for 72 hours.
+SILENT_HOURS = 24
+
+
+def containers(app: App) -> Iterator[Finding]:
+    """Both containers can be listed, and the one of event files holds nothing else."""
+    events, cursors = app.settings.events_container, app.settings.cursors_container
+    looks = {f"container {events}": _events, f"container {cursors}": _cursors}
+    # At the same time, because the client repeats a request that gets no answer.
+    with ThreadPoolExecutor(len(looks), "container") as pool:
+        yield from pool.map(
+            lambda about: looked(about, lambda: looks[about](app), "can be read"), looks
+        )
+
+
+def _events(app: App) -> Optional[Finding]:
+    name = app.settings.events_container
+    files = app.past_files()
+    if not files.exists():
+        if app.cursors().exists():
+            return failure(
+                f"container {name}",
+                "it does not exist, but there are cursors: their files are elsewhere, or gone",
+                "check EVENTS_CONTAINER",
+            )
+        return ok(f"container {name}", "does not exist yet: the first poll creates it")
+    foreign = [it for it in files.names() if not EVENT_FILE.fullmatch(it)]
+    if foreign:
+        return warning(
+            f"container {name}",
+            f"it has {len(foreign)} blobs that are no event files, such as {foreign[0]}",
+            "move them, or correct EVENTS_CONTAINER",
+        )
+    return None
+
+
+def _cursors(app: App) -> Optional[Finding]:
+    if not app.cursors().exists():
+        name = app.settings.cursors_container
+        return ok(f"container {name}", "does not exist yet: the first poll creates it")
+    app.cursors().listed()
+    return None
+
+
+def writes(app: App, org_id: str, *, allowed: bool) -> Iterator[Finding]:
+    """An event file and a cursor can be written as a poll writes them. Both are removed again.
+
+    ``org_id`` is empty if the login failed.
+    """
+    events, cursors = (
+        f"write {app.settings.events_container}",
+        f"write {app.settings.cursors_container}",
+    )
+    if not allowed:
+        cure = "allow it with --yes, or answer the question with y"
+        yield skipped(events, "nothing may be written", cure)
+        yield skipped(cursors, "nothing may be written", cure)
+        return
+    wrote = "{} was written and removed".format
+    yield looked(events, lambda: _write_event_file(app, events), wrote("an event file"))
+    if org_id:
+        yield looked(cursors, lambda: _write_cursor(app, cursors, org_id), wrote("a cursor"))
+    else:
+        yield skipped(cursors, "the org is not known", "correct the login first")
+
+
+def _write_event_file(app: App, about: str) -> Optional[Finding]:
+    if not app.past_files().exists():
+        return skipped(about, "there is no container yet", "run a poll first")
+    app.try_event_file()
+    return None
+
+
+def _write_cursor(app: App, about: str, org_id: str) -> Optional[Finding]:
+    if not app.cursors().exists():
+        return skipped(about, "there is no container yet", "run a poll first")
+    app.try_cursor(org_id)
+    return None
+
+
+def orgs(app: App, org_id: str) -> Optional[Finding]:
+    """The org of the login is the one whose cursors are there."""
+    known = app.cursors().org_ids() if app.cursors().exists() else ()
+    others = [it for it in known if it != org_id]
+    if not others:
+        return None
+    if org_id not in known:
+        return failure(
+            "org",
+            f"the login leads to {org_id}, but all cursors are of {', '.join(others)}",
+            "check SALESFORCE_LOGIN_URL and SALESFORCE_USERNAME; after a move to another org, see"
+            " 'Move to another org' in docs/operations.md",
+        )
+    return warning(
+        "org",
+        f"there are also cursors of {', '.join(others)}",
+        "if that org is gone, remove them with status --remove-org",
+    )
+
+
+def last_poll(newest: Mapping[str, Poll]) -> Finding:
+    """The timer runs, and its polls succeed."""
+    if not newest:
+        return ok("last poll", "no recent poll")
+    last = max(poll.began_at for poll in newest.values())
+    age = (datetime.now(timezone.utc) - moment_of(last)).total_seconds()
+    told = f"{duration(age)} ago"
+    if age > SILENT_HOURS * 3600:
+        return failure(
+            "last poll",
+            told,
+            "check that the app runs, and its POLL_SCHEDULE; Salesforce keeps events for 72 hours",
+        )
+    failed = {it.topic: it.error for it in newest.values() if it.error and it.began_at == last}
+    if failed:
+        return failure(
+            "last poll",
+            f"{told}: {'; '.join(f'{topic}: {error}' for topic, error in failed.items())}",
+            "see the error in docs/operations.md",
+        )
+    return ok("last poll", told)

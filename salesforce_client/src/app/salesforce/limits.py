@@ -1,0 +1,38 @@
+"""Asks what is left of the org's limits.
+
+Source: Salesforce "REST API Developer Guide", "Limits".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..errors import SalesforceUnavailableError
+from .rest import Rest
+
+ABOUT = "the limits of the org"
+
+
+class OrgLimit(NamedTuple):
+    """A limit of the last 24 hours: what the org may use, and what is left of it."""
+
+    most: int
+    left: int
+
+
+def read_limits(rest: Rest) -> Mapping[str, OrgLimit]:
+    """All limits by Salesforce's name. The user needs the permission View Setup and Configuration.
+
+    Raises:
+        CollectorError: see ``Rest.get``.
+    """
+    told = rest.get(rest.data("limits/"), {}, ABOUT)
+    try:
+        return {
+            name: OrgLimit(int(one["Max"]), int(one["Remaining"])) for name, one in told.items()
+        }
+    except (KeyError, TypeError, ValueError):
+        raise SalesforceUnavailableError(
+            f"{ABOUT}: the answer lacks what the documentation promises – if this stays, report it"
+        ) from None

@@ -1,0 +1,123 @@
+"""The commands at a terminal, with the optional packages rich and grpcio-reflection."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local import environments
+from local.apps import NOT_INHERITED
+from local.environments import REPOSITORY
+
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
+
+HOME = REPOSITORY / "salesforce_client"
+SERVICES = """
+import sys, grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+print(*ProtoReflectionDescriptorDatabase(grpc.insecure_channel(sys.argv[1])).get_services())
+"""
+
+
+@pytest.fixture(scope="module")
+def python() -> str:
+    """Python of an operator's machine with both packages."""
+    return str(environments.group("operator"))
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return {**inherited, **settings, "COLUMNS": "200", "TERM": "xterm"}
+
+
+def at_a_terminal(python: str, settings: Mapping[str, str], *arguments: str) -> str:
+    """What a command prints at a terminal. It must succeed."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [python, "-m", "src.app", *arguments],
+        cwd=HOME,
+        env=environment(settings),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    parts = []
+    with contextlib.suppress(OSError):  # the other side is closed
+        while part := os.read(ours, 65536):
+            parts.append(part)
+    os.close(ours)
+    text = b"".join(parts).decode()
+    assert process.wait(60) == 0, text
+    return text
+
+
+def plain(text: str) -> str:
+    """The text without colours and movements of the cursor."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_tables_and_progress_are_drawn(
+    python: str, mock: MockSalesforce, blob_settings: Mapping[str, str]
+) -> None:
+    """The line of progress is replaced, and is not a part of the table."""
+    topic = {"SALESFORCE_TOPICS": DEFAULT_TOPICS[0]}
+    with MockSalesforce(3600, faults="trickle=0.1", keepalive_seconds=0.2) as slow:
+        settings = {**blob_settings, **slow.settings, **topic}
+        text = plain(at_a_terminal(python, settings, "poll", "--yes"))
+    assert re.search(r"┃ topic +┃ ended +┃ received", text)
+    assert re.search(r"│ /event/Delete_Event__e +│ caught_up", text)
+    assert re.search(r" events, \d+/s, 0 files", text)
+    settings = {**blob_settings, **mock.settings, **topic, "CHECK_OBJECTS": "Account"}
+    drawn = at_a_terminal(python, settings, "doctor", "--yes", "--listen", "0.5")
+    text = plain(drawn)
+    assert re.search(r"┃ check +┃ status +┃ seen +┃ what to do", text)
+    assert re.search(r"\x1b\[32mok *\x1b\[0m", drawn), "ok is not green"
+
+
+@contextlib.contextmanager
+def mock_process(python: str, *options: str) -> Iterator[dict[str, Any]]:
+    command = [python, "-m", "src.app", "mock", "--json", "--port", "0", "--pubsub-port", "0"]
+    process = subprocess.Popen(
+        [*command, *options],
+        cwd=HOME,
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        lines = [process.stdout.readline()]
+        while lines[-1] not in ("}\n", ""):
+            lines.append(process.stdout.readline())
+        yield json.loads("".join(lines))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def test_the_mock_answers_server_reflection(python: str, tmp_path: Path) -> None:
+    """A tool such as grpcurl needs no proto file then."""
+    with mock_process(python, "--key-file", str(tmp_path / "key.pem")) as told:
+        assert told["reflection"] is True
+        target = told["SALESFORCE_PUBSUB_ENDPOINT"].removeprefix("http://")
+        listed = subprocess.run(
+            [python, "-c", SERVICES, target],
+            env=environment({}),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert "eventbus.v1.PubSub" in listed.stdout.split()

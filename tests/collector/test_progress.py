@@ -1,0 +1,134 @@
+"""The blobs of the checks, in Azurite: progress, entries of a day, members of channels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from azure.storage.blob import ContainerClient
+
+from salesforce_client.src.app.errors import StorageRefusedError
+from salesforce_client.src.app.model import Entry, KeptEntries, Member, Progress, StoredProgress
+from salesforce_client.src.app.storage.progress import CheckBlobs
+
+ORG = "00D5f000004rDelEAE"
+NOW = "2026-11-20T12:00:00.000Z"
+FULL = Progress(
+    "Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, {NOW: 35}, "why"
+)
+
+
+@pytest.fixture
+def blobs(cursors: ContainerClient) -> Iterator[CheckBlobs]:
+    cursors.create_container()
+    yield CheckBlobs(cursors)
+    cursors.delete_container()
+
+
+def test_progress_comes_back_as_it_was_stored(blobs: CheckBlobs, cursors: ContainerClient) -> None:
+    """The blob is beside the cursors, and names its org."""
+    assert blobs.load_progress(ORG, "Account") == StoredProgress(None, None)
+    etag = blobs.save_progress(ORG, FULL, None)
+    assert etag
+    assert blobs.load_progress(ORG, "Account") == StoredProgress(FULL, etag)
+    (name,) = cursors.list_blob_names()
+    assert name == f"{ORG}/check/Account.json"
+    assert json.loads(cursors.download_blob(name).readall())["org_id"] == ORG
+
+
+def test_progress_of_another_version_is_not_replaced(blobs: CheckBlobs) -> None:
+    """Another run was first. A version that is the same as ours counts as ours."""
+    first = blobs.save_progress(ORG, FULL, None)
+    other = Progress("Account", NOW)
+    assert blobs.save_progress(ORG, other, None) is None
+    assert blobs.save_progress(ORG, other, "0x0") is None
+    assert blobs.load_progress(ORG, "Account").progress == FULL
+    assert blobs.save_progress(ORG, FULL, None) == first, "the answer to our request was lost"
+    second = blobs.save_progress(ORG, other, first)
+    assert second not in (None, first)
+    assert blobs.load_progress(ORG, "Account") == StoredProgress(other, second)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"object_name": "Account"}',
+        b'{"object_name": "Contact", "since": "2026-11-20T12:00:00.000Z"}',
+        b'{"object_name": "Account", "since": "soon"}',
+        b'{"object_name": "Account", "since": "2026-11-20T12:00:00Z", "calls": {"soon": 1}}',
+    ],
+)
+def test_progress_that_cannot_be_read_is_none_and_can_be_replaced(
+    raw: bytes, blobs: CheckBlobs, cursors: ContainerClient
+) -> None:
+    """The whole reach is then listed again, which is harmless."""
+    cursors.upload_blob(f"{ORG}/check/Account.json", raw)
+    stored = blobs.load_progress(ORG, "Account")
+    assert stored.progress is None
+    assert stored.etag
+    assert blobs.save_progress(ORG, FULL, stored.etag)
+
+
+def test_progress_of_a_newer_collector_can_be_read(
+    blobs: CheckBlobs, cursors: ContainerClient
+) -> None:
+    """Fields that this version does not know are left out."""
+    told = {"object_name": "Account", "since": NOW, "another": 1}
+    cursors.upload_blob(f"{ORG}/check/Account.json", json.dumps(told))
+    assert blobs.load_progress(ORG, "Account").progress == Progress("Account", NOW)
+
+
+def test_the_entries_of_a_day_have_a_blob_of_their_own(blobs: CheckBlobs) -> None:
+    """Each version is replaced only once. A damaged one counts as empty."""
+    assert blobs.load_kept(ORG, "Account", "2026-11-19") == KeptEntries(frozenset(), None)
+    entries = [["0015f0000000001AAA", NOW]]
+    etag = blobs.save_kept(ORG, "Account", "2026-11-19", json.dumps(entries).encode(), None)
+    assert blobs.load_kept(ORG, "Account", "2026-11-19") == KeptEntries(
+        frozenset({Entry("0015f0000000001AAA", NOW)}), etag
+    )
+    assert blobs.save_kept(ORG, "Account", "2026-11-19", b"{}", None) is None
+    damaged = blobs.save_kept(ORG, "Account", "2026-11-19", b"[1]", etag)
+    assert blobs.load_kept(ORG, "Account", "2026-11-19") == KeptEntries(frozenset(), damaged)
+
+
+def test_old_days_of_one_object_are_removed(blobs: CheckBlobs, cursors: ContainerClient) -> None:
+    """The days within the reach stay, and so does everything else."""
+    blobs.save_progress(ORG, FULL, None)
+    for name in ("Account", "AccountHistory"):
+        for day in ("2026-11-04", "2026-11-05"):
+            blobs.save_kept(ORG, name, day, b"[]", None)
+    blobs.forget(ORG, "Account", "2026-11-05")
+    assert sorted(cursors.list_blob_names()) == [
+        f"{ORG}/check/Account.json",
+        f"{ORG}/check/Account/2026-11-05.json",
+        f"{ORG}/check/AccountHistory/2026-11-04.json",
+        f"{ORG}/check/AccountHistory/2026-11-05.json",
+    ]
+
+
+def test_the_members_of_channels_are_stored_with_their_time(
+    blobs: CheckBlobs, cursors: ContainerClient
+) -> None:
+    """None stands for members that the user may not read."""
+    assert blobs.load_members(ORG) == (None, None)
+    members = [Member("My__chn", "Account", True), Member("My__chn", None, False)]
+    blobs.save_members(ORG, members, NOW)
+    assert blobs.load_members(ORG) == (members, NOW)
+    blobs.save_members(ORG, None, NOW)
+    assert blobs.load_members(ORG) == (None, NOW)
+    cursors.upload_blob(f"{ORG}/check/channels.json", b"[", overwrite=True)
+    assert blobs.load_members(ORG) == (None, None)
+
+
+def test_a_container_that_is_gone_is_an_error_that_names_the_blob(
+    blobs: CheckBlobs, cursors: ContainerClient
+) -> None:
+    """It is not taken for progress that is not there yet."""
+    cursors.delete_container()
+    with pytest.raises(StorageRefusedError, match=r"progress of the checks 00D.*/check/Account"):
+        blobs.load_progress(ORG, "Account")
+    cursors.create_container()

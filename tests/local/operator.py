@@ -1,0 +1,81 @@
+"""Runs the collector's commands as a person does, in this process or in one of their own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from salesforce_client.src.app.__main__ import main
+
+from .apps import NOT_INHERITED
+from .environments import REPOSITORY
+
+NOWHERE = Path(__file__).parent / "no-such-folder"
+
+
+class Terminal(io.StringIO):
+    """A terminal: what is written to it, or what a person types."""
+
+    def isatty(self) -> bool:
+        """It is a terminal."""
+        return True
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+    adopted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """Everything that was printed."""
+        return self.out + self.err
+
+    @property
+    def json(self) -> Any:
+        """The one object that ``--json`` prints."""
+        return json.loads(self.out)
+
+
+def command(
+    settings: Mapping[str, str], *arguments: str, typed: str | None = None, folder: Path = NOWHERE
+) -> Done:
+    """Run a command in this process. With ``typed``, a person sits at the terminal."""
+    kind = io.StringIO if typed is None else Terminal
+    out, err, answer = kind(), kind(), kind(typed or "")
+    adopted: dict[str, str] = {}
+    try:
+        code = main(arguments, settings, adopted.update, (out, err, answer), folder)
+    except SystemExit as ended:  # of argparse
+        code = int(ended.code or 0)
+    return Done(code, out.getvalue(), err.getvalue(), adopted)
+
+
+def process(
+    settings: Mapping[str, str], *arguments: str, folder: Path = REPOSITORY / "salesforce_client"
+) -> Done:
+    """Run a command in a process of its own, in the app's folder or in the repository's root."""
+    module = "salesforce_client.src.app" if folder == REPOSITORY else "src.app"
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env={**inherited, **settings},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
