@@ -97,7 +97,7 @@ def loader(settings: Mapping[str, str]) -> Loader:
     connect = functools.partial(
         Session, parameters(settings), names, sweep_id="s", budget=Budget.of(3600, 3600)
     )
-    return Loader(connect, names, sweep_id="s", reader_version=2, pause=lambda seconds: None)
+    return Loader(connect, names, sweep_id="s", reader_version=2, pause=lambda _: None)
 
 
 @contextlib.contextmanager

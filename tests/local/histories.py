@@ -22,6 +22,7 @@ BEGIN = datetime(2026, 2, 1)
 DAY = 1440  # minutes
 DAYS = 9
 MARGIN = 30
+LAST_CHECK = (DAYS - 1) * DAY + 127
 READINGS = ("state", "log", "entries")
 
 
@@ -58,6 +59,10 @@ class Record:
             return "live"
         return "purged" if self.purged_at is not None and self.purged_at <= now else "bin"
 
+    def is_live(self, now: int) -> bool:
+        """Whether it is not deleted."""
+        return self.state(now) == "live"
+
     def modstamp(self, now: int) -> int:
         """SystemModstamp, if it is deleted."""
         last = self.deletes(now)[-1]
@@ -71,6 +76,8 @@ class History:
     Attributes:
         reading: what getDeleted lists: what is deleted now (``state``), every delete (``log``), or
             every delete of a record that is deleted now (``entries``).
+        dated_by_get_deleted: the collector takes the date of the entry, although it may have moved.
+        trimmed: the deletes that Salesforce's list has lost.
         seen: the deletes that Salesforce listed in some check: record and minute.
         true: the minute of the delete that each row of an event tells of.
         rows: for each minute of a file, the table and the rows.
@@ -80,7 +87,6 @@ class History:
     reading: str
     records: list[Record]
     chance: random.Random
-    trims: bool
     dated_by_get_deleted: bool = False
     seen: set[tuple[str, int]] = field(default_factory=set)
     true: dict[str, int] = field(default_factory=dict)
@@ -110,44 +116,42 @@ class History:
         return found
 
 
-def history(
-    number: int, chance: random.Random, *, dated_by_get_deleted: bool = False
-) -> History:
-    """A random history, with the rows of all its files."""
-    object_name = f"Object{number}__c"
-    trims, moves, odd = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))[number % 4]
-    records = []
-    for which in range(chance.randrange(2, 6)):
-        minute = chance.randrange((DAYS - 3) * DAY)
-        changes = []
-        for _ in range(chance.choice((1, 1, 1, 2, 3, 4, 5))):
-            changes.append((minute, chance.random() > 0.3))
-            minute += chance.choice((1, 5, 9, 11, 45, 300, 1500, 3000))
-            if minute >= (DAYS - 1) * DAY:
-                break
-        record = Record(record_id(number * 10 + which), changes)
-        if len(changes) % 2:
-            last = changes[-1][0]
-            if moves and chance.random() < 0.5:
-                record.moved_at = last + chance.randrange(1, 4000)
-                if chance.random() < 0.3:
-                    record.purged_at = record.moved_at + chance.randrange(1, 4000)
-            elif chance.random() < 0.3:
-                record.purged_at = last + chance.randrange(1, 4000)
-        records.append(record)
+def history(number: int, chance: random.Random, *, dated_by_get_deleted: bool = False) -> History:
+    """A random history, with the rows of all its files.
+
+    Each fourth one has entries that Salesforce trims, dates that move, or rows without a date.
+    """
+    kind = ("plain", "trimmed", "moved", "odd")[number % 4]
+    records = [
+        _record(record_id(number * 10 + which), chance, moves=kind == "moved")
+        for which in range(chance.randrange(2, 6))
+    ]
     made = History(
-        object_name, READINGS[number // 4 % 3], records, chance, bool(trims), dated_by_get_deleted
+        f"Object{number}__c", READINGS[number // 4 % 3], records, chance, dated_by_get_deleted
     )
-    if trims:
-        made.trimmed = {
-            (record.id, minute)
-            for record in records
-            for minute in record.deletes()
-            if chance.random() < 0.2
-        }
-    _tell(made, odd=bool(odd))
+    if kind == "trimmed":
+        every = [(record.id, minute) for record in records for minute in record.deletes()]
+        made.trimmed = {one for one in every if chance.random() < 0.2}
+    _tell(made, odd=kind == "odd")
     _check(made)
     return made
+
+
+def _record(one: str, chance: random.Random, *, moves: bool) -> Record:
+    minute = chance.randrange((DAYS - 3) * DAY)
+    changes = []
+    for _ in range(chance.choice((1, 1, 1, 2, 3, 4, 5))):
+        changes.append((minute, chance.random() > 0.3))
+        minute += chance.choice((1, 5, 9, 11, 45, 300, 1500, 3000))
+        if minute >= (DAYS - 1) * DAY:
+            break
+    record = Record(one, changes)
+    last = changes[-1][0]
+    if len(changes) % 2 and moves and chance.random() < 0.5:
+        last = record.moved_at = last + chance.randrange(1, 4000)
+    if len(changes) % 2 and chance.random() < 0.3:
+        record.purged_at = last + chance.randrange(1, 4000)
+    return record
 
 
 def _tell(made: History, *, odd: bool) -> None:
@@ -197,50 +201,53 @@ def _ask(
     now: int,
 ) -> None:
     """One check: the rows of its window, and the restores that it finds."""
-    by_id = {record.id: record for record in made.records}
-    entries: dict[tuple[str, int], str] = {}
-    for record, date, minute in made.get_deleted(begin, end, now):
-        made.seen.add((record.id, minute))
-        readable = record.id in in_bin and record.modstamp(now) == date
-        moves = readable and not made.dated_by_get_deleted
-        entries[record.id, record.deletes(now)[-1] if moves else date] = "getDeleted"
-    for one, record in in_bin.items():
-        last = record.deletes(now)[-1]
-        if begin <= last < end and not made.dated_by_get_deleted:
-            made.seen.add((one, last))
-            entries[one, last] = "both" if (one, last) in entries else "queryAll"
-    had = {
-        entry
-        for day in range(begin // DAY, (end - 1) // DAY + 1)
-        for entry in kept[day]
-        if begin <= entry[1] < end
-    }
-    for one, date in entries:
-        kept[date // DAY].add((one, date))
-    for one in sorted({one for one, _ in (had - entries.keys()) | entries.keys()} - in_bin.keys()):
-        if by_id[one].state(now) == "live":
-            row = restored(one, moment(now - 1), "check")
-            if not any(given["record_id"] == one for part, given in made.rows[now] if part == "restores"):
-                made.rows[now].append(("restores", row))
-            for day in kept:
-                kept[day] -= {entry for entry in had if entry[0] == one}
+    entries = _entries(made, in_bin, begin, end, now)
+    had = {entry for some in kept.values() for entry in some if begin <= entry[1] < end}
+    for entry in entries:
+        kept[entry[1] // DAY].add(entry)
+    gone = {one for one, _ in had | entries.keys()} - in_bin.keys()
+    live = {record.id for record in made.records if record.id in gone and record.is_live(now)}
+    _restore(made, live, now)
+    for some in kept.values():
+        some -= {entry for entry in some if entry[0] in live}
     check_id = uuid.uuid4().hex
     made.rows[now].append(
         ("checks", checked(check_id, made.object_name, moment(begin), moment(end), moment(now)))
     )
+    newest = dict(sorted(entries))
+    states = {record.id: record.state(now) for record in made.records}
     for (one, date), listed_by in entries.items():
-        record = by_id[one]
-        state = "unknown"
-        if date == max(other for which, other in entries if which == one):
-            state = {"bin": "bin", "purged": "purged", "live": "unknown"}[record.state(now)]
-        made.rows[now].append(
-            (
-                "listed",
-                listed(
-                    check_id, made.object_name, one, moment(date), listed_by=listed_by, state=state
-                ),
-            )
+        state = states[one] if date == newest[one] and one not in live else "unknown"
+        row = listed(
+            check_id, made.object_name, one, moment(date), listed_by=listed_by, state=state
         )
+        made.rows[now].append(("listed", row))
+
+
+def _entries(
+    made: History, in_bin: dict[str, Record], begin: int, end: int, now: int
+) -> dict[tuple[str, int], str]:
+    """The entries of both lists, dated by the collector, and who lists each of them."""
+    entries: dict[tuple[str, int], str] = {}
+    for record, date, minute in made.get_deleted(begin, end, now):
+        made.seen.add((record.id, minute))
+        readable = record.id in in_bin and record.modstamp(now) == date
+        own = readable and not made.dated_by_get_deleted
+        entries[record.id, record.deletes(now)[-1] if own else date] = "getDeleted"
+    for one, record in () if made.dated_by_get_deleted else in_bin.items():
+        last = record.deletes(now)[-1]
+        if begin <= last < end:
+            made.seen.add((one, last))
+            entries[one, last] = "both" if (one, last) in entries else "queryAll"
+    return entries
+
+
+def _restore(made: History, live: set[str], now: int) -> None:
+    """The restores that the check of this minute finds, each once."""
+    known = {row["record_id"] for part, row in made.rows[now] if part == "restores"}
+    made.rows[now] += [
+        ("restores", restored(one, moment(now - 1), "check")) for one in sorted(live - known)
+    ]
 
 
 def files(histories: list[History]) -> dict[int, list[tuple[str, dict[str, Any]]]]:
@@ -261,7 +268,7 @@ def problems(
     histories: list[History],
     deletes: list[tuple[str, str, datetime, str]],
     verdicts: dict[tuple[str, Any], str],
-    latest: dict[str, tuple[str, Optional[datetime], datetime]],
+    latest: dict[str, tuple[str, Optional[datetime]]],
 ) -> dict[str, int]:
     """What the views claim wrongly.
 
@@ -269,35 +276,52 @@ def problems(
         histories: the truth.
         deletes: of ``_deletes``: event id, record, date, source.
         verdicts: of ``_completeness``, by object and day.
-        latest: of ``_latest``, by record: deleted now, confirmed at, date.
+        latest: of ``_latest``, by record: deleted now, confirmed at.
     """
-    found = dict.fromkeys(("false_proof", "extra", "doubled", "lives"), 0)
-    minutes: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    shown: dict[str, list[tuple[float, str]]] = defaultdict(list)
     true = {event_id: minute for one in histories for event_id, minute in one.true.items()}
     for event_id, record, date, source in deletes:
         minute = true.get(event_id, (date - BEGIN).total_seconds() / 60)
-        minutes[record].append((minute, source))
-    for one in histories:
-        # If a record was purged after its SystemModstamp had moved, nobody can read its date.
-        dateless = {record.id for record in one.records if record.moved_at and record.purged_at}
-        for record, minute in one.seen:
-            if record in dateless:
-                continue
-            day = moment(minute).date()
-            if verdicts[one.object_name, day] != "unproven":
-                found["false_proof"] += not _near(minute, [at for at, _ in minutes[record]])
-        for record in one.records:
-            for at, source in minutes[record.id]:
-                if source == "check":
-                    found["extra"] += not _near(at, record.deletes())
-                    told_of = [m for m, source in minutes[record.id] if source == "event"]
-                    found["doubled"] += at in told_of
-            if record.id in latest:
-                now, confirmed_at, _ = latest[record.id]
-                settled = record.changes[-1][0] <= (DAYS - 1) * DAY + 127 - MARGIN - DAY
-                is_live = len(record.changes) % 2 == 0
-                found["lives"] += now == "yes" and confirmed_at is not None and is_live and settled
-    return found
+        shown[record].append((minute, source))
+    records = [record for one in histories for record in one.records]
+    return {
+        "false_proof": sum(_false_proofs(one, shown, verdicts) for one in histories),
+        "extra": sum(
+            source == "check" and not _near(minute, record.deletes())
+            for record in records
+            for minute, source in shown[record.id]
+        ),
+        "doubled": sum(
+            (minute, "event") in shown[record.id]
+            for record in records
+            for minute, source in shown[record.id]
+            if source == "check"
+        ),
+        "lives": sum(
+            latest[record.id][0] == "yes" and latest[record.id][1] is not None
+            for record in records
+            if record.id in latest and record.is_live(LAST_CHECK - DAY)
+            if record.is_live(LAST_CHECK)
+        ),
+    }
+
+
+def _false_proofs(
+    made: History,
+    shown: dict[str, list[tuple[float, str]]],
+    verdicts: dict[tuple[str, Any], str],
+) -> int:
+    """The listed deletes of proven days that no row tells of.
+
+    If a record was purged after its SystemModstamp had moved, nobody can read its date.
+    """
+    dateless = {record.id for record in made.records if record.moved_at and record.purged_at}
+    return sum(
+        verdicts[made.object_name, moment(minute).date()] != "unproven"
+        and not _near(minute, [at for at, _ in shown[one]])
+        for one, minute in made.seen
+        if one not in dateless
+    )
 
 
 def _near(minute: float, others: Any) -> bool:

@@ -10,9 +10,7 @@ import pytest
 from local import comparison, emulators
 from local.comparison import Target, checked, listed, record_id, restored, told
 
-TODAY = datetime.now(timezone.utc).replace(
-    tzinfo=None, hour=0, minute=0, second=0, microsecond=0
-)
+TODAY = datetime.now(timezone.utc).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
 DAY = TODAY - timedelta(days=10)
 NEXT = DAY + timedelta(days=1)
 ASKED = NEXT + timedelta(hours=1)
@@ -204,7 +202,9 @@ def test_a_restore_that_comes_later_lets_the_next_comparison_recover(target: Tar
     target.add("", [told("Restored__c", record_id(4), DAY + HOUR)])
     assert target.compare().recovered == 0
     assert verdict(target, "Restored__c")[0][:2] == ("unproven", "dates differ")
-    target.add("restores", [{**restored(record_id(4), DAY + 2 * HOUR), "loaded_at": TODAY + ONE_DAY}])
+    target.add(
+        "restores", [{**restored(record_id(4), DAY + 2 * HOUR), "loaded_at": TODAY + ONE_DAY}]
+    )
     compared = target.compare()
     assert (compared.checks, compared.recovered) == (0, 1)
     assert verdict(target, "Restored__c") == [("repaired", None, 1, 1, 1)]
@@ -356,9 +356,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
         ),
         "lost": "lost",
     }
-    lost = (
-        "SELECT object_name, day, reason FROM delete_tracker_completeness WHERE verdict = 'lost'"
-    )
+    lost = "SELECT object_name, day, reason FROM delete_tracker_completeness WHERE verdict = 'lost'"
     assert target.query(lost) == [("/data/two", long_ago.date(), "expired_cursor")]
     target.add("acknowledged", [{"kind": "gap", "id": "lost"}])
     assert "lost" not in dict(target.query("SELECT id, state FROM delete_tracker_incomplete"))

@@ -184,11 +184,12 @@ LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.s
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
 GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before)
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
 GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 WHERE s.status = 'recovered' AND t.event_id IS NULL) r;
@@ -785,11 +786,12 @@ LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.s
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
 GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before)
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
 GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 WHERE s.status = 'recovered' AND t.event_id IS NULL) r
@@ -1077,11 +1079,12 @@ LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.s
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
 GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before)
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
 GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 WHERE s.status = 'recovered' AND t.event_id IS NULL;
@@ -1266,11 +1269,12 @@ LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.s
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
 GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before;
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before;
 
 -- remove
 REMOVE @"DELETE_TRACKER_STAGE"/path/;
@@ -1290,7 +1294,8 @@ WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
 -- set_compared
 UPDATE "DELETE_TRACKER_CHECKS" SET compared_at = SYSDATE()
 FROM "DELETE_TRACKER_LOCK" g
-WHERE g.token = %s AND "DELETE_TRACKER_CHECKS".compared_at IS NULL AND "DELETE_TRACKER_CHECKS".event_file <= %s;
+WHERE g.token = %s
+    AND "DELETE_TRACKER_CHECKS".compared_at IS NULL AND "DELETE_TRACKER_CHECKS".event_file <= %s;
 
 -- stages
 SHOW STAGES IN SCHEMA "AUDIT"."SALESFORCE";
@@ -1430,11 +1435,12 @@ LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.s
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
 GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before)
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
 GROUP BY object_name, record_id, deleted_date, first_at, last_at;
 
 -- take_lock
@@ -1442,14 +1448,19 @@ UPDATE "DELETE_TRACKER_LOCK" SET previous = token, token = %s, taken_at = SYSDAT
 
 -- to_compare
 SELECT
-    (SELECT COUNT(*) FROM "DELETE_TRACKER_CHECKS" WHERE compared_at IS NULL AND event_file <= %s) AS ready,
-    (SELECT COUNT(*) FROM "DELETE_TRACKER_CHECKS" WHERE compared_at IS NULL AND event_file > %s) AS waiting,
-    (
-        SELECT MIN(checked_at) FROM "DELETE_TRACKER_CHECKS" WHERE compared_at IS NULL AND event_file <= %s
-    ) AS oldest_check,
-    (
-        SELECT MIN(r.restored_date)
-        FROM "DELETE_TRACKER_RESTORES" r
-        JOIN (SELECT MAX(compared_at) AS compared_at FROM "DELETE_TRACKER_CHECKS") c
-        ON r.loaded_at >= c.compared_at
-    ) AS oldest_restore;
+    c.ready AS ready,
+    c.waiting AS waiting,
+    c.oldest_check AS oldest_check,
+    MIN(r.restored_date) AS oldest_restore
+FROM (
+    SELECT
+        COUNT(CASE WHEN compared_at IS NULL AND event_file <= %s THEN 1 END) AS ready,
+        COUNT(CASE WHEN compared_at IS NULL AND event_file > %s THEN 1 END) AS waiting,
+        MIN(
+            CASE WHEN compared_at IS NULL AND event_file <= %s THEN checked_at END
+        ) AS oldest_check,
+        MAX(compared_at) AS last_comparison
+    FROM "DELETE_TRACKER_CHECKS"
+) c
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON r.loaded_at >= c.last_comparison
+GROUP BY c.ready, c.waiting, c.oldest_check;

@@ -24,9 +24,7 @@ NEXT = DAY + timedelta(days=1)
 
 def at(clock: str, day: datetime = DAY) -> datetime:
     """A time of the day, for example 10:00 or 10:00:00.001."""
-    parts = datetime.strptime(
-        clock, "%H:%M" if len(clock) == 5 else "%H:%M:%S.%f"
-    )
+    parts = datetime.strptime(clock, "%H:%M" if len(clock) == 5 else "%H:%M:%S.%f")
     return day + timedelta(
         hours=parts.hour,
         minutes=parts.minute,
@@ -74,9 +72,7 @@ CASES = {
     "ten minutes after": Case(["10:00"], {"a": ["10:10"]}, [], "proven"),
     "ten minutes before": Case(["10:10"], {"a": ["10:00"]}, [], "proven"),
     "a millisecond more": Case(["10:00"], {"a": ["10:10:00.001"]}, [], "unproven", DIFFER),
-    "a day apart": Case(
-        ["01:00"], {"a": ["23:00"]}, [], "unproven", DIFFER
-    ),
+    "a day apart": Case(["01:00"], {"a": ["23:00"]}, [], "unproven", DIFFER),
     "a restore within ten minutes of the delete": Case(
         ["10:00"], {"a": ["10:05"]}, [], "proven", restores=["10:02"]
     ),
@@ -145,9 +141,7 @@ CASES = {
         [], {"a": ["10:00"]}, ["10:00"], "repaired", by={"10:00": "queryAll"}
     ),
     "no row, and two lists": Case([], {"a": ["10:00"], "b": ["10:00"]}, ["10:00"], "repaired"),
-    "only a wildcard": Case(
-        ["10:00"], {"a": ["10:00"]}, ["10:00"], "repaired", wildcard=True
-    ),
+    "only a wildcard": Case(["10:00"], {"a": ["10:00"]}, ["10:00"], "repaired", wildcard=True),
     # -- record ids
     "a row with 15 characters": Case(["10:00"], {"a": ["10:00"]}, [], "proven", short_id=True),
     "a record that was erased": Case(["10:00"], {"a": ["11:00"]}, [], "proven", erased=True),
@@ -266,7 +260,7 @@ def fill(target: Target) -> None:
         object_name, record = object_of(name), record_of(name)
         spelled = f"{record[:3]}*" if case.wildcard else record[:15] if case.short_id else record
         for row in case.rows:
-            more = dict(row) if isinstance(row, dict) else {"when": at(row)}
+            more: dict[str, Any] = dict(row) if isinstance(row, dict) else {"when": at(row)}
             rows.append(told(object_name, spelled, more.pop("when"), **more))
         restores += [restored(record, at(clock)) for clock in case.restores]
         for answer, clocks in case.lists.items():
@@ -276,8 +270,9 @@ def fill(target: Target) -> None:
                 checked(check_id, object_name, time_of(begin), time_of(end), time_of(asked))
             )
             entries += [
-                listed(check_id, object_name, record, at(clock), listed_by=case.by.get(clock, "both"))
+                listed(check_id, object_name, record, at(clock), listed_by=by)
                 for clock in clocks
+                for by in (case.by.get(clock, "both"),)
             ]
     target.add("", rows)
     target.add("restores", restores)
@@ -376,10 +371,7 @@ def test_the_views_have_the_text_of_the_sync() -> None:
     """They judge a listed delete as the sync does. The sync does not need them."""
     names = {
         "table": "delete_tracker",
-        **{
-            part: f"delete_tracker_{part}"
-            for part in ("listed", "checks", "erased", "restores")
-        },
+        **{part: f"delete_tracker_{part}" for part in ("listed", "checks", "erased", "restores")},
     }
     texts = {
         "matches": SQL["relations"].format(

@@ -70,7 +70,7 @@ def problems(made: list[History], said: dict[str, list[tuple[Any, ...]]]) -> dic
         made,
         said["deletes"],
         {(name, day): verdict for name, day, verdict, *_ in said["completeness"]},
-        {record: (now, confirmed, date) for record, now, confirmed, date in said["latest"]},
+        {record: (now, confirmed) for record, now, confirmed, _ in said["latest"]},
     )
 
 

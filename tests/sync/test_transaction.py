@@ -94,7 +94,7 @@ def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account
     others = {one.sql.split()[0] for one in statements if one.session in (first, due, last)}
     assert others == {"SELECT", "SHOW"}
     # What the comparison sends: ``test_comparison_faults.py``.
-    assert [one.sql.split()[0] for one in statements if one.session == comparing][0] == "UPDATE"
+    assert next(one.sql.split()[0] for one in statements if one.session == comparing) == "UPDATE"
 
 
 @pytest.mark.parametrize("reading", READINGS)

@@ -32,9 +32,7 @@ class Comparison(Guarded):
             in a newer file waits, because its deletes may be in the pending file.
     """
 
-    def __init__(
-        self, session: Session, names: Mapping[str, Identifier], oldest_left: str
-    ) -> None:
+    def __init__(self, session: Session, names: Mapping[str, Identifier], oldest_left: str) -> None:
         super().__init__(session, names)
         self._limit = oldest_left or NO_FILE_LEFT
 

@@ -3,7 +3,7 @@
 USE ROLE SYSADMIN;
 USE SCHEMA audit.salesforce;
 
--- Each listed delete, with each row of an event of its record, and each earlier listed delete of it.
+-- Each listed delete, with each row of its record, and each earlier listed delete of the record.
 -- relation: same, different, or unclear. It is none if there is nothing to compare with.
 -- The sync compares with the same text: delete_sync/src/warehouse/sql/relations.sql.
 CREATE OR REPLACE VIEW delete_tracker_matches AS
@@ -126,10 +126,11 @@ LEFT JOIN delete_tracker_restores r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.sho
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before;
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before;
 
 -- Each listed delete of the compared checks. status is tracked if it has the row of an event,
 -- recovered if it has none, repeated if it is the same as an earlier listed delete, else unclear.

@@ -117,7 +117,8 @@ LEFT JOIN {restores} r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.short_id
     AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
     AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
 LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
-    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at) AND DATEADD('minute', 10, o.happened_at)
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
 {scope}GROUP BY
-    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at, o.kind, o.event_id, o.happened_at,
-    o.not_before
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before
