@@ -246,10 +246,17 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ],
     ("sync", "warehouse/attempt.py"): [
         ("{batch.lines} lines were", "{batch.lines}", NOTHING, "see 'BooksDifferError'"),
-        ("the lock row has lost", "lock row", NOTHING, "see 'BooksDifferError'"),
         ("the merge inserted", "{inserted} rows", NOTHING, "see 'BooksDifferError'"),
         ("{recorded} of {len(files)}", "load records", NOTHING, "see 'BooksDifferError'"),
         ("after COMMIT, {len(kept)}", "load records", NOTHING, "see 'BooksDifferError'"),
+    ],
+    ("sync", "warehouse/compare.py"): [
+        ("the comparison inserted", "{inserted} rows", NOTHING, "see 'BooksDifferError'"),
+        ("{compared} of {due.ready}", "checks", NOTHING, "see 'BooksDifferError'"),
+        ("after COMMIT, {left}", "checks", NOTHING, "see 'BooksDifferError'"),
+    ],
+    ("sync", "warehouse/guard.py"): [
+        ("the lock row has lost", "lock row", NOTHING, "see 'BooksDifferError'"),
     ],
     ("sync", "warehouse/session.py"): [
         ("{doing}: no answer within", "{doing}", NOTHING, "status page"),

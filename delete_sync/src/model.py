@@ -216,6 +216,36 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Due:
+    """What a comparison has to do.
+
+    Attributes:
+        ready: checks that are not compared, and for which no older event file is pending.
+        waiting: checks for which an older event file is pending.
+        since: listed deletes that a check has listed since then are compared. None: nothing to do.
+    """
+
+    ready: int
+    waiting: int
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the comparison of a sweep did.
+
+    Attributes:
+        checks: checks that were compared for the first time.
+        recovered: new rows of ``delete_tracker``.
+        waiting: checks that are not compared yet.
+    """
+
+    checks: int = 0
+    recovered: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
 class TopicPoll:
     """When a topic of the newest poll last ended caught up or idle. None if it never did."""
 

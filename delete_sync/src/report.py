@@ -41,6 +41,9 @@ class Report:
         batches, staged: loaded batches, and their rows.
         inserted, gaps, rejects, restores, checks, listed: new rows, by table.
         erased: rows that were left out, because their record is in ``_erased``.
+        compared: checks that it compared with the tables.
+        recovered: deletes that no event told of, and that it added.
+        waiting: checks that are not compared yet.
         duplicates: keys that are in the table more than once.
         overdue: what has been waiting for too long.
     """
@@ -66,6 +69,9 @@ class Report:
     listed: int = 0
     erased: int = 0
     batches: int = 0
+    compared: int = 0
+    recovered: int = 0
+    waiting: int = 0
     duplicates: list[str] = field(default_factory=list)
     overdue: list[ActionNeededError] = field(default_factory=list)
 
@@ -124,6 +130,9 @@ class Report:
             "checks": self.checks,
             "listed": self.listed,
             "erased": self.erased,
+            "compared": self.compared,
+            "recovered": self.recovered,
+            "waiting": self.waiting,
             "duplicates": len(self.duplicates),
         }
         words = (f"{name}={figure}" for name, figure in figures.items())

@@ -1,4 +1,5 @@
-"""The sweep: it loads the pending event files batch by batch, then judges what it sees.
+"""The sweep: it loads the pending event files batch by batch, compares the tables with what
+Salesforce lists, then judges what it sees.
 
 The order of the steps keeps the promise of the README:
 file verified → staged → merged and recorded in one transaction → COMMIT → read back.
@@ -24,7 +25,9 @@ from .event_files.event_file import FORMAT_VERSION, EventFile
 from .freshness import Patience, judge
 from .model import (
     Batch,
+    Compared,
     Download,
+    Due,
     EventBlob,
     Loaded,
     LocalFile,
@@ -52,6 +55,12 @@ class Target(Records, Protocol):
 
     def load(self, batch: Batch, *, again: bool) -> Loaded:
         """Load one batch completely or not at all."""
+
+    def checks_to_compare(self, oldest_left: str) -> Due:
+        """What a comparison would have to do, if this event file is the oldest pending one."""
+
+    def compare(self, oldest_left: str) -> Compared:
+        """Compare the tables with what the checks have listed, completely or not at all."""
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once."""
@@ -103,10 +112,26 @@ def sweep(
         target.prepare()
         pending = Pending(store, target, report, reader_version=FORMAT_VERSION, full=full)
         _Sweep(store, target, report, pending, limits, budget, scratch, again=full).run()
+        _compare(target, report, budget)
         report.duplicates = target.duplicates()
         newest = max(report.newest_file, target.newest_file())
         report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
     return report
+
+
+def _compare(target: Target, report: Report, budget: Budget) -> None:
+    """Compare the checks for which no older event file is pending, if there is time."""
+    oldest_left = report.oldest_left.name if report.oldest_left else ""
+    due = target.checks_to_compare(oldest_left)
+    report.waiting = due.ready + due.waiting
+    if due.since is None:
+        return
+    if not budget.may_begin():
+        log.warning("comparison=left checks=%s reason=%s", due.ready, NO_TIME)
+        return
+    compared = target.compare(oldest_left)
+    report.compared, report.recovered = compared.checks, compared.recovered
+    report.waiting = compared.waiting
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,16 @@ from typing import Any
 from delete_sync.src.budget import Budget
 from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
-from delete_sync.src.model import Batch, EventBlob, Figures, Loaded, LoadRecord, TopicPoll
+from delete_sync.src.model import (
+    Batch,
+    Compared,
+    Due,
+    EventBlob,
+    Figures,
+    Loaded,
+    LoadRecord,
+    TopicPoll,
+)
 from delete_sync.src.report import Report
 from delete_sync.src.sync import Limits, Store, sweep
 from salesforce_client.src.app.storage.blobs import blob_name
@@ -118,6 +127,7 @@ class Warehouse:
         elsewhere: files that another sweep loads shortly before the next batch.
         doubled: keys that are in the table more than once.
         topics: the topics of the newest poll.
+        due: what there is to compare.
         newest: the newest name of an event file that was ever loaded.
     """
 
@@ -130,6 +140,7 @@ class Warehouse:
         self.elsewhere: set[str] = set()
         self.doubled: list[str] = []
         self.topics: list[TopicPoll] = []
+        self.due = Due(0, 0, None)
         self.newest = ""
         self._steps = steps
         self._temporary = temporary
@@ -180,6 +191,18 @@ class Warehouse:
             checks=kinds["check"],
             listed=kinds["listed"],
         )
+
+    def checks_to_compare(self, oldest_left: str) -> Due:
+        """What the test has set, if no file is left. All checks wait if one is."""
+        self._steps.append(f"to compare {oldest_left}".strip())
+        if oldest_left:
+            return Due(0, self.due.ready + self.due.waiting, None)
+        return self.due
+
+    def compare(self, oldest_left: str) -> Compared:
+        """Compare all checks that are ready. Each has a recovered delete."""
+        self._steps.append(f"compare {oldest_left}".strip())
+        return Compared(self.due.ready, self.due.ready, self.due.waiting)
 
     def duplicates(self) -> list[str]:
         """The keys that the test has set."""

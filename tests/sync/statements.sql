@@ -43,6 +43,157 @@ LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.record_id, 256)
 WHERE t.event_id IS NULL AND e.record_sha256 IS NULL
 GROUP BY s.event_file;
 
+-- count_recovered
+SELECT COUNT(*) AS recovered FROM (SELECT
+    s.event_id AS event_id,
+    s.object_name AS object_name,
+    s.record_id AS record_id,
+    s.deleted_date AS deleted_date,
+    s.first_at AS first_at
+FROM (SELECT
+    object_name AS object_name,
+    record_id AS record_id,
+    deleted_date AS deleted_date,
+    'check:' || record_id || ':' || TO_VARCHAR(deleted_date, 'YYYY-MM-DD') || 'T'
+        || TO_VARCHAR(deleted_date, 'HH24:MI:SS.FF3') || 'Z' AS event_id,
+    first_at AS first_at,
+    last_at AS last_at,
+    CASE
+        WHEN COUNT(CASE WHEN kind = 'event' AND relation = 'same' THEN 1 END) > 0 THEN 'tracked'
+        WHEN COUNT(CASE WHEN relation = 'same' OR relation = 'unclear' THEN 1 END) = 0
+            THEN 'recovered'
+        WHEN COUNT(CASE WHEN relation = 'same' THEN 1 END) > 0 THEN 'repeated'
+        ELSE 'unclear'
+    END AS status
+FROM (WITH entries AS (
+    SELECT
+        l.check_id AS check_id,
+        l.object_name AS object_name,
+        l.record_id AS record_id,
+        HEX_ENCODE(LEFT(l.record_id, 15)) AS short_id,
+        l.deleted_date AS deleted_date,
+        l.listed_by AS listed_by,
+        c.checked_at AS checked_at
+    FROM "DELETE_TRACKER_LISTED" l
+    JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+    WHERE (c.compared_at IS NOT NULL OR c.event_file <= %s) AND e.record_sha256 IS NULL
+        AND l.record_id IS NOT NULL AND l.deleted_date IS NOT NULL
+),
+listed AS (
+    SELECT
+        record_id AS record_id,
+        short_id AS short_id,
+        deleted_date AS deleted_date,
+        MIN(object_name) AS object_name,
+        MIN(checked_at) AS first_at,
+        MAX(checked_at) AS last_at
+    FROM entries
+    GROUP BY record_id, short_id, deleted_date
+),
+answers AS (
+    SELECT DISTINCT
+        a.record_id AS record_id,
+        a.deleted_date AS deleted_date,
+        b.deleted_date AS other_date
+    FROM entries a
+    JOIN entries b ON b.check_id = a.check_id AND b.record_id = a.record_id
+    WHERE a.deleted_date <> b.deleted_date
+        AND a.listed_by <> 'queryAll' AND b.listed_by <> 'queryAll'
+),
+told AS (
+    SELECT
+        t.event_id AS event_id,
+        HEX_ENCODE(LEFT(t.record_id, 15)) AS short_id,
+        t.deleted_date AS deleted_date,
+        t.ingested_at AS ingested_at,
+        t.payload:_tracker.deleted_date_from::VARCHAR IS NULL AS is_plain
+    FROM "DELETE_TRACKER" t
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(t.topic, '') <> 'check' AND RIGHT(t.record_id, 1) <> '*'
+        AND e.record_sha256 IS NULL
+),
+others AS (
+    SELECT
+        'event' AS kind,
+        event_id AS event_id,
+        short_id AS short_id,
+        deleted_date AS happened_at,
+        deleted_date AS not_before,
+        NULL::TIMESTAMP_NTZ AS first_at
+    FROM told
+    WHERE is_plain
+    UNION ALL
+    SELECT
+        'event',
+        t.event_id,
+        t.short_id,
+        CASE
+            WHEN MIN(l.deleted_date) = MAX(l.deleted_date) AND MIN(l.first_at) >= t.ingested_at
+                AND COUNT(c.check_id) > 0 AND COUNT(r.restored_date) = 0
+                THEN MAX(l.deleted_date)
+        END,
+        DATEADD('day', -4, t.ingested_at),
+        NULL::TIMESTAMP_NTZ
+    FROM told t
+    LEFT JOIN listed l ON l.short_id = t.short_id
+        AND l.deleted_date <= t.ingested_at
+        AND l.deleted_date >= DATEADD('day', -4, t.ingested_at)
+    LEFT JOIN "DELETE_TRACKER_CHECKS" c ON c.object_name = l.object_name
+        AND c.window_from <= t.ingested_at AND c.window_to > t.ingested_at
+        AND c.outcome = 'listed' AND (c.compared_at IS NOT NULL OR c.event_file <= %s)
+    LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = t.short_id
+        AND r.restored_date <= t.ingested_at
+        AND r.restored_date >= DATEADD('day', -4, t.ingested_at)
+    WHERE NOT t.is_plain
+    GROUP BY t.event_id, t.short_id, t.ingested_at
+    UNION ALL
+    SELECT
+        'listed',
+        NULL::VARCHAR,
+        short_id,
+        deleted_date,
+        NULL::TIMESTAMP_NTZ,
+        first_at
+    FROM listed
+)
+SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    l.first_at AS first_at,
+    l.last_at AS last_at,
+    o.kind AS kind,
+    o.event_id AS event_id,
+    o.happened_at AS happened_at,
+    CASE
+        WHEN o.kind IS NULL THEN 'none'
+        WHEN o.happened_at BETWEEN DATEADD('minute', -10, l.deleted_date)
+            AND DATEADD('minute', 10, l.deleted_date) THEN 'same'
+        WHEN o.not_before > l.first_at THEN 'different'
+        WHEN COUNT(r.restored_date) > 0 OR COUNT(a.other_date) > 0 THEN 'different'
+        ELSE 'unclear'
+    END AS relation
+FROM listed l
+LEFT JOIN others o ON o.short_id = l.short_id
+    AND (
+        o.kind = 'event' OR o.first_at < l.first_at
+        OR (o.first_at = l.first_at AND o.happened_at < l.deleted_date)
+    )
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.short_id
+    AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
+    AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
+LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
+WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
+GROUP BY
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
+GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
+LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
+WHERE s.status = 'recovered' AND t.event_id IS NULL) r;
+
 -- create_acknowledged
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_ACKNOWLEDGED" (
     kind VARCHAR(32),
@@ -479,6 +630,190 @@ QUALIFY ROW_NUMBER() OVER (
     ORDER BY s.v:event_file::VARCHAR
 ) = 1;
 
+-- insert_recovered
+INSERT INTO "DELETE_TRACKER" (
+    id, event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
+    ingested_at
+)
+SELECT
+    41 + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,
+        r.event_id AS event_id,
+    'check' AS topic,
+    r.object_name AS object_name,
+    r.record_id AS record_id,
+    d.deleted_by AS deleted_by,
+    r.deleted_date AS deleted_date,
+    d.owner_id AS owner_id,
+    d.payload AS payload,
+    r.first_at AS ingested_at
+FROM (SELECT
+    s.event_id AS event_id,
+    s.object_name AS object_name,
+    s.record_id AS record_id,
+    s.deleted_date AS deleted_date,
+    s.first_at AS first_at
+FROM (SELECT
+    object_name AS object_name,
+    record_id AS record_id,
+    deleted_date AS deleted_date,
+    'check:' || record_id || ':' || TO_VARCHAR(deleted_date, 'YYYY-MM-DD') || 'T'
+        || TO_VARCHAR(deleted_date, 'HH24:MI:SS.FF3') || 'Z' AS event_id,
+    first_at AS first_at,
+    last_at AS last_at,
+    CASE
+        WHEN COUNT(CASE WHEN kind = 'event' AND relation = 'same' THEN 1 END) > 0 THEN 'tracked'
+        WHEN COUNT(CASE WHEN relation = 'same' OR relation = 'unclear' THEN 1 END) = 0
+            THEN 'recovered'
+        WHEN COUNT(CASE WHEN relation = 'same' THEN 1 END) > 0 THEN 'repeated'
+        ELSE 'unclear'
+    END AS status
+FROM (WITH entries AS (
+    SELECT
+        l.check_id AS check_id,
+        l.object_name AS object_name,
+        l.record_id AS record_id,
+        HEX_ENCODE(LEFT(l.record_id, 15)) AS short_id,
+        l.deleted_date AS deleted_date,
+        l.listed_by AS listed_by,
+        c.checked_at AS checked_at
+    FROM "DELETE_TRACKER_LISTED" l
+    JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+    WHERE (c.compared_at IS NOT NULL OR c.event_file <= %s) AND e.record_sha256 IS NULL
+        AND l.record_id IS NOT NULL AND l.deleted_date IS NOT NULL
+),
+listed AS (
+    SELECT
+        record_id AS record_id,
+        short_id AS short_id,
+        deleted_date AS deleted_date,
+        MIN(object_name) AS object_name,
+        MIN(checked_at) AS first_at,
+        MAX(checked_at) AS last_at
+    FROM entries
+    GROUP BY record_id, short_id, deleted_date
+),
+answers AS (
+    SELECT DISTINCT
+        a.record_id AS record_id,
+        a.deleted_date AS deleted_date,
+        b.deleted_date AS other_date
+    FROM entries a
+    JOIN entries b ON b.check_id = a.check_id AND b.record_id = a.record_id
+    WHERE a.deleted_date <> b.deleted_date
+        AND a.listed_by <> 'queryAll' AND b.listed_by <> 'queryAll'
+),
+told AS (
+    SELECT
+        t.event_id AS event_id,
+        HEX_ENCODE(LEFT(t.record_id, 15)) AS short_id,
+        t.deleted_date AS deleted_date,
+        t.ingested_at AS ingested_at,
+        t.payload:_tracker.deleted_date_from::VARCHAR IS NULL AS is_plain
+    FROM "DELETE_TRACKER" t
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(t.topic, '') <> 'check' AND RIGHT(t.record_id, 1) <> '*'
+        AND e.record_sha256 IS NULL
+),
+others AS (
+    SELECT
+        'event' AS kind,
+        event_id AS event_id,
+        short_id AS short_id,
+        deleted_date AS happened_at,
+        deleted_date AS not_before,
+        NULL::TIMESTAMP_NTZ AS first_at
+    FROM told
+    WHERE is_plain
+    UNION ALL
+    SELECT
+        'event',
+        t.event_id,
+        t.short_id,
+        CASE
+            WHEN MIN(l.deleted_date) = MAX(l.deleted_date) AND MIN(l.first_at) >= t.ingested_at
+                AND COUNT(c.check_id) > 0 AND COUNT(r.restored_date) = 0
+                THEN MAX(l.deleted_date)
+        END,
+        DATEADD('day', -4, t.ingested_at),
+        NULL::TIMESTAMP_NTZ
+    FROM told t
+    LEFT JOIN listed l ON l.short_id = t.short_id
+        AND l.deleted_date <= t.ingested_at
+        AND l.deleted_date >= DATEADD('day', -4, t.ingested_at)
+    LEFT JOIN "DELETE_TRACKER_CHECKS" c ON c.object_name = l.object_name
+        AND c.window_from <= t.ingested_at AND c.window_to > t.ingested_at
+        AND c.outcome = 'listed' AND (c.compared_at IS NOT NULL OR c.event_file <= %s)
+    LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = t.short_id
+        AND r.restored_date <= t.ingested_at
+        AND r.restored_date >= DATEADD('day', -4, t.ingested_at)
+    WHERE NOT t.is_plain
+    GROUP BY t.event_id, t.short_id, t.ingested_at
+    UNION ALL
+    SELECT
+        'listed',
+        NULL::VARCHAR,
+        short_id,
+        deleted_date,
+        NULL::TIMESTAMP_NTZ,
+        first_at
+    FROM listed
+)
+SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    l.first_at AS first_at,
+    l.last_at AS last_at,
+    o.kind AS kind,
+    o.event_id AS event_id,
+    o.happened_at AS happened_at,
+    CASE
+        WHEN o.kind IS NULL THEN 'none'
+        WHEN o.happened_at BETWEEN DATEADD('minute', -10, l.deleted_date)
+            AND DATEADD('minute', 10, l.deleted_date) THEN 'same'
+        WHEN o.not_before > l.first_at THEN 'different'
+        WHEN COUNT(r.restored_date) > 0 OR COUNT(a.other_date) > 0 THEN 'different'
+        ELSE 'unclear'
+    END AS relation
+FROM listed l
+LEFT JOIN others o ON o.short_id = l.short_id
+    AND (
+        o.kind = 'event' OR o.first_at < l.first_at
+        OR (o.first_at = l.first_at AND o.happened_at < l.deleted_date)
+    )
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.short_id
+    AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
+    AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
+LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
+WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
+GROUP BY
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
+GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
+LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
+WHERE s.status = 'recovered' AND t.event_id IS NULL) r
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+JOIN (SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    COALESCE(
+        l.deleted_by, MAX(l.deleted_by) OVER (PARTITION BY l.record_id, l.deleted_date)
+    ) AS deleted_by,
+    COALESCE(
+        l.owner_id, MAX(l.owner_id) OVER (PARTITION BY l.record_id, l.deleted_date)
+    ) AS owner_id,
+    l.payload AS payload
+FROM "DELETE_TRACKER_LISTED" l
+JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY l.record_id, l.deleted_date
+    ORDER BY c.checked_at, c.check_id
+) = 1) d ON d.record_id = r.record_id AND d.deleted_date = r.deleted_date;
+
 -- insert_rejects
 INSERT INTO "DELETE_TRACKER_REJECTS" (
     reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error,
@@ -536,6 +871,25 @@ QUALIFY ROW_NUMBER() OVER (
 -- last_id
 SELECT COALESCE(MAX(id), 0) AS last_id FROM "DELETE_TRACKER";
 
+-- listed_once
+SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    COALESCE(
+        l.deleted_by, MAX(l.deleted_by) OVER (PARTITION BY l.record_id, l.deleted_date)
+    ) AS deleted_by,
+    COALESCE(
+        l.owner_id, MAX(l.owner_id) OVER (PARTITION BY l.record_id, l.deleted_date)
+    ) AS owner_id,
+    l.payload AS payload
+FROM "DELETE_TRACKER_LISTED" l
+JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY l.record_id, l.deleted_date
+    ORDER BY c.checked_at, c.check_id
+) = 1;
+
 -- lock_tokens
 SELECT token AS token FROM "DELETE_TRACKER_LOCK";
 
@@ -583,6 +937,157 @@ WHEN NOT MATCHED THEN INSERT (
     s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date,
     s.owner_id, s.payload, s.ingested_at
 );
+
+-- new_recovered
+SELECT
+    s.event_id AS event_id,
+    s.object_name AS object_name,
+    s.record_id AS record_id,
+    s.deleted_date AS deleted_date,
+    s.first_at AS first_at
+FROM (SELECT
+    object_name AS object_name,
+    record_id AS record_id,
+    deleted_date AS deleted_date,
+    'check:' || record_id || ':' || TO_VARCHAR(deleted_date, 'YYYY-MM-DD') || 'T'
+        || TO_VARCHAR(deleted_date, 'HH24:MI:SS.FF3') || 'Z' AS event_id,
+    first_at AS first_at,
+    last_at AS last_at,
+    CASE
+        WHEN COUNT(CASE WHEN kind = 'event' AND relation = 'same' THEN 1 END) > 0 THEN 'tracked'
+        WHEN COUNT(CASE WHEN relation = 'same' OR relation = 'unclear' THEN 1 END) = 0
+            THEN 'recovered'
+        WHEN COUNT(CASE WHEN relation = 'same' THEN 1 END) > 0 THEN 'repeated'
+        ELSE 'unclear'
+    END AS status
+FROM (WITH entries AS (
+    SELECT
+        l.check_id AS check_id,
+        l.object_name AS object_name,
+        l.record_id AS record_id,
+        HEX_ENCODE(LEFT(l.record_id, 15)) AS short_id,
+        l.deleted_date AS deleted_date,
+        l.listed_by AS listed_by,
+        c.checked_at AS checked_at
+    FROM "DELETE_TRACKER_LISTED" l
+    JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+    WHERE (c.compared_at IS NOT NULL OR c.event_file <= %s) AND e.record_sha256 IS NULL
+        AND l.record_id IS NOT NULL AND l.deleted_date IS NOT NULL
+),
+listed AS (
+    SELECT
+        record_id AS record_id,
+        short_id AS short_id,
+        deleted_date AS deleted_date,
+        MIN(object_name) AS object_name,
+        MIN(checked_at) AS first_at,
+        MAX(checked_at) AS last_at
+    FROM entries
+    GROUP BY record_id, short_id, deleted_date
+),
+answers AS (
+    SELECT DISTINCT
+        a.record_id AS record_id,
+        a.deleted_date AS deleted_date,
+        b.deleted_date AS other_date
+    FROM entries a
+    JOIN entries b ON b.check_id = a.check_id AND b.record_id = a.record_id
+    WHERE a.deleted_date <> b.deleted_date
+        AND a.listed_by <> 'queryAll' AND b.listed_by <> 'queryAll'
+),
+told AS (
+    SELECT
+        t.event_id AS event_id,
+        HEX_ENCODE(LEFT(t.record_id, 15)) AS short_id,
+        t.deleted_date AS deleted_date,
+        t.ingested_at AS ingested_at,
+        t.payload:_tracker.deleted_date_from::VARCHAR IS NULL AS is_plain
+    FROM "DELETE_TRACKER" t
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(t.topic, '') <> 'check' AND RIGHT(t.record_id, 1) <> '*'
+        AND e.record_sha256 IS NULL
+),
+others AS (
+    SELECT
+        'event' AS kind,
+        event_id AS event_id,
+        short_id AS short_id,
+        deleted_date AS happened_at,
+        deleted_date AS not_before,
+        NULL::TIMESTAMP_NTZ AS first_at
+    FROM told
+    WHERE is_plain
+    UNION ALL
+    SELECT
+        'event',
+        t.event_id,
+        t.short_id,
+        CASE
+            WHEN MIN(l.deleted_date) = MAX(l.deleted_date) AND MIN(l.first_at) >= t.ingested_at
+                AND COUNT(c.check_id) > 0 AND COUNT(r.restored_date) = 0
+                THEN MAX(l.deleted_date)
+        END,
+        DATEADD('day', -4, t.ingested_at),
+        NULL::TIMESTAMP_NTZ
+    FROM told t
+    LEFT JOIN listed l ON l.short_id = t.short_id
+        AND l.deleted_date <= t.ingested_at
+        AND l.deleted_date >= DATEADD('day', -4, t.ingested_at)
+    LEFT JOIN "DELETE_TRACKER_CHECKS" c ON c.object_name = l.object_name
+        AND c.window_from <= t.ingested_at AND c.window_to > t.ingested_at
+        AND c.outcome = 'listed' AND (c.compared_at IS NOT NULL OR c.event_file <= %s)
+    LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = t.short_id
+        AND r.restored_date <= t.ingested_at
+        AND r.restored_date >= DATEADD('day', -4, t.ingested_at)
+    WHERE NOT t.is_plain
+    GROUP BY t.event_id, t.short_id, t.ingested_at
+    UNION ALL
+    SELECT
+        'listed',
+        NULL::VARCHAR,
+        short_id,
+        deleted_date,
+        NULL::TIMESTAMP_NTZ,
+        first_at
+    FROM listed
+)
+SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    l.first_at AS first_at,
+    l.last_at AS last_at,
+    o.kind AS kind,
+    o.event_id AS event_id,
+    o.happened_at AS happened_at,
+    CASE
+        WHEN o.kind IS NULL THEN 'none'
+        WHEN o.happened_at BETWEEN DATEADD('minute', -10, l.deleted_date)
+            AND DATEADD('minute', 10, l.deleted_date) THEN 'same'
+        WHEN o.not_before > l.first_at THEN 'different'
+        WHEN COUNT(r.restored_date) > 0 OR COUNT(a.other_date) > 0 THEN 'different'
+        ELSE 'unclear'
+    END AS relation
+FROM listed l
+LEFT JOIN others o ON o.short_id = l.short_id
+    AND (
+        o.kind = 'event' OR o.first_at < l.first_at
+        OR (o.first_at = l.first_at AND o.happened_at < l.deleted_date)
+    )
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.short_id
+    AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
+    AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
+LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
+WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
+GROUP BY
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
+GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
+LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
+WHERE s.status = 'recovered' AND t.event_id IS NULL;
 
 -- newest_file
 SELECT MAX(event_file) AS event_file FROM "DELETE_TRACKER_LOADS";
@@ -644,6 +1149,133 @@ JOIN (
 -- records_of_token
 SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
 
+-- relations
+WITH entries AS (
+    SELECT
+        l.check_id AS check_id,
+        l.object_name AS object_name,
+        l.record_id AS record_id,
+        HEX_ENCODE(LEFT(l.record_id, 15)) AS short_id,
+        l.deleted_date AS deleted_date,
+        l.listed_by AS listed_by,
+        c.checked_at AS checked_at
+    FROM "DELETE_TRACKER_LISTED" l
+    JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+    WHERE (c.compared_at IS NOT NULL OR c.event_file <= %s) AND e.record_sha256 IS NULL
+        AND l.record_id IS NOT NULL AND l.deleted_date IS NOT NULL
+),
+listed AS (
+    SELECT
+        record_id AS record_id,
+        short_id AS short_id,
+        deleted_date AS deleted_date,
+        MIN(object_name) AS object_name,
+        MIN(checked_at) AS first_at,
+        MAX(checked_at) AS last_at
+    FROM entries
+    GROUP BY record_id, short_id, deleted_date
+),
+answers AS (
+    SELECT DISTINCT
+        a.record_id AS record_id,
+        a.deleted_date AS deleted_date,
+        b.deleted_date AS other_date
+    FROM entries a
+    JOIN entries b ON b.check_id = a.check_id AND b.record_id = a.record_id
+    WHERE a.deleted_date <> b.deleted_date
+        AND a.listed_by <> 'queryAll' AND b.listed_by <> 'queryAll'
+),
+told AS (
+    SELECT
+        t.event_id AS event_id,
+        HEX_ENCODE(LEFT(t.record_id, 15)) AS short_id,
+        t.deleted_date AS deleted_date,
+        t.ingested_at AS ingested_at,
+        t.payload:_tracker.deleted_date_from::VARCHAR IS NULL AS is_plain
+    FROM "DELETE_TRACKER" t
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(t.topic, '') <> 'check' AND RIGHT(t.record_id, 1) <> '*'
+        AND e.record_sha256 IS NULL
+),
+others AS (
+    SELECT
+        'event' AS kind,
+        event_id AS event_id,
+        short_id AS short_id,
+        deleted_date AS happened_at,
+        deleted_date AS not_before,
+        NULL::TIMESTAMP_NTZ AS first_at
+    FROM told
+    WHERE is_plain
+    UNION ALL
+    SELECT
+        'event',
+        t.event_id,
+        t.short_id,
+        CASE
+            WHEN MIN(l.deleted_date) = MAX(l.deleted_date) AND MIN(l.first_at) >= t.ingested_at
+                AND COUNT(c.check_id) > 0 AND COUNT(r.restored_date) = 0
+                THEN MAX(l.deleted_date)
+        END,
+        DATEADD('day', -4, t.ingested_at),
+        NULL::TIMESTAMP_NTZ
+    FROM told t
+    LEFT JOIN listed l ON l.short_id = t.short_id
+        AND l.deleted_date <= t.ingested_at
+        AND l.deleted_date >= DATEADD('day', -4, t.ingested_at)
+    LEFT JOIN "DELETE_TRACKER_CHECKS" c ON c.object_name = l.object_name
+        AND c.window_from <= t.ingested_at AND c.window_to > t.ingested_at
+        AND c.outcome = 'listed' AND (c.compared_at IS NOT NULL OR c.event_file <= %s)
+    LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = t.short_id
+        AND r.restored_date <= t.ingested_at
+        AND r.restored_date >= DATEADD('day', -4, t.ingested_at)
+    WHERE NOT t.is_plain
+    GROUP BY t.event_id, t.short_id, t.ingested_at
+    UNION ALL
+    SELECT
+        'listed',
+        NULL::VARCHAR,
+        short_id,
+        deleted_date,
+        NULL::TIMESTAMP_NTZ,
+        first_at
+    FROM listed
+)
+SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    l.first_at AS first_at,
+    l.last_at AS last_at,
+    o.kind AS kind,
+    o.event_id AS event_id,
+    o.happened_at AS happened_at,
+    CASE
+        WHEN o.kind IS NULL THEN 'none'
+        WHEN o.happened_at BETWEEN DATEADD('minute', -10, l.deleted_date)
+            AND DATEADD('minute', 10, l.deleted_date) THEN 'same'
+        WHEN o.not_before > l.first_at THEN 'different'
+        WHEN COUNT(r.restored_date) > 0 OR COUNT(a.other_date) > 0 THEN 'different'
+        ELSE 'unclear'
+    END AS relation
+FROM listed l
+LEFT JOIN others o ON o.short_id = l.short_id
+    AND (
+        o.kind = 'event' OR o.first_at < l.first_at
+        OR (o.first_at = l.first_at AND o.happened_at < l.deleted_date)
+    )
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.short_id
+    AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
+    AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
+LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
+WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
+GROUP BY
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before;
+
 -- remove
 REMOVE @"DELETE_TRACKER_STAGE"/path/;
 
@@ -659,8 +1291,176 @@ WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
     AND ("DELETE_TRACKER_LOADS".sha256 = f.sha256 OR "DELETE_TRACKER_LOADS".error IS NOT NULL)
     AND COALESCE("DELETE_TRACKER_LOADS".token, '') <> f.token;
 
+-- set_compared
+UPDATE "DELETE_TRACKER_CHECKS" SET compared_at = SYSDATE()
+FROM "DELETE_TRACKER_LOCK" g
+WHERE g.token = %s
+    AND "DELETE_TRACKER_CHECKS".compared_at IS NULL AND "DELETE_TRACKER_CHECKS".event_file <= %s;
+
 -- stages
 SHOW STAGES IN SCHEMA "AUDIT"."SALESFORCE";
 
+-- statuses
+SELECT
+    object_name AS object_name,
+    record_id AS record_id,
+    deleted_date AS deleted_date,
+    'check:' || record_id || ':' || TO_VARCHAR(deleted_date, 'YYYY-MM-DD') || 'T'
+        || TO_VARCHAR(deleted_date, 'HH24:MI:SS.FF3') || 'Z' AS event_id,
+    first_at AS first_at,
+    last_at AS last_at,
+    CASE
+        WHEN COUNT(CASE WHEN kind = 'event' AND relation = 'same' THEN 1 END) > 0 THEN 'tracked'
+        WHEN COUNT(CASE WHEN relation = 'same' OR relation = 'unclear' THEN 1 END) = 0
+            THEN 'recovered'
+        WHEN COUNT(CASE WHEN relation = 'same' THEN 1 END) > 0 THEN 'repeated'
+        ELSE 'unclear'
+    END AS status
+FROM (WITH entries AS (
+    SELECT
+        l.check_id AS check_id,
+        l.object_name AS object_name,
+        l.record_id AS record_id,
+        HEX_ENCODE(LEFT(l.record_id, 15)) AS short_id,
+        l.deleted_date AS deleted_date,
+        l.listed_by AS listed_by,
+        c.checked_at AS checked_at
+    FROM "DELETE_TRACKER_LISTED" l
+    JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+    WHERE (c.compared_at IS NOT NULL OR c.event_file <= %s) AND e.record_sha256 IS NULL
+        AND l.record_id IS NOT NULL AND l.deleted_date IS NOT NULL
+),
+listed AS (
+    SELECT
+        record_id AS record_id,
+        short_id AS short_id,
+        deleted_date AS deleted_date,
+        MIN(object_name) AS object_name,
+        MIN(checked_at) AS first_at,
+        MAX(checked_at) AS last_at
+    FROM entries
+    GROUP BY record_id, short_id, deleted_date
+),
+answers AS (
+    SELECT DISTINCT
+        a.record_id AS record_id,
+        a.deleted_date AS deleted_date,
+        b.deleted_date AS other_date
+    FROM entries a
+    JOIN entries b ON b.check_id = a.check_id AND b.record_id = a.record_id
+    WHERE a.deleted_date <> b.deleted_date
+        AND a.listed_by <> 'queryAll' AND b.listed_by <> 'queryAll'
+),
+told AS (
+    SELECT
+        t.event_id AS event_id,
+        HEX_ENCODE(LEFT(t.record_id, 15)) AS short_id,
+        t.deleted_date AS deleted_date,
+        t.ingested_at AS ingested_at,
+        t.payload:_tracker.deleted_date_from::VARCHAR IS NULL AS is_plain
+    FROM "DELETE_TRACKER" t
+    LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(t.topic, '') <> 'check' AND RIGHT(t.record_id, 1) <> '*'
+        AND e.record_sha256 IS NULL
+),
+others AS (
+    SELECT
+        'event' AS kind,
+        event_id AS event_id,
+        short_id AS short_id,
+        deleted_date AS happened_at,
+        deleted_date AS not_before,
+        NULL::TIMESTAMP_NTZ AS first_at
+    FROM told
+    WHERE is_plain
+    UNION ALL
+    SELECT
+        'event',
+        t.event_id,
+        t.short_id,
+        CASE
+            WHEN MIN(l.deleted_date) = MAX(l.deleted_date) AND MIN(l.first_at) >= t.ingested_at
+                AND COUNT(c.check_id) > 0 AND COUNT(r.restored_date) = 0
+                THEN MAX(l.deleted_date)
+        END,
+        DATEADD('day', -4, t.ingested_at),
+        NULL::TIMESTAMP_NTZ
+    FROM told t
+    LEFT JOIN listed l ON l.short_id = t.short_id
+        AND l.deleted_date <= t.ingested_at
+        AND l.deleted_date >= DATEADD('day', -4, t.ingested_at)
+    LEFT JOIN "DELETE_TRACKER_CHECKS" c ON c.object_name = l.object_name
+        AND c.window_from <= t.ingested_at AND c.window_to > t.ingested_at
+        AND c.outcome = 'listed' AND (c.compared_at IS NOT NULL OR c.event_file <= %s)
+    LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = t.short_id
+        AND r.restored_date <= t.ingested_at
+        AND r.restored_date >= DATEADD('day', -4, t.ingested_at)
+    WHERE NOT t.is_plain
+    GROUP BY t.event_id, t.short_id, t.ingested_at
+    UNION ALL
+    SELECT
+        'listed',
+        NULL::VARCHAR,
+        short_id,
+        deleted_date,
+        NULL::TIMESTAMP_NTZ,
+        first_at
+    FROM listed
+)
+SELECT
+    l.object_name AS object_name,
+    l.record_id AS record_id,
+    l.deleted_date AS deleted_date,
+    l.first_at AS first_at,
+    l.last_at AS last_at,
+    o.kind AS kind,
+    o.event_id AS event_id,
+    o.happened_at AS happened_at,
+    CASE
+        WHEN o.kind IS NULL THEN 'none'
+        WHEN o.happened_at BETWEEN DATEADD('minute', -10, l.deleted_date)
+            AND DATEADD('minute', 10, l.deleted_date) THEN 'same'
+        WHEN o.not_before > l.first_at THEN 'different'
+        WHEN COUNT(r.restored_date) > 0 OR COUNT(a.other_date) > 0 THEN 'different'
+        ELSE 'unclear'
+    END AS relation
+FROM listed l
+LEFT JOIN others o ON o.short_id = l.short_id
+    AND (
+        o.kind = 'event' OR o.first_at < l.first_at
+        OR (o.first_at = l.first_at AND o.happened_at < l.deleted_date)
+    )
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON HEX_ENCODE(LEFT(r.record_id, 15)) = l.short_id
+    AND r.restored_date > LEAST(l.deleted_date, o.happened_at)
+    AND r.restored_date < GREATEST(l.deleted_date, o.happened_at)
+LEFT JOIN answers a ON a.record_id = l.record_id AND a.deleted_date = l.deleted_date
+    AND a.other_date BETWEEN DATEADD('minute', -10, o.happened_at)
+    AND DATEADD('minute', 10, o.happened_at)
+WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)
+GROUP BY
+    l.object_name, l.record_id, l.deleted_date, l.first_at, l.last_at,
+    o.kind, o.event_id, o.happened_at, o.not_before)
+GROUP BY object_name, record_id, deleted_date, first_at, last_at;
+
 -- take_lock
 UPDATE "DELETE_TRACKER_LOCK" SET previous = token, token = %s, taken_at = SYSDATE();
+
+-- to_compare
+SELECT
+    c.ready AS ready,
+    c.waiting AS waiting,
+    c.oldest_check AS oldest_check,
+    MIN(r.restored_date) AS oldest_restore
+FROM (
+    SELECT
+        COUNT(CASE WHEN compared_at IS NULL AND event_file <= %s THEN 1 END) AS ready,
+        COUNT(CASE WHEN compared_at IS NULL AND event_file > %s THEN 1 END) AS waiting,
+        MIN(
+            CASE WHEN compared_at IS NULL AND event_file <= %s THEN checked_at END
+        ) AS oldest_check,
+        MAX(compared_at) AS last_comparison
+    FROM "DELETE_TRACKER_CHECKS"
+) c
+LEFT JOIN "DELETE_TRACKER_RESTORES" r ON r.loaded_at >= c.last_comparison
+GROUP BY c.ready, c.waiting, c.oldest_check;

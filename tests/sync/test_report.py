@@ -135,12 +135,16 @@ def test_the_log_line_has_each_figure_by_name() -> None:
         checks=16,
         listed=17,
         erased=18,
-        duplicates=["k"] * 19,
+        compared=19,
+        recovered=20,
+        waiting=21,
+        duplicates=["k"] * 22,
     )
     assert list(report.lines()) == [
         "sweep=s1 files=1 synced=2 elsewhere=3 refused=4 refused_before=5 unavailable=6 left=7 "
         "gone=8 to_repeat=9 batches=10 staged=11 inserted=12 gaps=13 rejects=14 restores=15 "
-        "checks=16 listed=17 erased=18 duplicates=19"
+        "checks=16 listed=17 erased=18 compared=19 recovered=20 waiting=21 "
+        "duplicates=22"
     ]
 
 

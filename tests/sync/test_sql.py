@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,21 @@ PARTS = {
     "number": "41 + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        ",
     "id": "id, ",
     "s_id": "s.id, ",
+    "comparable": "(c.compared_at IS NOT NULL OR c.event_file <= %s)",
+    "scope": "WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)\n",
     "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
+# The comparison puts these texts into its statements, the first one into the second, and so on.
+NESTED = ("relations", "statuses", "new_recovered")
+
+
+def nested(parts: Mapping[str, object]) -> dict[str, str]:
+    """The texts that the comparison puts into its statements."""
+    texts = {"listed_once": SQL["listed_once"].format(**NAMES)}
+    for name in NESTED:
+        text = SQL[name].format(**NAMES, **parts, **texts)
+        texts[name] = f"({text})" if name == "relations" else text
+    return texts
 
 
 def rendered() -> dict[str, str]:
@@ -32,7 +46,7 @@ def rendered() -> dict[str, str]:
     found = {}
     for name in sorted(SQL.keys() - {"insert_companion", "missing"}):
         parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if name == "put" else PARTS
-        found[name] = SQL[name].format(**NAMES, **parts)
+        found[name] = SQL[name].format(**NAMES, **parts, **nested(parts))
     for companion in COMPANIONS:
         clauses = companion.clauses(NAMES)
         found[f"insert_{companion.part}"] = SQL["insert_companion"].format(**{**NAMES, **clauses})
@@ -81,6 +95,8 @@ GUARDED = (
     *(f"insert_{companion.part}" for companion in COMPANIONS),
     "insert_loads",
     "replace_loads",
+    "insert_recovered",
+    "set_compared",
 )
 
 
@@ -94,14 +110,16 @@ def test_every_statement_after_the_lock_needs_the_token_in_the_lock_row() -> Non
     # These two run before the transaction begins, and begin it.
     assert changing - {"drop_unwanted", "take_lock"} == set(GUARDED)
     for name in GUARDED:
-        assert re.search(r'JOIN "\w+_LOCK" g ON g\.token = (%s|l\.token)', STATEMENTS[name]), name
+        # An UPDATE has no JOIN: its condition stands in WHERE.
+        guard = r'(JOIN "\w+_LOCK" g ON|FROM "\w+_LOCK" g\nWHERE) g\.token = (%s|l\.token)'
+        assert re.search(guard, STATEMENTS[name]), name
 
 
 def test_no_statement_begins_a_transaction_or_changes_the_session() -> None:
     """AUTOCOMMIT is off from login to logout."""
     words = {text.split()[0] for text in STATEMENTS.values()}
     assert words == {
-        *("SELECT", "SHOW", "CREATE", "PUT", "COPY", "REMOVE"),
+        *("SELECT", "WITH", "SHOW", "CREATE", "PUT", "COPY", "REMOVE"),
         *("MERGE", "INSERT", "DELETE", "UPDATE"),
     }
 

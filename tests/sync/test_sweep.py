@@ -43,7 +43,7 @@ from delete_sync.src.errors import (
 )
 from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
-from delete_sync.src.model import EventBlob, Figures, LeftFile, StagedFile, TopicPoll
+from delete_sync.src.model import Due, EventBlob, Figures, LeftFile, StagedFile, TopicPoll
 from delete_sync.src.report import Report
 from delete_sync.src.sync import Limits, sweep
 from salesforce_client.src.app.storage.blobs import blob_name
@@ -89,10 +89,61 @@ def test_the_steps_of_a_sweep_keep_their_order(world: World) -> None:
         f"records {A} {C}",
         f"load {A} {B}",
         f"load {C}",
+        "to compare",
         "duplicates",
         "newest poll",
         "disconnect",
     ]
+
+
+def test_a_sweep_compares_after_the_last_batch(world: World) -> None:
+    """The report has what the comparison did."""
+    world.container.put(A)
+    world.warehouse.due = Due(2, 0, BEGUN_AT)
+    report = world.sweep()
+    assert world.steps[-6:] == [
+        f"load {A}",
+        "to compare",
+        "compare",
+        "duplicates",
+        "newest poll",
+        "disconnect",
+    ]
+    assert (report.compared, report.recovered, report.waiting) == (2, 2, 0)
+
+
+def test_checks_wait_for_files_that_the_sweep_leaves(world: World) -> None:
+    """The warehouse gets the name of the oldest file that is left. Here, all checks wait for it."""
+    world.container.put(A, B, C)
+    world.container.downloads_fail[B] = archived()
+    world.warehouse.due = Due(1, 1, BEGUN_AT)
+    report = world.sweep()
+    assert f"to compare {B}" in world.steps
+    assert not [step for step in world.steps if step.startswith("compare")]
+    assert (report.compared, report.recovered, report.waiting) == (0, 0, 2)
+
+
+def test_a_refused_file_keeps_no_check_waiting(world: World) -> None:
+    """Nobody will load it, so waiting for it would have no end."""
+    world.container.put(A, content=DAMAGED)
+    world.container.put(B)
+    world.warehouse.due = Due(1, 0, BEGUN_AT)
+    assert world.sweep().compared == 1
+
+
+def test_a_sweep_without_time_compares_nothing_and_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The checks wait for the next sweep. The log line counts them."""
+    world.container.put(A)
+    world.sweep()
+    world.warehouse.due = Due(2, 1, BEGUN_AT)
+    report = world.sweep(run_seconds=0)
+    assert (report.compared, report.waiting) == (0, 3)
+    assert (
+        "WARNING",
+        "comparison=left checks=2 reason=the sweep had no time for it",
+    ) in logged(caplog)
 
 
 def test_a_batch_has_the_rows_of_its_files(world: World) -> None:
@@ -163,6 +214,7 @@ def test_a_sweep_without_a_pending_file_still_checks_what_is_there(world: World)
         "prepare",
         "page",
         f"records {A} {A}",
+        "to compare",
         "duplicates",
         "newest poll",
         "disconnect",

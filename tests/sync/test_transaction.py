@@ -70,7 +70,8 @@ def check(query: Query, files: int = 1, rows: int = 2) -> None:
 
 
 def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account) -> None:
-    """A first session reads, the second one loads, and a last one looks at the tables.
+    """A first session reads, the second one loads, and a third one looks for checks to compare.
+    If there are any, a session compares. A last one looks at the tables.
 
     There is no BEGIN and no ALTER SESSION.
 
@@ -82,7 +83,7 @@ def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account
     account.forget_statements()
     sweep()
     statements = account.statements()
-    first, loading, last = sorted({one.session for one in statements})
+    first, loading, due, comparing, last = sorted({one.session for one in statements})
     sent = [one.sql for one in statements if one.session == loading]
     # A stage with presigned URLs, as the stand-in has, gets another PUT for each compressed file.
     staging = ["CREATE OR REPLACE TEMPORARY TABLE", "PUT 'file:", "PUT '", "COPY INTO", "COMMIT"]
@@ -90,8 +91,10 @@ def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account
     assert len(sent) == len(words)
     for text, its_words in zip(sent, words):
         assert its_words in text
-    others = {one.sql.split()[0] for one in statements if one.session in (first, last)}
+    others = {one.sql.split()[0] for one in statements if one.session in (first, due, last)}
     assert others == {"SELECT", "SHOW"}
+    # What the comparison sends: ``test_comparison_faults.py``.
+    assert next(one.sql.split()[0] for one in statements if one.session == comparing) == "UPDATE"
 
 
 @pytest.mark.parametrize("reading", READINGS)

@@ -1,47 +1,32 @@
 """One attempt to load a batch: the steps of its staging and of its guarded transaction.
 
-Two sweeps may run at the same time. The lock row orders their transactions: a transaction begins
-with an update of that row, and Snowflake lets a second one wait. Each transaction writes a new
-token into the row. Every later statement of the transaction changes nothing if the row has another
-token, because then Snowflake or an administrator has ended the transaction meanwhile.
-
-Sources: Snowflake documentation, pages "Transactions", "MERGE", "COPY INTO <table>", "PUT".
+Sources: Snowflake documentation, pages "MERGE", "COPY INTO <table>", "PUT".
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import BooksDifferError, LostTurnError
+from ..errors import BooksDifferError
 from ..model import Batch, Loaded, LoadRecord, by_file
 from .companions import COMPANIONS, missing
+from .guard import ENDED_FROM_OUTSIDE, Guarded
 from .names import Identifier
 from .session import Session
-from .tables import Tables
-
-ENDED_FROM_OUTSIDE = (
-    "Snowflake or somebody else has ended the transaction, or changed the tables meanwhile"
-)
 
 
-class Attempt:
+class Attempt(Guarded):
     """The steps of one attempt, in the order in which the loader takes them.
 
     Args:
         session: a new session, in which nothing else happens.
         names: the result of ``names_of``.
         batch: the rows.
-
-    Attributes:
-        token: names the transaction in the lock row and in the load records.
     """
 
     def __init__(self, session: Session, names: Mapping[str, Identifier], batch: Batch) -> None:
-        self.token = uuid.uuid4().hex
-        self._session = session
-        self._names = names
+        super().__init__(session, names)
         self._batch = batch
 
     def stage(self, path: str) -> None:
@@ -65,26 +50,6 @@ class Attempt:
             files = ", ".join(["(%s)"] * len(batch.unwanted))
             self._session.change("drop_unwanted", batch.unwanted, files=files)
         self._session.commit()
-
-    def take_lock(self, seen_token: str) -> None:
-        """Begin the transaction with the lock row. It waits while another one has the row.
-
-        Args:
-            seen_token: the token of the row when it was last read, before this session began.
-
-        Raises:
-            LostTurnError: another sweep has committed since, and this session may not see its rows.
-            TableError: the lock table has not exactly one row.
-            BooksDifferError: the transaction was ended from outside.
-        """
-        locked = self._session.change("take_lock", [self.token])
-        if locked != 1:
-            raise Tables(self._session, self._names).lock_error(locked)
-        previous = [str(row[0]) for row in self._session.rows("previous_token", [self.token])]
-        if not previous:
-            raise BooksDifferError(f"the lock row has lost its token: {ENDED_FROM_OUTSIDE}")
-        if previous != [seen_token]:
-            raise LostTurnError("another sweep has loaded files meanwhile")
 
     def done(self, reader_version: int) -> dict[str, str]:
         """The files of the batch that are loaded already, each with the token of its record.
@@ -181,12 +146,9 @@ class Attempt:
 
     def _merge(self, *, id_fills_itself: bool) -> int:
         """Insert the deletes whose keys are not in the table. Returns their number."""
-        if id_fills_itself:
-            return self._session.change("merge", [self.token], number="", id="", s_id="")
-        ((last_id,),) = self._session.rows("last_id")
-        number = f"{int(last_id)} + ROW_NUMBER() OVER (ORDER BY d.event_id) AS id,\n        "
-        numbered = {"number": number, "id": "id, ", "s_id": "s.id, "}
-        return self._session.change("merge", [self.token], **numbered)
+        return self._session.change(
+            "merge", [self.token], **self.numbers("d.event_id", id_fills_itself=id_fills_itself)
+        )
 
 
 def record_of(

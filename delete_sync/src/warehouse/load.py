@@ -14,8 +14,9 @@ from datetime import timezone
 from typing import TypeVar
 
 from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
-from ..model import Batch, Loaded, LoadRecord, TopicPoll
+from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll
 from .attempt import Attempt, record_of
+from .compare import Comparison
 from .names import Identifier
 from .session import Session
 from .tables import Tables
@@ -124,21 +125,63 @@ class Loader:
             SyncError: the load failed for another reason. The batch is in the tables as a whole if
                 its COMMIT succeeded, and else not at all.
         """
-        failed = 0
         tokens: set[str] = set()
+        return self._again_and_again("batch", lambda: self._load(batch, tokens, again=again))
+
+    def checks_to_compare(self, oldest_left: str) -> Due:
+        """What a comparison would have to do.
+
+        Args:
+            oldest_left: the name of the oldest pending event file. Empty if none is pending.
+        """
+        return self._ask(lambda session: Comparison(session, self._names, oldest_left).due())
+
+    def compare(self, oldest_left: str) -> Compared:
+        """Compare the tables with what the checks have listed, in one transaction.
+
+        It is tried again as ``load`` is.
+
+        Args:
+            oldest_left: the name of the oldest pending event file. Empty if none is pending.
+
+        Raises:
+            SyncError: the comparison failed. All of its changes are in the tables if its COMMIT
+                succeeded, and else none.
+        """
+        return self._again_and_again("comparison", lambda: self._compare(oldest_left))
+
+    def _again_and_again(self, what: str, once: Callable[[], Result]) -> Result:
+        """Run a transaction until it succeeds, or fails for the last time."""
+        failed = 0
         while True:
             try:
-                return self._load(batch, tokens, again=again)
+                return once()
             except LostTurnError as error:
-                log.info("batch=again reason=%s", error)
+                log.info("%s=again reason=%s", what, error)
             except (WarehouseUnavailableError, BooksDifferError) as error:
                 failed += 1
                 if failed == ATTEMPTS:
                     raise
-                log.warning("batch=again attempt=%s reason=%s", failed, _reason(error))
+                log.warning("%s=again attempt=%s reason=%s", what, failed, _reason(error))
                 self._pause(failed)
             self.close()  # only a new session surely sees what the other sweep has committed
             self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
+
+    def _compare(self, oldest_left: str) -> Compared:
+        """Try once."""
+        with self._connect() as session:
+            comparison = Comparison(session, self._names, oldest_left)
+            with session.transaction():
+                comparison.take_lock(self._seen_token)
+                due = comparison.due()
+                compared = Compared(waiting=due.waiting)
+                if due.since:
+                    compared = comparison.write(due, id_fills_itself=self._id_fills_itself)
+            if due.since:
+                comparison.check(due)
+        self._seen_token = comparison.token
+        self.close()  # a session for reading that is older need not see these rows
+        return compared
 
     def _load(self, batch: Batch, tokens: set[str], *, again: bool) -> Loaded:
         """Try once. ``tokens`` names the transactions of all attempts, whatever became of them."""

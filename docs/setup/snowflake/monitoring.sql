@@ -28,6 +28,16 @@ WHERE ended = 'caught_up' OR ended = 'idle'
 GROUP BY topic
 ORDER BY topic;
 
+-- Proven until: up to when each object is proven or repaired without a hole, and what is not.
+SELECT topic, object_name, proven_until
+FROM delete_tracker_freshness
+ORDER BY proven_until NULLS FIRST, topic, object_name;
+SELECT object_name, reason, COUNT(*) AS days, MIN(day) AS first_day, MAX(day) AS last_day
+FROM delete_tracker_completeness
+WHERE verdict = 'unproven' AND day >= DATEADD('day', -15, SYSDATE()::DATE)
+GROUP BY object_name, reason
+ORDER BY object_name, days DESC;
+
 -- Is the sweep running? Hours since the last one that loaded something.
 SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load
 FROM delete_tracker_loads;

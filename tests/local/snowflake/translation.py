@@ -38,7 +38,10 @@ def translate(session: Session, statement: exp.Expr) -> exp.Expr:
     if given not in ("", "AUTO"):
         statement = statement.transform(lambda node: _in_format(node, given))
     return (
-        statement.transform(_tries).transform(_json).transform(lambda node: _columns(session, node))
+        statement.transform(_tries)
+        .transform(_json)
+        .transform(_texts)
+        .transform(lambda node: _columns(session, node))
     )
 
 
@@ -83,6 +86,22 @@ def _tries(node: exp.Expr) -> exp.Expr:
         return _tried(exp.Cast(this=node.this, to=node.args["to"]))
     if isinstance(node, exp.Anonymous) and node.name.upper().startswith("TRY_TO_TIMESTAMP"):
         return _tried(exp.Anonymous(this=node.name[len("TRY_") :], expressions=node.expressions))
+    return node
+
+
+def _texts(node: exp.Expr) -> exp.Expr:
+    """TO_VARCHAR of a time writes it in the given format. Source: page "TO_CHAR, TO_VARCHAR".
+
+    The stand-in takes each format with a letter for the format of a time.
+    """
+    if isinstance(node, exp.ToChar) and isinstance(node.args.get("format"), exp.Literal):
+        pattern = str(node.args["format"].name)
+        if any(letter.isalpha() for letter in pattern):
+            for words, directive in FORMATS:
+                pattern = pattern.replace(words, directive)
+            return exp.Anonymous(
+                this="STRFTIME", expressions=[node.this, exp.Literal.string(pattern)]
+            )
     return node
 
 

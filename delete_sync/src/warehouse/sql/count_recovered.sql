@@ -1,0 +1,1 @@
+SELECT COUNT(*) AS recovered FROM ({new_recovered}) r
