@@ -132,6 +132,10 @@ TWINS = {  # path in salesforce_client: path in delete_sync
     "src/app/settings_sources.py": "src/settings_sources.py",
     "src/app/console.py": "src/console.py",
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
+    "src/app/commands/call.py": "src/commands/call.py",
+    "src/app/commands/command_line.py": "src/commands/command_line.py",
+    "src/app/commands/findings.py": "src/commands/findings.py",
+    "src/app/commands/installation.py": "src/commands/installation.py",
 }
 CORE = [
     *(
