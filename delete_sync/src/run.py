@@ -82,6 +82,10 @@ class App:
         ):
             yield found
 
+    def folder(self) -> contextlib.AbstractContextManager[Path]:
+        """An empty folder for temporary files."""
+        return scratch_folder("command")
+
     def contents(self, path: Path, name: str, sha256: str) -> Contents:
         """The content of an event file on this machine. The caller closes it."""
         return Contents(path, name, sha256)

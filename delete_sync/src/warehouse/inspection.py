@@ -12,7 +12,7 @@ import gzip
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ..errors import WarehouseRefusedError
 from ..model import Batch
@@ -43,10 +43,10 @@ class Who(NamedTuple):
     """Who the session is, and where. A name is None if the session has none."""
 
     user: str
-    role: Optional[str]
-    warehouse: Optional[str]
-    database: Optional[str]
-    schema: Optional[str]
+    role: str | None
+    warehouse: str | None
+    database: str | None
+    schema: str | None
 
 
 class Books(NamedTuple):
@@ -62,7 +62,7 @@ class Books(NamedTuple):
     rows_there: int
     rows_loaded: int
     records_erased: int
-    newest_reader: Optional[int]
+    newest_reader: int | None
 
 
 class Inspection:
@@ -152,7 +152,7 @@ class Inspection:
         """Keys that are in the table more than once, at most 100."""
         return [str(key) for (key,) in self._session.rows("duplicates")]
 
-    def _may(self, probe: str, **parts: object) -> bool:
+    def _may(self, probe: str, **parts: Any) -> bool:
         with self._rolled_back():
             try:
                 self._session.rows(probe, **parts)

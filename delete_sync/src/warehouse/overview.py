@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from ..errors import WarehouseRefusedError
 from ..model import LoadRecord, TopicPoll
@@ -35,7 +35,7 @@ class Reason(NamedTuple):
     id: str
     source: str
     why: str
-    known_since: Optional[datetime]
+    known_since: datetime | None
     state: str
 
 
@@ -46,10 +46,10 @@ class Known(NamedTuple):
     id: str
     source: str
     why: str
-    known_since: Optional[datetime]
-    acknowledged_why: Optional[str]
-    acknowledged_who: Optional[str]
-    acknowledged_at: Optional[datetime]
+    known_since: datetime | None
+    acknowledged_why: str | None
+    acknowledged_who: str | None
+    acknowledged_at: datetime | None
 
 
 class Place(NamedTuple):
@@ -57,10 +57,10 @@ class Place(NamedTuple):
 
     what: str
     id: str
-    object_name: Optional[str]
-    happened_at: Optional[datetime]
-    told_by: Optional[str]
-    event_file: Optional[str]
+    object_name: str | None
+    happened_at: datetime | None
+    told_by: str | None
+    event_file: str | None
 
 
 class Overview:
@@ -116,13 +116,14 @@ class Overview:
         if found is not None:
             return [Reason(*row) for row in found], True
         rows = self._session.rows("reasons", condition="a.id IS NULL")
-        return [Reason(*row[:5], UNKNOWN if row[0] == "gap" else "open") for row in rows], False
+        known = (Known(*row) for row in rows)
+        return [Reason(*it[:5], UNKNOWN if it.what == "gap" else "open") for it in known], False
 
-    def freshness(self) -> Optional[Sequence[tuple[Any, ...]]]:
+    def freshness(self) -> Sequence[tuple[Any, ...]] | None:
         """The view ``_freshness``. None if it cannot be read."""
         return self._of_view("fresh")
 
-    def verdicts(self) -> Optional[Sequence[tuple[Any, ...]]]:
+    def verdicts(self) -> Sequence[tuple[Any, ...]] | None:
         """The days of ``_completeness``, by object, verdict and reason. None as above."""
         return self._of_view("verdicts")
 
@@ -134,7 +135,7 @@ class Overview:
         """
         return [Place(*row) for row in self._session.rows("rows_of_record", [*ids, *ids, *ids])]
 
-    def erased_at(self, record_id: str) -> Optional[datetime]:
+    def erased_at(self, record_id: str) -> datetime | None:
         """When the data of this record were erased. None if they were not."""
         ((erased_at,),) = self._session.rows("erased_at", [record_id])
         return erased_at if isinstance(erased_at, datetime) else None
@@ -155,7 +156,7 @@ class Overview:
             it for it in self.reasons_of(reason.id) if it.what == reason.what and it.acknowledged_at
         )
 
-    def _of_view(self, statement: str) -> Optional[list[tuple[Any, ...]]]:
+    def _of_view(self, statement: str) -> list[tuple[Any, ...]] | None:
         try:
             return self._session.rows(statement)
         except WarehouseRefusedError as error:
