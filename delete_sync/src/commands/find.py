@@ -17,7 +17,7 @@ from ..model import LocalFile
 from ..run import App
 from ..warehouse.overview import Overview
 from .call import Call
-from .listing import Listed, listed, moment, remove
+from .listing import Listed, listed, moment, remove, shown
 
 HELP = "find the event files and rows of a record, or of a time"
 EXAMPLE = "find --record 0015f00000AbCdEAAV"
@@ -157,10 +157,10 @@ def _tell(
     code = WELL
     if unreadable or more or not (found or in_tables):
         code = FINDINGS
-    console.table(Row._fields, found)
+    console.table(Row._fields, [[shown(it) for it in row] for row in found])
     console.table(
         ("in the tables", "id", "object_name", "time", "told_by", "event_file"),
-        [tuple(row.values()) for row in in_tables],
+        [[shown(it) for it in row.values()] for row in in_tables],
     )
     if places.get("erased_at"):
         console.line(f"the data of this record were erased at {places['erased_at']}")

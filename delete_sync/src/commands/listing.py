@@ -70,6 +70,13 @@ def remove(file: LocalFile) -> None:
     Path(file.path).unlink(missing_ok=True)
 
 
+def shown(value: object) -> object:
+    """A value for a table: what a terminal would obey, or break a line at, is replaced."""
+    if not isinstance(value, str):
+        return value
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(value.split()))
+
+
 def moment(value: object) -> str | None:
     """A time of the tables, which is UTC, as text."""
     if isinstance(value, datetime):

@@ -8,6 +8,7 @@ import re
 from ..console import USAGE, WELL, StoppedError
 from ..errors import WarehouseRefusedError
 from .call import Call
+from .listing import shown
 
 HELP = "run one statement in the schema of the target"
 EXAMPLE = 'query "SELECT COUNT(*) FROM delete_tracker"'
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, call: Call) -> int:
                 session.rollback()
             else:
                 session.commit()
-    console.table(columns, rows)
+    console.table(columns, [[shown(it) for it in row] for row in rows])
     console.note(f"{len(rows)} row(s)")
     console.result({"exit_code": WELL, "columns": columns, "rows": rows})
     return WELL

@@ -14,7 +14,7 @@ from ..model import EventBlob, LoadRecord, LocalFile
 from ..pending import state_of
 from ..run import App
 from .call import Call
-from .listing import NAME, named, remove
+from .listing import NAME, named, remove, shown
 
 HELP = "show what is in an event file, also in a refused one"
 EXAMPLE = "show events_20260131T120000Z.db --rows 20"
@@ -122,10 +122,11 @@ def _tell(about: dict[str, Any], contents: Contents, refusal: str, most: int, ca
             console.table(list(some[0]), [[_cut(it) for it in row.values()] for row in some])
     for name, why in contents.unreadable.items():
         console.note(f"{name} cannot be read: {why}")
+    tables = {name: {"count": counts[name], "rows": some} for name, some in rows.items()}
     console.result({"exit_code": code, **told, "tables": tables, "unreadable": contents.unreadable})
     return code
 
 
 def _cut(value: Any) -> Any:
-    text = "" if value is None else " ".join(str(value).split())
+    text = "" if value is None else str(shown(str(value)))
     return f"{text[: WIDEST - 1]}…" if len(text) > WIDEST else text

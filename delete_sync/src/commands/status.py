@@ -15,12 +15,12 @@ from ..pending import LOADED, PENDING, REFUSED
 from ..run import App
 from ..warehouse.overview import Overview
 from .call import Call
-from .listing import Listed, listed, moment
+from .listing import Listed, listed, moment, shown
 
 HELP = "show event files by state and age, the last sweeps, what is open, freshness and verdicts"
 EXAMPLE = "status --json"
 DAY = 24 * 3600
-AGES = (("under a day", DAY), ("under a week", 7 * DAY), ("older", float("inf")))
+AGES = (("under_a_day", DAY), ("under_a_week", 7 * DAY), ("older", float("inf")))
 SHOWN = 20  # lines of what is open, and of refused files
 NO_TABLES = "no table exists yet, or the role has no right on it: run sweep, or the command doctor"
 WHAT_TO_DO = "run docs/setup/snowflake/3_views.sql, and grant the role SELECT on the view"
@@ -141,7 +141,7 @@ def _rows(
 def _show(told: dict[str, Any], states: dict[str, Files], call: Call) -> None:
     console = call.console
     console.table(
-        ("event files", "number", *(name for name, _ in AGES), "oldest", "age"),
+        ("event files", "number", *(name.replace("_", " ") for name, _ in AGES), "oldest", "age"),
         [
             (
                 *(state, it.number, *it.by_age.values()),
@@ -176,7 +176,7 @@ def _show(told: dict[str, Any], states: dict[str, Files], call: Call) -> None:
 
 def _table(rows: list[dict[str, Any]], name: str, call: Call) -> None:
     if rows:
-        call.console.table([*rows[0]], [[*row.values()] for row in rows])
+        call.console.table([*rows[0]], [[shown(it) for it in row.values()] for row in rows])
     else:
         call.console.line(f"{name}: none")
 

@@ -76,7 +76,7 @@ def tell(report: Report, call: Call) -> int:
         {
             "exit_code": code,
             "sweep_id": report.sweep_id,
-            **figures,
+            "figures": figures,
             "synced": list(report.synced),
             "refused": dict(report.refused),
             "unavailable": dict(report.unavailable),
