@@ -105,14 +105,10 @@ def both_ids(text: str) -> tuple[str, str]:
         StoppedError: it is no record id.
     """
     given = text.strip()
-    long = record_id(given[:SHORT_ID])
-    if len(given) not in SIZES or not long or len(long) != SIZES[1]:
+    short = given[:SHORT_ID]
+    if len(given) not in SIZES or not (given.isascii() and given.isalnum()):
         raise StoppedError(f"{given} is no record id of 15 or 18 characters", USAGE)
-    if len(given) == SIZES[1] and given != long:
-        raise StoppedError(
-            f"{given} is no record id: the last characters must be {long[SHORT_ID:]}", USAGE
-        )
-    return given[:SHORT_ID], long
+    return short, given if len(given) > SHORT_ID else record_id(given) or given
 
 
 def _rows(
