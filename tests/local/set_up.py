@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +94,10 @@ def own_names(text: str, schema: str) -> str:
     return text
 
 
-def set_up_by(administrator: Session, schema: str) -> Session:
-    """Run all set-up files in an administrator's session, and return it."""
+def set_up_by(administrator: Session, schema: str, files: Sequence[str] = FILES) -> Session:
+    """Run the set-up files in an administrator's session, and return it."""
     administrator(f"CREATE ROLE analysts_{schema}")
-    for name in FILES:
+    for name in files:
         for statement in statements(name, schema):
             administrator(statement)
     return administrator

@@ -15,7 +15,7 @@ from azure.storage.blob import ContainerClient
 from local import emulators, warehouse
 from local.event_files import delete
 from local.in_memory import World
-from local.set_up import Session, own_names, sessions, set_up_by
+from local.set_up import FILES, Session, own_names, sessions, set_up_by
 
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -105,11 +105,13 @@ class Place:
 
 @pytest.fixture
 def place(
+    request: pytest.FixtureRequest,
     snowflake: emulators.Server,
     snowflake_settings: Mapping[str, str],
     blob_settings: Mapping[str, str],
 ) -> Iterator[Place]:
-    """The set-up files were run."""
+    """The set-up files were run. With the mark ``without_views``, the views were not made."""
+    files = FILES[:2] if request.node.get_closest_marker("without_views") else FILES
     schema = snowflake_settings["SNOWFLAKE_SCHEMA"].upper()
     user = {
         "SNOWFLAKE_USER": f"delete_sync_svc_{schema}",
@@ -119,7 +121,7 @@ def place(
         "MAX_BACKLOG_HOURS": "0",
     }
     with sessions(snowflake, schema) as connect:
-        admin = set_up_by(connect(), schema)
+        admin = set_up_by(connect(), schema, files)
         admin("USE ROLE ACCOUNTADMIN")
         admin("COMMIT")
         yield Place({**blob_settings, **snowflake_settings, **user}, admin, schema)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -26,13 +26,17 @@ from local.environments import REPOSITORY
 from local.operator import Done, sync_command
 
 from delete_sync.src.commands.storage_checks import reader
+from delete_sync.src.commands.warehouse_checks import place
 from delete_sync.src.commands.warehouse_checks import rows as judged
-from delete_sync.src.warehouse.inspection import RIGHTS, Books
+from delete_sync.src.run import opened
+from delete_sync.src.warehouse.inspection import RIGHTS, Books, Who
 
 from .conftest import PASSWORD, Place, Put
 
 TABLE = REPOSITORY / "tests/doctor-sync.md"
 STORAGE = "EVENTS_STORAGE"
+NEWER = REPOSITORY / "tests/contract/broken/newer_version.db"
+pytestmark = pytest.mark.without_views
 
 
 class Row(NamedTuple):
@@ -71,32 +75,51 @@ def healthy(place: Place, put: Put) -> Place:
     return place
 
 
-def prepare(
-    what: str, place: Place, put: Put, events: ContainerClient, account: Account, app: Path
-) -> None:
-    """Break what the row names."""
-    if what == "an encrypted file":
+class Broken:
+    """What may be prepared before the doctor comes."""
+
+    def __init__(
+        self, place: Place, put: Put, events: ContainerClient, account: Account, app: Path
+    ) -> None:
+        self._place, self._put, self._events = place, put, events
+        self._account, self._app = account, app
+
+    def prepare(self, what: str) -> None:
+        """Break what the row names."""
+        ways: dict[str, Callable[[], object]] = {
+            "": lambda: None,
+            "an encrypted file": self._encrypted,
+            "another requirements.txt": self._other_requirements,
+            "foreign blobs alone": self._foreign,
+            "no event file": self._empty,
+            "a newer file": lambda: self._put(content=NEWER.read_bytes()),
+            "a damaged file": lambda: self._put(content=b"not an event file"),
+            "a changed file": self._changed,
+            "the user with both roles": self._both_roles,
+            "an upload that fails": lambda: self._account.fault("refuse", "PUT ", number="000630"),
+        }
+        ways[what]()
+
+    def _encrypted(self) -> None:
         content = {"IsEncrypted": True, "Values": {"A": "CfDJ8"}}
-        (app / "local.settings.json").write_text(json.dumps(content))
-    elif what == "another requirements.txt":
-        (app / "requirements.txt").write_text("azure-core==1.0.0\n")
-    elif what in ("foreign blobs alone", "no event file"):
-        for blob in events.list_blobs():
-            events.delete_blob(blob.name)
-        if what == "foreign blobs alone":
-            events.upload_blob("notes.txt", b"x")
-    elif what == "a newer file":
-        put(content=(REPOSITORY / "tests/contract/broken/newer_version.db").read_bytes())
-    elif what == "a damaged file":
-        put(content=b"not an event file")
-    elif what == "a changed file":
-        events.get_blob_client(put("e9")).set_blob_metadata({"sha256": "0" * 64})
-    elif what == "the user with both roles":
-        place.settings["SNOWFLAKE_USER"] = place.name("both_salesforce")
-    elif what == "an upload that fails":
-        account.fault("refuse", "PUT ", number="000630")
-    else:
-        assert not what, what
+        (self._app / "local.settings.json").write_text(json.dumps(content))
+
+    def _other_requirements(self) -> None:
+        (self._app / "requirements.txt").write_text("azure-core==1.0.0\n")
+
+    def _empty(self) -> None:
+        for blob in self._events.list_blobs():
+            self._events.delete_blob(blob.name)
+
+    def _foreign(self) -> None:
+        self._empty()
+        self._events.upload_blob("notes.txt", b"x")
+
+    def _changed(self) -> None:
+        self._events.get_blob_client(self._put("e9")).set_blob_metadata({"sha256": "0" * 64})
+
+    def _both_roles(self) -> None:
+        self._place.settings["SNOWFLAKE_USER"] = self._place.name("both_salesforce")
 
 
 def made(value: str, azurite: Server) -> str:
@@ -143,7 +166,7 @@ def test_the_doctor_names_what_is_broken(
 ) -> None:
     """The finding has the check's name, its status, and what to do."""
     healthy.run(row.statements)
-    prepare(row.prepared, healthy, put, events, account, app)
+    Broken(healthy, put, events, account, app).prepare(row.prepared)
     settings = changed(healthy.settings, row.settings, azurite)
     call = sync_command(settings, "doctor", "--json", "--yes", folder=app)
     check = row.check.replace("<events>", events.container_name)
@@ -258,3 +281,35 @@ def test_rows_may_be_fewer_by_those_of_erased_records(
 @pytest.mark.parametrize(("newest", "status"), [(None, "ok"), (2, "ok"), (3, "failure")])
 def test_load_records_of_a_newer_reader_are_a_failure(newest: int | None, status: str) -> None:
     assert reader(newest, 2).status == status
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "schema", "status"),
+    [
+        ("W", "SALESFORCE", ["ok", "ok", "ok"]),
+        (None, "SALESFORCE", ["failure", "ok", "ok"]),
+        ("W", None, ["ok", "ok", "failure"]),
+    ],
+)
+def test_a_session_may_have_no_warehouse_or_schema(
+    blob_settings: Mapping[str, str],
+    snowflake_settings: Mapping[str, str],
+    warehouse: str | None,
+    schema: str | None,
+    status: list[str],
+) -> None:
+    """Snowflake may answer the first query also without a warehouse."""
+    settings = {**blob_settings, **snowflake_settings, "SNOWFLAKE_SCHEMA": "salesforce"}
+    with opened(settings) as app:
+        found = list(place(app, Who("U", "R", warehouse, "AUDIT", schema)))
+    assert [it.status for it in found] == status
+
+
+def test_a_session_that_is_lost_is_a_failure(healthy: Place, app: Path, account: Account) -> None:
+    """The other findings are told all the same."""
+    account.fault("end", "information_schema")
+    call = doctor(healthy, app, "--json")
+    assert call.code == 1
+    last = call.json["findings"][-1]
+    assert (last["check"], last["status"]) == ("session", "failure")
+    assert call.json["findings"][0]["check"] == "versions"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from .findings import FAILURE, OK, SKIPPED, WARNING, Finding, looked, of_error, 
 HELP = "look at everything that a sweep needs, and say what to do"
 EXAMPLE = "doctor --yes"
 OLDEST_PYTHON = (3, 9)
+LOGIN_FIRST = "correct the login first"
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -59,16 +61,27 @@ def _findings(call: Call) -> Iterator[Finding]:
 
 
 def _of_warehouse(console: Console, app: App) -> Iterator[Finding]:
-    try:
-        with app.inspection() as inspection:
+    with contextlib.ExitStack() as stack:
+        try:
+            inspection = stack.enter_context(app.inspection())
+        except SyncError as error:
+            yield of_error("login", error)
+            yield skipped("warehouse, tables, stage, rows", "nobody is logged in", LOGIN_FIRST)
+            return
+        try:
             yield from _of_session(console, app, inspection)
-    except SyncError as error:
-        yield of_error("login", error)
-        yield skipped("warehouse, tables, stage, rows", "nobody is logged in", "correct the login")
+        except SyncError as error:  # for example, the session was lost
+            yield of_error("session", error)
 
 
 def _of_session(console: Console, app: App, inspection: Inspection) -> Iterator[Finding]:
-    who = inspection.who()
+    try:
+        who = inspection.who()
+    except SyncError as error:  # the first query also needs the warehouse
+        yield ok("login", "accepted")
+        yield of_error("warehouse", error)
+        yield skipped("tables, stage, rows", "see above", "correct the warehouse first")
+        return
     yield ok("login", f"{who.user}, role {who.role or 'none'}, secondary roles off")
     found = list(warehouse_checks.place(app, who))
     yield from found

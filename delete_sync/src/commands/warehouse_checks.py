@@ -34,6 +34,8 @@ def place(app: App, who: Who) -> Iterator[Finding]:
                 f"{name} does not exist, or the role {who.role} has no USAGE on it",
                 f"check {setting}, and GRANT USAGE ON {check.upper()} {name} TO ROLE {who.role}",
             )
+            if check == "database":  # without it there is no schema either
+                return
 
 
 def tables(inspection: Inspection, role: str | None) -> Iterator[Finding]:
