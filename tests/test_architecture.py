@@ -77,7 +77,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             "objects",
         },
         "commands/mock": {"commands/call", "console", "mock_salesforce/*"},
-        "__main__": {"commands/*", "console", "errors"},
+        "__main__": {"commands/*", "errors"},
         "salesforce/*": {"salesforce/*", "errors", "model"},
         "decoding/*": {"decoding/*", "errors", "model"},
         "decoding/avro/*": {"decoding/avro/*"},
@@ -102,6 +102,14 @@ RULES: dict[str, dict[str, set[str]]] = {
         "budget": {"errors"},
         "report": {"errors", "model"},
         "freshness": {"errors", "model"},
+        # The commands get every adapter from the composition root.
+        "commands/*": {
+            *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
+            # Their types, the rules for pending files and freshness, and record ids.
+            *("event_files/contents", "event_files/values", "freshness", "pending"),
+            *("warehouse/columns", "warehouse/inspection", "warehouse/overview"),
+        },
+        "__main__": {"commands/*", "errors"},
         "culprits": {"errors", "model"},
         "pending": {"model", "report"},
         "sync": {
@@ -109,8 +117,9 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("event_files/downloads", "event_files/event_file", "warehouse/staging"),
         },
         "run": {
-            *("budget", "freshness", "report", "settings", "sync"),
-            *("event_files/blobs", "event_files/event_file"),
+            *("budget", "freshness", "model", "report", "scratch", "settings", "sync"),
+            *("event_files/blobs", "event_files/event_file", "event_files/contents"),
+            *("event_files/downloads", "warehouse/inspection", "warehouse/overview"),
             *("warehouse/load", "warehouse/session", "warehouse/names"),
         },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},

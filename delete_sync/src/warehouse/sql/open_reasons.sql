@@ -7,3 +7,4 @@ SELECT
     state AS state
 FROM {incomplete}
 ORDER BY known_since, what, id
+LIMIT 1000

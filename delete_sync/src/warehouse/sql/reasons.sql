@@ -26,3 +26,4 @@ FROM (
 LEFT JOIN {acknowledged} a ON a.kind = r.what AND a.id = r.id
 WHERE {condition}
 ORDER BY r.known_since, r.what, r.id
+LIMIT 1000
