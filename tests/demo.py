@@ -3,8 +3,10 @@
 
 Deletes travel from a mock Salesforce into event files in Azurite, and from there into
 ``delete_tracker`` in a stand-in for Snowflake. Every hop uses a real socket. The demo runs a poll
-and a sweep twice, an hour apart on the mock's clock. At the end it compares the table with what the
-org published.
+and a sweep twice, an hour apart on the mock's clock. The mock tells nothing of some of its deletes,
+as Salesforce does if a record is changed and deleted in one transaction. The first poll misses
+them. The second poll also asks Salesforce for its list of deleted records, and finds them. At the
+end the demo compares the table with what happened in the org.
 
     --keep    leave the emulators running on the ports of local.settings.example.json,
               for `func start`
@@ -25,6 +27,19 @@ from local import environments  # noqa: E402  (the line above makes it importabl
 
 BLOB_PORT, SNOWFLAKE_PORT = 10000, 10085  # as in local.settings.example.json
 COLUMNS = 100  # of the terminal
+# Every tenth delete is hidden behind an update of the same transaction.
+HISTORY = "hide=update_delete:10"
+NOT_LISTED_YET = timedelta(minutes=31)  # a check leaves out the last half hour before the poll
+IS_IT_COMPLETE = {
+    "Is it complete? The days of each object, by what is known of them": """
+        SELECT object_name, verdict, reason, COUNT(*) AS days, SUM(listed) AS listed,
+            SUM(recovered) AS recovered
+        FROM delete_tracker_completeness GROUP BY object_name, verdict, reason
+        ORDER BY object_name, verdict, reason""",
+    "Up to when is it proven?": """
+        SELECT topic, object_name, read_until, proven_until FROM delete_tracker_freshness
+        ORDER BY topic, object_name""",
+}
 # The README's queries for monitoring, and two about completeness, with only the columns that fit in
 # the terminal.
 QUERIES = {
@@ -80,9 +95,10 @@ def demonstrate(*, keep: bool) -> int:
                 f"{title} poll: salesforce_client reads the mock Salesforce "
                 f"at {moment:%Y-%m-%d %H:%M} UTC on its clock"
             )
-            poll(settings, moment)
-            step(f"{title} sweep: delete_sync loads the new event file into Snowflake")
+            poll(settings, moment, checked=moment == second)
+            step(f"{title} sweep: delete_sync loads the new event files into Snowflake")
             sweep(settings)
+            show_what_is_proven(settings)
         show_blobs(settings)
         differences = show_table(settings, first, second)
         if keep:
@@ -90,13 +106,14 @@ def demonstrate(*, keep: bool) -> int:
     return 1 if differences else 0
 
 
-def poll(settings: dict[str, str], moment: datetime) -> None:
-    """Run the collector once in MOCK_MODE."""
+def poll(settings: dict[str, str], moment: datetime, *, checked: bool) -> None:
+    """Run the collector once in MOCK_MODE. With ``checked``, it asks for the list of deletes."""
     from local import apps
 
     began = time.monotonic()
-    mock = {"MOCK_MODE": "true", "MOCK_NOW": moment.isoformat(), "IDLE_SECONDS": "3"}
-    tell(apps.poll({**settings, **mock}), began)
+    mock = {"MOCK_MODE": "true", "MOCK_NOW": moment.isoformat(), "MOCK_FAULTS": HISTORY}
+    checks = {} if checked else {"CHECK_OBJECTS": "none"}
+    tell(apps.poll({**settings, **mock, **checks, "IDLE_SECONDS": "3"}), began)
 
 
 def sweep(settings: dict[str, str]) -> None:
@@ -117,16 +134,32 @@ def tell(invocation: Any, began: float) -> None:
     print(f"  took {time.monotonic() - began:.1f} s")
 
 
+def show_what_is_proven(settings: dict[str, str]) -> None:
+    """Create the views of the set-up if they are missing, and ask them what is proven."""
+    from local import warehouse
+
+    with warehouse.connect(settings) as connection:
+        warehouse.run(connection, "3_views.sql")
+        for title, query in IS_IT_COMPLETE.items():
+            step(title)
+            print(warehouse.as_table(*warehouse.query(connection, query)))
+
+
 def show_blobs(settings: dict[str, str]) -> None:
-    """Print the blobs of both containers."""
+    """Print the blobs of both containers. A folder of checks is one line."""
     from azure.storage.blob import BlobServiceClient
 
-    step("Blob Storage now holds the cursors and the event files")
+    step("Blob Storage now holds the cursors, the progress of the checks, and the event files")
     with BlobServiceClient.from_connection_string(settings["EVENTS_STORAGE"]) as service:
         for container in service.list_containers():
             print(f"  {container.name}/")
+            sizes: dict[str, list[int]] = {}
             for blob in service.get_container_client(container.name).list_blobs():
-                print(f"    {blob.name}  {blob.size:,} bytes")
+                folder, day, _ = blob.name.rpartition("/2")
+                sizes.setdefault(f"{folder}/…" if day else blob.name, []).append(blob.size)
+            for name, found in sizes.items():
+                blobs = f"  {len(found)} blobs" if name.endswith("…") else ""
+                print(f"    {name}{blobs}  {sum(found):,} bytes")
 
 
 def show_table(settings: dict[str, str], first: datetime, second: datetime) -> bool:
@@ -134,20 +167,32 @@ def show_table(settings: dict[str, str], first: datetime, second: datetime) -> b
     from local import truth, warehouse
 
     from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
+    from salesforce_client.src.app.mock_salesforce.faults import Faults
     from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
 
     with warehouse.connect(settings) as connection:
         for title, query in QUERIES.items():
             step(title)
             print(warehouse.as_table(*warehouse.query(connection, query)))
-        step("Compare the table with what the org published")
-        result = truth.difference(connection, Org(), DEFAULT_TOPICS, first - RETENTION, second)
-    print(
-        f"  {result.published:,} deletes published, {result.found:,} rows in delete_tracker\n"
-        f"  {len(result.missing)} missing, {len(result.twice)} duplicated, "
-        f"{len(result.unknown)} unknown"
-    )
-    return bool(result)
+        step("Compare the table with what happened in the org")
+        org, since = Org(faults=Faults(HISTORY)), first - RETENTION
+        result = truth.difference(connection, org, DEFAULT_TOPICS, since, second)
+        print(
+            f"  {result.published:,} deletes published, {result.found:,} rows of events\n"
+            f"  {len(result.missing)} missing, {len(result.twice)} duplicated, "
+            f"{len(result.unknown)} unknown"
+        )
+        _, rows = warehouse.query(
+            connection, "SELECT record_id, deleted_date FROM delete_tracker WHERE topic = 'check'"
+        )
+        hidden = {
+            (it.change.record_id, it.change.at.replace(tzinfo=None))
+            for it in org.hidden(DEFAULT_TOPICS, since, second - NOT_LISTED_YET)
+            if org.state(it.change.record_id, second) != "live"
+        }
+        found = hidden & {(record, at) for record, at in rows}
+        print(f"  {len(hidden):,} deletes that no event told of, {len(found):,} found by the check")
+    return bool(result) or found != hidden
 
 
 def wait(blob_port: int, snowflake_port: int) -> None:

@@ -188,7 +188,11 @@ class Marathon:
         from local import apps
 
         self.outcome.counts["polls"] += 1
-        moment = {"MOCK_NOW": self._now.isoformat(), "MAX_RUN_SECONDS": "25"}
+        moment = {
+            "MOCK_NOW": self._now.isoformat(),
+            "MAX_RUN_SECONDS": "25",
+            "CHECK_OBJECTS": "none",
+        }
         return apps.start(
             "salesforce_client", "TimerPoller", {**self._settings, **moment, **changes}
         )

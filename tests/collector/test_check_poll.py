@@ -350,6 +350,25 @@ def listed_keys(events: ContainerClient, folder: Path) -> set[tuple[str, str, st
     }
 
 
+def test_with_a_fixed_time_of_the_mock_the_checks_live_in_its_time(
+    blob_settings: Mapping[str, str], events: ContainerClient, tmp_path: Path
+) -> None:
+    """The windows end before MOCK_NOW, and the next check comes a day later."""
+    settings = {
+        **blob_settings,
+        "MOCK_MODE": "true",
+        "MOCK_INTERVAL_SECONDS": "3600",
+        "SALESFORCE_TOPICS": ACCOUNT,
+        "CHECK_OBJECTS": "Account",
+    }
+    for moment in ("2026-02-01T12:00:00Z", "2026-02-02T11:00:00Z", "2026-02-02T12:00:00Z"):
+        run({**settings, "MOCK_NOW": moment}).raise_if_failed()
+    checks = rows(events, tmp_path, "checks")
+    assert {row["outcome"] for row in checks} == {"listed"}
+    assert {row["checked_at"][:13] for row in checks} == {"2026-02-01T12", "2026-02-02T12"}
+    assert max(row["window_to"] for row in checks) == "2026-02-02T11:30:00.000Z"
+
+
 def test_a_poll_must_end_before_the_host_ends_it(blob_settings: Mapping[str, str]) -> None:
     """The time is that of ``functionTimeout``, which a setting may replace."""
     with MockSalesforce(HOURLY, keepalive_seconds=0.2) as mock:

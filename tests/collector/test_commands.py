@@ -11,9 +11,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from local.command_line import Done, command, process
 from local.emulators import AZURITE_KEY, connection_string, free_port
 from local.environments import REPOSITORY
-from local.operator import Done, command, process
 
 from salesforce_client.src.app.commands.poll import told
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
@@ -382,3 +382,38 @@ def test_a_command_that_does_not_exist_is_an_error_of_usage() -> None:
     """The message lists those that do."""
     call = command({}, "explode")
     assert call.code == 2
+
+
+def test_settings_of_the_file_reach_libraries_but_empty_ones_do_not(
+    org: dict[str, str], tmp_path: Path
+) -> None:
+    """For OpenSSL, an empty name is a file that does not exist."""
+    values = {**org, "SSL_CERT_FILE": "", "NO_PROXY": "example.com"}
+    (tmp_path / "local.settings.json").write_text(json.dumps({"Values": values}))
+    call = command({}, "login", folder=tmp_path)
+    assert call.code == 0, call.text
+    assert call.adopted["NO_PROXY"] == "example.com"
+    assert "SSL_CERT_FILE" not in call.adopted
+
+
+def test_a_person_uses_az_login_and_a_machine_in_azure_its_identity(
+    org: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine in Azure has an endpoint for identities. This one answers nobody."""
+    az = tmp_path / "az"
+    az.write_text("#!/bin/sh\necho \"Please run 'az login' to set up account.\" >&2\nexit 1\n")
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    uri = f"https://127.0.0.1:{free_port()}/account"
+    keyless = {**org, "EVENTS_STORAGE": "", "EVENTS_STORAGE__blobServiceUri": uri}
+    person = command(keyless, "status")
+    assert person.code == 4
+    assert "nobody is logged in to Azure on this machine: Please run 'az login'" in person.err
+    endpoint = {"IDENTITY_ENDPOINT": f"http://127.0.0.1:{free_port()}/", "IDENTITY_HEADER": "x"}
+    for name, value in endpoint.items():
+        monkeypatch.setenv(name, value)
+    app = command({**keyless, **endpoint}, "status")
+    assert app.code == 3
+    assert "the app's identity gets no token for now" in app.err

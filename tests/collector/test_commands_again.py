@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local.operator import Done, command
+from local.command_line import Done, command
 
 from salesforce_client.src.app.commands.status import object_of
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from local.command_line import command
 from local.environments import REPOSITORY
-from local.operator import command
 
 from delete_sync.src.event_files.event_file import EventFile as SyncsEventFile
 from salesforce_client.src.app.__main__ import COMMANDS

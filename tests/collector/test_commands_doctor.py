@@ -25,9 +25,9 @@ from azure.storage.blob import (
     Services,
     generate_account_sas,
 )
+from local.command_line import Done, command
 from local.emulators import AZURITE_KEY, Server, connection_string, free_port
 from local.environments import REPOSITORY
-from local.operator import Done, command
 
 from salesforce_client.src.app.commands.installation import versions
 from salesforce_client.src.app.commands.machine_checks import clock

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from local.command_line import command
 from local.emulators import free_port
 from local.environments import REPOSITORY
-from local.operator import command
 
 
 @contextmanager

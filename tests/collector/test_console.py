@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from local.operator import Terminal
+from local.command_line import Terminal
 
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.console import exit_code as sync_exit_code

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import snowflake.connector
 
+from .environments import REPOSITORY
+
+SET_UP = REPOSITORY / "docs/setup/snowflake"
 Rows = list[tuple[Any, ...]]
 WIDEST = 23
 COLUMNS = """(
@@ -44,14 +48,34 @@ def query(connection: Any, sql: str) -> tuple[list[str], Rows]:
         return [column.name.lower() for column in cursor.description], list(cursor.fetchall())
 
 
+def statements(name: str) -> list[str]:
+    """The statements of a file of the set-up."""
+    text = re.sub(r"^\s*--.*$", "", (SET_UP / name).read_text(), flags=re.MULTILINE)
+    return [one.strip() for one in text.split(";") if one.strip()]
+
+
+def executable(name: str) -> list[str]:
+    """The statements without ``USE``, for a session that is already in its schema."""
+    return [one for one in statements(name) if not one.startswith("USE ")]
+
+
+def run(connection: Any, name: str) -> list[Rows]:
+    """Run a file of the set-up. Returns the rows of each statement."""
+    return [query(connection, one)[1] for one in executable(name)]
+
+
 def as_table(columns: Sequence[str], rows: Rows) -> str:
     """Format rows for the terminal, indented by two. Values beyond ``WIDEST`` are cut."""
-    cells = [[_cut(str(value).replace("\n", " ")) for value in row] for row in rows]
+    cells = [[_cut(_text(value).replace("\n", " ")) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(columns, *cells)]
     lines = [columns, ["─" * width for width in widths], *cells]
     return "\n".join(
         "  " + "  ".join(text.ljust(width) for text, width in zip(line, widths)) for line in lines
     )
+
+
+def _text(value: Any) -> str:
+    return "NULL" if value is None else str(value)
 
 
 def _cut(text: str) -> str:

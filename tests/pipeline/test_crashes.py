@@ -12,19 +12,24 @@ Then they run both apps again, and compare ``delete_tracker`` with what the org 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import apps, crashes, emulators, truth
+from local import apps, crashes, emulators, truth, warehouse
 from local.account import Account
 from local.crashes import statement
+from local.event_files import check, listed
 from local.proxy import Request
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
+from salesforce_client.src.app.storage.blobs import blob_name
+from salesforce_client.src.app.storage.event_file import EventFile
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
@@ -45,6 +50,13 @@ SYNC_WAREHOUSE = {
     "load record": statement('INSERT INTO \\"DELETE_TRACKER_LOADS'),
     "commit": statement("COMMIT"),
     "read back": statement("WHERE token"),
+}
+
+
+SYNC_COMPARISON = {
+    "count": statement("COUNT(*) AS recovered"),
+    "insert": statement('INSERT INTO \\"DELETE_TRACKER\\" ('),
+    "compared": statement('UPDATE \\"DELETE_TRACKER_CHECKS'),
 }
 
 
@@ -103,3 +115,39 @@ def test_a_sync_killed_at_any_step_loses_and_duplicates_nothing(
     assert again.succeeded, again.log
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
     assert "synced=0" in apps.sweep(settings).log
+
+
+@pytest.mark.parametrize(("when", "reading"), [("before", "silent"), ("after", "error")])
+@pytest.mark.parametrize("step", SYNC_COMPARISON)
+def test_a_sync_killed_in_the_comparison_recovers_each_delete_once(
+    step: str,
+    when: str,
+    settings: Mapping[str, str],
+    snowflake: emulators.Server,
+    connection: Any,
+    account: Account,
+    events: ContainerClient,
+    tmp_path: Path,
+    reading: str,
+) -> None:
+    """The files of the killed sweep are loaded. The next sweep compares as if nothing happened."""
+    account.set(idle_seconds=1, reading=reading)
+    file = EventFile(tmp_path / "checks.db", NOW)
+    file.add([check(), listed(record_id="001000000000001AAA")])
+    file.close()
+    content = file.path.read_bytes()
+    events.create_container()
+    digest = hashlib.sha256(content).hexdigest()
+    events.upload_blob(blob_name(NOW, 0), content, metadata={"sha256": digest})
+    quiet = {**settings, "MAX_SILENCE_HOURS": "0", "MAX_BACKLOG_HOURS": "0"}
+    crashes.run_until_ended(
+        crashes.SYNC, quiet, snowflake, crashes.through_warehouse, SYNC_COMPARISON[step], when
+    )
+    found = "SELECT COUNT(*), COUNT(DISTINCT event_id) FROM delete_tracker"
+    assert warehouse.query(connection, found)[1] == [(0, 0)]
+    again = apps.sweep(quiet)
+    assert again.succeeded, again.log
+    assert "synced=0" in again.log
+    assert "compared=1 recovered=1 waiting=0" in again.log
+    assert warehouse.query(connection, found)[1] == [(1, 1)]
+    assert "compared=0 recovered=0 waiting=0" in apps.sweep(quiet).log

@@ -14,25 +14,12 @@ from typing import Any
 
 import pytest
 from local import apps, warehouse
+from local.warehouse import executable, run, statements
 from sqlfluff.core import FluffConfig, Linter
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-SQL = REPOSITORY / "docs/setup/snowflake"
+SQL = warehouse.SET_UP
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
-
-
-def statements(name: str) -> list[str]:
-    text = re.sub(r"^\s*--.*$", "", (SQL / name).read_text(), flags=re.MULTILINE)
-    return [one.strip() for one in text.split(";") if one.strip()]
-
-
-def executable(name: str) -> list[str]:
-    """The statements without ``USE``, as each test has its own schema."""
-    return [one for one in statements(name) if not one.startswith("USE ")]
-
-
-def run(connection: Any, name: str) -> list[list[Any]]:
-    return [warehouse.query(connection, one)[1] for one in executable(name)]
 
 
 def plain(statement: str) -> str:
@@ -217,6 +204,33 @@ def test_soft_and_hard_deletes_can_be_applied_twice(replicated: Any) -> None:
     assert sorted(accounts(replicated)) == ["001A", "001C", "001D"]
 
 
+def test_for_an_object_with_checks_only_confirmed_deletes_are_applied(replicated: Any) -> None:
+    """Here a check has found the record B in the recycle bin, and not the record E."""
+    day = "'2026-02-01'::TIMESTAMP_NTZ, '2026-02-06'::TIMESTAMP_NTZ, '2026-02-07'::TIMESTAMP_NTZ"
+    for table, values in (
+        (
+            "checks (check_id, object_name, outcome, window_from, window_to, checked_at, "
+            "compared_at)",
+            f"'c2', 'Account', 'listed', {day}, SYSDATE()",
+        ),
+        (
+            "listed (check_id, object_name, record_id, deleted_date, listed_by, state)",
+            "'c2', 'Account', '001B', '2026-02-03'::TIMESTAMP_NTZ, 'both', 'bin'",
+        ),
+        (
+            "listed (check_id, object_name, record_id, deleted_date, listed_by, state)",
+            "'c2', 'Account', '001E', '2026-02-05'::TIMESTAMP_NTZ, 'getDeleted', 'unknown'",
+        ),
+    ):
+        warehouse.query(replicated, f"INSERT INTO delete_tracker_{table} SELECT {values}")
+    soft, *_, hard = recipes()
+    warehouse.query(replicated, soft)
+    marked = accounts(replicated)
+    assert (marked["001B"], marked["001E"]) == (datetime(2026, 2, 3), None)
+    warehouse.query(replicated, hard)
+    assert sorted(accounts(replicated)) == ["001A", "001C", "001D", "001E"]
+
+
 def test_a_record_of_which_nobody_knows_whether_it_is_deleted_is_left_alone(
     replicated: Any,
 ) -> None:
@@ -224,8 +238,8 @@ def test_a_record_of_which_nobody_knows_whether_it_is_deleted_is_left_alone(
     warehouse.query(
         replicated,
         "CREATE OR REPLACE VIEW delete_tracker_latest AS SELECT 'Account' AS object_name, "
-        "record_id, deleted_date, 'unknown' AS deleted_now, deleted_date AS restored_date "
-        "FROM delete_tracker",
+        "record_id, deleted_date, 'unknown' AS deleted_now, deleted_date AS restored_date, "
+        "deleted_date AS confirmed_at FROM delete_tracker",
     )
     for one in recipes():
         warehouse.query(replicated, one)

@@ -6,16 +6,19 @@ Each case is one record of an object of its own, on one day. One comparison judg
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from local import comparison, emulators
+from local import comparison, emulators, event_files, warehouse
 from local.comparison import Target, checked, listed, record_id, restored, told
+from local.event_files import delete
 
 from delete_sync.src.model import Compared
+from delete_sync.src.report import Report
 from delete_sync.src.warehouse.session import SQL
 
 DAY = datetime(2026, 2, 10)
@@ -174,7 +177,7 @@ CASES = {
         [odd("03:00", "09:00")], {"a": ["10:00"]}, [], "unproven", DIFFER
     ),
     "a row that arrived when no list covers": Case(
-        [odd("03:00", "10:05", NEXT)], {"a": ["10:00"]}, [], "unproven", DIFFER
+        [odd("03:00", "00:20", NEXT)], {"a": ["10:00"]}, [], "unproven", DIFFER
     ),
     "a row that arrived after the first list": Case(
         [odd("03:00", "11:00")],
@@ -365,6 +368,43 @@ def test_a_second_comparison_changes_nothing(target: Target) -> None:
     target.query("UPDATE delete_tracker_checks SET compared_at = NULL")
     assert target.compare().recovered == 0
     assert target.query("SELECT * FROM delete_tracker ORDER BY event_id") == before
+
+
+def test_a_sweep_recovers_what_only_a_list_tells(
+    put: Callable[..., str], sweep: Callable[..., Report], query: Callable[[str], Any]
+) -> None:
+    """The checks have an event file of their own. The comparison is the last step of the sweep."""
+    put(delete("e1", record_id=record_id(1)))
+    put(
+        event_files.check(listed=2),
+        event_files.listed(record_id=record_id(1)),
+        event_files.listed(record_id=record_id(2)),
+    )
+    report = sweep()
+    assert (report.compared, report.recovered, report.waiting) == (1, 1, 0)
+    rows = "SELECT event_id FROM delete_tracker ORDER BY event_id"
+    recovered = f"check:{record_id(2)}:2026-02-01T00:00:00.123Z"
+    assert query(rows) == [(recovered,), ("e1",)]
+    report = sweep()
+    assert (report.compared, report.recovered, report.waiting) == (0, 0, 0)
+
+
+def test_a_recovered_delete_gets_a_number_in_a_table_without_autoincrement(
+    snowflake: emulators.Server,
+) -> None:
+    """As the rows of events do."""
+    schema = {**snowflake.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:12]}"}
+    with warehouse.connect(schema) as connection:
+        columns = warehouse.COLUMNS.format(id="INTEGER PRIMARY KEY")
+        warehouse.query(connection, f"CREATE TABLE delete_tracker {columns}")
+        made = Target(schema, connection)
+        made.add("", [{**told("A__c", record_id(1), DAY), "id": 41}])
+        made.add("checks", [checked("c", "A__c", DAY, NEXT, NEXT)])
+        entries = [listed("c", "A__c", record_id(number), DAY) for number in (2, 3)]
+        made.add("listed", entries)
+        assert made.compare().recovered == 2
+        assert made.query("SELECT id FROM delete_tracker ORDER BY id") == [(41,), (42,), (43,)]
+        made.loader.close()
 
 
 def test_the_views_have_the_text_of_the_sync() -> None:

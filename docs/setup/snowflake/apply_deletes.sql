@@ -4,7 +4,8 @@
 -- The statements read the view delete_tracker_latest and not the table. So a record that was
 -- restored and deleted again counts once, with its last delete.
 -- They act only on records that are deleted now. They leave a restored record alone, and a record
--- of which nobody knows whether it is deleted.
+-- of which nobody knows whether it is deleted. If there are checks of the object, they act only on
+-- records of which a check has found that they are still deleted.
 -- deleted_date is UTC without a time zone. The replica's own times may have a time zone
 -- (TIMESTAMP_TZ, TIMESTAMP_LTZ). Then compare with
 -- CONVERT_TIMEZONE('UTC', t.system_modstamp)::TIMESTAMP_NTZ.
@@ -20,6 +21,10 @@ USING (
     SELECT record_id, deleted_date
     FROM delete_tracker_latest
     WHERE object_name = 'Account' AND deleted_now = 'yes'
+        AND (
+            confirmed_at IS NOT NULL
+            OR NOT EXISTS (SELECT 1 FROM delete_tracker_checks WHERE object_name = 'Account')
+        )
 ) d
 ON t.id = d.record_id
 WHEN MATCHED AND t.deleted_at IS NULL AND t.system_modstamp <= d.deleted_date
@@ -45,6 +50,13 @@ WHERE deleted_at IS NOT NULL AND system_modstamp > deleted_at;
 
 -- Hard delete: remove the row, unless it was changed after the delete.
 DELETE FROM crm.account t
-USING delete_tracker_latest d
-WHERE t.id = d.record_id AND d.object_name = 'Account' AND d.deleted_now = 'yes'
-    AND t.system_modstamp <= d.deleted_date;
+USING (
+    SELECT record_id, deleted_date
+    FROM delete_tracker_latest
+    WHERE object_name = 'Account' AND deleted_now = 'yes'
+        AND (
+            confirmed_at IS NOT NULL
+            OR NOT EXISTS (SELECT 1 FROM delete_tracker_checks WHERE object_name = 'Account')
+        )
+) d
+WHERE t.id = d.record_id AND t.system_modstamp <= d.deleted_date;

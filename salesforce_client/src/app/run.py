@@ -62,6 +62,8 @@ class App:
         folder: for temporary files.
         mocked: whether MOCK_MODE is on.
         host_seconds: the host ends a run after this time. Infinite if it never does.
+        clock: the clock of the checks. With MOCK_NOW it is the org's, because the checks ask for
+            times of the org.
     """
 
     settings: Settings
@@ -69,6 +71,7 @@ class App:
     folder: Path
     mocked: bool
     host_seconds: float
+    clock: Callable[[], datetime]
 
     @property
     def salesforce(self) -> Salesforce:
@@ -138,7 +141,7 @@ class App:
             lambda: source.session,
             source.renew,
             deadline=deadline,
-            clock=_clock,
+            clock=self.clock,
             ca_file=self.salesforce.ca_file,
         )
 
@@ -191,7 +194,9 @@ def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]
         ) as service,
     ):
         if settings.mock is None:
-            yield App(settings, service, folder, mocked=False, host_seconds=ends_after)
+            yield App(
+                settings, service, folder, mocked=False, host_seconds=ends_after, clock=_clock
+            )
             return
         # In production the mock is never loaded.
         from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415
@@ -202,7 +207,9 @@ def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]
             invented.interval_seconds, invented.now, faults=invented.faults, folder=folder
         ) as mock:
             instead = settings_module.read(mock.instead_of(environ))
-            yield App(instead, service, folder, mocked=True, host_seconds=ends_after)
+            fixed = invented.now
+            clock = (lambda: fixed) if fixed else _clock
+            yield App(instead, service, folder, mocked=True, host_seconds=ends_after, clock=clock)
 
 
 def run(environ: Mapping[str, str]) -> Report:
@@ -245,7 +252,8 @@ def poll(
     rest = app.rest(source, began + app.host_seconds - UPLOAD_SECONDS)
     with source, contextlib.closing(rest):
         org_id = source.session.org_id
-        about = Poll(org_id, API_VERSION, moment_of(began_at), settings.check_hours, _clock)
+        moment = moment_of(began_at) if app.clock is _clock else app.clock()
+        about = Poll(org_id, API_VERSION, moment, settings.check_hours, app.clock)
         rules = Rules(
             settings.check_objects, settings.max_check_calls, settings.max_file_rows, check_now
         )

@@ -8,8 +8,8 @@ that they need no memory. These are the rules (``docs/architecture.md``, "The ch
 - An entry whose date equals the record's SystemModstamp is dated by its LastModifiedDate.
   Any other entry keeps getDeleted's date, and ``_tracker.deleted_date_from`` says so.
 - Two entries of one record are two deletes.
-- A record is *confirmed* as deleted (``bin`` or ``purged``) for its latest delete only, and only by
-  the state of the record. The list alone confirms nothing.
+- A record is *confirmed* as deleted (``bin`` or ``purged``) by its state. The list alone confirms
+  nothing. ``bin`` is only for its latest delete, ``purged`` for its latest one in the window.
 - An entry that queryAll lacks, and one that earlier listings had and this one lacks, is asked for
   by id. A record that lives was restored. One that is not found was purged, if the user sees all
   records.
