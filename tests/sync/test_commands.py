@@ -14,7 +14,7 @@ from local.account import Account
 from local.emulators import AZURITE_KEY
 from local.environments import REPOSITORY
 from local.event_files import check, delete, listed, poll
-from local.operator import Done, sync_command, sync_process
+from local.command_line import Done, sync_command, sync_process
 
 from delete_sync.src.__main__ import COMMANDS
 from salesforce_client.src.app.model import Gap, RejectedEvent, timestamp

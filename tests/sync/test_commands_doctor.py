@@ -23,7 +23,7 @@ from azure.storage.blob import (
 from local.account import Account
 from local.emulators import AZURITE_KEY, Server, connection_string, free_port
 from local.environments import REPOSITORY
-from local.operator import Done, sync_command
+from local.command_line import Done, sync_command
 
 from delete_sync.src.commands.storage_checks import reader
 from delete_sync.src.commands.warehouse_checks import place

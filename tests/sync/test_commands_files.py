@@ -10,7 +10,7 @@ from azure.storage.blob import ContainerClient
 from local.emulators import AZURITE_KEY
 from local.environments import REPOSITORY
 from local.event_files import check, delete, listed, restore
-from local.operator import sync_command
+from local.command_line import sync_command
 
 from delete_sync.src.event_files.contents import TABLES, Contents
 from delete_sync.src.event_files.event_file import FORMATS

@@ -22,7 +22,7 @@ def container(app: App) -> Iterator[Finding]:
             newest, number = page[-1], number + len(page)
         if newest is None:
             return warning(check, "it has no event file yet", "run a poll of the collector first")
-        return ok(check, f"{number:,} event files")
+        return ok(check, f"{number:,} event file(s)")
 
     yield looked(check, look)
     if newest is None:
