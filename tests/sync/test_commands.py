@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerClient
 from local.account import Account
+from local.command_line import Done, sync_command, sync_process
 from local.emulators import AZURITE_KEY
 from local.environments import REPOSITORY
 from local.event_files import check, delete, listed, poll
-from local.command_line import Done, sync_command, sync_process
 
 from delete_sync.src.__main__ import COMMANDS
+from delete_sync.src.commands.query import only_reads
 from salesforce_client.src.app.model import Gap, RejectedEvent, timestamp
 
 from .conftest import PASSWORD, Place, Put
@@ -520,3 +521,31 @@ def test_a_query_that_snowflake_refuses_is_a_problem_of_usage(
     assert call.code == 2
     assert "error 2003" in call.err
     assert call.err.rstrip().endswith("Correct the statement")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("SELECT 1", True),
+        ("  -- why\n/* what */ (select 1)", True),
+        ("WITH a AS (SELECT 1 AS n) SELECT n FROM a", True),
+        ("show tables", True),
+        ("DESCRIBE TABLE x", True),
+        ("SELECT SYSTEM$ABORT_TRANSACTION(1)", False),
+        ("WITH p AS PROCEDURE () RETURNS INT AS 'x' CALL p()", False),
+        ("SHOW TABLES ->> DROP TABLE x", False),
+        ("/* SELECT */ DROP TABLE x", False),
+        ("-- SELECT\nDROP TABLE x", False),
+        ("EXECUTE IMMEDIATE 'SELECT 1'", False),
+        ("", False),
+    ],
+)
+def test_only_a_statement_that_surely_reads_needs_no_consent(sql: str, *, reads: bool) -> None:
+    assert only_reads(sql) is reads
+
+
+def test_what_a_query_changed_all_the_same_is_rolled_back(place: Place, account: Account) -> None:
+    """The statement was taken for a query."""
+    account.forget_statements()
+    assert sync_command(place.settings, "query", "SELECT 1 AS n").code == 0
+    assert [one.line for one in account.statements()] == ["SELECT 1 AS n", "ROLLBACK"]

@@ -21,9 +21,9 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 from local.account import Account
+from local.command_line import Done, sync_command
 from local.emulators import AZURITE_KEY, Server, connection_string, free_port
 from local.environments import REPOSITORY
-from local.command_line import Done, sync_command
 
 from delete_sync.src.commands.storage_checks import reader
 from delete_sync.src.commands.warehouse_checks import place
@@ -95,7 +95,7 @@ class Broken:
             "a newer file": lambda: self._put(content=NEWER.read_bytes()),
             "a damaged file": lambda: self._put(content=b"not an event file"),
             "a changed file": self._changed,
-            "the user with both roles": self._both_roles,
+            "a user with another role too": self._both_roles,
             "an upload that fails": lambda: self._account.fault("refuse", "PUT ", number="000630"),
         }
         ways[what]()
@@ -119,7 +119,15 @@ class Broken:
         self._events.get_blob_client(self._put("e9")).set_blob_metadata({"sha256": "0" * 64})
 
     def _both_roles(self) -> None:
-        self._place.settings["SNOWFLAKE_USER"] = self._place.name("both_salesforce")
+        more, user = f"more_{self._place.schema}", f"both_{self._place.schema}"
+        self._place.run(
+            f"CREATE ROLE {more}; GRANT USAGE ON DATABASE audit TO ROLE {more};"
+            f"GRANT USAGE ON SCHEMA audit.salesforce TO ROLE {more};"
+            f"GRANT INSERT ON TABLE delete_tracker_gaps TO ROLE {more};"
+            f"CREATE USER {user} TYPE = SERVICE DEFAULT_ROLE = delete_sync_loader;"
+            f"GRANT ROLE delete_sync_loader TO USER {user}; GRANT ROLE {more} TO USER {user}"
+        )
+        self._place.settings["SNOWFLAKE_USER"] = user
 
 
 def made(value: str, azurite: Server) -> str:

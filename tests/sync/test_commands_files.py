@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from azure.storage.blob import ContainerClient
+from local.command_line import sync_command
 from local.emulators import AZURITE_KEY
 from local.environments import REPOSITORY
 from local.event_files import check, delete, listed, restore
-from local.command_line import sync_command
 
 from delete_sync.src.event_files.contents import TABLES, Contents
 from delete_sync.src.event_files.event_file import FORMATS
@@ -124,9 +124,9 @@ def test_every_table_of_every_format_can_be_searched() -> None:
             found[table] = found.get(table, set()) | columns
         connection.close()
     assert set(found) == set(TABLES)
-    for table, columns in TABLES.items():
-        assert {it for it in columns if it} <= found[table]
-        assert bool(columns.record_id) == ("record_id" in found[table])
+    for table, ours in TABLES.items():
+        assert {it for it in ours if it} <= found[table]
+        assert bool(ours.record_id) == ("record_id" in found[table])
 
 
 def test_a_file_runs_nothing_of_its_own(tmp_path: Path) -> None:

@@ -125,9 +125,7 @@ def test_every_statement_after_the_lock_needs_the_token_in_the_lock_row() -> Non
 
 def test_no_statement_begins_a_transaction_or_changes_the_session() -> None:
     """AUTOCOMMIT is off from login to logout. Only the doctor switches secondary roles off."""
-    words = {
-        text.split()[0] for name, text in STATEMENTS.items() if name != "secondary_roles_off"
-    }
+    words = {text.split()[0] for name, text in STATEMENTS.items() if name != "secondary_roles_off"}
     assert words == {
         *("SELECT", "WITH", "SHOW", "CREATE", "PUT", "COPY", "LIST", "REMOVE"),
         *("MERGE", "INSERT", "DELETE", "UPDATE"),
