@@ -6,7 +6,7 @@
     python3 tests/run.py types        mypy, strict
     python3 tests/run.py test [...]   all tests, or those that pytest's arguments choose
     python3 tests/run.py mutants      mutation testing of the modules that decide
-    python3 tests/run.py bench        measure, and write docs/performance.md (eleven minutes)
+    python3 tests/run.py bench        measure, and write docs/performance.md (15 minutes)
     python3 tests/run.py lock         update all dependencies and write the requirements files
 
 Arguments that begin with a file, a folder or an option go to pytest, without lint and types:

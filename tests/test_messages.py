@@ -107,6 +107,9 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("collector", "checks/all_objects.py"): [
         ("{len(late)} object(s)", "{lines}", "All events are stored", "Do what the reason says"),
     ],
+    ("collector", "checks/one_object.py"): [
+        ("{self._name}: Salesforce writes", "{self._name}", NOTHING, "write it so in CHECK"),
+    ],
     ("collector", "collect.py"): [
         ("{topic}: the drain did not", "{topic}", NOTHING, "the next poll tries again"),
     ],
@@ -154,7 +157,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{f'{told} – {advice}'", "{told}", NOTHING, "{advice}"),
         ("{about}: {details} – {cure}", "{about}", NOTHING, "{cure}"),
     ],
-    ("collector", "salesforce/lists.py"): [
+    ("collector", "salesforce/queries.py"): [
         ("{about}: the answer lacks", "{about}", NOTHING, "report this message"),
     ],
     ("collector", "salesforce/rest.py"): [

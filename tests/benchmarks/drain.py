@@ -44,7 +44,7 @@ class Case:
     latency_ms: int = 0
 
 
-EIGHT_TOPICS = tuple(f"/data/AccountChangeEvent{number or ''}" for number in range(8))
+EIGHT_TOPICS = tuple(f"/data/Accounts_{number}__chn" for number in range(8))
 CASES = (
     Case("deletes of Account", ("/data/AccountChangeEvent",), 200_000),
     Case("platform events", ("/event/Delete_Event__e",), 200_000),

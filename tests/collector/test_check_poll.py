@@ -275,6 +275,37 @@ def test_a_channel_whose_members_cannot_be_read_is_reported(polled: Callable[...
     )
 
 
+def test_delete_event_says_who_deleted_if_query_all_does_not(
+    polled: Callable[..., Polled],
+) -> None:
+    """It does not say what the records are now, so nothing is confirmed."""
+    found = polled("rest_error=INVALID_FIELD:always@queryAll,empty_bin=240:6")
+    now = datetime.now(timezone.utc)
+    assert found.outcomes == {"listed"}
+    told = 0
+    for (record_id, _), row in listed(found).items():
+        last = found.mock.org.history.last(record_id, now)
+        assert last
+        in_bin = found.mock.org.state(record_id, now) == "bin"
+        assert row["deleted_by"] == (last.by if in_bin else None)
+        assert ("DeleteEvent" in json.loads(row["payload"])) is in_bin
+        assert (row["listed_by"], row["state"]) == ("getDeleted", "unknown")
+        told += in_bin
+    assert 50 < told < len(listed(found))
+
+
+def test_a_delete_event_that_cannot_be_read_is_asked_for_once(
+    polled: Callable[..., Polled],
+) -> None:
+    """It is no error of the check: only who deleted stays unknown."""
+    found = polled("no_delete_event,rest_error=INVALID_FIELD:always@queryAll")
+    found.report.raise_if_failed()
+    assert found.outcomes == {"listed"}
+    assert {row["deleted_by"] for row in found.table("listed_deletes")} == {None}
+    windows = len(found.table("checks"))
+    assert found.mock.calls.made == windows * 2 + 4  # describe, two about rights, one DeleteEvent
+
+
 def test_with_few_calls_the_list_comes_before_who_deleted(polled: Callable[..., Polled]) -> None:
     """20 calls are enough for the list of 15 days."""
     found = polled(MAX_CHECK_CALLS="20")

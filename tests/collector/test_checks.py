@@ -6,10 +6,11 @@ the questions that it asks, and at what it stores for the next poll.
 
 from __future__ import annotations
 
+import gc
 import random
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import pytest
 from local.scripted_org import OWNER, USER, Record, ScriptedOrg, failing, record_id
 
 from salesforce_client.src.app.checks.all_objects import Checks, Rules
-from salesforce_client.src.app.checks.one_object import Poll
+from salesforce_client.src.app.checks.listing import Listing
+from salesforce_client.src.app.checks.poll import Poll
 from salesforce_client.src.app.errors import (
     CheckFailedError,
     CheckRefusedError,
@@ -59,6 +61,7 @@ class Memory:
     progress: dict[str, tuple[Progress, str]] = field(default_factory=dict)
     kept: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict)
     members: tuple[Sequence[Member] | None, str | None] = (None, None)
+    calls: tuple[Mapping[str, int], str | None] = field(default_factory=lambda: ({}, None))
     fail_at: str = ""
     steps: list[str] = field(default_factory=list)
     versions: int = 0
@@ -115,6 +118,17 @@ class Memory:
         for name, day in list(self.kept):
             if name == object_name and day < before:
                 del self.kept[name, day]
+
+    def load_calls(self, org_id: str) -> tuple[Mapping[str, int], str | None]:
+        """Return what is stored."""
+        return self.calls
+
+    def save_calls(self, org_id: str, calls: Mapping[str, int], etag: str | None) -> str | None:
+        """Replace the version."""
+        if self.calls[1] != etag:
+            return None
+        self.calls = dict(calls), f"after {etag}"
+        return self.calls[1]
 
     def load_members(self, org_id: str) -> tuple[Sequence[Member] | None, str | None]:
         """Return what is stored."""
@@ -326,6 +340,21 @@ def test_with_a_wrong_clock_nothing_is_asked_and_nothing_is_proven(
     assert "differ by" in store.table("checks")[0]["error"]
 
 
+def test_a_clock_that_salesforce_does_not_tell_proves_nothing(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """A proxy may remove the header Date. Then nobody knows that this machine's clock is right."""
+    org.ahead = None
+    check(org, store)
+    (row,) = store.table("checks")
+    assert (row["outcome"], row["error"]) == (
+        "clock",
+        "Account: Salesforce's answer does not tell its time, so the clocks cannot be compared;"
+        " check whether a proxy removes the header Date",
+    )
+    assert org.kinds("deleted") == []
+
+
 def test_a_filter_on_the_channel_leaves_the_object_out(org: ScriptedOrg, store: Memory) -> None:
     """Somebody wants only some of its deletes. CHECK_OBJECTS says that all are wanted."""
     org.channel = [Member("ChangeEvents", "Account", True)]
@@ -347,11 +376,12 @@ def test_a_list_that_begins_later_covers_only_what_follows(org: ScriptedOrg, sto
     assert outcomes(store) == {"listed", "not_covered"}
 
 
+@pytest.mark.parametrize("hours", [0, 3, 9, 11.9, 12.1, 17, 23])
 def test_a_list_that_salesforce_has_trimmed_is_an_outcome_and_the_start_advances(
-    org: ScriptedOrg, store: Memory
+    org: ScriptedOrg, store: Memory, hours: float
 ) -> None:
     """The part before is trimmed. The part behind is listed, to half an hour."""
-    begins = BEGAN - 2 * DAY
+    begins = BEGAN - 2 * DAY + timedelta(hours=hours)
 
     def fail(question: tuple[Any, ...]) -> None:
         if question[0] == "deleted" and question[2] < begins:
@@ -360,12 +390,37 @@ def test_a_list_that_salesforce_has_trimmed_is_an_outcome_and_the_start_advances
     org.fail = fail
     report = check(org, store)
     proven = [row["window_from"] for row in store.table("checks") if row["outcome"] == "listed"]
-    assert begins <= moment_of(min(proven)) <= begins + HOUR
+    assert begins <= moment_of(min(proven)) <= begins + HOUR / 2 + MINUTE
     windows = sorted((row["window_from"], row["window_to"]) for row in store.table("checks"))
     assert all(one[1] == following[0] for one, following in zip(windows, windows[1:]))
     assert outcomes(store) == {"listed", "trimmed"}
     assert report.checks[0].outcome == "trimmed"
     report.raise_if_failed()
+
+
+def test_what_is_before_a_trimmed_list_is_asked_for_in_the_recycle_bin(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """The outcome stays ``trimmed``, because the bin may have lost other records."""
+    begins, deleted = BEGAN - 2 * DAY, BEGAN - 4 * DAY
+
+    def fail(question: tuple[Any, ...]) -> None:
+        if question[0] == "deleted" and question[2] < begins:
+            raise ListTrimmedError("INVALID_REPLICATION_DATE")
+
+    org.fail = fail
+    org.records["Account"] = {ONE: Record([deleted]), TWO: Record([BEGAN - DAY])}
+    check(org, store)
+    assert deletes(store) == {
+        (ONE, timestamp(deleted), "queryAll", "bin"),
+        (TWO, timestamp(BEGAN - DAY), "both", "bin"),
+    }
+    (outcome,) = {
+        row["outcome"]
+        for row in store.table("checks")
+        if row["window_from"] <= timestamp(deleted) < row["window_to"]
+    }
+    assert outcome == "trimmed"
 
 
 def test_entries_that_the_list_has_lost_are_listed_by_query_all(
@@ -563,6 +618,94 @@ def test_listed_does_not_need_query_all(org: ScriptedOrg, store: Memory) -> None
     assert lines(report)[0].endswith("outcome=listed reason=queryAll of Account")
 
 
+def test_delete_event_is_asked_only_for_entries_without_who(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """QueryAll names who deleted ONE. It does not list TWO any more."""
+    org.records["Account"] = {
+        ONE: Record([BEGAN - DAY]),
+        TWO: Record([BEGAN - 3 * DAY], purged=BEGAN - 2 * DAY),
+    }
+    check(org, store)
+    assert [start for _, start, _ in org.kinds("DeleteEvent")] == [
+        datetime(2026, 11, 17, tzinfo=timezone.utc)
+    ]
+    assert {row["record_id"]: row["deleted_by"] for row in store.table("listed_deletes")} == {
+        ONE: USER,
+        TWO: None,
+    }
+
+
+def test_an_object_without_last_modified_by_has_who_from_delete_event(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """It is asked for before queryAll, whose rows are written at once. All pages are read."""
+    org.fields = frozenset({"Id"})
+    org.records["Account"] = {record_id(it): Record([BEGAN - it * HOUR]) for it in range(1, 9)}
+    check(org, store)
+    rows = store.table("listed_deletes")
+    assert len(rows) == 8
+    assert {(row["deleted_by"], row["listed_by"], row["state"]) for row in rows} == {
+        (USER, "both", "bin")
+    }
+
+
+def test_questions_by_id_come_before_delete_event_if_calls_are_few(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """A question by id confirms a delete, and who deleted confirms nothing."""
+    org.records["Account"] = {TWO: Record([BEGAN - HOUR], purged=BEGAN - MINUTE)}
+    check(org, store, objects=["Account"])
+    asked = [question[0] for question in org.asked]
+    assert asked[-3:] == ["queryAll", "DeleteEvent", "byId"]
+    store.rows.clear()
+    store.progress.clear()
+    store.kept.clear()
+    store.calls = {}, None
+    check(org, store, objects=["Account"], calls=len(asked) - 1)
+    assert (org.kinds("DeleteEvent"), len(org.kinds("byId"))) == ([], 1)
+    assert deletes(store) == {(TWO, timestamp(BEGAN - HOUR), "getDeleted", "purged")}
+
+
+def test_a_name_that_salesforce_writes_in_another_way_is_refused(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """The deletes of the other name would be compared with nothing, and look complete."""
+    org.spelled, org.records["account"] = "Account", {}
+    check(org, store, objects=["account"])
+    (row,) = store.table("checks")
+    assert (row["outcome"], row["error"]) == (
+        "failed",
+        "account: Salesforce writes the name of this object as Account; write it so in"
+        " CHECK_OBJECTS",
+    )
+    assert org.kinds("deleted") == []
+
+
+def test_an_old_day_whose_first_half_is_not_covered_is_listed_again_later(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Its second half alone does not make the day one that was listed."""
+    day = datetime(2026, 11, 12, tzinfo=timezone.utc)
+    check(org, store)
+    store.progress["Account"] = (
+        replace(store.progress["Account"][0], listed_again={}),
+        store.progress["Account"][1],
+    )
+
+    def fail(question: tuple[Any, ...]) -> None:
+        org.covered = None
+        if question[0] == "deleted" and question[2] == day:
+            if question[3] - question[2] == DAY:
+                raise ListTooLongError("EXCEEDED_ID_LIMIT")
+            org.covered = day + HOUR
+
+    org.fail, org.now = fail, BEGAN + DAY
+    check(org, store)
+    assert "2026-11-12" not in store.progress["Account"][0].listed_again
+    assert "2026-11-11" in store.progress["Account"][0].listed_again
+
+
 # -- several objects, and MAX_CHECK_CALLS
 
 
@@ -579,6 +722,24 @@ def test_the_object_that_waited_longest_comes_first_and_lists_before_who(
     org.now = BEGAN + 5 * DAY
     check(org, store, objects=["Account", "Contact"])
     assert org.kinds("describe") == [("Contact",), ("Account",)]
+
+
+def test_the_order_of_objects_that_waited_as_long_changes_from_day_to_day(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Otherwise MAX_CHECK_CALLS would leave out who deleted for the same objects every day."""
+    objects = ["Account", "Contact", "Lead", "Case", "Asset"]
+    org.records.update({name: {} for name in objects})
+    first, last = set(), set()
+    for day in range(8):
+        org.now = BEGAN + day * DAY
+        check(org, store, objects=objects)
+        described = [name for (name,) in org.kinds("describe")]
+        assert sorted(described) == sorted(objects)
+        first.add(described[0])
+        last.add(described[-1])
+    assert len(first) > 1
+    assert len(last) > 1
 
 
 def test_calls_of_the_last_day_count_and_what_is_left_waits(
@@ -598,6 +759,42 @@ def test_calls_of_the_last_day_count_and_what_is_left_waits(
     check(org, store, calls=12)
     starts = [start for _, start, _ in org.kinds("deleted")]
     assert datetime(2026, 11, 11, 23, tzinfo=timezone.utc) in starts
+
+
+def test_the_calls_of_a_poll_that_crashed_count(org: ScriptedOrg, store: Memory) -> None:
+    """They are stored before they are made: never less, and at most 25 more."""
+
+    def crash(question: tuple[Any, ...]) -> None:
+        made = len(org.asked)
+        ((began, stored),) = store.calls[0].items()
+        assert (began, made <= stored < made + 25) == (timestamp(BEGAN), True)
+        if made == 30:
+            raise SystemExit
+
+    org.fail = crash
+    with pytest.raises(SystemExit):
+        check(org, store)
+    assert store.calls[0] == {timestamp(BEGAN): 50}
+    org.fail, org.now = lambda _: None, BEGAN + 2 * HOUR
+    check(org, store, calls=60)
+    assert len(org.asked) == 10
+    assert store.calls[0] == {timestamp(BEGAN): 50, timestamp(org.now): 10}
+    org.now = BEGAN + 24 * HOUR
+    check(org, store, calls=60)
+    assert store.calls[0].keys() == {timestamp(BEGAN + 2 * HOUR), timestamp(org.now)}
+
+
+def test_the_calls_of_two_polls_at_once_are_added(org: ScriptedOrg, store: Memory) -> None:
+    """None of them overwrites what the other one has stored."""
+    other = {timestamp(BEGAN - MINUTE): 7}
+
+    def other_poll(question: tuple[Any, ...]) -> None:
+        if len(org.asked) == 27:
+            store.calls = {**store.calls[0], **other}, "other"
+
+    org.fail = other_poll
+    check(org, store)
+    assert store.calls[0] == {**other, timestamp(BEGAN): len(org.asked)}
 
 
 def test_without_spare_calls_entries_are_listed_with_an_unknown_state(
@@ -800,6 +997,28 @@ def test_a_full_file_is_uploaded_and_the_check_continues_in_another_one(
     assert store.progress["Account"][0].window_to == "2026-11-20T11:30:00.000Z"
     kept = sum(len(store.load_kept("", *key).entries) for key in store.kept)
     assert kept == 40
+
+
+def test_a_file_is_full_early_and_the_lists_are_gone_during_its_upload(
+    org: ScriptedOrg, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file takes whole windows, and during its upload it is in memory. The lists must not be."""
+    lists: list[int] = []
+    upload = store.upload
+
+    def noting(path: Path, begun_at: datetime, *, briefly: bool) -> str:
+        lists.append(sum(isinstance(one, Listing) for one in gc.get_objects()))
+        return upload(path, begun_at, briefly=briefly)
+
+    monkeypatch.setattr(store, "upload", noting)
+    day = BEGAN - 3 * DAY
+    org.records["Account"] = {
+        record_id(number): Record([day + timedelta(seconds=number)]) for number in range(25_000)
+    }
+    report = check(org, store)
+    assert len(report.files) == 2
+    assert len(deletes(store)) == 25_000
+    assert lists == [0, 0]
 
 
 def test_entries_of_days_out_of_reach_are_removed(org: ScriptedOrg, store: Memory) -> None:

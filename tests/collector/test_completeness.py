@@ -77,6 +77,41 @@ def test_a_window_that_salesforce_does_not_cover_to_its_end_ends_thirty_minutes_
     assert not part.ends_day
 
 
+def test_the_end_of_a_window_that_is_not_covered_has_whole_minutes() -> None:
+    """Salesforce ignores the seconds of what it is asked for."""
+    *_, last = main_windows(since("19 11:30"))
+    part = completeness.covered(last, answer(at("20 11:50") + timedelta(seconds=40)))
+    assert part
+    assert part.end == part.asked_until == at("20 11:20")
+
+
+def test_a_day_that_is_not_covered_to_its_end_is_not_listed_as_a_whole() -> None:
+    """It must be listed again after seven days as if it had not been listed."""
+    day = Window(at("10 00:00"), at("11 00:00"), at("11 00:00"), main=False, ends_day=True)
+    part = completeness.covered(day, answer(at("10 12:00")))
+    assert part
+    assert (part.end, part.ends_day) == (at("10 11:30"), False)
+
+
+def test_a_request_may_be_a_whole_day_and_no_minute_longer() -> None:
+    """The last request ends at the beginning of the poll, which may be at midnight."""
+    (_, last) = main_windows(since("19 00:30"), at("20 00:00"))
+    assert (last.start, last.asked_until) == (at("19 00:00"), at("20 00:00"))
+    later = main_windows(since("19 00:30"), at("20 00:01"))[1:]
+    assert [one.start for one in later] == [at("19 00:00"), at("19 12:00")]
+    assert [one.asked_until for one in later] == [at("19 12:00"), at("20 00:01")]
+
+
+def test_a_window_of_a_minute_is_asked_for_with_two() -> None:
+    """GetDeleted wants the start more than one minute before the end."""
+    first, *_ = main_windows(since("20 00:59"))
+    assert (first.start, first.end, first.asked_until) == (
+        at("19 23:59"),
+        at("20 00:00"),
+        at("20 00:01"),
+    )
+
+
 def test_a_window_that_is_covered_as_far_as_it_was_asked_stays_whole() -> None:
     """An old window was asked for up to its end, so the answer covers no more than that."""
     first, *_ = main_windows(since("19 11:30"))
@@ -205,6 +240,31 @@ def test_an_old_day_is_listed_once_if_the_main_window_has_it() -> None:
     assert days_again(NEW) == []
 
 
+def test_seven_days_count_from_the_end_of_the_day_to_the_minute() -> None:
+    """A listing at that time is the one that was due."""
+    listed = {**since("17 11:30").listed_again, "2026-11-10": timestamp(at("11 12:00"))}
+    progress = since("17 11:30", listed_again=listed)
+    assert days_again(progress, at("17 23:59")) == []
+    assert days_again(progress, at("18 00:00")) == ["2026-11-10"]
+    done = replace(progress, listed_again={**listed, "2026-11-10": timestamp(at("18 00:00"))})
+    assert days_again(done, at("18 00:30")) == []
+
+
+def test_a_day_that_begins_with_the_reach_is_a_whole_one() -> None:
+    """Its first minute is still within reach."""
+    progress = since("20 21:30")
+    listed = {day: when for day, when in progress.listed_again.items() if day != "2026-11-06"}
+    assert days_again(replace(progress, listed_again=listed), at("20 22:59")) == ["2026-11-06"]
+    later = days_again(replace(progress, listed_again=listed), at("20 23:00"))
+    assert "2026-11-06" not in later
+
+
+def test_an_old_day_is_listed_again_if_the_main_window_has_only_a_part_of_it() -> None:
+    """After a pause of eight days, the main window begins within that day."""
+    again = days_again(since("12 11:30", listed_again={"2026-11-06": timestamp(BEGAN)}))
+    assert "2026-11-12" in again
+
+
 def test_a_day_that_the_first_window_listed_late_is_not_listed_again_at_once() -> None:
     """It was older than seven days then."""
     progress = since("19 11:30")
@@ -234,18 +294,39 @@ def test_a_list_that_begins_after_the_window_does_not_cover_it() -> None:
     assert completeness.outcome_of(window, just, completeness.VIEW_ALL) == "listed"
 
 
-def test_the_start_advances_in_a_trimmed_window() -> None:
-    """The first half counts as trimmed, and the second half is asked for."""
+@pytest.mark.parametrize("minutes", [1, 29, 31, 200, 719, 720, 1000, 1399, 1430])
+def test_half_an_hour_of_the_log_counts_as_trimmed_at_most(minutes: int) -> None:
+    """The beginning of the log is searched for with few requests."""
     window = main_windows(NEW)[3]
-    trimmed, following = completeness.after_trimmed(window)
+    begins, asked = window.start + minutes * MINUTE, []
+
+    def is_trimmed(start: datetime) -> bool:
+        asked.append(start)
+        return start < begins
+
+    trimmed, following = completeness.after_trimmed(window, is_trimmed)
     assert following
-    assert (trimmed.start, trimmed.end, following.end) == (
-        window.start,
-        following.start,
-        window.end,
-    )
+    assert trimmed.start == window.start
+    assert begins <= trimmed.end <= begins + HOUR / 2
+    assert (following.start, following.end) == (trimmed.end, window.end)
+    assert (following.asked_until, following.main) == (window.asked_until, window.main)
+    assert (trimmed.ends_day, following.ends_day) == (False, window.ends_day)
+    assert len(asked) <= 7
+
+
+def test_a_window_before_the_log_is_trimmed_as_a_whole() -> None:
+    """One more request shows that. For an hour or less, nobody asks."""
+    window, asked = main_windows(NEW)[3], []
+
+    def is_trimmed(start: datetime) -> bool:
+        asked.append(start)
+        return True
+
+    assert completeness.after_trimmed(window, is_trimmed) == (window, None)
+    assert asked == [window.end - completeness.SHORTEST]
     short = window._replace(end=window.start + HOUR)
-    assert completeness.after_trimmed(short) == (short, None)
+    assert completeness.after_trimmed(short, is_trimmed) == (short, None)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(("minutes", "wrong"), [(5, False), (-5, False), (5.1, True), (-5.1, True)])

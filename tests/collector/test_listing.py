@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
+
 from salesforce_client.src.app.checks.listing import Listing
 from salesforce_client.src.app.completeness import DAY, Window
 from salesforce_client.src.app.model import (
+    Deletion,
     Entry,
     Found,
     ListedDelete,
@@ -25,6 +28,7 @@ ONE, TWO, USER, OWNER, WINNER = (
     with_checksum(f"{prefix}5f000000000{number}")
     for number, prefix in enumerate(("001", "001", "005", "005", "001"))
 )
+OTHER = with_checksum("0055f0000000009")
 ASKED = "2026-11-20T12:00:00.000Z"
 
 
@@ -129,6 +133,44 @@ def test_a_date_a_little_after_the_record_s_own_is_the_same_delete() -> None:
     (row,) = told.found([found(ONE, 1, modstamp=5)])
     assert deletes([row]) == [(ONE, at(1.1), "both", "bin")]
     assert payload(row)["_tracker"] == {"deleted_date_from": "getDeleted"}
+
+
+@pytest.mark.parametrize(("minutes", "same"), [(-0.1, False), (0, True), (10, True), (10.1, False)])
+def test_a_date_up_to_ten_minutes_after_the_record_s_own_is_the_same_delete(
+    minutes: float, same: bool
+) -> None:
+    """The sync takes two dates for one delete by the same rule."""
+    told = listing((ONE, 1 + minutes / 60))
+    rows = told.found([found(ONE, 1, modstamp=5)])
+    assert {(row[2], row[3]) for row in deletes(rows)} == (
+        {("both", "bin")} if same else {("getDeleted", "unknown"), ("queryAll", "bin")}
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "who"),
+    [(0, OTHER), (10, OTHER), (-10, OTHER), (10.1, None), (-10.1, None)],
+)
+def test_delete_event_names_who_deleted_within_ten_minutes(minutes: float, who: str | None) -> None:
+    """It has only the latest delete of a record. An earlier entry is another delete."""
+    told = listing((ONE, 5))
+    before = told.lacks_who
+    told.deleted_by([Deletion(ONE, OTHER, at(5 + minutes / 60))])
+    assert (before, told.lacks_who) == (True, False)
+    (row,) = told.rest()
+    assert isinstance(row, ListedDelete)
+    assert (row.deleted_by, row.state) == (who, "unknown")
+    assert ("DeleteEvent" in payload(row)) is (who is not None)
+
+
+def test_last_modified_by_id_counts_before_delete_event() -> None:
+    """The payload has only what was used."""
+    told = listing((ONE, 5))
+    told.deleted_by([Deletion(ONE, OTHER, at(5))])
+    (row,) = told.found([found(ONE, 5)])
+    assert isinstance(row, ListedDelete)
+    assert row.deleted_by == USER
+    assert "DeleteEvent" not in payload(row)
 
 
 # -- several deletes of one record

@@ -14,9 +14,7 @@ from salesforce_client.src.app.storage.progress import CheckBlobs
 
 ORG = "00D5f000004rDelEAE"
 NOW = "2026-11-20T12:00:00.000Z"
-FULL = Progress(
-    "Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, {NOW: 35}, "why"
-)
+FULL = Progress("Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, "why")
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def test_progress_of_another_version_is_not_replaced(blobs: CheckBlobs) -> None:
         b'{"object_name": "Account"}',
         b'{"object_name": "Contact", "since": "2026-11-20T12:00:00.000Z"}',
         b'{"object_name": "Account", "since": "soon"}',
-        b'{"object_name": "Account", "since": "2026-11-20T12:00:00Z", "calls": {"soon": 1}}',
+        b'{"object_name": "Account", "since": "2026-11-20T12:00:00Z", "listed_again": {"a": "b"}}',
     ],
 )
 def test_progress_that_cannot_be_read_is_none_and_can_be_replaced(
@@ -122,6 +120,22 @@ def test_the_members_of_channels_are_stored_with_their_time(
     assert blobs.load_members(ORG) == (None, NOW)
     cursors.upload_blob(f"{ORG}/check/channels.json", b"[", overwrite=True)
     assert blobs.load_members(ORG) == (None, None)
+
+
+def test_the_numbers_of_calls_are_stored_for_the_whole_org(
+    blobs: CheckBlobs, cursors: ContainerClient
+) -> None:
+    """No poll overwrites what another one has counted. Damaged numbers count as none."""
+    assert blobs.load_calls(ORG) == ({}, None)
+    etag = blobs.save_calls(ORG, {NOW: 35}, None)
+    assert blobs.load_calls(ORG) == ({NOW: 35}, etag)
+    assert blobs.save_calls(ORG, {NOW: 1}, None) is None
+    for damaged in (b"[", b"[1]", b'{"soon": 1}', b'{"2026-11-20T12:00:00.000Z": "many"}'):
+        cursors.upload_blob(f"{ORG}/check/calls.json", damaged, overwrite=True)
+        found, etag = blobs.load_calls(ORG)
+        assert found == {}
+        assert etag
+    assert blobs.save_calls(ORG, {}, etag)
 
 
 def test_a_container_that_is_gone_is_an_error_that_names_the_blob(

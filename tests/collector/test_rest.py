@@ -25,7 +25,7 @@ from salesforce_client.src.app.errors import (
     ListTooLongError,
     ListTrimmedError,
 )
-from salesforce_client.src.app.model import Described, Entry, Member, Session
+from salesforce_client.src.app.model import Deletion, Described, Entry, Member, Session
 from salesforce_client.src.app.salesforce.lists import MOST_BYTES, Lists
 from salesforce_client.src.app.salesforce.rest import Rest
 
@@ -221,9 +221,9 @@ def test_describe_tells_whether_there_is_a_list_and_which_fields_there_are() -> 
     """What describe says of the user's rights is not read."""
     fields = [{"name": "Id"}, {"name": "OwnerId"}]
     told = {"replicateable": True, "fields": fields, "undeletable": False}
-    with asking(told, {"fields": []}) as (lists, _):
-        assert lists.describe("Account") == Described(True, frozenset({"Id", "OwnerId"}))
-        assert lists.describe("Account") == Described(False, frozenset())
+    with asking(told, {"fields": [], "name": "Account"}) as (lists, _):
+        assert lists.describe("Account") == Described("Account", True, frozenset({"Id", "OwnerId"}))
+        assert lists.describe("account") == Described("Account", False, frozenset())
 
 
 def test_sight_is_read_from_the_permission_sets_of_the_user() -> None:
@@ -486,13 +486,46 @@ def test_an_answer_that_needs_too_much_memory_is_not_read() -> None:
         assert lists.deleted("Account", START, END, bounded=False).entries == []
 
 
+def test_delete_event_tells_who_deleted_records_of_the_bin() -> None:
+    """The query names no deleted rows itself, so it is a plain one."""
+    told = {
+        "Record": ID18[:15],
+        "DeletedById": "0055f0000000009",
+        "DeletedDate": "2026-11-10T04:00:00.000Z",
+    }
+    with asking(page(told)) as (lists, salesforce):
+        (entries,) = lists.delete_events("Account", START, END)
+    assert entries == [Deletion(ID18, "0055f0000000009AAA", "2026-11-10T04:00:00.000Z")]
+    (asked,) = salesforce.asked
+    assert asked.path == f"{DATA}/query"
+    assert asked.parameters == {
+        "q": "SELECT Record, DeletedById, DeletedDate FROM DeleteEvent WHERE SobjectName ="
+        " 'Account' AND DeletedDate >= 2026-11-10T00:00:00Z AND DeletedDate < 2026-11-11T00:00:00Z"
+    }
+
+
+def test_a_delete_event_that_may_not_be_read_is_empty_and_asked_for_once() -> None:
+    """An answer that lacks fields is an error, as for every other question."""
+    with asking((400, "INVALID_TYPE")) as (lists, salesforce):
+        assert list(lists.delete_events("Account", START, END)) == []
+        assert list(lists.delete_events("Contact", START, END)) == []
+        assert len(salesforce.asked) == 1
+    error = failing(page({}), lambda lists: list(lists.delete_events("Account", START, END)))
+    assert isinstance(error, CheckUnavailableError)
+
+
 @pytest.mark.parametrize("minutes", [-10, 0, 10])
 def test_the_clock_of_salesforce_comes_from_the_header_date(minutes: int) -> None:
-    """With a header that is no time, the clocks count as equal."""
+    """A header that is no time changes nothing. If there was no time at all, it is not known."""
     with asking(NO_DELETES) as (lists, salesforce):
+        salesforce.date = "soon"
+        lists.deleted("Account", START, END, bounded=True)
+        unknown = lists.skew
+        assert unknown is None
         then = datetime.now(timezone.utc) + timedelta(minutes=minutes)
         salesforce.date = format_datetime(then, usegmt=True)
         lists.deleted("Account", START, END, bounded=True)
+        assert lists.skew is not None
         assert abs(lists.skew - timedelta(minutes=minutes)) < timedelta(seconds=3)
         salesforce.date = "soon"
         before = lists.skew

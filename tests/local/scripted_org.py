@@ -19,6 +19,7 @@ from typing import Any
 from salesforce_client.src.app.errors import CallsSpentError, CollectorError
 from salesforce_client.src.app.model import (
     DeletedAnswer,
+    Deletion,
     Described,
     Entry,
     Found,
@@ -81,6 +82,8 @@ class ScriptedOrg:
         now: the time of its clock.
         records: the records of each object, by id.
         asked: every question: its kind, its object, and the window or the number of ids.
+        spelled: the name of every object as Salesforce writes it, if it is not as asked for.
+        fields: those of every object.
         fail: called before each answer with the question. It may raise.
     """
 
@@ -89,8 +92,11 @@ class ScriptedOrg:
         self.listing = listing
         self.records: dict[str, dict[str, Record]] = {"Account": {}}
         self.replicateable = True
+        self.spelled = ""
+        self.fields = FIELDS
+        self.reads_delete_event = True
         self.sees_all = True
-        self.ahead = timedelta(0)
+        self.ahead: timedelta | None = timedelta(0)
         self.earliest: datetime | None = None
         self.covered: datetime | None = None
         self.channel: list[Member] = []
@@ -98,6 +104,7 @@ class ScriptedOrg:
         self.fail: Callable[[tuple[Any, ...]], None] = lambda _: None
         self.page_records = 2
         self._allowed = 0
+        self._before: Callable[[int], None] = lambda _: None
 
     @property
     def calls(self) -> int:
@@ -105,13 +112,13 @@ class ScriptedOrg:
         return len(self.asked)
 
     @property
-    def skew(self) -> timedelta:
+    def skew(self) -> timedelta | None:
         """How far the org's clock is ahead."""
         return self.ahead
 
-    def allow(self, calls: int) -> None:
+    def allow(self, calls: int, before: Callable[[int], None]) -> None:
         """Allow so many questions in all."""
-        self._allowed = calls
+        self._allowed, self._before = calls, before
 
     def new_poll(self) -> None:
         """Count the questions from zero."""
@@ -120,7 +127,7 @@ class ScriptedOrg:
     def describe(self, object_name: str) -> Described:
         """Describe an object."""
         self._ask("describe", object_name)
-        return Described(self.replicateable, FIELDS)
+        return Described(self.spelled or object_name, self.replicateable, self.fields)
 
     def views_all(self, object_name: str) -> bool:
         """Return whether the user sees all records."""
@@ -163,6 +170,20 @@ class ScriptedOrg:
             self._ask("queryAll", object_name, start, end)
             yield FoundPage(len(found), found[first : first + self.page_records])
 
+    def delete_events(
+        self, object_name: str, start: datetime, end: datetime
+    ) -> Iterator[list[Deletion]]:
+        """Answer a query of DeleteEvent, some entries a page."""
+        found = [
+            Deletion(one, USER, timestamp(_last(record, self.now)))
+            for one, record in self._of(object_name)
+            if record.state(self.now) == "bin" and start <= _last(record, self.now) < end
+        ]
+        for first in range(0, max(len(found), 1), self.page_records):
+            self._ask("DeleteEvent", object_name, start, end)
+            if self.reads_delete_event:
+                yield found[first : first + self.page_records]
+
     def by_id(self, object_name: str, fields: frozenset[str], ids: Sequence[str]) -> list[Found]:
         """Answer a question by id."""
         self._ask("byId", object_name, len(ids))
@@ -180,6 +201,7 @@ class ScriptedOrg:
     def _ask(self, *question: object) -> None:
         if len(self.asked) >= self._allowed:
             raise CallsSpentError(f"{question[0]}: no call is left")
+        self._before(len(self.asked) + 1)
         self.asked.append(question)
         self.fail(question)
 
@@ -206,9 +228,8 @@ class ScriptedOrg:
         modified = max(changes) if live else _last(record, self.now)
         stamp = modified if live else record.modstamp(self.now)
         fields: dict[str, object] = {"Id": one, "IsDeleted": not live}
-        return Found(
-            one, not live, timestamp(stamp), timestamp(modified), USER, OWNER, None, fields
-        )
+        by = USER if "LastModifiedById" in self.fields else None
+        return Found(one, not live, timestamp(stamp), timestamp(modified), by, OWNER, None, fields)
 
 
 def _last(record: Record, now: datetime) -> datetime:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Optional
 
 from azure.storage.blob import ContainerClient
 
-from salesforce_client.src.app.mock_salesforce.org import Org
+from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
+from salesforce_client.src.app.model import identity
 
 from . import event_files, warehouse
+
+SLACK = timedelta(minutes=1)  # of the clocks of a poll
 
 Key = tuple[str, str, str, str, datetime]
 
@@ -68,12 +71,113 @@ def difference(
     )
 
 
+def difference_of_restores(
+    connection: Any, org: Org, topics: Sequence[str], since: datetime, until: datetime
+) -> Difference:
+    """Compare ``delete_tracker_restores`` with the restores of events, as ``difference`` does."""
+    expected = {
+        (it.key, it.object_name, it.record_id, it.restored_by, it.at.replace(tzinfo=None))
+        for it in org.restores(topics, since, until)
+    }
+    sql = (
+        "SELECT restore_id, object_name, record_id, restored_by, restored_date "
+        "FROM delete_tracker_restores WHERE found_by <> 'check'"
+    )
+    found: list[Any] = warehouse.query(connection, sql)[1]
+    twice = [key for key, count in Counter(found).items() if count > 1]
+    return Difference(
+        len(expected),
+        len(found),
+        sorted(expected - set(found)),
+        twice,
+        sorted(set(found) - expected),
+    )
+
+
+class RecordedGap(NamedTuple):
+    """A row of ``delete_tracker_gaps``. Times are in UTC."""
+
+    gap_id: str
+    topic: str
+    reason: str
+    begin: Optional[datetime]
+    end: datetime
+
+    def has_lost(self, at: datetime) -> bool:
+        """Whether the cursor was lost before it reached this time, and EARLIEST is later."""
+        begin = self.begin or datetime.min.replace(tzinfo=timezone.utc)
+        return begin - SLACK <= at <= self.end - RETENTION + SLACK
+
+
+def recorded_gaps(connection: Any) -> list[RecordedGap]:
+    """The rows of ``delete_tracker_gaps``."""
+    sql = "SELECT gap_id, topic, reason, from_time, to_time FROM delete_tracker_gaps"
+    return [
+        RecordedGap(*row[:3], *(time and time.replace(tzinfo=timezone.utc) for time in row[3:]))
+        for row in warehouse.query(connection, sql)[1]
+    ]
+
+
+def expired(
+    org: Org,
+    topics: Sequence[str],
+    since: datetime,
+    until: datetime,
+    gaps: Sequence[RecordedGap],
+) -> set[str]:
+    """The ids of the events that a gap of a cursor contains, on every topic that had them."""
+    lost = [gap for gap in gaps if gap.reason == "expired_cursor"]
+    found = set()
+    for happening in org.history.between(since, until):
+        on = set(happening.topics) & set(topics)
+        if on and on <= {gap.topic for gap in lost if gap.has_lost(happening.at)}:
+            found.add(happening.event_id)
+    return found
+
+
+def wrong_gaps(
+    org: Org,
+    topics: Sequence[str],
+    since: datetime,
+    until: datetime,
+    gaps: Sequence[RecordedGap],
+    expired: set[str],
+    rejected: set[tuple[str, str]],
+) -> tuple[list[tuple[str, str]], list[RecordedGap]]:
+    """The gaps of events that are not recorded, and those that are unknown or recorded twice.
+
+    Args:
+        org: the truth.
+        topics: the topics.
+        since: the events happened later.
+        until: they happened up to this time.
+        gaps: the recorded ones.
+        expired: the ids of events that expired. Their gaps need not be recorded.
+        rejected: topic and id of rejected events. Their gaps neither.
+    """
+    told = {
+        identity(org.org_id, topic, event_id, reason): (topic, event_id)
+        for topic, event_id, reason in org.gaps(topics, since, until)
+    }
+    count = Counter(gap.gap_id for gap in gaps)
+    missing = [event for gap_id, event in told.items() if gap_id not in count]
+    return (
+        [event for event in missing if event not in rejected and event[1] not in expired],
+        [
+            gap
+            for gap in gaps
+            if count[gap.gap_id] > 1 or (gap.gap_id not in told and gap.reason != "expired_cursor")
+        ],
+    )
+
+
 def wrong_records(connection: Any, events: ContainerClient, folder: Path) -> list[str]:
     """How the load records differ from the event files and from the table, row by row.
 
     The event files are downloaded into ``folder``.
     """
-    keys = [key for (key,) in warehouse.query(connection, "SELECT event_id FROM delete_tracker")[1]]
+    sql = "SELECT event_id FROM delete_tracker WHERE topic <> 'check'"
+    keys = [key for (key,) in warehouse.query(connection, sql)[1]]
     records: list[Any] = warehouse.query(
         connection, "SELECT event_file, rows_inserted FROM delete_tracker_loads WHERE error IS NULL"
     )[1]

@@ -7,9 +7,9 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
+from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
 from ..errors import SettingsError, SyncError
-from ..run import App
 from ..warehouse.inspection import Books, Inspection
 from . import installation, storage_checks, warehouse_checks
 from .call import Call

@@ -9,12 +9,12 @@ from collections.abc import Callable, Generator, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
+from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, StoppedError
 from ..event_files.contents import Contents, Found
 from ..event_files.values import SHORT_ID, record_id
 from ..freshness import begun_at
 from ..model import LocalFile
-from ..run import App
 from ..warehouse.overview import Overview
 from .call import Call
 from .listing import Listed, listed, moment, remove, shown

@@ -8,11 +8,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
 
+from ..adapters import App
 from ..console import USAGE, StoppedError
 from ..freshness import begun_at
 from ..model import EventBlob, LoadRecord, LocalFile, by_file
 from ..pending import state_of
-from ..run import App
 from ..warehouse.overview import Overview
 
 NAME = re.compile(r"events_\d{8}T\d{6}Z\.db")

@@ -7,12 +7,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, StoppedError
 from ..errors import SyncError
 from ..event_files.contents import Contents
 from ..model import EventBlob, LoadRecord, LocalFile
 from ..pending import state_of
-from ..run import App
 from .call import Call
 from .listing import NAME, named, remove, shown
 

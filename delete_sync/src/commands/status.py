@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ..adapters import App
 from ..console import FINDINGS, WELL, duration
 from ..freshness import Patience, judge
 from ..model import LeftFile
 from ..pending import LOADED, PENDING, REFUSED
-from ..run import App
 from ..warehouse.overview import Overview
 from .call import Call
 from .listing import Listed, listed, moment, shown

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..adapters import App
 from ..model import EventBlob, LocalFile
-from ..run import App
 from .findings import Finding, failure, looked, ok, skipped, warning
 from .listing import remove
 

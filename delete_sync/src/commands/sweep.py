@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from ..adapters import App
 from ..console import FINDINGS, WELL, exit_code
 from ..errors import SyncError
 from ..model import EventBlob
 from ..report import Report
-from ..run import App
+from ..run import sweep
 from .call import Call
 from .listing import named
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, call: Call) -> int:
         call.console.confirm(question(app, only, full=options.full))
         began = time.monotonic()
         with call.console.progress() as show, _watching(show, began) as watch:
-            report = app.sweep(full=options.full, only=only, watch=watch)
+            report = sweep(app, full=options.full, only=only, watch=watch)
     return tell(report, call)
 
 

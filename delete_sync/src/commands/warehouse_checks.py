@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..adapters import App
 from ..errors import TableError
-from ..run import App
 from ..warehouse.columns import Found
 from ..warehouse.inspection import RIGHTS, Books, Inspection, Who
 from .findings import Finding, failure, looked, ok, skipped, warning

@@ -15,7 +15,7 @@ All rules about windows are here (``docs/architecture.md``, "The check"):
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple, Optional
 
@@ -148,14 +148,30 @@ def outcome_of(window: Window, answer: DeletedAnswer, sight: str) -> str:
     return LISTED if sight == VIEW_ALL else SIGHT_UNKNOWN
 
 
-def after_trimmed(window: Window) -> tuple[Window, Optional[Window]]:
+def after_trimmed(
+    window: Window, is_trimmed: Callable[[datetime], bool]
+) -> tuple[Window, Optional[Window]]:
     """What to do with a window whose start is before Salesforce's log.
 
-    Returns the part that counts as trimmed, and the part to ask for next. The start advances in
-    steps of at least half an hour.
+    Returns the part that counts as trimmed, and the part to ask for next. The log begins in the
+    last half an hour of the first one. If the log begins later or if the window has an hour or
+    less, all of it counts as trimmed.
+
+    Args:
+        window: the window.
+        is_trimmed: asks whether Salesforce refuses a start.
     """
-    halves = window.halves() if window.end - window.start > HOUR else None
-    return halves if halves else (window, None)
+    before, after = window.start, window.end - SHORTEST
+    if window.end - before <= HOUR or is_trimmed(after):
+        return window, None
+    while after - before > MARGIN:
+        middle = _minute(before + (after - before) / 2)
+        if is_trimmed(middle):
+            before = middle
+        else:
+            after = middle
+    trimmed = window._replace(end=after, asked_until=after, ends_day=False)
+    return trimmed, window._replace(start=after)
 
 
 def is_wrong(skew: timedelta) -> bool:

@@ -436,6 +436,14 @@ class Found(NamedTuple):
         return f"Found(record_id={self.record_id!r}, deleted={self.deleted!r})"
 
 
+class Deletion(NamedTuple):
+    """An entry of DeleteEvent: who deleted a record that is in the recycle bin, and when."""
+
+    record_id: str
+    deleted_by: Optional[str]
+    deleted_at: str
+
+
 class FoundPage(NamedTuple):
     """One page of a query. ``total`` is the number of records on all pages."""
 
@@ -444,8 +452,12 @@ class FoundPage(NamedTuple):
 
 
 class Described(NamedTuple):
-    """What describe says of an object."""
+    """What describe says of an object.
 
+    ``name`` is the name as Salesforce writes it.
+    """
+
+    name: str
     replicateable: bool
     fields: frozenset[str]
 
@@ -517,7 +529,6 @@ class Progress:
         blind: it was not known that the user sees all records. The whole reach is listed again as
             soon as it is.
         listed_again: when each day was last listed as a whole, by day.
-        calls: the number of REST calls, by the beginning of the poll that made them.
         error: why the last check failed or did not take place. Empty if it did not fail.
     """
 
@@ -530,7 +541,6 @@ class Progress:
     whole: bool = False
     blind: bool = False
     listed_again: Mapping[str, str] = field(default_factory=dict)
-    calls: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
 
 

@@ -8,37 +8,33 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Optional, Protocol
 
 from .. import completeness
-from ..backlog import CAUGHT_UP
-from ..errors import CheckFailedError, CheckRefusedError, CollectorError
-from ..model import Member, Progress, StoredProgress, moment_of
-from ..objects import Members, Objects
+from ..errors import CheckFailedError, CollectorError
+from ..model import Progress, StoredProgress, identity
 from ..report import CheckReport, Report
+from .calls import CallBlobs, Calls
 from .file import CheckFile, Files, KeptBlobs
-from .one_object import WAITS, Lists, ObjectCheck, Poll
+from .one_object import WAITS, Lists, ObjectCheck
+from .poll import Poll
+from .topics import ChannelBlobs, ChannelLists, Topics
 
 log = logging.getLogger(__name__)
 
 CALLS_BESIDE_WINDOWS = 3  # describe, and two questions about rights
 
 
-class Questions(Lists, Protocol):
+class Questions(Lists, ChannelLists, Protocol):
     """What Salesforce says, with a limit of requests."""
 
-    def allow(self, calls: int) -> None:
-        """Allow so many requests in all."""
-
-    def members(self) -> list[Member]:
-        """The members of all channels."""
+    def allow(self, calls: int, before: Callable[[int], None]) -> None:
+        """Allow so many requests in all. ``before`` is called before each one, with its number."""
 
 
-class Blobs(KeptBlobs, Protocol):
+class Blobs(KeptBlobs, CallBlobs, ChannelBlobs, Protocol):
     """Where everything of the checks but their event file is kept."""
 
     def load_progress(self, org_id: str, object_name: str) -> StoredProgress:
@@ -46,12 +42,6 @@ class Blobs(KeptBlobs, Protocol):
 
     def forget(self, org_id: str, object_name: str, before: str) -> None:
         """Remove the entries of the days before this one."""
-
-    def load_members(self, org_id: str) -> tuple[Members, Optional[str]]:
-        """Load the members of the channels, and when Salesforce was asked."""
-
-    def save_members(self, org_id: str, members: Members, asked_at: str) -> None:
-        """Store them."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +87,13 @@ class Checks:
     ) -> None:
         self._lists = lists
         self._blobs = blobs
-        self._topics = topics
+        self._topics = Topics(lists, blobs, topics, rules.objects, poll)
         self._rules = rules
         self._poll = poll
-        self._objects = Objects(rules.objects, None)
         self._progress: dict[str, Progress] = {}
         self._file = CheckFile(files, blobs, poll.org_id, rules.file_rows)
-        self._asker = ThreadPoolExecutor(1, "channels")
-        self._asked: Optional[Future[Members]] = None
         self._failure: Optional[Exception] = None
-        self._allowed = 0
+        self._calls = Calls(blobs, poll.org_id, poll.began, rules.calls)
         self.awaited: frozenset[str] = frozenset()
 
     def __enter__(self) -> Checks:
@@ -115,12 +102,12 @@ class Checks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._asker.shutdown()
+        self._topics.close()
         self._file.close()
 
     def objects_of(self, topic: str) -> Optional[Sequence[str]]:
         """The objects of a topic, as far as they are known now."""
-        return self._known().of(topic)
+        return self._topics.known().of(topic)
 
     def run(self, report: Report) -> None:
         """Check the objects that are due. Errors are in the report.
@@ -150,46 +137,15 @@ class Checks:
     def _prepare(self) -> None:
         """Load what is stored, and ask for the members of channels in the background."""
         try:
-            members, asked_at = self._blobs.load_members(self._poll.org_id)
-            self._objects = Objects(self._rules.objects, members)
-            self._load(self._objects.checked(self._topics))
+            self._topics.load()
+            self._load(self._topics.checked())
+            self._calls.load()
         except CollectorError as error:
             self._failure = error
             return
-        due = set(self._due())
-        self.awaited = frozenset(
-            topic for topic in self._topics if due & set(self._objects.of(topic) or ())
-        )
-        used = sum(
-            number
-            for progress in self._progress.values()
-            for at, number in progress.calls.items()
-            if moment_of(at) > self._poll.began - completeness.DAY
-        )
-        self._allowed = max(self._rules.calls - used, 0)
-        self._lists.allow(self._allowed)
-        old = self._poll.began - timedelta(hours=self._poll.hours)
-        if self._rules.objects is None and (not asked_at or moment_of(asked_at) <= old):
-            self._asked = self._asker.submit(self._ask_members)
-
-    def _ask_members(self) -> Members:
-        """Ask for the members of the channels. None if the user may not read them."""
-        try:
-            return self._lists.members()
-        except CheckRefusedError as error:
-            log.warning("channels=unknown reason=%s", error.text)
-            return None
-
-    def _known(self) -> Objects:
-        """The objects of the topics, as far as they are known now."""
-        asked = self._asked
-        if asked and asked.done() and not asked.exception():
-            self._objects, self._asked = Objects(self._rules.objects, asked.result()), None
-            try:
-                self._blobs.save_members(self._poll.org_id, asked.result(), self._poll.began_at)
-            except CollectorError as error:
-                log.warning("channels=not stored reason=%s", error.text)
-        return self._objects
+        self._lists.allow(self._calls.allowed, self._calls.before)
+        self.awaited = self._topics.of_objects(set(self._due()))
+        self._topics.ask()
 
     def _load(self, names: Iterable[str]) -> None:
         for name in names:
@@ -199,29 +155,40 @@ class Checks:
                 self._progress[name] = stored.progress or Progress(name, self._poll.began_at)
 
     def _due(self) -> list[str]:
-        """The objects whose check is due. The one that waited longest comes first."""
+        """The objects whose check is due. The one that waited longest comes first.
+
+        MAX_CHECK_CALLS leaves out questions of the last ones. So the order of objects that waited
+        as long as each other changes from day to day.
+        """
         due = [
             progress
             for progress in self._progress.values()
             if self._rules.now or completeness.is_due(progress, self._poll.began, self._poll.hours)
         ]
-        due.sort(key=lambda one: (one.window_to or "", one.since, one.object_name))
+        today = self._poll.began_at[:10]
+        due.sort(
+            key=lambda one: (
+                one.window_to or "",
+                "" if one.window_to else one.since,
+                identity(one.object_name, today),
+            )
+        )
         return [progress.object_name for progress in due]
 
     # -- after the drains
 
     def _run(self, report: Report) -> None:
-        if self._asked and (error := self._asked.exception()):  # waits for the answer
+        if error := self._topics.wait():
             log.warning("channels=unknown reason=%s", _reason(error))
-        objects = self._known()
-        report.unknown = [topic for topic in self._topics if objects.of(topic) is None]
-        self._load(objects.checked(self._topics))
+        report.unknown = self._topics.unknown()
+        self._load(self._topics.checked())
         lost = self._note_gaps(report)
         due = self._due()
         for name in {*lost, *due}:
             self._file.move(self._progress[name])
         if report.error is None:
             self._check(due, report)
+        self._calls.done(self._lists.calls)
         self._file.publish()
         oldest = f"{self._poll.began - completeness.REACH:%Y-%m-%d}"
         for check in report.checks:
@@ -230,13 +197,7 @@ class Checks:
 
     def _note_gaps(self, report: Report) -> list[str]:
         """Let the objects of topics that have lost events be listed whole."""
-        names = {
-            name
-            for topic in report.topics.values()
-            if topic.gaps
-            for name in (*(self._objects.of(topic.topic) or ()), *topic.objects)
-            if name in self._progress
-        }
+        names = self._topics.with_gaps(report) & self._progress.keys()
         for name in names:
             self._progress[name] = replace(self._progress[name], whole=True)
         return sorted(names)
@@ -244,7 +205,7 @@ class Checks:
     def _check(self, due: Sequence[str], report: Report) -> None:
         ready = []
         for name in due:
-            if blocker := self._blocker(name, report):
+            if blocker := self._topics.blocker(name, report):
                 report.checks.append(CheckReport(name, outcome=WAITS, reason=blocker))
                 waiting = replace(self._progress[name], error=f"{name}: {blocker}")
                 self._progress[name] = waiting
@@ -263,21 +224,10 @@ class Checks:
                 functools.partial(self._spare, sum(reserved.values())),
                 counted,
             )
-            check.run(filtered=self._objects.is_filtered(name, self._topics))
+            check.run(filtered=self._topics.known().is_filtered(name, self._topics.names))
             counted = self._lists.calls
             self._progress[name] = check.progress
             report.checks.append(check.report)
-
-    def _blocker(self, name: str, report: Report) -> str:
-        """Why a check must wait. Empty if it need not.
-
-        An event that was not read yet would look like a delete that no event told of.
-        """
-        for topic in report.topics.values():
-            of_topic = {*(self._objects.of(topic.topic) or ()), *topic.objects}
-            if name in of_topic and topic.ended != CAUGHT_UP:
-                return f"{topic.topic} ended as {topic.ended}, and a check needs caught_up"
-        return ""
 
     def _spare(self, reserved: int, windows: int) -> int:
         """How many requests are left for questions that the outcome ``listed`` does not need.
@@ -286,7 +236,7 @@ class Checks:
             reserved: requests of the objects that still wait.
             windows: number of windows of the present object that still wait.
         """
-        return self._allowed - self._lists.calls - reserved - windows
+        return self._calls.allowed - self._lists.calls - reserved - windows
 
     def _calls_for(self, name: str) -> int:
         progress = self._progress[name]
@@ -295,10 +245,11 @@ class Checks:
 
     def _judge(self, report: Report) -> None:
         """Fail the poll if an object was not checked for too long."""
+        checked = self._topics.checked()
         late = [
             progress
             for progress in self._progress.values()
-            if progress.object_name in self._objects.checked(self._topics)
+            if progress.object_name in checked
             and completeness.is_overdue(progress, self._poll.began, self._poll.hours)
         ]
         if not late:

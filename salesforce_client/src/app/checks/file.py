@@ -19,6 +19,10 @@ from ..publisher import OpenFile
 
 log = logging.getLogger(__name__)
 
+# A file takes whole windows, of up to 50,000 rows each, and during its upload it is in memory. So
+# it is full early. It then has at most 75,000 rows, which are 40 MB.
+FULL_ROWS = 25_000
+
 
 class Files(Protocol):
     """Where event files are kept."""
@@ -106,8 +110,9 @@ class CheckFile:
 
     @property
     def is_full(self) -> bool:
-        """Whether the file has its maximum of rows or bytes."""
-        return self._file is not None and self._file.is_full(self._file_rows)
+        """Whether the file takes no further window."""
+        most = min(self._file_rows, FULL_ROWS)
+        return self._file is not None and self._file.is_full(most)
 
     def publish(self) -> None:
         """Upload the file first. The progress may only move past uploaded rows.

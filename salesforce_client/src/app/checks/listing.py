@@ -2,12 +2,14 @@
 
 Without I/O. ``one_object.py`` asks, and passes the answers to a ``Listing`` in this order: the
 entries of getDeleted and those that earlier listings of the same window had, the records of
-queryAll, and the answers to questions by id. Each step returns the rows that are then certain, so
-that they need no memory. These are the rules (``docs/architecture.md``, "The check"):
+queryAll, entries of DeleteEvent, and the answers to questions by id. Each step returns the rows
+that are then certain, so that they need no memory. These are the rules (``docs/architecture.md``,
+"The check"):
 
 - An entry whose date equals the record's SystemModstamp is dated by its LastModifiedDate.
   Any other entry keeps getDeleted's date, and ``_tracker.deleted_date_from`` says so.
 - Two entries of one record are two deletes.
+- LastModifiedById says who deleted a record. If it is not known, DeleteEvent may say it.
 - A record is *confirmed* as deleted (``bin`` or ``purged``) by its state. The list alone confirms
   nothing. ``bin`` is only for its latest delete, ``purged`` for its latest one in the window.
 - An entry that queryAll lacks, and one that earlier listings had and this one lacks, is asked for
@@ -23,7 +25,7 @@ from datetime import timedelta
 from typing import Optional
 
 from ..completeness import Window
-from ..model import Entry, Found, ListedDelete, Restore, Row, moment_of
+from ..model import Deletion, Entry, Found, ListedDelete, Restore, Row, moment_of
 
 GET_DELETED, QUERY_ALL, BOTH = "getDeleted", "queryAll", "both"
 BIN, PURGED, UNKNOWN = "bin", "purged", "unknown"
@@ -60,7 +62,9 @@ class Listing:
         self._check_id = check_id
         self._window = window
         self._sees_all = sees_all
-        self._present = {entry for entry in entries if window.has(entry.date)}
+        # Equal entries of several lists share their memory.
+        self._same = {entry: entry for entry in entries if window.has(entry.date)}
+        self._present = set(self._same)
         self._kept_outside = frozenset(entry for entry in kept if not window.has(entry.date))
         self._dates: dict[str, list[str]] = {}  # of the entries that have no row yet
         for entry in sorted(self._present):
@@ -69,6 +73,7 @@ class Listing:
         for entry in sorted(kept - self._kept_outside - self._present):
             self._lost.setdefault(entry.record_id, []).append(entry.date)
         self._in_bin: set[str] = set()
+        self._deletions: dict[str, Deletion] = {}
         self._keys: set[Entry] = set()
         self.restored = 0
 
@@ -88,6 +93,15 @@ class Listing:
                 self._lost.pop(record.record_id, None)
                 rows += self._rows_of(record, also_itself=True)
         return rows
+
+    @property
+    def lacks_who(self) -> bool:
+        """Whether there are entries of which nobody has said who deleted the record."""
+        return any(record_id not in self._deletions for record_id in self._dates)
+
+    def deleted_by(self, deletions: Sequence[Deletion]) -> None:
+        """Take entries of DeleteEvent. They only say who deleted a record."""
+        self._deletions.update((one.record_id, one) for one in deletions)
 
     def questions(self) -> list[str]:
         """The ids to ask for, after queryAll was read to its end."""
@@ -160,18 +174,30 @@ class Listing:
 
     def _plain(self, record_id: str, date: str, state: str) -> Row:
         """The row of an entry of which only getDeleted tells."""
-        return self._listed_delete(record_id, date, GET_DELETED, state, self._payload(date, None))
+        deletion = self._deletion(record_id, date)
+        payload = self._payload(date, None, deletion)
+        return self._listed_delete(record_id, date, GET_DELETED, state, payload, deletion)
 
     def _row(self, date: Optional[str], record: Found, *, dated_by: str) -> Row:
         """The row of the latest delete of a record that is deleted now."""
+        kept_date = bool(date) and dated_by != record.modified
+        deletion = None if record.modified_by else self._deletion(record.record_id, dated_by)
         return self._listed_delete(
             record.record_id,
             dated_by,
             BOTH if date else QUERY_ALL,
             BIN,
-            self._payload(date, record, kept_date=bool(date) and dated_by != record.modified),
+            self._payload(date, record, deletion, kept_date=kept_date),
+            deletion,
             record,
         )
+
+    def _deletion(self, record_id: str, date: str) -> Optional[Deletion]:
+        """Who deleted a record then. DeleteEvent has only the latest delete of a record."""
+        found = self._deletions.get(record_id)
+        if found and abs(moment_of(found.deleted_at) - moment_of(date)) <= SAME_DELETE:
+            return found
+        return None
 
     def _listed_delete(
         self,
@@ -180,15 +206,17 @@ class Listing:
         listed_by: str,
         state: str,
         payload: str,
+        deletion: Optional[Deletion],
         record: Optional[Found] = None,
     ) -> ListedDelete:
-        self._keys.add(Entry(record_id, date))
+        key = Entry(record_id, date)
+        self._keys.add(self._same.get(key, key))
         return ListedDelete(
             self._check_id,
             self._object_name,
             record_id,
             date,
-            record and record.modified_by,
+            (record and record.modified_by) or (deletion and deletion.deleted_by),
             record and record.owner_id,
             record and record.merged_into,
             listed_by,
@@ -196,12 +224,24 @@ class Listing:
             payload,
         )
 
-    def _payload(self, date: Optional[str], record: Optional[Found], kept_date: bool = True) -> str:
+    def _payload(
+        self,
+        date: Optional[str],
+        record: Optional[Found],
+        deletion: Optional[Deletion],
+        *,
+        kept_date: bool = True,
+    ) -> str:
         told: dict[str, object] = {}
         if date:
             told["getDeleted"] = {"deletedDate": date}
         if record:
             told["queryAll"] = dict(record.fields)
+        if deletion:
+            told["DeleteEvent"] = {
+                "DeletedById": deletion.deleted_by,
+                "DeletedDate": deletion.deleted_at,
+            }
         if date and kept_date:
             told["_tracker"] = {"deleted_date_from": GET_DELETED}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

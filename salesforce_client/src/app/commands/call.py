@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from ..adapters import App
 from ..console import Console
 from ..errors import SettingsError
-from ..run import App, opened
+from ..run import opened
 from ..settings_sources import Gathered, gather, with_cures
 
 

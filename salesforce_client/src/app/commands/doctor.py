@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Optional
 
+from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
 from ..errors import CollectorError, SettingsError
 from ..model import Poll, StoredCursor
-from ..run import App
 from ..salesforce.pubsub import PubSub
 from . import installation, machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ..run import App
+from ..adapters import App
 from ..settings_sources import Gathered
 from .findings import Finding, failure, ok, warning
 

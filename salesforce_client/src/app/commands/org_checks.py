@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Optional
 
+from ..adapters import App
 from ..errors import CheckRefusedError
 from ..objects import Members, Objects
-from ..run import App
 from ..salesforce.limits import OrgLimit
 from ..salesforce.lists import Lists
 from ..salesforce.pubsub import PubSub

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 
+from ..adapters import App
 from ..console import FINDINGS, WELL, duration, exit_code
 from ..errors import CollectorError
 from ..model import moment_of, now
 from ..report import Report
-from ..run import App, poll
+from ..run import poll
 from .call import Call
 
 HELP = "run one poll now"

@@ -7,10 +7,10 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Optional
 
+from ..adapters import App
 from ..console import TRY_AGAIN, USAGE, WELL, StoppedError
 from ..errors import CollectorError
 from ..model import Cursor, Position, moment_of
-from ..run import App
 from ..salesforce.pubsub import PubSub
 from .call import Call
 

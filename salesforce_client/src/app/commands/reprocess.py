@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Union
 
+from ..adapters import App
 from ..console import FINDINGS, WELL
-from ..run import App
+from ..run import reprocess_file
 from .call import Call
 
 HELP = "decode the rejected events of an event file again, or of all files"
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace, call: Call) -> int:
             with app.source() as source, console.progress() as show:
                 for number, file in enumerate(files, 1):
                     show(f"file {number} of {len(files)}: {file}")
-                    done.append((str(file), app.reprocess(file, source)))
+                    done.append((str(file), reprocess_file(app, file, source)))
         else:
             console.line(NOTHING)
     became: Counter[str] = sum((it.became for _, it in done), Counter())

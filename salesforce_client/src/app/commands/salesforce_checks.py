@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Optional, Union
 
+from ..adapters import App
 from ..errors import ReplayIdRejectedError
 from ..model import Position, Preset, StoredCursor
-from ..run import App
 from ..salesforce.pubsub import PubSub
 from .findings import Finding, failure, looked, ok, warning
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
+from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, StoppedError, duration, exit_code
 from ..errors import CollectorError
 from ..model import Poll, Progress, StoredCursor, moment_of
 from ..objects import Objects
-from ..run import App
 from ..storage.cursors import Cursors
 from .call import Call
 

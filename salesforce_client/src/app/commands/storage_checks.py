@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Optional
 
+from ..adapters import App
 from ..console import duration
 from ..model import Poll, moment_of
-from ..run import App
 from .findings import Finding, failure, looked, ok, skipped, warning
 
 EVENT_FILE = re.compile(r"events_\d{8}T\d{6}Z\.db")

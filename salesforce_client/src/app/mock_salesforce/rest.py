@@ -97,6 +97,7 @@ class RestApi:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one write an answer: a second one waits 40 ms for the client
 
             def do_GET(self) -> None:
                 self._serve()

@@ -2,39 +2,37 @@
 
 Sources: Salesforce "REST API Developer Guide", "Get Deleted", "QueryAll" and "sObject Describe";
 "SOAP API Developer Guide", "getDeleted()"; "Tooling API", PlatformEventChannelMember; "Object
-Reference", ObjectPermissions and PermissionSet.
+Reference", DeleteEvent, ObjectPermissions and PermissionSet.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
-from ..errors import CheckRefusedError, CheckUnavailableError
+from ..errors import CheckRefusedError
 from ..model import (
     DeletedAnswer,
+    Deletion,
     Described,
     Entry,
     Found,
     FoundPage,
     Member,
-    moment_of,
-    timestamp,
     with_checksum,
 )
+from .queries import pages_of, strange, time_of
 from .rest import Rest
-from .rest_errors import INVALID_QUERY_LOCATOR
 
-PAGE_RECORDS = 2000
+log = logging.getLogger(__name__)
+
 # A list of more bytes needs too much memory: about 95,000 ids.
 MOST_BYTES = 8 * 1024 * 1024
-BEGINNINGS_OF_A_QUERY = 3
 FIELDS = ("Id", "IsDeleted", "SystemModstamp", "LastModifiedDate")
 OPTIONAL_FIELDS = ("LastModifiedById", "OwnerId", "MasterRecordId")
-# How Salesforce writes the time zone.
-ZONE = re.compile(r"([+-]\d\d):?(\d\d)$")
 CHANGE_EVENT = re.compile(r"([A-Za-z]\w*)ChangeEvent", re.ASCII)
 OF_USER = "(SELECT PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = '{}')"
 
@@ -49,6 +47,7 @@ class Lists:
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
         self._views_all_data: Optional[bool] = None
+        self._reads_delete_event = True
 
     @property
     def calls(self) -> int:
@@ -56,13 +55,13 @@ class Lists:
         return self._rest.calls
 
     @property
-    def skew(self) -> timedelta:
-        """How far Salesforce's clock is ahead of this machine's."""
+    def skew(self) -> Optional[timedelta]:
+        """How far Salesforce's clock is ahead of this machine's. None if it does not tell."""
         return self._rest.skew
 
-    def allow(self, calls: int) -> None:
-        """Allow so many requests in all."""
-        self._rest.allowed = calls
+    def allow(self, calls: int, before: Callable[[int], None] = lambda _: None) -> None:
+        """Allow so many requests in all. ``before`` is called before each one, with its number."""
+        self._rest.allowed, self._rest.before = calls, before
 
     def describe(self, object_name: str) -> Described:
         """What an object is. Errors are those of ``Rest.get``, here and in all other methods."""
@@ -70,8 +69,9 @@ class Lists:
         told = self._rest.get(self._rest.data(f"sobjects/{object_name}/describe"), {}, about)
         fields = told.get("fields")
         if not isinstance(fields, list):
-            raise _strange(about)
+            raise strange(about)
         return Described(
+            str(told.get("name") or object_name),
             told.get("replicateable") is True,
             frozenset(str(one.get("name")) for one in fields if isinstance(one, dict)),
         )
@@ -119,14 +119,14 @@ class Lists:
         try:
             return DeletedAnswer(
                 [
-                    Entry(with_checksum(one["id"][:15]), _time(one["deletedDate"]))
+                    Entry(with_checksum(one["id"][:15]), time_of(one["deletedDate"]))
                     for one in told["deletedRecords"]
                 ],
-                _time(told["earliestDateAvailable"]),
-                _time(told["latestDateCovered"]),
+                time_of(told["earliestDateAvailable"]),
+                time_of(told["latestDateCovered"]),
             )
         except (KeyError, TypeError, ValueError):
-            raise _strange(about) from None
+            raise strange(about) from None
 
     def in_bin(
         self, object_name: str, fields: frozenset[str], start: datetime, end: datetime
@@ -146,8 +146,29 @@ class Lists:
             f" AND LastModifiedDate >= {since} AND LastModifiedDate < {until}"
         )
         about = f"queryAll of {object_name} from {_minute(start)} to {_minute(end)}"
-        for page in self._pages("queryAll", soql, about):
+        for page in pages_of(self._rest, "queryAll", soql, about):
             yield FoundPage(page[0], _found(page[1], about))
+
+    def delete_events(
+        self, object_name: str, start: datetime, end: datetime
+    ) -> Iterator[list[Deletion]]:
+        """Who deleted the records of the recycle bin, page by page.
+
+        There is no page if the user may not read DeleteEvent. Then it is asked for only once.
+        """
+        if not self._reads_delete_event:
+            return
+        soql = (
+            f"SELECT Record, DeletedById, DeletedDate FROM DeleteEvent WHERE SobjectName ="
+            f" '{object_name}' AND DeletedDate >= {_second(start)} AND DeletedDate < {_second(end)}"
+        )
+        about = f"DeleteEvent of {object_name} from {_minute(start)} to {_minute(end)}"
+        try:
+            for _, records in pages_of(self._rest, "query", soql, about):
+                yield _deletions(records, about)
+        except CheckRefusedError as error:
+            self._reads_delete_event = False
+            log.info("DeleteEvent=unreadable reason=%s", error.text)
 
     def by_id(self, object_name: str, fields: frozenset[str], ids: Sequence[str]) -> list[Found]:
         """The records with these ids, deleted or not.
@@ -160,7 +181,7 @@ class Lists:
         about = f"queryAll of {len(ids)} id(s) of {object_name}"
         return [
             record
-            for _, records in self._pages("queryAll", soql, about)
+            for _, records in pages_of(self._rest, "queryAll", soql, about)
             for record in _found(records, about)
         ]
 
@@ -169,8 +190,9 @@ class Lists:
         soql = (
             "SELECT EventChannel, SelectedEntity, FilterExpression FROM PlatformEventChannelMember"
         )
+        about = "the members of the channels"
         found = []
-        for _, records in self._pages("tooling/query", soql, "the members of the channels"):
+        for _, records in pages_of(self._rest, "tooling/query", soql, about):
             for one in records:
                 entity = str(one.get("SelectedEntity") or "")
                 found.append(
@@ -186,35 +208,9 @@ class Lists:
         about = f"the rights of SALESFORCE_USERNAME on {object_name}"
         return any(
             one.get(field) is True
-            for _, records in self._pages("query", soql, about)
+            for _, records in pages_of(self._rest, "query", soql, about)
             for one in records
         )
-
-    def _pages(
-        self, resource: str, soql: str, about: str
-    ) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
-        """The pages of a query: the number of all records, and the records of the page."""
-        headers = {"Sforce-Query-Options": f"batchSize={PAGE_RECORDS}"}
-        beginnings, following = 1, ""
-        while True:
-            try:
-                if following:
-                    told = self._rest.get(following, {}, about, headers=headers)
-                else:
-                    path = self._rest.data(resource)
-                    told = self._rest.get(path, {"q": soql}, about, headers=headers)
-            except CheckRefusedError as error:
-                if error.code != INVALID_QUERY_LOCATOR or beginnings >= BEGINNINGS_OF_A_QUERY:
-                    raise
-                beginnings, following = beginnings + 1, ""
-                continue
-            records, done = told.get("records"), told.get("done")
-            following = str(told.get("nextRecordsUrl") or "")
-            if not isinstance(records, list) or not (done is True or following.startswith("/")):
-                raise _strange(about)
-            yield int(told.get("totalSize") or len(records)), records
-            if done is True:
-                return
 
 
 def _columns(fields: frozenset[str]) -> list[str]:
@@ -227,8 +223,8 @@ def _found(records: Iterable[Mapping[str, Any]], about: str) -> list[Found]:
             Found(
                 with_checksum(one["Id"][:15]),
                 one["IsDeleted"] is True,
-                _time(one["SystemModstamp"]),
-                _time(one["LastModifiedDate"]),
+                time_of(one["SystemModstamp"]),
+                time_of(one["LastModifiedDate"]),
                 _id(one.get("LastModifiedById")),
                 _id(one.get("OwnerId")),
                 _id(one.get("MasterRecordId")),
@@ -237,7 +233,21 @@ def _found(records: Iterable[Mapping[str, Any]], about: str) -> list[Found]:
             for one in records
         ]
     except (KeyError, TypeError, ValueError):
-        raise _strange(about) from None
+        raise strange(about) from None
+
+
+def _deletions(records: Iterable[Mapping[str, Any]], about: str) -> list[Deletion]:
+    try:
+        return [
+            Deletion(
+                with_checksum(one["Record"][:15]),
+                _id(one.get("DeletedById")),
+                time_of(one["DeletedDate"]),
+            )
+            for one in records
+        ]
+    except (KeyError, TypeError, ValueError):
+        raise strange(about) from None
 
 
 def _id(value: object) -> Optional[str]:
@@ -252,21 +262,9 @@ def _object_of(entity: str) -> Optional[str]:
     return f"{match[1]}c" if match[1].endswith("__") else match[1]
 
 
-def _time(text: str) -> str:
-    """A time of Salesforce as text of this app."""
-    return timestamp(moment_of(ZONE.sub(r"\1:\2", text)))
-
-
 def _minute(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
 def _second(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _strange(about: str) -> CheckUnavailableError:
-    return CheckUnavailableError(
-        f"{about}: the answer lacks what the documentation promises; if this stays, report this"
-        " message"
-    )

@@ -54,7 +54,9 @@ class Rest:
     Attributes:
         calls: the number of requests so far.
         allowed: how many requests may be sent in all.
-        skew: how far Salesforce's clock is ahead of this machine's. Zero before the first answer.
+        before: called before each request, with the number of all requests including it.
+        skew: how far Salesforce's clock is ahead of this machine's. None before the first answer
+            that tells its time.
     """
 
     def __init__(
@@ -87,7 +89,8 @@ class Rest:
             self._client.mount(scheme, HTTPAdapter(max_retries=retries))
         self.calls = 0
         self.allowed = 0
-        self.skew = timedelta(0)
+        self.before: Callable[[int], None] = lambda _: None
+        self.skew: Optional[timedelta] = None
 
     def close(self) -> None:
         """Close the connections."""
@@ -164,6 +167,7 @@ class Rest:
         if self.calls >= self.allowed or left < 1:
             raise CallsSpentError(f"{about}: no {'time' if left < 1 else 'call'} is left")
         route = route_to(session.instance_url, "SALESFORCE_LOGIN_URL", self._ca_file)
+        self.before(self.calls + 1)
         self.calls += 1
         each = left / ATTEMPTS  # urllib3 may repeat the request
         try:

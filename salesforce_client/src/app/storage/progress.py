@@ -24,6 +24,7 @@ from .blob_errors import translated
 log = logging.getLogger(__name__)
 
 CHANNELS = "channels"
+CALLS = "calls"
 
 
 class CheckBlobs:
@@ -79,6 +80,27 @@ class CheckBlobs:
                         self._container.delete_blob(name)
         except CollectorError as error:
             log.warning("object=%s old entries=kept reason=%s", object_name, error.text)
+
+    def load_calls(self, org_id: str) -> tuple[Mapping[str, int], Optional[str]]:
+        """Load the number of REST calls by the beginning of the poll that made them.
+
+        Numbers that cannot be read count as none.
+        """
+        raw, etag = self._load(_name(org_id, CALLS))
+        try:
+            told = json.loads(raw) if raw else {}
+            for at in told:
+                moment_of(at)
+            return {at: int(number) for at, number in told.items()}, etag
+        except (ValueError, TypeError, AttributeError):
+            log.warning("calls of the checks=unreadable")
+            return {}, etag
+
+    def save_calls(
+        self, org_id: str, calls: Mapping[str, int], etag: Optional[str]
+    ) -> Optional[str]:
+        """Replace the version ``etag``. Returns the new one, or None if another run was first."""
+        return self._save(_name(org_id, CALLS), json.dumps(calls, indent=2).encode(), etag)
 
     def load_members(self, org_id: str) -> tuple[Optional[Sequence[Member]], Optional[str]]:
         """Load the members of the channels, and when Salesforce was asked. None if not stored."""
@@ -147,9 +169,8 @@ def _progress(raw: bytes, object_name: str) -> Progress:
         for time in (found.since, found.window_to, found.checked_at, found.tried_at):
             if time is not None:
                 moment_of(time)
-        for times in (found.listed_again.values(), found.calls.keys()):
-            for time in times:
-                moment_of(time)
+        for time in found.listed_again.values():
+            moment_of(time)
         if found.succeeded_at:
             moment_of(found.succeeded_at)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
