@@ -94,7 +94,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             "objects",
         },
         "commands/mock": {"commands/call", "console", "mock_salesforce/*"},
-        "__main__": {"commands/*", "console", "errors"},
+        "__main__": {"commands/*", "errors"},
         "salesforce/*": {"salesforce/*", "errors", "model"},
         "decoding/*": {"decoding/*", "errors", "model"},
         "decoding/avro/*": {"decoding/avro/*"},
@@ -119,16 +119,31 @@ RULES: dict[str, dict[str, set[str]]] = {
         "budget": {"errors"},
         "report": {"errors", "model"},
         "freshness": {"errors", "model"},
+        # The commands get every adapter from the composition root.
+        "commands/*": {
+            *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
+            "adapters",
+            # Their types, the rules for pending files and freshness, and record ids.
+            *("event_files/contents", "event_files/values", "freshness", "pending"),
+            *("warehouse/columns", "warehouse/inspection", "warehouse/overview"),
+        },
+        "__main__": {"commands/*", "errors"},
         "culprits": {"errors", "model"},
         "pending": {"model", "report"},
         "sync": {
             *("budget", "culprits", "errors", "freshness", "model", "pending", "report", "scratch"),
             *("event_files/downloads", "event_files/event_file", "warehouse/staging"),
         },
+        # Only these two modules build adapters. The second one runs a sweep.
+        "adapters": {
+            *("budget", "model", "scratch", "settings", "event_files/blobs"),
+            *("event_files/contents", "event_files/downloads", "event_files/event_file"),
+            *("warehouse/inspection", "warehouse/names", "warehouse/overview"),
+            "warehouse/session",
+        },
         "run": {
-            *("budget", "freshness", "report", "settings", "sync"),
-            *("event_files/blobs", "event_files/event_file"),
-            *("warehouse/load", "warehouse/session", "warehouse/names"),
+            *("adapters", "budget", "freshness", "model", "report", "settings", "sync"),
+            *("event_files/blobs", "event_files/event_file", "warehouse/load"),
         },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},
         "event_files/transport": {"budget"},
@@ -149,6 +164,10 @@ TWINS = {  # path in salesforce_client: path in delete_sync
     "src/app/settings_sources.py": "src/settings_sources.py",
     "src/app/console.py": "src/console.py",
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
+    "src/app/commands/call.py": "src/commands/call.py",
+    "src/app/commands/command_line.py": "src/commands/command_line.py",
+    "src/app/commands/findings.py": "src/commands/findings.py",
+    "src/app/commands/installation.py": "src/commands/installation.py",
 }
 CORE = [
     *(

@@ -197,7 +197,9 @@ def test_commands_in_the_docs_exist() -> None:
         found = [home / script for home in homes if (home / script).exists()]
         assert found, (page, script)
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
-        assert not [option for option in options if f'"{option}"' not in found[0].read_text()], (
+        code = [found[0], *(found[0].parent / "commands").glob("*.py")]
+        text = "".join(path.read_text() for path in code)
+        assert not [option for option in options if f'"{option}"' not in text], (
             page,
             words,
         )

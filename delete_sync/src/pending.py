@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from .model import EventBlob, LoadRecord, by_file
@@ -13,6 +13,7 @@ from .report import Report
 log = logging.getLogger(__name__)
 
 NO_TIME = "the sweep had no time for it"
+PENDING, LOADED, REFUSED = "pending", "loaded", "refused"
 
 
 class Container(Protocol):
@@ -35,6 +36,20 @@ class Records(Protocol):
         """The names of all event files with a record. The one loaded longest ago is first."""
 
 
+def state_of(blob: EventBlob, records: Sequence[LoadRecord], reader_version: int) -> str:
+    """Whether an event file is ``pending``, ``loaded`` or ``refused``.
+
+    Args:
+        blob: the event file.
+        records: all load records with its name.
+        reader_version: the newest format version that this app reads.
+    """
+    settled = [record for record in records if record.settles(blob, reader_version)]
+    if not settled:
+        return PENDING
+    return REFUSED if all(record.error for record in settled) else LOADED
+
+
 class Pending:
     """The event files to load, one after another. Of the list, it holds one page in memory.
 
@@ -47,6 +62,7 @@ class Pending:
         report: counts the files.
         reader_version: the newest format version that this app reads.
         full: load every file again.
+        only: if there are any, exactly these files are loaded, whatever their load records say.
     """
 
     def __init__(
@@ -57,6 +73,7 @@ class Pending:
         *,
         reader_version: int,
         full: bool,
+        only: Sequence[EventBlob] = (),
     ) -> None:
         self._container = container
         self._records = records
@@ -67,7 +84,7 @@ class Pending:
         self._left: set[str] = set()  # those that were taken and could not be loaded
         self._not_taken: set[str] = set()  # handed out, but the sweep does not have them yet
         # What is left of these iterators, the sweep had no time for.
-        self._pending = self._find_pending()
+        self._pending = self._named(only) if only else self._find_pending()
         self._to_repeat = iter(records.oldest_first() if full else ())
         self._loaded = self._find_loaded()
 
@@ -110,16 +127,18 @@ class Pending:
             self._report.newest_file = page[-1].name
             for blob in page:
                 self._report.files += 1
-                settled = [
-                    record
-                    for record in records.get(blob.name, [])
-                    if record.settles(blob, self._reader_version)
-                ]
-                if not settled:
+                state = state_of(blob, records.get(blob.name, []), self._reader_version)
+                if state == PENDING:
                     self._pending_names.add(blob.name)
                     yield blob
-                elif not self._full and all(record.error for record in settled):
+                elif not self._full and state == REFUSED:
                     self._report.refused_before += 1
+
+    def _named(self, only: Sequence[EventBlob]) -> Iterator[EventBlob]:
+        for blob in only:
+            self._report.files += 1
+            self._pending_names.add(blob.name)
+            yield blob
 
     def _find_loaded(self) -> Iterator[EventBlob]:
         for name in self._to_repeat:

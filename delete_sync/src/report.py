@@ -109,9 +109,9 @@ class Report:
             self.unavailable[name] = file.reason
         log.warning("event_file=%s state=left reason=%s", name, file.reason)
 
-    def lines(self) -> Iterator[str]:
-        """The log line of the sweep."""
-        figures = {
+    def figures(self) -> dict[str, int]:
+        """The figures of the sweep, by the names that its log line has."""
+        return {
             "files": self.files,
             "synced": len(self.synced),
             "elsewhere": self.elsewhere,
@@ -135,7 +135,10 @@ class Report:
             "waiting": self.waiting,
             "duplicates": len(self.duplicates),
         }
-        words = (f"{name}={figure}" for name, figure in figures.items())
+
+    def lines(self) -> Iterator[str]:
+        """The log line of the sweep."""
+        words = (f"{name}={figure}" for name, figure in self.figures().items())
         yield " ".join([f"sweep={self.sweep_id}", *words])
 
     @contextlib.contextmanager

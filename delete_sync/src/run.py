@@ -1,26 +1,26 @@
-"""Builds the adapters from the settings and runs one sweep. No other module builds adapters."""
+"""Opens the app with its settings, and runs a sweep."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import logging
+import math
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from . import settings as settings_module
+from . import sync
+from .adapters import App
 from .budget import Budget, host_seconds
 from .event_files import blobs
 from .event_files.event_file import FORMAT_VERSION
 from .freshness import Patience
+from .model import EventBlob
 from .report import Report
-from .settings import Snowflake
-from .sync import Limits, sweep
 from .warehouse.load import Loader
-from .warehouse.names import Identifier, names_of
-from .warehouse.session import Session
 
 HOST = Path(__file__).resolve().parent.parent / "host.json"
 
@@ -31,6 +31,31 @@ NOISY_LOGGERS = (
 )
 
 
+@contextlib.contextmanager
+def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]:
+    """The app with these settings.
+
+    Args:
+        environ: the settings.
+        person: a person runs a command, and logs in to Azure as that person. No host ends it.
+
+    Raises:
+        SyncError: the settings have a problem.
+    """
+    for name in NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    settings = settings_module.read(environ)
+    account = settings.storage
+    ends_after = host_seconds(HOST, environ, settings.max_run_seconds)
+    budget = (
+        Budget(math.inf, math.inf) if person else Budget.of(settings.max_run_seconds, ends_after)
+    )
+    with blobs.connect(
+        account.connection_string, account.service_uri, account.client_id, budget, person=person
+    ) as service:
+        yield App(settings, service, budget)
+
+
 def run(environ: Mapping[str, str]) -> Report:
     """Run one sweep with the settings in ``environ``.
 
@@ -39,48 +64,39 @@ def run(environ: Mapping[str, str]) -> Report:
     Raises:
         SyncError: the sweep failed.
     """
-    for name in NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    settings = settings_module.read(environ)
-    account = settings.storage
+    with opened(environ) as app:
+        return sweep(app, full=app.settings.full_sweep)
+
+
+def sweep(
+    app: App,
+    *,
+    full: bool,
+    only: Sequence[EventBlob] = (),
+    watch: Callable[[Report], None] = lambda _: None,
+) -> Report:
+    """Run one sweep. See ``sync.sweep`` for the arguments and the errors."""
+    settings = app.settings
     now = datetime.now(timezone.utc)
     sweep_id = f"{now:%Y%m%dT%H%M%SZ}_{uuid.uuid4().hex[:8]}"
-    budget = Budget.of(
-        settings.max_run_seconds, host_seconds(HOST, environ, settings.max_run_seconds)
+    return sync.sweep(
+        app.events(),
+        functools.partial(_target, app, sweep_id),
+        sweep_id,
+        full=full,
+        limits=sync.Limits(settings.max_merge_rows),
+        budget=app.budget,
+        patience=Patience(settings.max_backlog_hours, settings.max_silence_hours),
+        now=now,
+        only=only,
+        watch=watch,
     )
-    with blobs.connect(
-        account.connection_string, account.service_uri, account.client_id, budget
-    ) as service:
-        return sweep(
-            blobs.EventContainer(service, settings.events_container, budget),
-            functools.partial(_target, settings.snowflake, sweep_id, budget),
-            sweep_id,
-            full=settings.full_sweep,
-            limits=Limits(settings.max_merge_rows),
-            budget=budget,
-            patience=Patience(settings.max_backlog_hours, settings.max_silence_hours),
-            now=now,
-        )
 
 
 @contextlib.contextmanager
-def _target(target: Snowflake, sweep_id: str, budget: Budget) -> Iterator[Loader]:
-    """Yield the loader for the tables that the settings name."""
-    database, schema, table = (
-        Identifier.parse(name) for name in (target.database, target.schema, target.table)
-    )
-    names = names_of(table, database, schema)
-    parameters = {
-        **target.login,
-        **target.server,
-        "account": target.account,
-        "warehouse": target.warehouse,
-        "database": target.database,
-        "schema": target.schema,
-        **({"role": target.role} if target.role else {}),
-    }
-    connect = functools.partial(Session, parameters, names, sweep_id=sweep_id, budget=budget)
+def _target(app: App, sweep_id: str) -> Iterator[Loader]:
+    connect = functools.partial(app.session, sweep_id)
     with contextlib.closing(
-        Loader(connect, names, sweep_id=sweep_id, reader_version=FORMAT_VERSION)
+        Loader(connect, app.names, sweep_id=sweep_id, reader_version=FORMAT_VERSION)
     ) as loader:
         yield loader

@@ -90,6 +90,8 @@ def sweep(
     budget: Budget,
     patience: Patience,
     now: datetime,
+    only: Sequence[EventBlob] = (),
+    watch: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """Load the pending event files.
 
@@ -103,17 +105,27 @@ def sweep(
         budget: the time of the sweep.
         patience: how old pending files and the last good poll may be.
         now: the time of the sweep, in UTC.
+        only: if there are any, exactly these files are loaded, whatever their load records say. The
+            other files are not listed, so nothing is judged or compared.
+        watch: called with the report before anything is done. The report then grows.
 
     Raises:
         SyncError: the sweep failed. Batches that it has already committed stay loaded.
     """
     report = Report(sweep_id)
     with report.told_if_it_fails(), scratch_folder("sweep") as scratch, connect() as target:
+        watch(report)
         target.prepare()
-        pending = Pending(store, target, report, reader_version=FORMAT_VERSION, full=full)
-        _Sweep(store, target, report, pending, limits, budget, scratch, again=full).run()
-        _compare(target, report, budget)
+        again = full or bool(only)
+        pending = Pending(
+            store, target, report, reader_version=FORMAT_VERSION, full=full, only=only
+        )
+        _Sweep(store, target, report, pending, limits, budget, scratch, again=again).run()
+        if not only:
+            _compare(target, report, budget)
         report.duplicates = target.duplicates()
+        if only:
+            return report
         newest = max(report.newest_file, target.newest_file())
         report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
     return report

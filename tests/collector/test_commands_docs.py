@@ -17,7 +17,8 @@ from local.command_line import command
 from local.environments import REPOSITORY
 
 from delete_sync.src.event_files.event_file import EventFile as SyncsEventFile
-from salesforce_client.src.app.__main__ import CODES, COMMANDS
+from salesforce_client.src.app.__main__ import COMMANDS
+from salesforce_client.src.app.commands.command_line import CODES
 from salesforce_client.src.app.console import EXIT_CODES
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.storage.event_file import EventFile

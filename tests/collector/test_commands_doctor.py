@@ -29,7 +29,8 @@ from local.command_line import Done, command
 from local.emulators import AZURITE_KEY, Server, connection_string, free_port
 from local.environments import REPOSITORY
 
-from salesforce_client.src.app.commands.machine_checks import clock, versions
+from salesforce_client.src.app.commands.installation import versions
+from salesforce_client.src.app.commands.machine_checks import clock
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.model import Poll, timestamp
 from salesforce_client.src.app.storage.event_file import EventFile
@@ -379,9 +380,9 @@ def test_the_versions_are_those_of_requirements_txt(tmp_path: Path) -> None:
             raise metadata.PackageNotFoundError(name)
         return installed[name]
 
-    assert versions(file, (3, 9, 1), version).status == "ok"
-    assert versions(file, (3, 8, 20), version).status == "failure"
+    assert versions(file, (3, 9), (3, 9, 1), version).status == "ok"
+    assert versions(file, (3, 9), (3, 8, 20), version).status == "failure"
     installed["c"] = "3.1"
-    found = versions(file, (3, 9, 1), version)
+    found = versions(file, (3, 9), (3, 9, 1), version)
     assert found.told == "Python 3.9.1, and other packages than in requirements.txt: c 3.1"
-    assert versions(tmp_path / "none", (3, 9, 1), version).status == "warning"
+    assert versions(tmp_path / "none", (3, 9), (3, 9, 1), version).status == "warning"

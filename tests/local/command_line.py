@@ -1,4 +1,4 @@
-"""Runs the collector's commands as a person does, in this process or in one of their own."""
+"""Runs the commands of an app as a person does, in this process or in one of their own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from salesforce_client.src.app.__main__ import main
+from delete_sync.src.__main__ import main as main_of_sync
+from salesforce_client.src.app.__main__ import main as main_of_collector
 
 from .apps import NOT_INHERITED
 from .environments import REPOSITORY
@@ -51,7 +52,24 @@ class Done:
 def command(
     settings: Mapping[str, str], *arguments: str, typed: str | None = None, folder: Path = NOWHERE
 ) -> Done:
-    """Run a command in this process. With ``typed``, a person sits at the terminal."""
+    """Run a collector's command in this process. With ``typed``, a person is at the terminal."""
+    return _run(main_of_collector, settings, arguments, typed, folder)
+
+
+def sync_command(
+    settings: Mapping[str, str], *arguments: str, typed: str | None = None, folder: Path = NOWHERE
+) -> Done:
+    """Run a command of the sync in this process, as ``command`` does."""
+    return _run(main_of_sync, settings, arguments, typed, folder)
+
+
+def _run(
+    main: Callable[..., int],
+    settings: Mapping[str, str],
+    arguments: Sequence[str],
+    typed: str | None,
+    folder: Path,
+) -> Done:
     kind = io.StringIO if typed is None else Terminal
     out, err, answer = kind(), kind(), kind(typed or "")
     adopted: dict[str, str] = {}
@@ -66,7 +84,24 @@ def process(
     settings: Mapping[str, str], *arguments: str, folder: Path = REPOSITORY / "salesforce_client"
 ) -> Done:
     """Run a command in a process of its own, in the app's folder or in the repository's root."""
-    module = "salesforce_client.src.app" if folder == REPOSITORY else "src.app"
+    return _process("salesforce_client.src.app", "src.app", settings, arguments, folder)
+
+
+def sync_process(
+    settings: Mapping[str, str], *arguments: str, folder: Path = REPOSITORY / "delete_sync"
+) -> Done:
+    """Run a command of the sync in a process of its own, as ``process`` does."""
+    return _process("delete_sync.src", "src", settings, arguments, folder)
+
+
+def _process(
+    at_root: str,
+    in_folder: str,
+    settings: Mapping[str, str],
+    arguments: Sequence[str],
+    folder: Path,
+) -> Done:
+    module = at_root if folder == REPOSITORY else in_folder
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from math import inf
 from pathlib import Path
@@ -274,6 +274,8 @@ class World:
         patience: Patience = ENDLESS,
         hours: float = 1,
         store: Store | None = None,
+        only: Sequence[str] = (),
+        watch: Callable[[Report], None] = lambda _: None,
     ) -> Report:
         """Run a sweep. Each time it asks whether it may go on, a second has passed.
 
@@ -284,7 +286,12 @@ class World:
             patience: how old pending files and the last good poll may be.
             hours: how long after the time in the name of A the sweep begins.
             store: another container than the one in memory.
+            only: the names of the files to load, whatever their load records say.
+            watch: gets the report before anything is done.
         """
+        named = [self.container.find(name) for name in only]
+        if only:
+            self.steps.clear()
         return sweep(
             store or self.container,
             self.connect,
@@ -294,6 +301,8 @@ class World:
             budget=_Budget(self._clock() + run_seconds, inf, self._clock),
             patience=patience,
             now=BEGUN_AT + timedelta(hours=hours),
+            only=[blob for blob in named if blob],
+            watch=watch,
         )
 
     def _clock(self) -> int:

@@ -69,6 +69,12 @@ def test_the_grants_are_those_that_the_docs_name() -> None:
         ("TABLE", "delete_tracker_lock"): {"SELECT", "UPDATE"},
         ("STAGE", "delete_tracker_stage"): {"READ", "WRITE"},
     }
+    # The command status shows what the views say.
+    views = re.findall(
+        r"GRANT SELECT ON (\w+) VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader",
+        (SQL / "2_access.sql").read_text(),
+    )
+    assert views == ["ALL", "FUTURE"]
 
 
 def test_readers_see_every_table_but_two_and_old_and_new_views() -> None:

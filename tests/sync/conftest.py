@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import warehouse
+from local import emulators, warehouse
 from local.event_files import delete
 from local.in_memory import World
+from local.set_up import FILES, Session, own_names, sessions, set_up_by
 
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -21,6 +23,7 @@ from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile
 
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+PASSWORD = "correct-horse-9"
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
 Query = Callable[[str], "list[tuple[Any, ...]]"]
@@ -69,3 +72,56 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """An empty container. The machine's temporary directory is ``tmp_path``."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return World(tmp_path)
+
+
+@dataclass
+class Place:
+    """A set-up as the docs say, in which the sync is the service user.
+
+    Attributes:
+        settings: of the sync.
+        admin: an administrator's session.
+    """
+
+    settings: dict[str, str]
+    admin: Session
+    schema: str
+
+    def run(self, statements: str) -> None:
+        """Run an administrator's statements, which have the names of the docs."""
+        for statement in own_names(statements, self.schema).split(";"):
+            if statement.strip():
+                self.admin(statement)
+        self.admin("COMMIT")
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask as an administrator."""
+        return self.admin(sql)
+
+    def name(self, text: str) -> str:
+        """A text with the own names of roles, in upper case as Snowflake has them."""
+        return own_names(text, self.schema)
+
+
+@pytest.fixture
+def place(
+    request: pytest.FixtureRequest,
+    snowflake: emulators.Server,
+    snowflake_settings: Mapping[str, str],
+    blob_settings: Mapping[str, str],
+) -> Iterator[Place]:
+    """The set-up files were run. With the mark ``without_views``, the views were not made."""
+    files = FILES[:2] if request.node.get_closest_marker("without_views") else FILES
+    schema = snowflake_settings["SNOWFLAKE_SCHEMA"].upper()
+    user = {
+        "SNOWFLAKE_USER": f"delete_sync_svc_{schema}",
+        "SNOWFLAKE_WAREHOUSE": f"delete_sync_wh_{schema}",
+        "SNOWFLAKE_PASSWORD": PASSWORD,
+        "MAX_SILENCE_HOURS": "0",
+        "MAX_BACKLOG_HOURS": "0",
+    }
+    with sessions(snowflake, schema) as connect:
+        admin = set_up_by(connect(), schema, files)
+        admin("USE ROLE ACCOUNTADMIN")
+        admin("COMMIT")
+        yield Place({**blob_settings, **snowflake_settings, **user}, admin, schema)

@@ -1,3 +1,34 @@
+-- acknowledge
+INSERT INTO "DELETE_TRACKER_ACKNOWLEDGED" (kind, id, why, who, acknowledged_at)
+SELECT
+    r.kind AS kind,
+    r.id AS id,
+    r.why AS why,
+    r.who AS who,
+    SYSDATE() AS acknowledged_at
+FROM (
+    SELECT %s::VARCHAR AS kind, %s::VARCHAR AS id, %s::VARCHAR AS why, %s::VARCHAR AS who
+) r
+LEFT JOIN "DELETE_TRACKER_ACKNOWLEDGED" a ON a.kind = r.kind AND a.id = r.id
+WHERE a.id IS NULL;
+
+-- books
+SELECT
+    t.rows_there AS rows_there,
+    l.rows_loaded AS rows_loaded,
+    e.records_erased AS records_erased,
+    l.newest_reader AS newest_reader
+FROM (
+    SELECT COUNT(*) AS rows_there
+    FROM "DELETE_TRACKER"
+    WHERE COALESCE(topic, '') <> 'check'
+) t
+CROSS JOIN (
+    SELECT COALESCE(SUM(rows_inserted), 0) AS rows_loaded, MAX(reader) AS newest_reader
+    FROM "DELETE_TRACKER_LOADS"
+) l
+CROSS JOIN (SELECT COUNT(DISTINCT record_sha256) AS records_erased FROM "DELETE_TRACKER_ERASED") e;
+
 -- columns
 SELECT
     table_name AS table_name,
@@ -372,6 +403,22 @@ GROUP BY event_id
 HAVING COUNT(*) > 1
 ORDER BY event_id
 LIMIT 100;
+
+-- erased_at
+SELECT MAX(erased_at) AS erased_at
+FROM "DELETE_TRACKER_ERASED"
+WHERE record_sha256 = SHA2(%s, 256);
+
+-- fresh
+SELECT
+    topic AS topic,
+    object_name AS object_name,
+    last_poll_at AS last_poll_at,
+    read_until AS read_until,
+    proven_until AS proven_until,
+    last_error AS last_error
+FROM "DELETE_TRACKER_FRESHNESS"
+ORDER BY topic, object_name;
 
 -- insert_acknowledged
 INSERT INTO "DELETE_TRACKER_ACKNOWLEDGED" (
@@ -871,6 +918,21 @@ QUALIFY ROW_NUMBER() OVER (
 -- last_id
 SELECT COALESCE(MAX(id), 0) AS last_id FROM "DELETE_TRACKER";
 
+-- last_sweeps
+SELECT
+    sweep_id AS sweep_id,
+    MAX(loaded_at) AS loaded_at,
+    COUNT(*) AS files,
+    SUM(rows_inserted) AS rows_inserted,
+    COUNT(error) AS files_refused
+FROM "DELETE_TRACKER_LOADS"
+GROUP BY sweep_id
+ORDER BY MAX(loaded_at) DESC, sweep_id DESC
+LIMIT 5;
+
+-- list
+LIST @"DELETE_TRACKER_STAGE"/path/;
+
 -- listed_once
 SELECT
     l.object_name AS object_name,
@@ -1112,11 +1174,66 @@ FROM "DELETE_TRACKER_LOADS"
 GROUP BY event_file
 ORDER BY MIN(loaded_at), event_file;
 
+-- open_reasons
+SELECT
+    what AS what,
+    id AS id,
+    source AS source,
+    why AS why,
+    known_since AS known_since,
+    state AS state
+FROM "DELETE_TRACKER_INCOMPLETE"
+ORDER BY known_since, what, id
+LIMIT 1000;
+
 -- previous_token
 SELECT previous AS previous FROM "DELETE_TRACKER_LOCK" WHERE token = %s;
 
+-- probe_delete
+DELETE FROM "DELETE_TRACKER_GAPS" WHERE FALSE;
+
+-- probe_insert
+INSERT INTO "DELETE_TRACKER_GAPS" (topic) SELECT NULL AS probed WHERE FALSE;
+
+-- probe_select
+SELECT topic AS probed FROM "DELETE_TRACKER_GAPS" WHERE FALSE;
+
+-- probe_update
+UPDATE "DELETE_TRACKER_GAPS" SET topic = topic WHERE FALSE;
+
 -- put
 PUT 'file:///tmp/rows_*.gz' @"DELETE_TRACKER_STAGE"/path/ AUTO_COMPRESS=FALSE OVERWRITE=TRUE;
+
+-- reasons
+SELECT
+    r.what AS what,
+    r.id AS id,
+    r.source AS source,
+    r.why AS why,
+    r.known_since AS known_since,
+    a.why AS acknowledged_why,
+    a.who AS acknowledged_who,
+    a.acknowledged_at AS acknowledged_at
+FROM (
+    SELECT
+        'gap' AS what,
+        gap_id AS id,
+        topic AS source,
+        reason AS why,
+        detected_at AS known_since
+    FROM "DELETE_TRACKER_GAPS"
+    UNION ALL
+    SELECT 'refused file', event_file || ':' || COALESCE(sha256, ''), event_file, error, loaded_at
+    FROM "DELETE_TRACKER_LOADS"
+    WHERE error IS NOT NULL
+    UNION ALL
+    SELECT 'reject', reject_id, topic, error, loaded_at
+    FROM "DELETE_TRACKER_REJECTS"
+) r
+LEFT JOIN "DELETE_TRACKER_ACKNOWLEDGED" a ON a.kind = r.what AND a.id = r.id
+WHERE r.id = %s
+ORDER BY r.known_since, r.what, r.id
+LIMIT 1000;
 
 -- records
 SELECT
@@ -1291,6 +1408,29 @@ WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
     AND ("DELETE_TRACKER_LOADS".sha256 = f.sha256 OR "DELETE_TRACKER_LOADS".error IS NOT NULL)
     AND COALESCE("DELETE_TRACKER_LOADS".token, '') <> f.token;
 
+-- rows_of_record
+SELECT
+    'delete' AS what,
+    event_id AS id,
+    object_name AS object_name,
+    deleted_date AS happened_at,
+    topic AS told_by,
+    NULL::VARCHAR AS event_file
+FROM "DELETE_TRACKER"
+WHERE record_id IN (%s, %s)
+UNION ALL
+SELECT 'restore', restore_id, object_name, restored_date, topic, event_file
+FROM "DELETE_TRACKER_RESTORES"
+WHERE record_id IN (%s, %s)
+UNION ALL
+SELECT 'listed delete', check_id, object_name, deleted_date, listed_by, event_file
+FROM "DELETE_TRACKER_LISTED"
+WHERE record_id IN (%s, %s)
+ORDER BY 4, 1, 2;
+
+-- secondary_roles_off
+USE SECONDARY ROLES NONE;
+
 -- set_compared
 UPDATE "DELETE_TRACKER_CHECKS" SET compared_at = SYSDATE()
 FROM "DELETE_TRACKER_LOCK" g
@@ -1464,3 +1604,21 @@ FROM (
 ) c
 LEFT JOIN "DELETE_TRACKER_RESTORES" r ON r.loaded_at >= c.last_comparison
 GROUP BY c.ready, c.waiting, c.oldest_check;
+
+-- verdicts
+SELECT
+    object_name AS object_name,
+    verdict AS verdict,
+    COALESCE(reason, '') AS reason,
+    MIN(day) AS first_day,
+    MAX(day) AS last_day,
+    COUNT(*) AS days
+FROM "DELETE_TRACKER_COMPLETENESS"
+GROUP BY object_name, verdict, COALESCE(reason, '')
+ORDER BY object_name, MAX(day) DESC, verdict;
+
+-- who
+SELECT
+    CURRENT_USER() AS user_name,
+    CURRENT_ROLE() AS role_name,
+    CURRENT_WAREHOUSE() AS warehouse_name;

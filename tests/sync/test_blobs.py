@@ -585,3 +585,44 @@ def test_a_silent_endpoint_of_the_identity_is_given_up_when_the_time_is_over(
             with pytest.raises(OutOfTimeError, match=r"^container c: no time is left"):
                 list(container.pages())
     assert 2 < time.monotonic() - begun < 5
+
+
+@pytest.fixture
+def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A script in place of the command az. By default nobody is logged in."""
+    script = tmp_path / "bin" / "az"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\necho \"Please run 'az login' to set up account.\" >&2\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:/bin:/usr/bin")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return script
+
+
+def test_a_persons_own_login_counts_and_not_the_machines_identity(
+    az: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint of the identity is silent, and nobody asks it."""
+    budget = Budget.of(60, 60 + RESERVE_SECONDS)
+    with silent_port() as port:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{port}/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "header")
+        with blobs.connect("", "https://localhost", "id", budget, person=True) as service:
+            container = EventContainer(service, "c", budget)
+            with pytest.raises(StorageRefusedError, match="run az login, as a person who has"):
+                list(container.pages())
+
+
+def test_the_token_of_a_person_is_sent_to_storage(az: Path) -> None:
+    """Nothing answers at the address, but the login is no problem."""
+    az.write_text(
+        """#!/bin/sh\necho '{"accessToken": "t", "expiresOn": "2099-01-01 00:00:00.000000","""
+        """ "expires_on": 4070908800}'\n"""
+    )
+    budget = Budget.of(2, 2 + RESERVE_SECONDS)
+    uri = f"https://127.0.0.1:{emulators.free_port()}/account"
+    with blobs.connect("", uri, "", budget, person=True) as service:
+        container = EventContainer(service, "c", budget)
+        with pytest.raises((StorageUnavailableError, OutOfTimeError)) as raised:
+            list(container.pages())
+    assert "logged in" not in str(raised.value)

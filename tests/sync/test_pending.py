@@ -311,3 +311,49 @@ def test_a_file_that_was_not_taken_is_left(world: World) -> None:
     files.take(blobs[1])
     files.leave_rest()
     assert (report.left, report.oldest_left) == (2, LeftFile(A, NO_TIME))
+
+
+# -- single files
+
+
+def test_the_files_that_a_person_names_are_loaded_whatever_their_records_say(world: World) -> None:
+    """One was refused, and one is loaded. Others are not even listed."""
+    world.container.put(A, B, C, D)
+    refused = record(A, error="refused by mistake")
+    others = [record(B), record(C, error="it is damaged")]
+    world.warehouse.records_kept = [refused, *others]
+    report = world.sweep(only=[A, B])
+    assert (report.synced, report.files, report.refused_before) == ([A, B], 2, 0)
+    assert world.loads() == [f"{A} {B} again"]
+    assert others[1] in world.warehouse.records_kept
+    assert not [it for it in world.warehouse.records_kept if it.event_file == D]
+    assert "page" not in world.steps
+
+
+def test_named_files_for_which_there_is_no_time_are_left(world: World) -> None:
+    world.container.put(A, B)
+    report = world.sweep(only=[A, B], run_seconds=1)
+    assert (report.synced, report.left) == ([], 2)
+
+
+def test_a_sweep_of_named_files_judges_and_compares_nothing(world: World) -> None:
+    """It does not know what else is pending. Keys that are there twice are still found."""
+    world.container.put(A, B)
+    world.warehouse.doubled = ["e1"]
+    report = world.sweep(only=[B], patience=Patience(1, 1), hours=100)
+    assert (report.overdue, report.waiting, report.duplicates) == ([], 0, ["e1"])
+    assert "to compare" not in world.steps
+
+
+def test_who_watches_a_sweep_gets_its_report_before_the_first_file(world: World) -> None:
+    seen: list[Report] = []
+    world.container.put(A)
+
+    def watch(report: Report) -> None:
+        seen.append(report)
+        assert report.synced == []
+
+    assert world.sweep(watch=watch) is seen[0]
+    assert seen[0].synced == [A]
+    world.container.put(B)
+    assert world.sweep(only=[B], watch=watch) is seen[1]

@@ -26,6 +26,9 @@ PARTS = {
     "s_id": "s.id, ",
     "comparable": "(c.compared_at IS NOT NULL OR c.event_file <= %s)",
     "scope": "WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)\n",
+    "condition": "r.id = %s",
+    "probed": NAMES["gaps"],
+    "column": "topic",
     "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
 # The comparison puts these texts into its statements, the first one into the second, and so on.
@@ -72,7 +75,7 @@ def test_the_statements_are_the_reviewed_ones() -> None:
 def test_every_statement_parses_in_the_snowflake_dialect(statement: str) -> None:
     """The parser sqlglot returns a statement that it does not know as a bare command.
 
-    Of ours, that is only REMOVE.
+    Of ours, that is only REMOVE. It takes LIST for a name.
     """
     (tree,) = sqlglot.parse(STATEMENTS[statement].replace("%s", "'x'"), dialect="snowflake")
     assert tree is not None
@@ -107,8 +110,13 @@ def test_every_statement_after_the_lock_needs_the_token_in_the_lock_row() -> Non
         for name, text in STATEMENTS.items()
         if text.startswith(("MERGE", "INSERT", "DELETE", "UPDATE"))
     }
-    # These two run before the transaction begins, and begin it.
-    assert changing - {"drop_unwanted", "take_lock"} == set(GUARDED)
+    # The first two run before the transaction begins, and begin it. The others are of commands:
+    # a person's note, and statements that find no row, whose right the doctor looks at.
+    alone = {"drop_unwanted", "take_lock", "acknowledge"}
+    probes = {"probe_insert", "probe_update", "probe_delete"}
+    assert changing - alone - probes == set(GUARDED)
+    for name in probes:
+        assert STATEMENTS[name].endswith("WHERE FALSE")
     for name in GUARDED:
         # An UPDATE has no JOIN: its condition stands in WHERE.
         guard = r'(JOIN "\w+_LOCK" g ON|FROM "\w+_LOCK" g\nWHERE) g\.token = (%s|l\.token)'
@@ -116,10 +124,10 @@ def test_every_statement_after_the_lock_needs_the_token_in_the_lock_row() -> Non
 
 
 def test_no_statement_begins_a_transaction_or_changes_the_session() -> None:
-    """AUTOCOMMIT is off from login to logout."""
-    words = {text.split()[0] for text in STATEMENTS.values()}
+    """AUTOCOMMIT is off from login to logout. Only the doctor switches secondary roles off."""
+    words = {text.split()[0] for name, text in STATEMENTS.items() if name != "secondary_roles_off"}
     assert words == {
-        *("SELECT", "WITH", "SHOW", "CREATE", "PUT", "COPY", "REMOVE"),
+        *("SELECT", "WITH", "SHOW", "CREATE", "PUT", "COPY", "LIST", "REMOVE"),
         *("MERGE", "INSERT", "DELETE", "UPDATE"),
     }
 

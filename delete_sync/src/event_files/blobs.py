@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,29 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "max_single_get_size": 1024 * 1024,
     "max_chunk_get_size": 1024 * 1024,
 }
+# How a person logs in: with az login, for example. Without the exclusions, azure-identity first
+# waits for identities that only machines in Azure have. The command az may need over 10 seconds.
+PERSONS_LOGIN: Mapping[str, Any] = {
+    "exclude_managed_identity_credential": True,
+    "exclude_workload_identity_credential": True,
+    "process_timeout": 30,
+}
 
 
 @contextlib.contextmanager
 def connect(
-    connection_string: str, service_uri: str, client_id: str, budget: Budget
+    connection_string: str,
+    service_uri: str,
+    client_id: str,
+    budget: Budget,
+    *,
+    person: bool = False,
 ) -> Iterator[BlobServiceClient]:
     """Open a client for the storage account, and close it at the end.
 
-    The client uses the managed identity if ``connection_string`` is empty. No request, and no wait
-    before its next try, is longer than the time that ``budget`` has left.
+    If ``connection_string`` is empty, the client uses the managed identity, or the login of the
+    ``person`` who runs a command. No request, and no wait before its next try, is longer than the
+    time that ``budget`` has left.
 
     Raises:
         StorageRefusedError: the connection string or the address is malformed.
@@ -58,11 +71,11 @@ def connect(
             if connection_string:
                 service = BlobServiceClient.from_connection_string(connection_string, **options)
             else:
+                ways = (
+                    PERSONS_LOGIN if person else {"managed_identity_client_id": client_id or None}
+                )
                 credential = stack.enter_context(
-                    DefaultAzureCredential(
-                        managed_identity_client_id=client_id or None,
-                        transport=BoundedTransport(budget),
-                    )
+                    DefaultAzureCredential(**ways, transport=BoundedTransport(budget))
                 )
                 service = BlobServiceClient(service_uri, credential=credential, **options)
         yield stack.enter_context(service)

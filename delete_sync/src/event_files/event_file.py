@@ -60,7 +60,7 @@ class EventFile:
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
         try:
             with self._as_refusal():
-                _harden(self._connection)
+                harden(self._connection)
                 self._version = _check_format(self._connection)
         except BaseException:
             self._connection.close()
@@ -156,7 +156,7 @@ def _check_length(path: Path) -> None:
         )
 
 
-def _harden(connection: sqlite3.Connection) -> None:
+def harden(connection: sqlite3.Connection) -> None:
     """Prevent a file from running code (SQLite docs, "Defense Against The Dark Arts")."""
     if hasattr(connection, "setlimit"):  # Python 3.11
         connection.setlimit(0, LONGEST_VALUE)  # SQLITE_LIMIT_LENGTH

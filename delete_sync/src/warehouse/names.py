@@ -9,7 +9,9 @@ COMPANIONS = (
     *("erased", "acknowledged", "lock"),
 )
 TABLES = ("table", *COMPANIONS)
-BESIDE = (*COMPANIONS, "stage", "staging")
+# Those that commands read. The sync itself needs no view.
+VIEWS = ("freshness", "completeness", "incomplete")
+BESIDE = (*COMPANIONS, "stage", "staging", *VIEWS)
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,23 @@ class Session:
         ((changed, *_), *_) = self.rows(statement, values, **parts)
         return int(changed)
 
+    def answer(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a person's own statement. Returns the names of the columns, and the rows.
+
+        Raises:
+            WarehouseUnavailableError, WarehouseRefusedError, DataRefusedError: it failed.
+            OutOfTimeError: there is no time left.
+        """
+        seconds = self._seconds("the statement")
+
+        def ask() -> tuple[list[str], list[tuple[Any, ...]]]:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql, timeout=seconds)
+                names = [column.name for column in cursor.description or ()]
+                return names, list(cursor.fetchall())
+
+        return self._within(seconds, "the statement", ask)
+
     def commit(self) -> None:
         """Commit the open transaction. Snowflake accepts this also if there is none.
 

@@ -45,6 +45,10 @@ GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock TO ROLE delet
 GRANT READ ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 GRANT WRITE ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 
+-- The commands of the sync show what the views say.
+GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader;
+GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader;
+
 -- Analysts use a warehouse of their own.
 GRANT USAGE ON DATABASE audit TO ROLE delete_tracker_reader;
 GRANT USAGE ON SCHEMA audit.salesforce TO ROLE delete_tracker_reader;

@@ -1,4 +1,7 @@
-"""One call of a command: its terminal, and the app with the settings of the call."""
+"""One call of a command: its terminal, and the app with the settings of the call.
+
+This is a twin file. Both apps have an equal copy.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ class Call:
         """The app with the gathered settings and these changes.
 
         Raises:
-            CollectorError: see ``run.opened``.
+            Exception: see ``run.opened``.
         """
         gathered = self.gathered()
         self.adopt({name: value for name, value in gathered.values.items() if value.strip()})

@@ -13,7 +13,7 @@ from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
 from ..errors import CollectorError, SettingsError
 from ..model import Poll, StoredCursor
 from ..salesforce.pubsub import PubSub
-from . import machine_checks, org_checks, salesforce_checks, storage_checks
+from . import installation, machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call
 from .findings import FAILURE, OK, SKIPPED, WARNING, Finding, looked, of_error, skipped
 from .status import age_of
@@ -21,6 +21,7 @@ from .status import age_of
 HELP = "look at everything that a poll needs, and say what to do"
 EXAMPLE = "doctor --yes"
 AT_ONCE = 8  # topics
+OLDEST_PYTHON = (3, 9)
 NO_CURSOR = StoredCursor(None, None)
 
 
@@ -59,14 +60,14 @@ def run(options: argparse.Namespace, call: Call) -> int:
 
 
 def _findings(call: Call, listen: float) -> Iterator[Finding]:
-    yield machine_checks.versions(call.folder / "requirements.txt")
+    yield installation.versions(call.folder / "requirements.txt", OLDEST_PYTHON)
     try:
         gathered = call.gathered()
         with call.app() as app:
             yield from machine_checks.settings(app, gathered)
             yield from _of_app(call.console, app, listen)
     except SettingsError as error:
-        yield from machine_checks.of_settings(error)
+        yield from installation.of_settings(error)
         yield skipped("all others", "they need the settings", "correct the settings first")
 
 

@@ -1,11 +1,14 @@
-"""What a check of the doctor finds."""
+"""What a check of the doctor finds.
+
+This is a twin file. Both apps have an equal copy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
-from ..errors import CollectorError, SettingsError
+from ..errors import SettingsError
 
 OK, WARNING, FAILURE, SKIPPED = "ok", "warning", "failure", "skipped"
 
@@ -37,7 +40,7 @@ def warning(check: str, told: str, cure: str) -> Finding:
 
 
 def failure(check: str, told: str, cure: str) -> Finding:
-    """A poll fails, or loses something."""
+    """A run fails, or loses something."""
     return Finding(check, FAILURE, told, cure)
 
 
@@ -47,12 +50,13 @@ def skipped(check: str, told: str, cure: str) -> Finding:
 
 
 def of_error(check: str, error: Exception) -> Finding:
-    """A failure. Messages of the collector end with what to do."""
+    """A failure. The app's own errors have a ``text``, and most of them end with what to do."""
     if isinstance(error, SettingsError):
         return failure(check, "; ".join(error.problems), "correct the settings")
-    if not isinstance(error, CollectorError):
+    text = getattr(error, "text", None)
+    if not isinstance(text, str):
         return failure(check, f"unexpected {type(error).__name__}", "report it")
-    told, _, cure = error.text.partition(" – ")
+    told, _, cure = text.partition(" – ")
     return failure(check, told, cure or f"see {type(error).__name__} in docs/operations.md")
 
 

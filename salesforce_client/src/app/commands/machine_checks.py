@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from ..adapters import App
-from ..errors import SettingsError
 from ..settings_sources import Gathered
 from .findings import Finding, failure, ok, warning
 
-OLDEST_PYTHON = (3, 9)
 # A poll needs this time to be sure that a topic has no more events: Salesforce sends an empty
 # response after up to 270 seconds of silence.
 ENOUGH_SECONDS = 400
-PIN = re.compile(r"^([\w.-]+)==([\w.]+)")
 CLOCK_FAILS, CLOCK_WARNS = 120, 30
 WHOLE = "/data/ChangeEvents"
-
-
-def of_settings(error: SettingsError) -> Iterator[Finding]:
-    """One failure for each problem."""
-    for problem in error.problems:
-        told, _, cure = problem.partition(": ")
-        yield failure("settings", told, cure or "correct it: see docs/settings.md")
 
 
 def settings(app: App, gathered: Gathered) -> Iterator[Finding]:
@@ -56,50 +43,6 @@ def overlaps(topics: Sequence[str]) -> Iterator[Finding]:
             " Change Data Capture, and both count against the org's allocation",
             "remove one of them from SALESFORCE_TOPICS",
         )
-
-
-def versions(
-    requirements: Path,
-    python: tuple[int, ...] = sys.version_info[:3],
-    installed: Callable[[str], str] = metadata.version,
-) -> Finding:
-    """Python's version, and whether the packages are those with which the app was tested.
-
-    Args:
-        requirements: the app's requirements.txt.
-        python: the version of Python.
-        installed: gives the version of a package.
-    """
-    told = f"Python {'.'.join(map(str, python))}"
-    if python < OLDEST_PYTHON:
-        return failure("versions", told, "use Python 3.9 or newer")
-    if not requirements.exists():
-        return warning("versions", f"{told}; {requirements} is missing", "deploy the app again")
-    others = _other_packages(requirements.read_text(encoding="utf-8"), installed)
-    if others:
-        return warning(
-            "versions",
-            f"{told}, and other packages than in requirements.txt: {', '.join(others)}",
-            "run scripts/setup_venv.sh, and start the commands with .venv/bin/python",
-        )
-    return ok("versions", f"{told}, packages as in requirements.txt")
-
-
-def _other_packages(requirements: str, installed: Callable[[str], str]) -> Sequence[str]:
-    """Packages whose version is none of those that the requirements pin."""
-    pins: dict[str, set[str]] = {}
-    for line in requirements.splitlines():
-        if match := PIN.match(line):  # a package may have other versions for other Pythons
-            pins.setdefault(match[1], set()).add(match[2])
-    others = []
-    for name, allowed in pins.items():
-        try:
-            version = installed(name)
-        except metadata.PackageNotFoundError:
-            continue  # only needed on other Pythons or systems; those that are needed were imported
-        if version not in allowed:
-            others.append(f"{name} {version}")
-    return others
 
 
 def clock(ahead_seconds: float) -> Finding:

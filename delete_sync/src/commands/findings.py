@@ -1,0 +1,68 @@
+"""What a check of the doctor finds.
+
+This is a twin file. Both apps have an equal copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Optional
+
+from ..errors import SettingsError
+
+OK, WARNING, FAILURE, SKIPPED = "ok", "warning", "failure", "skipped"
+
+
+class Finding(NamedTuple):
+    """What one check found. The names are those of ``--json``.
+
+    Attributes:
+        check: the name of the check, and what it looked at.
+        status: ``ok``, ``warning``, ``failure`` or ``skipped``.
+        told: what it saw.
+        cure: what to do. Empty if it is ok.
+    """
+
+    check: str
+    status: str
+    told: str
+    cure: str = ""
+
+
+def ok(check: str, told: str) -> Finding:
+    """Nothing to do."""
+    return Finding(check, OK, told)
+
+
+def warning(check: str, told: str, cure: str) -> Finding:
+    """It works for now."""
+    return Finding(check, WARNING, told, cure)
+
+
+def failure(check: str, told: str, cure: str) -> Finding:
+    """A run fails, or loses something."""
+    return Finding(check, FAILURE, told, cure)
+
+
+def skipped(check: str, told: str, cure: str) -> Finding:
+    """The check could not look."""
+    return Finding(check, SKIPPED, told, cure)
+
+
+def of_error(check: str, error: Exception) -> Finding:
+    """A failure. The app's own errors have a ``text``, and most of them end with what to do."""
+    if isinstance(error, SettingsError):
+        return failure(check, "; ".join(error.problems), "correct the settings")
+    text = getattr(error, "text", None)
+    if not isinstance(text, str):
+        return failure(check, f"unexpected {type(error).__name__}", "report it")
+    told, _, cure = text.partition(" – ")
+    return failure(check, told, cure or f"see {type(error).__name__} in docs/operations.md")
+
+
+def looked(check: str, look: Callable[[], Optional[Finding]], well: str = "") -> Finding:
+    """What ``look`` finds. Its error is a failure, and without a finding all is well."""
+    try:
+        return look() or ok(check, well)
+    except Exception as error:  # noqa: BLE001  (the other checks go on)
+        return of_error(check, error)

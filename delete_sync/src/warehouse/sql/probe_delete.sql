@@ -1,0 +1,1 @@
+DELETE FROM {probed} WHERE FALSE

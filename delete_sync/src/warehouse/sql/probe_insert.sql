@@ -1,0 +1,1 @@
+INSERT INTO {probed} ({column}) SELECT NULL AS probed WHERE FALSE

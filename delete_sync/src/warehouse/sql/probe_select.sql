@@ -1,0 +1,1 @@
+SELECT {column} AS probed FROM {probed} WHERE FALSE

@@ -1,0 +1,1 @@
+UPDATE {probed} SET {column} = {column} WHERE FALSE
