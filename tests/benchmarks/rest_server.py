@@ -190,14 +190,17 @@ class Lists:
         if resource.startswith("query/"):
             return "queryAll", self._pages[int(resource.rpartition("-")[2])]
         assert resource == "queryAll", path
-        if match := QUESTION_BY_ID.search(given["q"]):
+        return self._first_page(given["q"])
+
+    def _first_page(self, soql: str) -> tuple[str, Answer]:
+        if "FROM DeleteEvent" in soql:
+            return "DeleteEvent", self._nothing
+        if match := QUESTION_BY_ID.search(soql):
             numbers = [int(one.strip("'")[3:15]) for one in match[1].split(",")]
             alive = [number for number in numbers if not number % RESTORED]
             return "by id", found([record(number, deleted=False) for number in alive])
-        start, end = re.findall(r"LastModifiedDate >?<?=? ?([\dTZ:-]+)", given["q"])
+        start, end = re.findall(r"LastModifiedDate >?<?=? ?([\dTZ:-]+)", soql)
         whole = self._is_the_day(start.replace("Z", "+00:00"), end.replace("Z", "+00:00"))
-        if "FROM DeleteEvent" in given["q"]:  # it has no entries
-            whole = False
         return "queryAll", self._pages[0] if whole else self._nothing
 
     def _is_the_day(self, start: str, end: str) -> bool:
