@@ -481,7 +481,7 @@ def test_an_answer_that_needs_too_much_memory_is_not_read() -> None:
     """Half the time is asked for instead. Of a window that cannot be halved, it is read."""
     body = json.dumps(NO_DELETES).encode() + b" " * MOST_BYTES
     with asking(body) as (lists, _):
-        with pytest.raises(ListTooLongError, match="more than 8,388,608 bytes"):
+        with pytest.raises(ListTooLongError, match="more than 2,097,152 bytes"):
             lists.deleted("Account", START, END, bounded=True)
         assert lists.deleted("Account", START, END, bounded=False).entries == []
 

@@ -27,7 +27,7 @@ from .rows import CheckRows
 
 STORAGE_ERRORS = (LocalStorageError, StorageRefusedError, StorageUnavailableError)
 IDS_AT_ONCE = 400
-MOST_RECORDS = 50_000  # of a window, whose rows must fit into a file
+MOST_RECORDS = 25_000  # of a window, whose rows must fit into a file
 WHO = "LastModifiedById"
 
 

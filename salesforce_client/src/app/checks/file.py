@@ -19,8 +19,8 @@ from ..publisher import OpenFile
 
 log = logging.getLogger(__name__)
 
-# A file takes whole windows, of up to 50,000 rows each, and during its upload it is in memory. So
-# it is full early. It then has at most 75,000 rows, which are 40 MB.
+# A file takes whole windows, of up to 25,000 rows each, and during its upload it is in memory. So
+# it is full early. It then has at most 50,000 rows, which are 26 MB.
 FULL_ROWS = 25_000
 
 

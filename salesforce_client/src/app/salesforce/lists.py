@@ -29,8 +29,8 @@ from .rest import Rest
 
 log = logging.getLogger(__name__)
 
-# A list of more bytes needs too much memory: about 95,000 ids.
-MOST_BYTES = 8 * 1024 * 1024
+# A list of more bytes needs too much memory: about 25,000 ids.
+MOST_BYTES = 2 * 1024 * 1024
 FIELDS = ("Id", "IsDeleted", "SystemModstamp", "LastModifiedDate")
 OPTIONAL_FIELDS = ("LastModifiedById", "OwnerId", "MasterRecordId")
 CHANGE_EVENT = re.compile(r"([A-Za-z]\w*)ChangeEvent", re.ASCII)
