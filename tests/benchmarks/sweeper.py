@@ -37,6 +37,7 @@ told = {
     "seconds": time.monotonic() - began,
     "peak_mb": memory.peak_mb(),
     "inserted": report.inserted,
+    "recovered": report.recovered,
     "batches": report.batches,
     "staged_mb": sum(staged) / 1e6,
 }
