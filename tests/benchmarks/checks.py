@@ -34,7 +34,7 @@ ONE_DAY = timedelta(days=1)
 FIRST = datetime.fromisoformat("2026-03-15T01:00:00+00:00")  # the day of the deletes has ended
 AGAIN = FIRST + 7 * ONE_DAY  # that day is listed again
 ENOUGH, DEFAULT = "5000", "500"
-KINDS = ("describe", "rights", "getDeleted", "queryAll", "by id")
+KINDS = ("describe", "rights", "getDeleted", "queryAll", "DeleteEvent", "by id")
 
 
 @dataclass(frozen=True)

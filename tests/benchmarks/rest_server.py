@@ -211,15 +211,14 @@ class Lists:
         if resource.endswith("/deleted"):
             return "getDeleted", self.deleted(given["start"], given["end"])
         if resource == "query":
-            return "rights", self._rights
+            is_about_deletes = "FROM DeleteEvent" in given["q"]
+            return ("DeleteEvent", self._nothing) if is_about_deletes else ("rights", self._rights)
         if resource.startswith("query/"):
             return "queryAll", self._pages[resource.partition("/")[2]]
         assert resource == "queryAll", path
         return self._first_page(given["q"])
 
     def _first_page(self, soql: str) -> tuple[str, Answer]:
-        if "FROM DeleteEvent" in soql:
-            return "DeleteEvent", self._nothing
         if match := QUESTION_BY_ID.search(soql):
             numbers = [int(one.strip("'")[3:15]) for one in match[1].split(",")]
             alive = [number for number in numbers if not number % RESTORED]
