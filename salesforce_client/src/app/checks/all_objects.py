@@ -25,6 +25,7 @@ from .topics import ChannelBlobs, ChannelLists, Topics
 log = logging.getLogger(__name__)
 
 CALLS_BESIDE_WINDOWS = 3  # describe, and two questions about rights
+CALLS_FOR_HALVES = 4  # two lists may be so long that they are asked for in halves
 
 
 class Questions(Lists, ChannelLists, Protocol):
@@ -241,7 +242,7 @@ class Checks:
     def _calls_for(self, name: str) -> int:
         progress = self._progress[name]
         windows = completeness.windows(progress, self._poll.began, self._poll.hours)
-        return len(windows) + CALLS_BESIDE_WINDOWS
+        return len(windows) + CALLS_BESIDE_WINDOWS + CALLS_FOR_HALVES
 
     def _judge(self, report: Report) -> None:
         """Fail the poll if an object was not checked for too long."""
