@@ -263,6 +263,18 @@ def test_a_topic_whose_objects_are_unknown_has_a_line_for_each_day(target: Targe
     assert verdict(target, "/event/Unknown__e") == []
 
 
+def test_objects_that_can_no_longer_be_read_are_unknown_again(target: Target) -> None:
+    """Somebody may have added an object since. A poll that failed says nothing about that."""
+    topic = "/data/Known__chn"
+    target.add("polls", [a_poll(topic, '["Known__c"]', DAY)])
+    failed = {**a_poll(topic, None, DAY + HOUR), "ended": "failed"}
+    target.add("polls", [failed])
+    assert verdict(target, topic) == []
+    target.add("polls", [a_poll(topic, None, DAY + 2 * HOUR)])
+    assert verdict(target, topic) == [("unproven", "objects unknown", 0, 0, 0)]
+    assert verdict(target, "Known__c") == [("unproven", "not covered", 0, 0, 0)]
+
+
 def test_proven_until_is_the_end_of_the_first_proven_days(target: Target) -> None:
     """A proven day after one that is not proven does not count."""
     first = DAY - 3 * ONE_DAY

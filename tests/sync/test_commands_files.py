@@ -59,7 +59,7 @@ def test_a_loaded_file_is_shown_with_its_rows(
 
 
 def test_a_refused_file_is_shown_with_the_reason(place: Place, put: Put) -> None:
-    """As far as it can be read: it is a file of a newer format here."""
+    """The file has a newer format. What this version can read is shown."""
     content = (REPOSITORY / "tests/contract/broken/newer_version.db").read_bytes()
     name = put(content=content)
     sync_command(place.settings, "sweep", "--yes")

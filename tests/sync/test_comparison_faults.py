@@ -57,7 +57,7 @@ def account(snowflake: emulators.Server, target: Target) -> Iterator[Account]:
 
 @pytest.fixture
 def add(target: Target) -> Iterator[Callable[[], str]]:
-    """Add a check with two listed deletes, of which an event told one. Returns the object."""
+    """Add a check with two listed deletes. An event told of one of them. Returns the object."""
 
     def once() -> str:
         number = next(numbers)

@@ -276,11 +276,19 @@ LEFT JOIN delete_tracker_listed_once d
 WHERE t.source = 'check' AND COALESCE(c.status, 'recovered') = 'recovered';
 
 -- The objects of each topic: those that polls name, and those of its rows.
--- If no poll names any, object_name is also NULL, because nobody knows whether that is all.
+-- If the last poll that did not fail names none, object_name is also NULL, because nobody knows
+-- whether that is all.
 CREATE OR REPLACE VIEW delete_tracker_objects AS
 WITH named AS (
     SELECT DISTINCT p.topic, f.value::VARCHAR AS object_name
     FROM delete_tracker_polls p, LATERAL FLATTEN(INPUT => TRY_PARSE_JSON(p.objects)) f
+),
+
+last_good_polls AS (
+    SELECT topic, objects
+    FROM delete_tracker_polls
+    WHERE ended <> 'failed'
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY topic ORDER BY began_at DESC, ended_at DESC) = 1
 )
 
 SELECT topic, object_name
@@ -301,7 +309,8 @@ UNION
 SELECT p.topic, NULL
 FROM delete_tracker_polls p
 LEFT JOIN named n ON n.topic = p.topic
-WHERE n.topic IS NULL;
+LEFT JOIN last_good_polls l ON l.topic = p.topic
+WHERE n.topic IS NULL OR (l.topic IS NOT NULL AND l.objects IS NULL);
 
 -- Each check with its outcome. If an entry of its list has no record or no date, the check failed.
 CREATE OR REPLACE VIEW delete_tracker_windows AS

@@ -3,9 +3,9 @@
 -- You can run each statement again at any time.
 -- The statements read the view delete_tracker_latest and not the table. So a record that was
 -- restored and deleted again counts once, with its last delete.
--- They act only on records that are deleted now. They leave a restored record alone, and a record
--- of which nobody knows whether it is deleted. If there are checks of the object, they act only on
--- records of which a check has found that they are still deleted.
+-- They act only on records that are deleted now. They leave alone a restored record, and a record
+-- that may be deleted or not. If there are checks of the object, a check must also have found that
+-- the record is still deleted.
 -- deleted_date is UTC without a time zone. The replica's own times may have a time zone
 -- (TIMESTAMP_TZ, TIMESTAMP_LTZ). Then compare with
 -- CONVERT_TIMEZONE('UTC', t.system_modstamp)::TIMESTAMP_NTZ.

@@ -96,7 +96,7 @@ class Listing:
 
     @property
     def lacks_who(self) -> bool:
-        """Whether there are entries of which nobody has said who deleted the record."""
+        """Whether it is not known of an entry who deleted the record."""
         return any(record_id not in self._deletions for record_id in self._dates)
 
     def deleted_by(self, deletions: Sequence[Deletion]) -> None:
