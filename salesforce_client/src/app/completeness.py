@@ -34,7 +34,6 @@ FAILURES_COUNT_AFTER = 3  # times CHECK_HOURS
 LISTED, FAILED, NO_RIGHTS, TRIMMED = "listed", "failed", "no_rights", "trimmed"
 FILTERED, CLOCK, NOT_COVERED = "filtered", "clock", "not_covered"
 NOT_REPLICATEABLE, SIGHT_UNKNOWN = "not_replicateable", "sight_unknown"
-FAILURES = (FAILED, NO_RIGHTS, CLOCK)
 VIEW_ALL, UNKNOWN_SIGHT = "view_all", "unknown"
 
 
