@@ -57,7 +57,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "checks/topics": {"backlog", "checks/poll", "errors", "model", "objects", "report"},
         "checks/reasons": {"completeness", "model"},
         "checks/listing": {"completeness", "model"},
-        "checks/file": {"model", "publisher"},
+        "checks/file": {"errors", "model", "publisher"},
+        "checks/schedule": {"checks/file", "checks/poll", "completeness", "errors", "model"},
         "checks/days": {"checks/file", "model"},
         "checks/rows": {
             *("__init__", "checks/file", "checks/poll", "completeness", "model", "report"),
@@ -71,8 +72,8 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("checks/reasons", "checks/rows", "completeness", "errors", "model", "report"),
         },
         "checks/all_objects": {
-            *("checks/calls", "checks/file", "checks/one_object", "checks/poll", "checks/topics"),
-            *("completeness", "errors", "model", "report"),
+            *("checks/calls", "checks/file", "checks/one_object", "checks/poll"),
+            *("checks/schedule", "checks/topics", "completeness", "errors", "report"),
         },
         # Only these two modules build adapters. The second one alone decides which, and runs them.
         "adapters": {
@@ -188,7 +189,7 @@ CORE = [
             *("budget", "objects", "completeness"),
             *("checks.poll", "checks.reasons", "checks.listing", "checks.calls", "checks.file"),
             *("checks.days", "checks.rows", "checks.details", "checks.topics", "checks.one_object"),
-            "checks.all_objects",
+            *("checks.schedule", "checks.all_objects"),
         )
     ),
 ]

@@ -525,6 +525,7 @@ class Progress:
         checked_at: the beginning of the poll whose check was the last complete one.
         tried_at: the beginning of the last poll that tried.
         succeeded_at: the beginning of the last poll whose check did not fail.
+        outcome: what the last check proved, as in ``CheckReport``. Empty before the first one.
         whole: the next check lists the whole reach again, because events are lost.
         blind: it was not known that the user sees all records. The whole reach is listed again as
             soon as it is.
@@ -542,6 +543,7 @@ class Progress:
     blind: bool = False
     listed_again: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    outcome: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Optional, Protocol
+from typing import Protocol
 
 from .. import completeness
 from ..completeness import Window
@@ -21,12 +21,14 @@ from ..errors import (
     CollectorError,
     ListTooLongError,
     ListTrimmedError,
+    LocalStorageError,
+    StorageUnavailableError,
 )
 from ..model import DeletedAnswer, Described, Entry, Progress, timestamp
-from ..report import CheckReport
+from ..report import CheckReport, reason_of
 from . import reasons
 from .days import Days
-from .details import STORAGE_ERRORS, DetailLists, Details, TooManyRecordsError
+from .details import DetailLists, Details, TooManyRecordsError
 from .file import CheckFile
 from .listing import Listing
 from .poll import Poll
@@ -35,6 +37,8 @@ from .rows import CheckRows
 log = logging.getLogger(__name__)
 
 WAITS = "waits"
+# Storage that refuses may refuse only a blob of this object.
+OF_ALL_OBJECTS = (LocalStorageError, StorageUnavailableError)
 
 
 class Lists(DetailLists, Protocol):
@@ -106,22 +110,19 @@ class ObjectCheck:
         """
         began = self._poll.began_at
         self.progress = replace(self.progress, tried_at=began)
-        error: Optional[CollectorError] = None
         try:
-            complete = self._ask(filtered=filtered)
-        except STORAGE_ERRORS:
-            raise
+            if self._ask(filtered=filtered):
+                self.progress = replace(
+                    self.progress, checked_at=began, succeeded_at=began, error=""
+                )
         except CallsSpentError as spent:
-            complete = False
             self._wait(f"{spent.text}; if this stays, raise MAX_CHECK_CALLS")
-        except CollectorError as failure:
-            error, complete = failure, False
-            self._fail(failure)
-        if complete:
-            self.progress = replace(self.progress, checked_at=began, succeeded_at=began, error="")
-        elif isinstance(error, CheckRefusedError) and error.no_rights:
-            self.progress = replace(self.progress, checked_at=began)
+        except Exception as error:
+            if self._file.broken or isinstance(error, OF_ALL_OBJECTS):
+                raise
+            self._fail(error)
         self.report.calls = self._lists.calls - self._calls_before
+        self.progress = replace(self.progress, outcome=self.report.outcome)
         self._days.flush()
         self._file.move(self.progress)
 
@@ -312,11 +313,18 @@ class ObjectCheck:
             self._rows.add(whole, outcome, why, timestamp(self._poll.clock()))
         return True
 
-    def _fail(self, error: CollectorError) -> None:
-        refused = isinstance(error, CheckRefusedError) and error.no_rights
-        outcome = completeness.NO_RIGHTS if refused else completeness.FAILED
-        self.progress = replace(self.progress, error=error.text)
-        self._without_windows(outcome, error.text)
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, CollectorError):
+            why = error.text
+        else:
+            log.exception("check object=%s unexpected failure", self._name)
+            why = reason_of(error)
+        outcome = completeness.FAILED
+        self.progress = replace(self.progress, error=why)
+        if isinstance(error, CheckRefusedError) and error.no_rights:
+            outcome = completeness.NO_RIGHTS
+            self.progress = replace(self.progress, checked_at=self._poll.began_at)
+        self._without_windows(outcome, why)
 
     def _wait(self, why: str) -> None:
         self.report.outcome, self.report.reason = WAITS, why
