@@ -393,6 +393,7 @@ def test_a_list_that_begins_later_covers_only_what_follows(org: ScriptedOrg, sto
     proven = [row["window_from"] for row in store.table("checks") if row["outcome"] == "listed"]
     assert sorted(proven) == ["2026-11-19T00:00:00.000Z", "2026-11-20T00:00:00.000Z"]
     assert outcomes(store) == {"listed", "not_covered"}
+    assert store.progress["Account"][0].succeeded_at == timestamp(BEGAN)
 
 
 @pytest.mark.parametrize("hours", [0, 3, 9, 11.9, 12.1, 17, 23])
@@ -477,6 +478,42 @@ def test_what_salesforce_does_not_cover_yet_waits(org: ScriptedOrg, store: Memor
     check(org, store)
     assert outcomes(store) == {"listed", "not_covered"}
     assert store.progress["Account"][0].window_to == end
+
+
+@pytest.mark.parametrize("known", ["latest", "earliest"])
+def test_a_check_whose_window_is_not_covered_at_all_has_failed(
+    known: str, org: ScriptedOrg, store: Memory
+) -> None:
+    """It is tried again in an hour, and fails the poll if it stays so. Old days count for nothing:
+    they are listed again meanwhile.
+    """
+    check(org, store)
+
+    def fail(question: tuple[Any, ...]) -> None:
+        org.covered = org.earliest = None
+        if question[0] == "deleted" and question[3] > BEGAN:
+            if known == "latest":
+                org.covered = BEGAN - DAY
+            else:
+                org.earliest = org.now
+
+    org.fail = fail
+    for hours in (24, 25, 49, 72):
+        org.now = BEGAN + hours * HOUR
+        report = check(org, store)
+        report.raise_if_failed()
+        assert report.checks[0].outcome == "not_covered"
+        progress = store.progress["Account"][0]
+        assert (progress.succeeded_at, progress.outcome) == (timestamp(BEGAN), "not_covered")
+    org.now = BEGAN + 73 * HOUR
+    says = {"latest": "Salesforce covers only what", "earliest": "Salesforce's list begins at"}
+    with pytest.raises(CheckFailedError, match=f"Account: {says[known]}"):
+        check(org, store).raise_if_failed()
+    org.fail, org.covered, org.earliest = lambda _: None, None, None
+    org.now += HOUR
+    check(org, store).raise_if_failed()
+    progress = store.progress["Account"][0]
+    assert (progress.error, progress.outcome) == ("", "listed")
 
 
 # -- restores, found again
@@ -681,7 +718,9 @@ def test_questions_by_id_come_before_delete_event_if_calls_are_few(
     store.progress.clear()
     store.kept.clear()
     store.calls = {}, None
-    check(org, store, objects=["Account"], calls=len(asked) - 1)
+    report = check(org, store, objects=["Account"], calls=len(asked) - 1)
+    why = "MAX_CHECK_CALLS leaves no call to ask DeleteEvent who deleted"
+    assert (report.checks[0].outcome, report.checks[0].reason) == ("listed", why)
     assert (org.kinds("DeleteEvent"), len(org.kinds("byId"))) == ([], 1)
     assert deletes(store) == {(TWO, timestamp(BEGAN - HOUR), "getDeleted", "purged")}
 
@@ -849,6 +888,7 @@ def test_a_topic_that_is_not_caught_up_delays_only_the_checks_of_its_objects(
         f" reason={ACCOUNT} ended as {ended}, and a check needs caught_up"
     )
     assert {row["object_name"] for row in store.table("checks")} == {"Contact"}
+    assert store.progress["Account"][0].outcome == "waits"
     org.now = BEGAN + MINUTE
     assert [one.object_name for one in check(org, store).checks] == ["Account"]
 

@@ -124,7 +124,7 @@ class CheckReport:
         calls: number of REST calls.
         outcome: ``listed``, the first other outcome, or ``waits`` if the check did not take place
             or is not complete.
-        reason: why the outcome is not ``listed``.
+        reason: why the outcome is not ``listed``, or why something was not asked.
     """
 
     object_name: str

@@ -93,6 +93,8 @@ class ObjectCheck:
         self._spare = spare
         self._windows: deque[Window] = deque()
         self._calls_before = calls_before
+        self._covers = False  # a part of the main window
+        self._uncovered = ""  # why a part of it is not covered
         self.report = CheckReport(self._name)
         self.progress = progress
         self._rows = CheckRows(poll, self.report, file)
@@ -161,6 +163,9 @@ class ObjectCheck:
             self._list(self._windows.popleft(), details)
             if self._file.is_full:
                 self._publish()
+        if self._uncovered and not self._covers:
+            self.progress = replace(self.progress, error=f"{self._name}: {self._uncovered}")
+            return False
         return True
 
     def _look_at_sight(self) -> None:
@@ -230,11 +235,22 @@ class ObjectCheck:
         self._rows.add(window, outcome, why, checked_at, listed=listing.listed)
         self._days.keep(listing.kept())
         self.report.restored += listing.restored
+        self._note_cover(window, outcome, why)
         self._done(window)
+
+    def _note_cover(self, window: Window, outcome: str, why: str) -> None:
+        """Note whether Salesforce covers a part of the main window. If none, the check failed."""
+        if not window.main:
+            return
+        if outcome == completeness.NOT_COVERED:
+            self._uncovered = why
+        else:
+            self._covers = True
 
     def _not_covered(self, window: Window, answer: DeletedAnswer, checked_at: str) -> None:
         why = f"Salesforce covers only what is before {answer.latest}"
         self._rows.add(window, completeness.NOT_COVERED, why, checked_at)
+        self._note_cover(window, completeness.NOT_COVERED, why)
         self._drop_what_follows(window)
 
     def _trimmed(self, window: Window, why: str, checked_at: str, details: Details) -> None:
