@@ -67,9 +67,13 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("checks/file", "checks/listing", "checks/poll", "checks/rows", "completeness"),
             *("errors", "model"),
         },
-        "checks/one_object": {
+        "checks/windows": {
             *("checks/days", "checks/details", "checks/file", "checks/listing", "checks/poll"),
-            *("checks/reasons", "checks/rows", "completeness", "errors", "model", "report"),
+            *("checks/reasons", "checks/rows", "completeness", "errors", "model"),
+        },
+        "checks/one_object": {
+            *("checks/days", "checks/file", "checks/poll", "checks/reasons", "checks/rows"),
+            *("checks/windows", "completeness", "errors", "model", "report"),
         },
         "checks/all_objects": {
             *("checks/calls", "checks/file", "checks/one_object", "checks/poll"),
@@ -189,7 +193,7 @@ CORE = [
             *("budget", "objects", "completeness"),
             *("checks.poll", "checks.reasons", "checks.listing", "checks.calls", "checks.file"),
             *("checks.days", "checks.rows", "checks.details", "checks.topics", "checks.one_object"),
-            *("checks.schedule", "checks.all_objects"),
+            *("checks.windows", "checks.schedule", "checks.all_objects"),
         )
     ),
 ]
