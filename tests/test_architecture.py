@@ -57,7 +57,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "checks/topics": {"backlog", "checks/poll", "errors", "model", "objects", "report"},
         "checks/reasons": {"completeness", "model"},
         "checks/listing": {"completeness", "model"},
-        "checks/file": {"model", "publisher"},
+        "checks/file": {"errors", "model", "publisher"},
+        "checks/schedule": {"checks/file", "checks/poll", "completeness", "errors", "model"},
         "checks/days": {"checks/file", "model"},
         "checks/rows": {
             *("__init__", "checks/file", "checks/poll", "completeness", "model", "report"),
@@ -66,13 +67,17 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("checks/file", "checks/listing", "checks/poll", "checks/rows", "completeness"),
             *("errors", "model"),
         },
-        "checks/one_object": {
+        "checks/windows": {
             *("checks/days", "checks/details", "checks/file", "checks/listing", "checks/poll"),
-            *("checks/reasons", "checks/rows", "completeness", "errors", "model", "report"),
+            *("checks/reasons", "checks/rows", "completeness", "errors", "model"),
+        },
+        "checks/one_object": {
+            *("checks/days", "checks/file", "checks/poll", "checks/reasons", "checks/rows"),
+            *("checks/windows", "completeness", "errors", "model", "report"),
         },
         "checks/all_objects": {
-            *("checks/calls", "checks/file", "checks/one_object", "checks/poll", "checks/topics"),
-            *("completeness", "errors", "model", "report"),
+            *("checks/calls", "checks/file", "checks/one_object", "checks/poll"),
+            *("checks/schedule", "checks/topics", "completeness", "errors", "report"),
         },
         # Only these two modules build adapters. The second one alone decides which, and runs them.
         "adapters": {
@@ -188,7 +193,7 @@ CORE = [
             *("budget", "objects", "completeness"),
             *("checks.poll", "checks.reasons", "checks.listing", "checks.calls", "checks.file"),
             *("checks.days", "checks.rows", "checks.details", "checks.topics", "checks.one_object"),
-            "checks.all_objects",
+            *("checks.windows", "checks.schedule", "checks.all_objects"),
         )
     ),
 ]

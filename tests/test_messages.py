@@ -104,11 +104,11 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{[f'functionTimeout in", "functionTimeout in host.json", NOTHING, "must be hh:mm:ss"),
         ("{[f'MAX_RUN_SECONDS", "MAX_RUN_SECONDS", NOTHING, "must be at most"),
     ],
-    ("collector", "checks/all_objects.py"): [
-        ("{len(late)} object(s)", "{lines}", "All events are stored", "Do what the reason says"),
-    ],
     ("collector", "checks/one_object.py"): [
         ("{self._name}: Salesforce writes", "{self._name}", NOTHING, "write it so in CHECK"),
+    ],
+    ("collector", "checks/schedule.py"): [
+        ("{len(lines)} object(s)", "{told}", "All events are stored", "Do what the reason says"),
     ],
     ("collector", "collect.py"): [
         ("{topic}: the drain did not", "{topic}", NOTHING, "the next poll tries again"),

@@ -27,6 +27,7 @@ from salesforce_client.src.app.errors import (
     CheckUnavailableError,
     ListTooLongError,
     ListTrimmedError,
+    StorageRefusedError,
     StorageUnavailableError,
 )
 from salesforce_client.src.app.model import (
@@ -54,6 +55,8 @@ class Memory:
     Attributes:
         rows: the rows of all uploaded files, by table.
         fail_at: the name of a method that fails once.
+        refused: the methods, or a method and an object, that Storage refuses always, or a method
+            and ``once``.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class Memory:
     members: tuple[Sequence[Member] | None, str | None] = (None, None)
     calls: tuple[Mapping[str, int], str | None] = field(default_factory=lambda: ({}, None))
     fail_at: str = ""
+    refused: set[str] = field(default_factory=set)
     steps: list[str] = field(default_factory=list)
     versions: int = 0
 
@@ -83,12 +87,12 @@ class Memory:
 
     def load_progress(self, org_id: str, object_name: str) -> StoredProgress:
         """Return what is stored."""
-        self._step("load_progress")
+        self._step("load_progress", object_name)
         return StoredProgress(*self.progress.get(object_name, (None, None)))
 
     def save_progress(self, org_id: str, progress: Progress, etag: str | None) -> str | None:
         """Replace the version."""
-        self._step("save_progress")
+        self._step("save_progress", progress.object_name)
         if self.progress.get(progress.object_name, (None, None))[1] != etag:
             return None
         version = self._version()
@@ -97,6 +101,7 @@ class Memory:
 
     def load_kept(self, org_id: str, object_name: str, day: str) -> KeptEntries:
         """Return what is stored."""
+        self._step("load_kept", object_name)
         raw, etag = self.kept.get((object_name, day), (b"[]", None))
         import json
 
@@ -106,7 +111,7 @@ class Memory:
         self, org_id: str, object_name: str, day: str, raw: bytes, etag: str | None
     ) -> str | None:
         """Replace the version."""
-        self._step("save_kept")
+        self._step("save_kept", object_name)
         if self.kept.get((object_name, day), (b"", None))[1] != etag:
             return None
         version = self._version()
@@ -121,10 +126,12 @@ class Memory:
 
     def load_calls(self, org_id: str) -> tuple[Mapping[str, int], str | None]:
         """Return what is stored."""
+        self._step("load_calls")
         return self.calls
 
     def save_calls(self, org_id: str, calls: Mapping[str, int], etag: str | None) -> str | None:
         """Replace the version."""
+        self._step("save_calls")
         if self.calls[1] != etag:
             return None
         self.calls = dict(calls), f"after {etag}"
@@ -132,6 +139,7 @@ class Memory:
 
     def load_members(self, org_id: str) -> tuple[Sequence[Member] | None, str | None]:
         """Return what is stored."""
+        self._step("load_members")
         return self.members
 
     def save_members(self, org_id: str, members: Sequence[Member] | None, asked_at: str) -> None:
@@ -146,10 +154,15 @@ class Memory:
         self.versions += 1
         return str(self.versions)
 
-    def _step(self, name: str) -> None:
+    def _step(self, name: str, object_name: str = "") -> None:
+        if f"{name} once" in self.refused:
+            self.refused = set()
+            raise StorageRefusedError(f"{name} is refused")
         if self.fail_at == name:
             self.fail_at = ""
             raise StorageUnavailableError(f"{name} fails")
+        if self.refused & {name, f"{name} {object_name}"}:
+            raise StorageRefusedError(f"{name} is refused")
         self.steps.append(name)
 
 
@@ -173,6 +186,7 @@ def checks_of(
     file_rows: int = 250_000,
 ) -> Checks:
     org.new_poll()
+    org.allow(0, lambda _: None)  # as a new client of the REST API
     poll = Poll(ORG_ID, "v67.0", org.now, hours, lambda: org.now)
     return Checks(org, store, store, topics, Rules(objects, calls, file_rows), poll)
 
@@ -210,6 +224,11 @@ def deletes(store: Memory) -> set[tuple[str, str, str, str]]:
     }
 
 
+def reached(store: Memory, name: str = "Account") -> str | None:
+    """How far the stored progress of an object is."""
+    return store.progress[name][0].window_to if name in store.progress else None
+
+
 def lines(report: Report) -> list[str]:
     return [line for line in report.lines() if line.startswith("check ")]
 
@@ -243,7 +262,7 @@ def test_a_check_lists_what_salesforce_lists_and_proves_it(org: ScriptedOrg, sto
     )
     assert sum(row["listed"] for row in store.table("checks")) == 2
     assert store.table("polls") == []
-    assert report.files == ["1.db"]
+    assert len(report.files) == 1
     assert lines(report) == [
         f"check object=Account windows={len(windows)} listed=2 restored=0 "
         f"calls={len(org.asked)} outcome=listed"
@@ -374,6 +393,7 @@ def test_a_list_that_begins_later_covers_only_what_follows(org: ScriptedOrg, sto
     proven = [row["window_from"] for row in store.table("checks") if row["outcome"] == "listed"]
     assert sorted(proven) == ["2026-11-19T00:00:00.000Z", "2026-11-20T00:00:00.000Z"]
     assert outcomes(store) == {"listed", "not_covered"}
+    assert store.progress["Account"][0].succeeded_at == timestamp(BEGAN)
 
 
 @pytest.mark.parametrize("hours", [0, 3, 9, 11.9, 12.1, 17, 23])
@@ -458,6 +478,42 @@ def test_what_salesforce_does_not_cover_yet_waits(org: ScriptedOrg, store: Memor
     check(org, store)
     assert outcomes(store) == {"listed", "not_covered"}
     assert store.progress["Account"][0].window_to == end
+
+
+@pytest.mark.parametrize("known", ["latest", "earliest"])
+def test_a_check_whose_window_is_not_covered_at_all_has_failed(
+    known: str, org: ScriptedOrg, store: Memory
+) -> None:
+    """It is tried again in an hour, and fails the poll if it stays so. Old days count for nothing:
+    they are listed again meanwhile.
+    """
+    check(org, store)
+
+    def fail(question: tuple[Any, ...]) -> None:
+        org.covered = org.earliest = None
+        if question[0] == "deleted" and question[3] > BEGAN:
+            if known == "latest":
+                org.covered = BEGAN - DAY
+            else:
+                org.earliest = org.now
+
+    org.fail = fail
+    for hours in (24, 25, 49, 72):
+        org.now = BEGAN + hours * HOUR
+        report = check(org, store)
+        report.raise_if_failed()
+        assert report.checks[0].outcome == "not_covered"
+        progress = store.progress["Account"][0]
+        assert (progress.succeeded_at, progress.outcome) == (timestamp(BEGAN), "not_covered")
+    org.now = BEGAN + 73 * HOUR
+    says = {"latest": "Salesforce covers only what", "earliest": "Salesforce's list begins at"}
+    with pytest.raises(CheckFailedError, match=f"Account: {says[known]}"):
+        check(org, store).raise_if_failed()
+    org.fail, org.covered, org.earliest = lambda _: None, None, None
+    org.now += HOUR
+    check(org, store).raise_if_failed()
+    progress = store.progress["Account"][0]
+    assert (progress.error, progress.outcome) == ("", "listed")
 
 
 # -- restores, found again
@@ -662,7 +718,9 @@ def test_questions_by_id_come_before_delete_event_if_calls_are_few(
     store.progress.clear()
     store.kept.clear()
     store.calls = {}, None
-    check(org, store, objects=["Account"], calls=len(asked) - 1)
+    report = check(org, store, objects=["Account"], calls=len(asked) - 1)
+    why = "MAX_CHECK_CALLS leaves no call to ask DeleteEvent who deleted"
+    assert (report.checks[0].outcome, report.checks[0].reason) == ("listed", why)
     assert (org.kinds("DeleteEvent"), len(org.kinds("byId"))) == ([], 1)
     assert deletes(store) == {(TWO, timestamp(BEGAN - HOUR), "getDeleted", "purged")}
 
@@ -830,6 +888,7 @@ def test_a_topic_that_is_not_caught_up_delays_only_the_checks_of_its_objects(
         f" reason={ACCOUNT} ended as {ended}, and a check needs caught_up"
     )
     assert {row["object_name"] for row in store.table("checks")} == {"Contact"}
+    assert store.progress["Account"][0].outcome == "waits"
     org.now = BEGAN + MINUTE
     assert [one.object_name for one in check(org, store).checks] == ["Account"]
 
@@ -921,13 +980,20 @@ def test_after_a_gap_the_whole_reach_is_listed_again(org: ScriptedOrg, store: Me
 
 
 def test_the_file_is_uploaded_before_entries_and_progress(org: ScriptedOrg, store: Memory) -> None:
-    """The progress is last, so that a crash before it repeats the check."""
+    """The progress is last, so that a crash before it repeats the check. A new object has its own
+    before all questions, which says since when it is wanted.
+    """
     org.records["Account"] = {ONE: Record([BEGAN - HOUR])}
     check(org, store)
-    steps = [step for step in store.steps if step != "load_progress"]
-    assert steps[0] == "upload"
+    steps = [step for step in store.steps if step in ("upload", "save_kept", "save_progress")]
+    assert steps[:3] == ["save_progress", "upload", "save_kept"]
     assert steps[-1] == "save_progress"
-    assert steps.index("save_kept") < steps.index("save_progress")
+    assert steps.count("save_progress") == 2
+    store.steps.clear()
+    org.now = BEGAN + DAY
+    check(org, store)
+    steps = [step for step in store.steps if step in ("upload", "save_kept", "save_progress")]
+    assert (steps[0], steps[-1], steps.count("save_progress")) == ("upload", "save_progress", 1)
 
 
 @pytest.mark.parametrize("step", ["upload", "save_kept", "save_progress"])
@@ -941,7 +1007,7 @@ def test_a_crash_between_two_steps_repeats_the_check_and_changes_nothing(
     report = check(org, store)
     report.raise_if_failed()
     assert f"{step} fails" in lines(report)[-1]
-    assert "Account" not in store.progress
+    assert reached(store) is None
     once = deletes(store)
     org.now = BEGAN + MINUTE
     check(org, store)
@@ -980,7 +1046,7 @@ def test_progress_does_not_move_if_another_poll_has_changed_the_entries_of_a_day
 
     org.fail = fail
     check(org, store).raise_if_failed()
-    assert "Account" not in store.progress
+    assert reached(store) is None
     assert store.kept["Account", "2026-11-20"] == (b"[]", "another")
 
 
@@ -1044,11 +1110,11 @@ def test_a_check_that_fails_for_too_long_fails_the_poll(org: ScriptedOrg, store:
     with pytest.raises(CheckFailedError) as raised:
         check(org, store).raise_if_failed()
     assert str(raised.value) == (
-        "1 object(s) were not checked for 3 times CHECK_HOURS. All events are stored, but deletes"
-        " that no event told of may be missing, and nothing since the last check is proven. Do what"
-        " the reason says, or leave the object out of CHECK_OBJECTS. See 'CheckFailedError' in"
-        " docs/operations.md:\n  - Account: last check 2026-11-20T12:00:00.000Z; describe of"
-        " Account: no"
+        "1 object(s) were not checked for 3 times CHECK_HOURS, or their last check is not known."
+        " All events are stored, but deletes that no event told of may be missing, and nothing"
+        " since the last check is proven. Do what the reason says, or leave the object out of"
+        " CHECK_OBJECTS. See 'CheckFailedError' in docs/operations.md:\n  - Account: last check"
+        " 2026-11-20T12:00:00.000Z; describe of Account: no"
     )
     assert all(
         "describe" not in str(row["error"]) or row["outcome"] == "no_rights"
@@ -1085,28 +1151,173 @@ def test_after_a_poll_that_failed_as_a_whole_nothing_is_checked(
     assert report.checks == []
 
 
-def test_an_unexpected_error_does_not_fail_the_deletes(org: ScriptedOrg, store: Memory) -> None:
-    """Its text may quote data, so only its kind is reported."""
+def test_an_unexpected_error_fails_only_the_check_of_its_object(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Its text may quote data, so only its kind is reported. If it stays, the poll fails."""
+    org.records["Contact"] = {}
 
     def fail(question: tuple[Any, ...]) -> None:
-        if question[0] == "deleted":
+        if question[:2] == ("deleted", "Account"):
             raise KeyError("data")
 
     org.fail = fail
-    report = check(org, store)
+    report = check(org, store, objects=["Account", "Contact"])
     report.raise_if_failed()
-    assert lines(report) == [
-        "check object=* windows=0 listed=0 restored=0 calls=0 outcome=failed reason=KeyError"
-    ]
+    assert {one.object_name: (one.outcome, one.reason) for one in report.checks} == {
+        "Account": ("failed", "KeyError"),
+        "Contact": ("listed", ""),
+    }
+    assert store.progress["Account"][0].error == "KeyError"
+    org.now = BEGAN + 73 * HOUR
+    with pytest.raises(CheckFailedError, match=r"Account: last check never; KeyError$"):
+        check(org, store, objects=["Account", "Contact"]).raise_if_failed()
 
 
-def test_progress_that_cannot_be_loaded_checks_nothing(org: ScriptedOrg, store: Memory) -> None:
-    """The poll itself goes on."""
+# -- blobs that Storage refuses
+
+
+def test_members_that_cannot_be_loaded_are_asked_for(org: ScriptedOrg, store: Memory) -> None:
+    """The report says so, and everything else goes on."""
+    org.channel = [Member("My__chn", "Account", False)]
+    store.refused = {"load_members"}
+    report = check(org, store, (CHANNEL,))
+    assert reached(store) == "2026-11-20T11:30:00.000Z"
+    assert {one.object_name: (one.outcome, one.reason) for one in report.checks} == {
+        "Account": ("listed", ""),
+        "*": ("failed", "StorageRefusedError: load_members is refused"),
+    }
+
+
+def test_members_are_not_loaded_if_check_objects_names_the_objects(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Nobody needs them."""
+    store.refused = {"load_members"}
+    assert [one.outcome for one in check(org, store, objects=["Account"]).checks] == ["listed"]
+
+
+@pytest.mark.parametrize("step", ["load_calls", "save_calls"])
+def test_without_the_number_of_calls_nothing_is_asked_and_the_poll_fails_after_a_time(
+    step: str, org: ScriptedOrg, store: Memory
+) -> None:
+    """MAX_CHECK_CALLS could not hold. The gap is noted, and the whole reach is listed later."""
+    check(org, store)
+    store.refused, org.now = {step}, BEGAN + DAY
+    report = check(org, store, gaps=1)
+    report.raise_if_failed()
+    assert org.asked == []
+    (told,) = [one for one in report.checks if one.object_name == "Account"]
+    assert (told.outcome, f"{step} is refused" in told.reason) == ("failed", True)
+    assert store.progress["Account"][0].whole
+    org.now = BEGAN + 73 * HOUR
+    with pytest.raises(CheckFailedError, match=rf"last check {timestamp(BEGAN)}; .*{step} is ref"):
+        check(org, store).raise_if_failed()
+    store.refused = set()
+    org.now += HOUR
+    check(org, store).raise_if_failed()
+    assert org.kinds("deleted")[0][1] == org.now - 15 * DAY + HOUR + MINUTE
+
+
+@pytest.mark.parametrize("step", ["load_calls", "save_calls", "save_kept"])
+def test_an_object_that_was_never_checked_fails_the_poll_after_a_time_too(
+    step: str, org: ScriptedOrg, store: Memory
+) -> None:
+    """Since when it is wanted is stored before all that may fail."""
+    store.refused = {step}
+    check(org, store).raise_if_failed()
+    org.now = BEGAN + 73 * HOUR
+    with pytest.raises(CheckFailedError, match=f"last check never; .*{step} is refused"):
+        check(org, store).raise_if_failed()
+
+
+def test_progress_that_cannot_be_loaded_fails_the_poll_and_stops_no_other_object(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Nobody knows then when the object was last checked."""
+    org.records["Contact"] = {}
+    store.refused = {"load_progress Account"}
+    report = check(org, store, objects=["Account", "Contact"])
+    assert {one.object_name: (one.outcome, one.reason) for one in report.checks} == {
+        "Account": ("failed", "StorageRefusedError: load_progress is refused"),
+        "Contact": ("listed", ""),
+    }
+    with pytest.raises(
+        CheckFailedError,
+        match=r"1 obj[^\n]*\n  - Account: last check not known; load_progress is r",
+    ):
+        report.raise_if_failed()
+
+
+def test_progress_is_loaded_again_after_the_drains(org: ScriptedOrg, store: Memory) -> None:
+    """Storage was down only for a moment."""
     store.fail_at = "load_progress"
     report = check(org, store)
     report.raise_if_failed()
-    assert org.kinds("deleted") == []
-    assert "load_progress fails" in lines(report)[0]
+    assert [one.outcome for one in report.checks] == ["listed"]
+
+
+def test_if_storage_is_down_the_progress_of_one_object_is_tried(
+    org: ScriptedOrg, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try takes long, and the drains wait for it."""
+    tried = []
+
+    def load(org_id: str, object_name: str) -> StoredProgress:
+        tried.append(object_name)
+        raise StorageUnavailableError("down")
+
+    monkeypatch.setattr(store, "load_progress", load)
+    report = check(org, store, objects=["Account", "Contact"])
+    assert tried == ["Account", "Account"]
+    with pytest.raises(CheckFailedError, match=r"Account: last check not known; down\n.*Contact: "):
+        report.raise_if_failed()
+
+
+@pytest.mark.parametrize("step", ["load_kept", "save_kept", "save_progress"])
+def test_a_blob_of_one_object_that_is_refused_stops_no_other_object(
+    step: str, org: ScriptedOrg, store: Memory
+) -> None:
+    """The check is repeated, and if the blob stays so, the poll fails."""
+    org.records["Contact"] = {}
+    both = ["Account", "Contact"]
+    check(org, store, objects=both)
+    store.refused, org.now = {f"{step} Account"}, BEGAN + 73 * HOUR
+    report = check(org, store, objects=both)
+    assert reached(store) == "2026-11-20T11:30:00.000Z"
+    assert reached(store, "Contact") == "2026-11-23T12:30:00.000Z"
+    assert [one for one in report.checks if f"{step} is refused" in one.reason]
+    with pytest.raises(CheckFailedError, match=f"Account: last check {timestamp(BEGAN)}; .*{step}"):
+        report.raise_if_failed()
+
+
+def test_if_storage_is_down_no_further_object_is_asked(org: ScriptedOrg, store: Memory) -> None:
+    """Each try takes long, and the host ends a poll that takes too long."""
+    org.records["Contact"] = {}
+    store.fail_at = "load_kept"
+    check(org, store, objects=["Account", "Contact"]).raise_if_failed()
+    assert len(org.kinds("describe")) == 1
+    assert (reached(store), reached(store, "Contact")) == (None, None)
+
+
+def test_after_a_file_that_is_not_uploaded_no_progress_moves(
+    org: ScriptedOrg, store: Memory
+) -> None:
+    """Its rows are lost, whatever object they are of. The poll fails if it stays so."""
+    org.records["Contact"] = {}
+    org.records["Account"] = {
+        record_id(number): Record([BEGAN - HOUR - number * 5 * HOUR]) for number in range(40)
+    }
+    store.refused = {"upload once"}
+    report = check(org, store, objects=["Account", "Contact"], file_rows=10)
+    report.raise_if_failed()
+    assert (reached(store), reached(store, "Contact"), store.kept) == (None, None, {})
+    assert "upload is refused" in lines(report)[-1]
+    store.refused, org.now = {"upload"}, BEGAN + 73 * HOUR
+    with pytest.raises(
+        CheckFailedError, match=r"2 obj[^\n]*\n.*last check never; .*upload is refused"
+    ):
+        check(org, store, objects=["Account", "Contact"]).raise_if_failed()
 
 
 # -- random histories

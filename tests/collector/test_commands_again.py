@@ -259,8 +259,56 @@ def test_a_check_needs_consent_and_objects(
 def test_the_status_names_objects_that_were_never_checked_or_failed() -> None:
     """The error of the last check is told."""
     assert object_of("A", None).note == "never checked"
-    failed = Progress("A", "2026-01-01T00:00:00.000Z", error="x")
-    assert object_of("A", failed) == ("A", None, None, "x", "never checked")
+    failed = Progress("A", "2026-01-01T00:00:00.000Z", error="x", outcome="failed")
+    assert object_of("A", failed) == ("A", None, None, "failed", "x", "never checked")
     at = "2026-01-02T00:00:00.000Z"
-    once = Progress("A", at, window_to=at, succeeded_at=at, error="x")
-    assert object_of("A", once) == ("A", at, at, "x", "the last check failed")
+    once = Progress("A", at, window_to=at, succeeded_at=at, error="x", outcome="failed")
+    assert object_of("A", once) == ("A", at, at, "failed", "x", "the last check failed")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "note"),
+    [
+        ("listed", ""),
+        ("sight_unknown", "the last check does not prove everything: sight_unknown"),
+        ("", ""),
+    ],
+)
+def test_the_status_names_objects_of_which_not_everything_is_proven(
+    outcome: str, note: str
+) -> None:
+    """The progress of an older version has no outcome."""
+    at = "2026-01-02T00:00:00.000Z"
+    progress = Progress("A", at, window_to=at, succeeded_at=at, outcome=outcome)
+    assert object_of("A", progress) == ("A", at, at, outcome or None, None, note)
+
+
+def test_the_status_names_topics_whose_objects_are_not_known(
+    mock: MockSalesforce, blob_settings: Mapping[str, str]
+) -> None:
+    """A poll says so, too. Nothing is checked if CHECK_OBJECTS is none."""
+    settings = settings_of(mock, blob_settings, CHECK_OBJECTS="")
+    assert command(settings, "poll", "--yes").code == 1
+    call = command(settings, "status", "--json")
+    (topic,) = call.json["topics"]
+    assert topic["note"] == "nothing of it is proven: name its objects in CHECK_OBJECTS"
+    assert call.code == 1
+    for objects in ("none", "Account"):
+        (topic,) = command({**settings, "CHECK_OBJECTS": objects}, "status", "--json").json[
+            "topics"
+        ]
+        assert topic["note"] == ""
+
+
+def test_a_check_that_could_not_ask_everything_is_a_finding(
+    blob_settings: Mapping[str, str],
+) -> None:
+    """The outcome is listed, and the reason tells what was not asked."""
+    with MockSalesforce(
+        3600, faults="rest_error=INVALID_FIELD:always@queryAll", keepalive_seconds=0.2
+    ) as mock:
+        call = command(checked_settings(mock, blob_settings), "check", "--yes", "--json")
+    (row,) = call.json["checks"]
+    assert row["outcome"] == "listed"
+    assert "INVALID_FIELD" in row["reason"]
+    assert call.code == call.json["exit_code"] == 1

@@ -338,9 +338,8 @@ def test_clocks_may_differ_by_five_minutes(minutes: float, wrong: bool) -> None:
 # -- when
 
 
-def test_an_object_without_progress_is_due() -> None:
+def test_a_new_object_is_due() -> None:
     """It was never checked."""
-    assert completeness.is_due(None, BEGAN, 24)
     assert completeness.is_due(NEW, BEGAN, 24)
 
 

@@ -119,7 +119,6 @@ def test_a_question_that_nobody_can_answer_stops_the_command(case: str) -> None:
     err = io.StringIO() if case == "no terminal" else Terminal()
     answer = io.StringIO("y\n") if case == "answers from a pipe" else Terminal("y\n")
     console = Console(io.StringIO(), err, answer, as_json=case == "json")
-    assert not console.may_ask
     with pytest.raises(StoppedError) as raised:
         console.confirm("Go?")
     assert str(raised.value) == "Go? Nothing was changed: add --yes to allow it."

@@ -309,6 +309,15 @@ def test_a_gone_entry_is_kept_until_somebody_has_asked() -> None:
     assert told.kept() == frozenset()
 
 
+def test_a_gone_entry_is_kept_if_its_record_is_not_found_and_may_be_hidden() -> None:
+    """It is asked for again as soon as the user sees all. A record that is found is an answer."""
+    told = listing(kept=[(ONE, 1), (ONE, 2), (TWO, 3)], sees_all=False)
+    told.found([])
+    assert told.answered([ONE], [], ASKED) == []
+    told.answered([TWO], [found(TWO, 50, deleted=False)], ASKED)
+    assert told.kept() == {Entry(ONE, at(1)), Entry(ONE, at(2))}
+
+
 def test_a_gone_entry_of_a_record_in_the_bin_needs_no_question() -> None:
     """QueryAll has told that the record is deleted now."""
     told = listing(kept=[(ONE, 1)])

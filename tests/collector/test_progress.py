@@ -14,7 +14,9 @@ from salesforce_client.src.app.storage.progress import CheckBlobs
 
 ORG = "00D5f000004rDelEAE"
 NOW = "2026-11-20T12:00:00.000Z"
-FULL = Progress("Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, "why")
+FULL = Progress(
+    *("Account", NOW, NOW, NOW, NOW, NOW, True, True, {"2026-11-19": NOW}, "why", "failed")
+)
 
 
 @pytest.fixture
@@ -89,8 +91,9 @@ def test_the_entries_of_a_day_have_a_blob_of_their_own(blobs: CheckBlobs) -> Non
         frozenset({Entry("0015f0000000001AAA", NOW)}), etag
     )
     assert blobs.save_kept(ORG, "Account", "2026-11-19", b"{}", None) is None
-    damaged = blobs.save_kept(ORG, "Account", "2026-11-19", b"[1]", etag)
-    assert blobs.load_kept(ORG, "Account", "2026-11-19") == KeptEntries(frozenset(), damaged)
+    for raw in (b"[1]", b"[" * 100_000):
+        etag = blobs.save_kept(ORG, "Account", "2026-11-19", raw, etag)
+        assert blobs.load_kept(ORG, "Account", "2026-11-19") == KeptEntries(frozenset(), etag)
 
 
 def test_old_days_of_one_object_are_removed(blobs: CheckBlobs, cursors: ContainerClient) -> None:
@@ -118,8 +121,31 @@ def test_the_members_of_channels_are_stored_with_their_time(
     assert blobs.load_members(ORG) == (members, NOW)
     blobs.save_members(ORG, None, NOW)
     assert blobs.load_members(ORG) == (None, NOW)
-    cursors.upload_blob(f"{ORG}/check/channels.json", b"[", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[",
+        b"[]",
+        b'"text"',
+        b"[" * 100_000,
+        b'{"members": []}',
+        b'{"members": [], "asked_at": 5}',
+        b'{"members": [5], "asked_at": "2026-11-20T12:00:00.000Z"}',
+        b'{"members": ["abc"], "asked_at": "2026-11-20T12:00:00.000Z"}',
+        b'{"members": [["My__chn", "Account"]], "asked_at": "2026-11-20T12:00:00.000Z"}',
+        b'{"members": [[5, "Account", true]], "asked_at": "2026-11-20T12:00:00.000Z"}',
+        b'{"members": [["My__chn", 5, true]], "asked_at": "2026-11-20T12:00:00.000Z"}',
+    ],
+)
+def test_members_that_cannot_be_read_count_as_not_stored(
+    raw: bytes, blobs: CheckBlobs, cursors: ContainerClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next check asks for them again, and the log says why."""
+    cursors.upload_blob(f"{ORG}/check/channels.json", raw)
     assert blobs.load_members(ORG) == (None, None)
+    assert "channels=unreadable reason=" in caplog.text
 
 
 def test_the_numbers_of_calls_are_stored_for_the_whole_org(
@@ -130,7 +156,8 @@ def test_the_numbers_of_calls_are_stored_for_the_whole_org(
     etag = blobs.save_calls(ORG, {NOW: 35}, None)
     assert blobs.load_calls(ORG) == ({NOW: 35}, etag)
     assert blobs.save_calls(ORG, {NOW: 1}, None) is None
-    for damaged in (b"[", b"[1]", b'{"soon": 1}', b'{"2026-11-20T12:00:00.000Z": "many"}'):
+    at = b'{"2026-11-20T12:00:00.000Z": '
+    for damaged in (b"[", b"[1]", b'{"soon": 1}', at + b'"many"}', at + b"1e999}", b"[" * 100_000):
         cursors.upload_blob(f"{ORG}/check/calls.json", damaged, overwrite=True)
         found, etag = blobs.load_calls(ORG)
         assert found == {}

@@ -34,7 +34,6 @@ FAILURES_COUNT_AFTER = 3  # times CHECK_HOURS
 LISTED, FAILED, NO_RIGHTS, TRIMMED = "listed", "failed", "no_rights", "trimmed"
 FILTERED, CLOCK, NOT_COVERED = "filtered", "clock", "not_covered"
 NOT_REPLICATEABLE, SIGHT_UNKNOWN = "not_replicateable", "sight_unknown"
-FAILURES = (FAILED, NO_RIGHTS, CLOCK)
 VIEW_ALL, UNKNOWN_SIGHT = "view_all", "unknown"
 
 
@@ -74,16 +73,14 @@ class Window(NamedTuple):
         return left, self._replace(start=middle)
 
 
-def is_due(progress: Optional[Progress], began: datetime, hours: float) -> bool:
+def is_due(progress: Progress, began: datetime, hours: float) -> bool:
     """Whether a poll checks the object. A check that did not work is tried again after an hour.
 
     Args:
-        progress: of the object. None if there is none.
+        progress: of the object.
         began: when the poll began.
         hours: the setting CHECK_HOURS.
     """
-    if progress is None:
-        return True
     pause = timedelta(hours=hours)
     if progress.checked_at and began < moment_of(progress.checked_at) + pause:
         return False

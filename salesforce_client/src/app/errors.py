@@ -196,7 +196,10 @@ class CheckRefusedError(ActionNeededError):
 
 
 class CheckFailedError(ActionNeededError):
-    """One or more objects were not checked for too long. All events are stored."""
+    """One or more objects were not checked for too long, or nobody knows when they were.
+
+    All events are stored.
+    """
 
     lost = ""
 

@@ -524,7 +524,9 @@ class Progress:
             first check.
         checked_at: the beginning of the poll whose check was the last complete one.
         tried_at: the beginning of the last poll that tried.
-        succeeded_at: the beginning of the last poll whose check did not fail.
+        succeeded_at: the beginning of the last poll whose check did not fail. A check fails, too,
+            if Salesforce covers no part of the window that continues the last one.
+        outcome: what the last check proved, as in ``CheckReport``. Empty before the first one.
         whole: the next check lists the whole reach again, because events are lost.
         blind: it was not known that the user sees all records. The whole reach is listed again as
             soon as it is.
@@ -542,6 +544,7 @@ class Progress:
     blind: bool = False
     listed_again: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
+    outcome: str = ""
 
 
 @dataclass(frozen=True)

@@ -102,11 +102,11 @@ class TopicReport:
             skipped=self.skipped,
             rejected=self.rejected,
             gaps=self.gaps,
-            error=_reason(self.error) if self.error else None,
+            error=reason_of(self.error) if self.error else None,
         )
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
     kind = type(error).__name__
     reason = f"{kind}: {error.text}" if isinstance(error, CollectorError) else kind
@@ -124,7 +124,7 @@ class CheckReport:
         calls: number of REST calls.
         outcome: ``listed``, the first other outcome, or ``waits`` if the check did not take place
             or is not complete.
-        reason: why the outcome is not ``listed``.
+        reason: why the outcome is not ``listed``, or why something was not asked.
     """
 
     object_name: str

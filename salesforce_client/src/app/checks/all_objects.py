@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Optional, Protocol
 
 from .. import completeness
-from ..errors import CheckFailedError, CollectorError
-from ..model import Progress, StoredProgress, identity
-from ..report import CheckReport, Report
+from ..errors import CollectorError
+from ..report import CheckReport, Report, reason_of
 from .calls import CallBlobs, Calls
 from .file import CheckFile, Files, KeptBlobs
 from .one_object import WAITS, Lists, ObjectCheck
 from .poll import Poll
+from .schedule import ProgressBlobs, Schedule
 from .topics import ChannelBlobs, ChannelLists, Topics
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,8 @@ class Questions(Lists, ChannelLists, Protocol):
         """Allow so many requests in all. ``before`` is called before each one, with its number."""
 
 
-class Blobs(KeptBlobs, CallBlobs, ChannelBlobs, Protocol):
+class Blobs(KeptBlobs, CallBlobs, ChannelBlobs, ProgressBlobs, Protocol):
     """Where everything of the checks but their event file is kept."""
-
-    def load_progress(self, org_id: str, object_name: str) -> StoredProgress:
-        """Load the progress of an object."""
 
     def forget(self, org_id: str, object_name: str, before: str) -> None:
         """Remove the entries of the days before this one."""
@@ -91,9 +88,11 @@ class Checks:
         self._topics = Topics(lists, blobs, topics, rules.objects, poll)
         self._rules = rules
         self._poll = poll
-        self._progress: dict[str, Progress] = {}
         self._file = CheckFile(files, blobs, poll.org_id, rules.file_rows)
-        self._failure: Optional[Exception] = None
+        self._schedule = Schedule(blobs, self._file, poll, now=rules.now)
+        self._failures: list[Exception] = []
+        self._stored = False
+        self._calls_unknown = ""  # why nobody knows how many calls are left
         self._calls = Calls(blobs, poll.org_id, poll.began, rules.calls)
         self.awaited: frozenset[str] = frozenset()
 
@@ -119,98 +118,66 @@ class Checks:
         if self._rules.objects == ():
             return
         try:
-            if self._failure is None:
-                self._run(report)
+            self._run(report)
         except CollectorError as error:
-            self._failure = error
+            self._failures.append(error)
         except Exception as error:
             log.exception("check unexpected failure")
-            self._failure = error
-        if self._failure:
-            why = _reason(self._failure)
-            failed = CheckReport("*", outcome=completeness.FAILED, reason=why)
-            report.checks.append(failed)
+            self._failures.append(error)
+        self._failures += self._file.refused.values()
+        for failure in self._failures:
+            report.checks.append(_failed("*", reason_of(failure)))
         report.files += self._file.uploaded
-        self._judge(report)
-
-    # -- before the drains
+        checked = self._topics.checked()
+        lost = self._file.refused.keys() if self._stored else set(checked)
+        why = reason_of(self._failures[0]) if self._failures else "no poll could check it"
+        report.overdue = self._schedule.failure(checked, lost, why)
 
     def _prepare(self) -> None:
         """Load what is stored, and ask for the members of channels in the background."""
-        try:
-            self._topics.load()
-            self._load(self._topics.checked())
-            self._calls.load()
-        except CollectorError as error:
-            self._failure = error
-            return
-        self._lists.allow(self._calls.allowed, self._calls.before)
-        self.awaited = self._topics.of_objects(set(self._due()))
+        self._note_failure(self._topics.load)
+        self._schedule.load(self._topics.checked())
+        if failure := self._note_failure(self._calls.load):
+            self._calls_unknown = failure.text
+        else:
+            self._lists.allow(self._calls.allowed, self._calls.before)
+            self.awaited = self._topics.of_objects(set(self._schedule.due()))
         self._topics.ask()
 
-    def _load(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in self._progress:
-                stored = self._blobs.load_progress(self._poll.org_id, name)
-                self._file.loaded(name, stored.etag)
-                self._progress[name] = stored.progress or Progress(name, self._poll.began_at)
-
-    def _due(self) -> list[str]:
-        """The objects whose check is due. The one that waited longest comes first.
-
-        MAX_CHECK_CALLS leaves out questions of the last ones. So the order of objects that waited
-        as long as each other changes from day to day.
-        """
-        due = [
-            progress
-            for progress in self._progress.values()
-            if self._rules.now or completeness.is_due(progress, self._poll.began, self._poll.hours)
-        ]
-        today = self._poll.began_at[:10]
-        due.sort(
-            key=lambda one: (
-                one.window_to or "",
-                "" if one.window_to else one.since,
-                identity(one.object_name, today),
-            )
-        )
-        return [progress.object_name for progress in due]
-
-    # -- after the drains
+    def _note_failure(self, load: Callable[[], None]) -> Optional[CollectorError]:
+        """Load something. A failure is noted, returned, and does not stop the rest."""
+        try:
+            load()
+        except CollectorError as error:
+            self._failures.append(error)
+            return error
+        return None
 
     def _run(self, report: Report) -> None:
         if error := self._topics.wait():
-            log.warning("channels=unknown reason=%s", _reason(error))
+            log.warning("channels=unknown reason=%s", reason_of(error))
         report.unknown = self._topics.unknown()
-        self._load(self._topics.checked())
-        lost = self._note_gaps(report)
-        due = self._due()
-        for name in {*lost, *due}:
-            self._file.move(self._progress[name])
+        self._schedule.load(self._topics.checked())
+        for name, unreadable in self._schedule.unreadable.items():
+            report.checks.append(_failed(name, reason_of(unreadable)))
+        self._schedule.begin(self._topics.with_gaps(report))
         if report.error is None:
-            self._check(due, report)
-        self._calls.done(self._lists.calls)
+            self._check(self._schedule.due(), report)
         self._file.publish()
+        self._stored = True
+        self._calls.done(self._lists.calls)
         oldest = f"{self._poll.began - completeness.REACH:%Y-%m-%d}"
         for check in report.checks:
             if check.windows:
                 self._blobs.forget(self._poll.org_id, check.object_name, oldest)
 
-    def _note_gaps(self, report: Report) -> list[str]:
-        """Let the objects of topics that have lost events be listed whole."""
-        names = self._topics.with_gaps(report) & self._progress.keys()
-        for name in names:
-            self._progress[name] = replace(self._progress[name], whole=True)
-        return sorted(names)
-
     def _check(self, due: Sequence[str], report: Report) -> None:
         ready = []
         for name in due:
-            if blocker := self._topics.blocker(name, report):
-                report.checks.append(CheckReport(name, outcome=WAITS, reason=blocker))
-                waiting = replace(self._progress[name], error=f"{name}: {blocker}")
-                self._progress[name] = waiting
-                self._file.move(waiting)
+            if self._calls_unknown:
+                self._leave(_failed(name, self._calls_unknown), report)
+            elif blocker := self._topics.blocker(name, report):
+                self._leave(CheckReport(name, outcome=WAITS, reason=blocker), report)
             else:
                 ready.append(name)
         reserved = {name: self._calls_for(name) for name in ready}
@@ -219,7 +186,7 @@ class Checks:
             del reserved[name]
             check = ObjectCheck(
                 self._poll,
-                self._progress[name],
+                self._schedule.progress[name],
                 self._lists,
                 self._file,
                 functools.partial(self._spare, sum(reserved.values())),
@@ -227,8 +194,18 @@ class Checks:
             )
             check.run(filtered=self._topics.known().is_filtered(name, self._topics.names))
             counted = self._lists.calls
-            self._progress[name] = check.progress
+            self._schedule.progress[name] = check.progress
             report.checks.append(check.report)
+
+    def _leave(self, told: CheckReport, report: Report) -> None:
+        """Leave an object to a later poll."""
+        report.checks.append(told)
+        name = told.object_name
+        left = replace(
+            self._schedule.progress[name], error=f"{name}: {told.reason}", outcome=told.outcome
+        )
+        self._schedule.progress[name] = left
+        self._file.move(left)
 
     def _spare(self, reserved: int, windows: int) -> int:
         """How many requests are left for questions that the outcome ``listed`` does not need.
@@ -240,35 +217,10 @@ class Checks:
         return self._calls.allowed - self._lists.calls - reserved - windows
 
     def _calls_for(self, name: str) -> int:
-        progress = self._progress[name]
+        progress = self._schedule.progress[name]
         windows = completeness.windows(progress, self._poll.began, self._poll.hours)
         return len(windows) + CALLS_BESIDE_WINDOWS + CALLS_FOR_HALVES
 
-    def _judge(self, report: Report) -> None:
-        """Fail the poll if an object was not checked for too long."""
-        checked = self._topics.checked()
-        late = [
-            progress
-            for progress in self._progress.values()
-            if progress.object_name in checked
-            and completeness.is_overdue(progress, self._poll.began, self._poll.hours)
-        ]
-        if not late:
-            return
-        why = _reason(self._failure) if self._failure else "no poll could check it"
-        lines = "".join(
-            f"\n  - {one.object_name}: last check {one.succeeded_at or 'never'}; {one.error or why}"
-            for one in late
-        )
-        report.overdue = CheckFailedError(
-            f"{len(late)} object(s) were not checked for {completeness.FAILURES_COUNT_AFTER} times"
-            " CHECK_HOURS. All events are stored, but deletes that no event told of may be missing,"
-            " and nothing since the last check is proven. Do what the reason says, or leave the"
-            " object out of CHECK_OBJECTS. See 'CheckFailedError' in docs/operations.md:" + lines
-        )
 
-
-def _reason(error: BaseException) -> str:
-    """What an operator reads. An unexpected error may quote data, so only its kind."""
-    text = type(error).__name__
-    return f"{text}: {error.text}" if isinstance(error, CollectorError) else text
+def _failed(name: str, why: str) -> CheckReport:
+    return CheckReport(name, outcome=completeness.FAILED, reason=why)

@@ -155,6 +155,7 @@ class Details:
             if page is None:
                 return True
             listing.deleted_by(page)
+        self._rows.note("MAX_CHECK_CALLS leaves no call to ask DeleteEvent who deleted")
         return False
 
     def _ask_by_id(self, listing: Listing) -> bool:

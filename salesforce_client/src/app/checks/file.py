@@ -6,14 +6,17 @@ of another time, so nothing is doubled.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple, Optional, Protocol
 
+from ..errors import CollectorError, StorageRefusedError
 from ..model import Entry, KeptEntries, Progress, Row
 from ..publisher import OpenFile
 
@@ -67,7 +70,8 @@ class CheckFile:
 
     Attributes:
         uploaded: the names of the uploaded files.
-        dropped: the objects whose progress another run has moved meanwhile.
+        broken: rows are lost. No progress may be stored any more.
+        refused: why something of an object could not be stored.
     """
 
     def __init__(self, files: Files, blobs: KeptBlobs, org_id: str, file_rows: int) -> None:
@@ -79,8 +83,10 @@ class CheckFile:
         self._kept: list[_Kept] = []
         self._progress: dict[str, Progress] = {}
         self._etags: dict[str, Optional[str]] = {}
+        self._dropped: set[str] = set()
         self.uploaded: list[str] = []
-        self.dropped: set[str] = set()
+        self.broken = False
+        self.refused: dict[str, CollectorError] = {}
 
     def loaded(self, object_name: str, etag: Optional[str]) -> None:
         """Note the version of an object's progress. Only this version is replaced."""
@@ -90,9 +96,10 @@ class CheckFile:
         """Write rows."""
         if not rows:
             return
-        if self._file is None:
-            self._file = self._files.new_file(datetime.now(timezone.utc))
-        self._file.add(rows)
+        with self._whole():
+            if self._file is None:
+                self._file = self._files.new_file(datetime.now(timezone.utc))
+            self._file.add(rows)
 
     def load_kept(self, object_name: str, day: str) -> KeptEntries:
         """Load the entries that earlier listings of a day had."""
@@ -117,39 +124,59 @@ class CheckFile:
     def publish(self) -> None:
         """Upload the file first. The progress may only move past uploaded rows.
 
+        If Storage refuses a blob of one object, only the progress of this object stays.
+
         Raises:
             StorageUnavailableError, StorageRefusedError, LocalStorageError: not everything is
                 stored. The next check repeats the rest.
         """
         file, self._file = self._file, None
         if file is not None:
-            file.close()
-            self.uploaded.append(self._files.upload(file.path, file.begun_at, briefly=False))
+            with self._whole():
+                file.close()
+                self.uploaded.append(self._files.upload(file.path, file.begun_at, briefly=False))
         kept, self._kept = self._kept, []
+        moved, self._progress = self._progress, {}
+        # The progress moves after the entries. Without them, a later check may miss a restore.
         for one in kept:
             raw = zlib.decompress(one.packed)
-            # The progress moves after the entries. Without them, a later check may miss a restore.
-            if one.object_name not in self.dropped and not self._blobs.save_kept(
-                self._org_id, one.object_name, one.day, raw, one.etag
-            ):
-                self._drop(one.object_name)
-        moved, self._progress = self._progress, {}
+            save = functools.partial(
+                self._blobs.save_kept, self._org_id, one.object_name, one.day, raw, one.etag
+            )
+            self._store(one.object_name, save)
         for name, progress in moved.items():
-            if name in self.dropped:
-                continue
-            etag = self._blobs.save_progress(self._org_id, progress, self._etags.get(name))
-            if etag is None:
-                self._drop(name)
-            self._etags[name] = etag
+            save = functools.partial(
+                self._blobs.save_progress, self._org_id, progress, self._etags.get(name)
+            )
+            self._etags[name] = self._store(name, save)
 
     def close(self) -> None:
         """Abandon a file that is not published."""
         if self._file is not None:
             self._file.abandon()
 
-    def _drop(self, object_name: str) -> None:
-        self.dropped.add(object_name)
-        log.warning("check object=%s progress=kept reason=another run was ahead", object_name)
+    def _store(self, object_name: str, save: Callable[[], Optional[str]]) -> Optional[str]:
+        """Store a blob of an object, unless an earlier one could not be stored."""
+        if object_name in self._dropped:
+            return None
+        why = "another run was ahead"
+        try:
+            if etag := save():
+                return etag
+        except StorageRefusedError as error:
+            self.refused[object_name] = error
+            why = error.text
+        self._dropped.add(object_name)
+        log.warning("check object=%s progress=kept reason=%s", object_name, why)
+        return None
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.broken = True
+            raise
 
 
 def _packed(entries: frozenset[Entry]) -> bytes:

@@ -127,6 +127,8 @@ class Listing:
                 rows += self._rows_of(record, also_itself=False)
             else:
                 rows += self._not_found(record_id)
+                if lost and not self._sees_all:  # it may be hidden, so nothing is answered
+                    self._lost[record_id] = lost
         return rows
 
     def rest(self) -> list[Row]:
@@ -136,10 +138,10 @@ class Listing:
     def kept(self) -> frozenset[Entry]:
         """The entries to keep for later listings of the day.
 
-        An entry that is gone stays as long as nobody has asked what became of it.
+        An entry that is gone stays until it is known what became of it.
         """
-        unasked = (Entry(one, date) for one, dates in self._lost.items() for date in dates)
-        return self._kept_outside | self._present | frozenset(unasked)
+        unanswered = (Entry(one, date) for one, dates in self._lost.items() for date in dates)
+        return self._kept_outside | self._present | frozenset(unanswered)
 
     def _rows_of(self, record: Found, *, also_itself: bool) -> list[Row]:
         """The rows of a record that is deleted now.

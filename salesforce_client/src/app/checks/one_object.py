@@ -1,17 +1,14 @@
-"""Checks one object: asks Salesforce for the windows that are due, and makes rows of the answers.
+"""Checks one object: what it is, what the user sees of it, and its windows that are due.
 
-``completeness.py`` decides about windows and outcomes, ``listing.py`` about rows. One window is in
-memory at a time: a day of the object, or less.
+``windows.py`` lists the windows. ``completeness.py`` decides which.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
-from typing import Optional, Protocol
+from typing import Protocol
 
 from .. import completeness
 from ..completeness import Window
@@ -19,25 +16,26 @@ from ..errors import (
     CallsSpentError,
     CheckRefusedError,
     CollectorError,
-    ListTooLongError,
-    ListTrimmedError,
+    LocalStorageError,
+    StorageUnavailableError,
 )
-from ..model import DeletedAnswer, Described, Entry, Progress, timestamp
-from ..report import CheckReport
+from ..model import Described, Progress, timestamp
+from ..report import CheckReport, reason_of
 from . import reasons
 from .days import Days
-from .details import STORAGE_ERRORS, DetailLists, Details, TooManyRecordsError
 from .file import CheckFile
-from .listing import Listing
 from .poll import Poll
 from .rows import CheckRows
+from .windows import WindowLists, Windows
 
 log = logging.getLogger(__name__)
 
 WAITS = "waits"
+# Storage that refuses may refuse only a blob of this object.
+OF_ALL_OBJECTS = (LocalStorageError, StorageUnavailableError)
 
 
-class Lists(DetailLists, Protocol):
+class Lists(WindowLists, Protocol):
     """What Salesforce says when a check asks. Every method may raise a CollectorError."""
 
     @property
@@ -49,11 +47,6 @@ class Lists(DetailLists, Protocol):
 
     def views_all(self, object_name: str) -> bool:
         """Whether the permission sets of the user say that the user sees every record."""
-
-    def deleted(
-        self, object_name: str, start: datetime, end: datetime, *, bounded: bool
-    ) -> DeletedAnswer:
-        """The answer of getDeleted. ``bounded`` refuses one that needs too much memory."""
 
 
 class ObjectCheck:
@@ -87,7 +80,6 @@ class ObjectCheck:
         self._lists = lists
         self._file = file
         self._spare = spare
-        self._windows: deque[Window] = deque()
         self._calls_before = calls_before
         self.report = CheckReport(self._name)
         self.progress = progress
@@ -106,22 +98,19 @@ class ObjectCheck:
         """
         began = self._poll.began_at
         self.progress = replace(self.progress, tried_at=began)
-        error: Optional[CollectorError] = None
         try:
-            complete = self._ask(filtered=filtered)
-        except STORAGE_ERRORS:
-            raise
+            if self._ask(filtered=filtered):
+                self.progress = replace(
+                    self.progress, checked_at=began, succeeded_at=began, error=""
+                )
         except CallsSpentError as spent:
-            complete = False
             self._wait(f"{spent.text}; if this stays, raise MAX_CHECK_CALLS")
-        except CollectorError as failure:
-            error, complete = failure, False
-            self._fail(failure)
-        if complete:
-            self.progress = replace(self.progress, checked_at=began, succeeded_at=began, error="")
-        elif isinstance(error, CheckRefusedError) and error.no_rights:
-            self.progress = replace(self.progress, checked_at=began)
+        except Exception as error:
+            if self._file.broken or isinstance(error, OF_ALL_OBJECTS):
+                raise
+            self._fail(error)
         self.report.calls = self._lists.calls - self._calls_before
+        self.progress = replace(self.progress, outcome=self.report.outcome)
         self._days.flush()
         self._file.move(self.progress)
 
@@ -144,22 +133,25 @@ class ObjectCheck:
             why = reasons.NOT_REPLICATEABLE
             return self._without_windows(completeness.NOT_REPLICATEABLE, why)
         self._look_at_sight()
-        self._windows = deque(
-            completeness.windows(self.progress, self._poll.began, self._poll.hours)
-        )
-        details = Details(
+        windows = Windows(
             self._poll,
             self._name,
             described.fields,
             self._lists,
             self._file,
             self._rows,
-            lambda: self._spare(len(self._windows)),
+            self._days,
+            self._spare,
+            self._done,
         )
-        while self._windows:
-            self._list(self._windows.popleft(), details)
+        windows.waiting += completeness.windows(self.progress, self._poll.began, self._poll.hours)
+        while windows.waiting:
+            windows.list_next()
             if self._file.is_full:
                 self._publish()
+        if why := windows.not_covered():
+            self.progress = replace(self.progress, error=f"{self._name}: {why}")
+            return False
         return True
 
     def _look_at_sight(self) -> None:
@@ -181,102 +173,6 @@ class ObjectCheck:
             blind=not sees,
             window_to=None if whole else self.progress.window_to,
         )
-
-    # -- one window
-
-    def _list(self, window: Window, details: Details) -> None:
-        """List a window, and note what is done. Its rows are in the file."""
-        checked_at = timestamp(self._poll.clock())
-        halves = window.halves()
-        try:
-            answer = self._lists.deleted(
-                self._name, window.start, window.asked_until, bounded=halves is not None
-            )
-            part = completeness.covered(window, answer)
-            if part is None:
-                self._not_covered(window, answer, checked_at)
-                return
-            listing = self._listing(part, answer.entries, checked_at)
-            details.ask(listing, part, splittable=halves is not None)
-        except (ListTooLongError, TooManyRecordsError):
-            if halves is None:
-                raise
-            self._windows.extendleft(reversed(halves))
-            return
-        except ListTrimmedError as error:
-            self._trimmed(window, error.text, checked_at, details)
-            return
-        outcome = completeness.outcome_of(part, answer, self._rows.sight)
-        self._listed(listing, part, outcome, reasons.of_answer(outcome, answer), checked_at)
-        if part.end < window.end:
-            self._drop_what_follows(window)
-
-    def _listing(self, window: Window, entries: Sequence[Entry], checked_at: str) -> Listing:
-        return Listing(
-            self._name,
-            self._rows.id_of(window, checked_at),
-            window,
-            entries,
-            self._days.share(window.day, entries),
-            sees_all=self._rows.sight == completeness.VIEW_ALL,
-        )
-
-    def _listed(
-        self, listing: Listing, window: Window, outcome: str, why: str, checked_at: str
-    ) -> None:
-        """Note a window. Its rows are in the file, but for the rest."""
-        self._file.add(listing.rest())
-        self._rows.add(window, outcome, why, checked_at, listed=listing.listed)
-        self._days.keep(listing.kept())
-        self.report.restored += listing.restored
-        self._done(window)
-
-    def _not_covered(self, window: Window, answer: DeletedAnswer, checked_at: str) -> None:
-        why = f"Salesforce covers only what is before {answer.latest}"
-        self._rows.add(window, completeness.NOT_COVERED, why, checked_at)
-        self._drop_what_follows(window)
-
-    def _trimmed(self, window: Window, why: str, checked_at: str, details: Details) -> None:
-        """Ask queryAll about the part before the log. The recycle bin may still have its records.
-
-        That proves nothing, because the bin may have lost others.
-        """
-        trimmed, following = completeness.after_trimmed(window, self._is_trimmed)
-        if following:
-            self._windows.appendleft(following)
-        halves = trimmed.halves()
-        listing = self._listing(trimmed, (), checked_at)
-        try:
-            details.ask(listing, trimmed, splittable=halves is not None)
-        except TooManyRecordsError:
-            assert halves, "it is only raised if the window can be split"
-            self._windows.extendleft(reversed(halves))
-            return
-        self._listed(listing, trimmed, completeness.TRIMMED, why, checked_at)
-
-    def _is_trimmed(self, start: datetime) -> bool:
-        """Whether Salesforce's log begins after a time. The answer itself is not used."""
-        end = start + completeness.SHORTEST
-        try:
-            self._lists.deleted(self._name, start, end, bounded=False)
-        except ListTrimmedError:
-            return True
-        except ListTooLongError:
-            return False
-        return False
-
-    def _drop_what_follows(self, window: Window) -> None:
-        """A later window must not count as listed before this one: it would leave a hole.
-
-        That is every later part of the main window, or the other half of an old day.
-        """
-        self._windows = deque(
-            other
-            for other in self._windows
-            if other.main != window.main or not (window.main or other.day == window.day)
-        )
-
-    # -- what is done
 
     def _done(self, window: Window) -> None:
         """Note a window as done."""
@@ -312,11 +208,18 @@ class ObjectCheck:
             self._rows.add(whole, outcome, why, timestamp(self._poll.clock()))
         return True
 
-    def _fail(self, error: CollectorError) -> None:
-        refused = isinstance(error, CheckRefusedError) and error.no_rights
-        outcome = completeness.NO_RIGHTS if refused else completeness.FAILED
-        self.progress = replace(self.progress, error=error.text)
-        self._without_windows(outcome, error.text)
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, CollectorError):
+            why = error.text
+        else:
+            log.exception("check object=%s unexpected failure", self._name)
+            why = reason_of(error)
+        outcome = completeness.FAILED
+        self.progress = replace(self.progress, error=why)
+        if isinstance(error, CheckRefusedError) and error.no_rights:
+            outcome = completeness.NO_RIGHTS
+            self.progress = replace(self.progress, checked_at=self._poll.began_at)
+        self._without_windows(outcome, why)
 
     def _wait(self, why: str) -> None:
         self.report.outcome, self.report.reason = WAITS, why

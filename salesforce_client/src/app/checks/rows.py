@@ -71,6 +71,10 @@ class CheckRows:
             if self._report.outcome == completeness.LISTED:
                 self._report.outcome = outcome
 
+    def count_restores(self, number: int) -> None:
+        """Count restores that a check found."""
+        self._report.restored += number
+
     def note(self, why: str) -> None:
         """Note why something was not asked or not proven. The first reason counts."""
         self._report.reason = self._report.reason or why

@@ -67,11 +67,17 @@ class Topics:
         self._asked: Optional[Future[Members]] = None
 
     def load(self) -> None:
-        """Load the members that are stored. May raise an error of the storage."""
+        """Load the members that are stored, unless CHECK_OBJECTS names the objects.
+
+        May raise an error of the storage. Then they are asked for.
+        """
+        if self._wanted is not None:
+            return
+        self._stale = True
         members, asked_at = self._blobs.load_members(self._poll.org_id)
-        self._objects = Objects(self._wanted, members)
+        self._objects = Objects(None, members)
         old = self._poll.began - timedelta(hours=self._poll.hours)
-        self._stale = self._wanted is None and (not asked_at or moment_of(asked_at) <= old)
+        self._stale = not asked_at or moment_of(asked_at) <= old
 
     def ask(self) -> None:
         """Ask for the members in the background, unless they are known."""

@@ -86,12 +86,30 @@ def rights(app: App, source: PubSub) -> Iterator[Finding]:
                 )
         for name in objects.checked(app.settings.topics):
             about = f"rights on {name}"
-            yield looked(about, _right(lists, about, name), "listed, and every record is seen")
+            filtered = objects.is_filtered(name, app.settings.topics)
+            right = _right(lists, about, name, filtered=filtered)
+            yield looked(about, right, "listed, and every record is seen")
 
 
-def _right(lists: Lists, about: str, name: str) -> Callable[[], Optional[Finding]]:
+def _right(
+    lists: Lists, about: str, name: str, *, filtered: bool
+) -> Callable[[], Optional[Finding]]:
     def look() -> Optional[Finding]:
-        if not lists.describe(name).replicateable:
+        if filtered:
+            return warning(
+                about,
+                "its channel has a filter expression, so no poll checks it and nothing of it is"
+                " proven",
+                "if all its deletes are wanted, name it in CHECK_OBJECTS",
+            )
+        described = lists.describe(name)
+        if described.name != name:
+            return failure(
+                about,
+                f"Salesforce writes the name of this object as {described.name}: no poll checks it",
+                f"write {described.name} in CHECK_OBJECTS",
+            )
+        if not described.replicateable:
             return warning(
                 about,
                 "Salesforce does not list the deletes of this object: nothing of it is proven",

@@ -59,7 +59,7 @@ def tell(report: Report, call: Call) -> int:
         code, error = exit_code(failed), failed
     topics = list(report.topics.values())
     found = any(it.rejected or it.gaps for it in topics) or report.unknown
-    if code == WELL and (found or any(it.outcome != LISTED for it in report.checks)):
+    if code == WELL and (found or any(it.outcome != LISTED or it.reason for it in report.checks)):
         code = FINDINGS
     console.table(
         ("topic", "ended", "received", "deletes", "rejected", "gaps", "cursor", "error"),

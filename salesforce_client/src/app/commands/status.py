@@ -14,6 +14,7 @@ from ..model import Poll, Progress, StoredCursor, moment_of
 from ..objects import Objects
 from ..storage.cursors import Cursors
 from .call import Call
+from .poll import LISTED
 
 HELP = "show each topic's cursor and last poll, and cursors that nobody uses"
 EXAMPLE = "status --json"
@@ -57,6 +58,7 @@ class Object(NamedTuple):
     object: str
     last_check_at: Optional[str]
     checked_until: Optional[str]
+    outcome: Optional[str]
     error: Optional[str]
     note: str
 
@@ -71,8 +73,14 @@ def _show(app: App, call: Call) -> int:
     began = cursors.exists()
     listed = cursors.listed() if began else ()
     newest = polls.newest(app.settings.topics) if polls.exists() else {}
+    objects = _objects(app, org_id) if org_id and began else None
     topics = [
-        topic_of(topic, _load(cursors, org_id, topic) if began else None, newest.get(topic))
+        topic_of(
+            topic,
+            _load(cursors, org_id, topic) if began else None,
+            newest.get(topic),
+            objects_known=objects is None or objects.of(topic) is not None,
+        )
         for topic in app.settings.topics
     ]
     unused = sorted({it.topic for it in listed if it.org_id == org_id} - set(app.settings.topics))
@@ -80,8 +88,8 @@ def _show(app: App, call: Call) -> int:
     for it in listed:
         if it.org_id != org_id:
             others.setdefault(it.org_id, []).append(it.topic)
-    objects = _objects(app, org_id) if org_id and began else []
-    noted = [*(it.note for it in topics), *(it.note for it in objects)]
+    checked = _checked(app, org_id, objects) if objects else []
+    noted = [*(it.note for it in topics), *(it.note for it in checked)]
     code = exit_code(error) if error else FINDINGS if any(noted) else WELL
     console.line(f"org: {org_id or 'not known, because the login failed'}")
     console.table(
@@ -99,7 +107,7 @@ def _show(app: App, call: Call) -> int:
             for it in topics
         ],
     )
-    console.table(("object", "last check", "checked until", "error", "note"), objects)
+    console.table(("object", "last check", "checked until", "outcome", "error", "note"), checked)
     for topic in unused:
         console.line(f"{topic} has a cursor, but SALESFORCE_TOPICS does not name it")
     for other, names in others.items():
@@ -114,7 +122,7 @@ def _show(app: App, call: Call) -> int:
             "exit_code": code,
             "org_id": org_id or None,
             "topics": [it._asdict() for it in topics],
-            "objects": [it._asdict() for it in objects],
+            "objects": [it._asdict() for it in checked],
             "not_configured": unused,
             "other_orgs": [{"org_id": other, "topics": names} for other, names in others.items()],
             "error": f"{type(error).__name__}: {error}" if error else None,
@@ -123,28 +131,42 @@ def _show(app: App, call: Call) -> int:
     return code
 
 
-def _objects(app: App, org_id: str) -> list[Object]:
-    """The objects that polls check, as far as they are known."""
-    blobs, settings = app.check_blobs(), app.settings
-    members, _ = blobs.load_members(org_id)
-    names = Objects(settings.check_objects, members).checked(settings.topics)
+def _objects(app: App, org_id: str) -> Optional[Objects]:
+    """The objects of the topics, as far as they are known. None if nothing is checked."""
+    wanted = app.settings.check_objects
+    if wanted == ():
+        return None
+    return Objects(wanted, None if wanted else app.check_blobs().load_members(org_id)[0])
+
+
+def _checked(app: App, org_id: str, objects: Objects) -> list[Object]:
+    """What is known of the checks of all objects."""
+    blobs, names = app.check_blobs(), objects.checked(app.settings.topics)
     return [object_of(it, blobs.load_progress(org_id, it).progress) for it in names]
 
 
 def object_of(name: str, progress: Optional[Progress]) -> Object:
     """What is known of an object's checks. ``progress`` is None if it was never checked."""
-    if progress is None or progress.succeeded_at is None:
-        error = progress.error if progress else ""
-        return Object(name, None, None, error or None, "never checked")
-    note = "the last check failed" if progress.error else ""
-    return Object(name, progress.succeeded_at, progress.window_to, progress.error or None, note)
+    if progress is None:
+        return Object(name, None, None, None, None, "never checked")
+    outcome, error = progress.outcome or None, progress.error or None
+    if progress.succeeded_at is None:
+        return Object(name, None, None, outcome, error, "never checked")
+    note = ""
+    if error:
+        note = "the last check failed"
+    elif outcome not in (None, LISTED):
+        note = f"the last check does not prove everything: {outcome}"
+    return Object(name, progress.succeeded_at, progress.window_to, outcome, error, note)
 
 
 def _load(cursors: Cursors, org_id: str, topic: str) -> Optional[StoredCursor]:
     return cursors.load(org_id, topic) if org_id else None
 
 
-def topic_of(topic: str, stored: Optional[StoredCursor], poll: Optional[Poll]) -> Topic:
+def topic_of(
+    topic: str, stored: Optional[StoredCursor], poll: Optional[Poll], *, objects_known: bool
+) -> Topic:
     """What is known of a topic, and what a person should know about it.
 
     ``stored`` is None if nobody knows whether there is a cursor, or if no poll has run yet.
@@ -157,6 +179,8 @@ def topic_of(topic: str, stored: Optional[StoredCursor], poll: Optional[Poll]) -
         notes.append(f"the last poll failed: {poll.error.partition(':')[0]}")
     if state == "unreadable":
         notes.append("the next poll records a gap")
+    if not objects_known:
+        notes.append("nothing of it is proven: name its objects in CHECK_OBJECTS")
     if age is not None and age > LOST_SECONDS:
         notes.append("Salesforce no longer accepts the cursor: the next poll records a gap")
     elif age is not None and age > OLD_SECONDS:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CHANNELS = "channels"
 CALLS = "calls"
+# What reading a damaged blob may raise.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class CheckBlobs:
@@ -55,7 +57,7 @@ class CheckBlobs:
     def load_kept(self, org_id: str, object_name: str, day: str) -> KeptEntries:
         """Load the entries of one day, ``2026-01-31``."""
         raw, etag = self._load(_name(org_id, f"{object_name}/{day}"))
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(*UNREADABLE):
             found = json.loads(raw) if raw else []
             return KeptEntries(frozenset(Entry(str(one), str(date)) for one, date in found), etag)
         log.warning("object=%s day=%s entries=unreadable", object_name, day)
@@ -92,7 +94,7 @@ class CheckBlobs:
             for at in told:
                 moment_of(at)
             return {at: int(number) for at, number in told.items()}, etag
-        except (ValueError, TypeError, AttributeError):
+        except UNREADABLE:
             log.warning("calls of the checks=unreadable")
             return {}, etag
 
@@ -103,7 +105,10 @@ class CheckBlobs:
         return self._save(_name(org_id, CALLS), json.dumps(calls, indent=2).encode(), etag)
 
     def load_members(self, org_id: str) -> tuple[Optional[Sequence[Member]], Optional[str]]:
-        """Load the members of the channels, and when Salesforce was asked. None if not stored."""
+        """Load the members of the channels, and when Salesforce was asked. None if not stored.
+
+        Members that cannot be read count as not stored, so the next check asks for them again.
+        """
         raw, _ = self._load(_name(org_id, CHANNELS))
         if not raw:
             return None, None
@@ -111,8 +116,9 @@ class CheckBlobs:
             told = json.loads(raw)
             members = told["members"]
             moment_of(told["asked_at"])
-            found = None if members is None else [Member(*one) for one in members]
-        except (ValueError, KeyError, TypeError):
+            found = None if members is None else [_member(*one) for one in members]
+        except UNREADABLE as error:
+            log.warning("channels=unreadable reason=%s: %s", type(error).__name__, error)
             return None, None
         return found, told["asked_at"]
 
@@ -173,11 +179,22 @@ def _progress(raw: bytes, object_name: str) -> Progress:
             moment_of(time)
         if found.succeeded_at:
             moment_of(found.succeeded_at)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     if found.object_name != object_name:
         raise ValueError("it belongs to another object")
     return found
+
+
+def _member(channel: object, object_name: object, filtered: object) -> Member:
+    """Read one member. Raises a TypeError if a value is of another type."""
+    if (
+        isinstance(channel, str)
+        and isinstance(object_name, (str, type(None)))
+        and isinstance(filtered, bool)
+    ):
+        return Member(channel, object_name, filtered)
+    raise TypeError(f"not a member: {channel!r}, {object_name!r}, {filtered!r}")
 
 
 def _name(org_id: str, what: str) -> str:
