@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Run one sweep in a separate process, and print its figures as JSON.
 
-The figures are seconds, peak memory in MB, inserted rows, batches, and staged megabytes.
+The figures are seconds, CPU seconds, peak memory in MB, inserted rows, batches, and staged
+megabytes. Two arguments change the size in bytes and the gzip level of the staged files.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -17,6 +19,7 @@ import memory
 
 from delete_sync.src.model import Batch, Loaded
 from delete_sync.src.run import run
+from delete_sync.src.warehouse import staging
 from delete_sync.src.warehouse.load import Loader
 
 staged: list[int] = []
@@ -31,10 +34,16 @@ def weigh(loader: Loader, batch: Batch, *, again: bool) -> Loaded:
 
 
 Loader.load = weigh  # type: ignore[assignment, method-assign]
+if sys.argv[1:]:
+    part_bytes, staging.LEVEL = map(int, sys.argv[1:])
+    staging.BatchWriter = functools.partial(  # type: ignore[assignment, misc]
+        staging.BatchWriter, part_bytes=part_bytes
+    )
 began = time.monotonic()
 report = run(os.environ)
 told = {
     "seconds": time.monotonic() - began,
+    "cpu": time.process_time(),
     "peak_mb": memory.peak_mb(),
     "inserted": report.inserted,
     "recovered": report.recovered,

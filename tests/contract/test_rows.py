@@ -137,6 +137,7 @@ NOTED = {"a": "\ufffd", "_tracker": {"nul_replaced": True}}
         ({"deleted_date": "2026-02-01T00:00:00.000+"}, "deleted_date is not a time"),
         ({"deleted_date": "2026-02-01 00:00:00.000Z"}, "deleted_date is not a time"),
         ({"deleted_date": "2026-02-01T24:00:00.000Z"}, "deleted_date is not a time"),
+        ({"deleted_date": "2026-W05-7T00:00:00.000Z"}, "deleted_date is not a time"),
         ({"deleted_date": "1581-12-31T23:59:59.999Z"}, "deleted_date is not a time"),
         ({"deleted_date": "0001-01-01T00:00:00.000Z"}, "deleted_date is not a time"),
         ({"deleted_date": b"2026-02-01T00:00:00.000Z"}, "deleted_date is not a time"),

@@ -13,7 +13,10 @@ from . import environments, node
 from .environments import REPOSITORY
 
 ALL_TESTS = ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile"]  # two files at a time
-BENCHMARKS = ("startup", "steps", "drain", "sweep", "flat", "listing", "checks", "comparison")
+BENCHMARKS = (
+    *("startup", "steps", "drain", "sweep", "sweep_steps", "flat", "listing", "checks"),
+    "comparison",
+)
 LINT = [
     ["-m", "ruff", "check", "."],
     ["-m", "ruff", "format", "--check", "."],

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import RefusedFileError
 from ..model import Figures
 from ..scratch import local_storage
-from . import companion_rows, rows
+from . import companion_rows, rows, usual_rows
 from .lines import Row
 from .payloads import RefusedValueError
 
@@ -30,7 +30,6 @@ FORMATS = {
 FORMAT_VERSION = max(FORMATS)
 PORTION_BYTES = 1_000_000
 LONGEST_VALUE = 64_000_000  # bytes of one value; SQLite enforces it from Python 3.11 on
-DELETED_DATE = rows.EVENTS.index("deleted_date")
 # A str for each text. A byte that is not UTF-8 becomes a surrogate, so that its row can be read.
 AS_TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
 
@@ -52,7 +51,8 @@ class EventFile:
         self._name = name
         self._sha256 = sha256
         self._counts: Counter[str] = Counter()
-        self._dates: tuple[str, str] | None = None  # of the first and last delete
+        self._deletes = 0
+        self._first = self._last = ""  # dates of the first and last delete
         self._about = f"event file {name}"
         with local_storage(self._about):
             _check_length(path)
@@ -81,36 +81,29 @@ class EventFile:
             RefusedFileError: a page is unreadable.
             LocalStorageError: the disk fails.
         """
-        count, portion = 0, bytearray()
+        size, portion = 0, list[bytes]()
         with self._as_refusal():
             for line in self._lines():
-                portion += line
-                portion += b"\n"
-                count += 1
-                if len(portion) >= PORTION_BYTES:
-                    yield count, bytes(portion)
-                    count, portion = 0, bytearray()
-        if count:
-            yield count, bytes(portion)
+                portion.append(line)
+                size += len(line)
+                if size >= PORTION_BYTES:
+                    yield len(portion), b"\n".join([*portion, b""])
+                    size, portion = 0, []
+        if portion:
+            yield len(portion), b"\n".join([*portion, b""])
 
     def figures(self) -> Figures:
         """The figures of the rows that ``lines`` has yielded."""
-        first, last = self._dates or (None, None)
-        return Figures.counted(self._counts, first, last)
+        counts = self._counts + Counter(deletes=self._deletes)
+        return Figures.counted(counts, self._first[:23] or None, self._last[:23] or None)
 
     def _lines(self) -> Iterator[bytes]:
-        for row in self._rows("events", rows.EVENTS):
-            try:
-                line = rows.delete(row, self._name)
-            except RefusedValueError as error:
-                line = rows.refused_row(row, self._name, self._sha256, str(error))
-                self._counts["rejected"] += 1
-            else:
-                self._counts["deletes"] += 1
-                date = row[DELETED_DATE][:23]
-                first, last = self._dates or (date, date)
-                self._dates = (min(first, date), max(last, date))
-            yield line
+        done: int | None = None
+        with contextlib.suppress(sqlite3.Error):  # the exact way reads or reports what is left
+            for number, line in self._usual_events():
+                done = number
+                yield line
+        yield from self._events("" if done is None else f"WHERE id > {done}")
         for table in companion_rows.TABLES:
             if self._version < table.since:
                 continue
@@ -118,10 +111,50 @@ class EventFile:
                 self._counts[table.figure] += 1
                 yield table.line_of(row, self._name, self._sha256)
 
-    def _rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
+    def _usual_events(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the id and the line of each row of ``events``, up to a text that is not UTF-8.
+
+        The built-in type for texts is faster than ``AS_TEXT``. It refuses such a text.
+        """
+        (encoding,) = self._connection.execute("PRAGMA encoding").fetchone()
+        if encoding != "UTF-8":  # then the bytes of a payload are not UTF-8 either
+            return
+        self._connection.text_factory = str
+        try:
+            for row in self._rows("events", usual_rows.COLUMNS):
+                line = usual_rows.delete(row, self._name)
+                if line:
+                    self._count_delete(row[usual_rows.DELETED_DATE])
+                else:
+                    self._connection.text_factory = AS_TEXT
+                    (line,) = self._events(f"WHERE id = {row[0]}")
+                    self._connection.text_factory = str
+                yield row[0], line
+        finally:
+            self._connection.text_factory = AS_TEXT
+
+    def _events(self, where: str) -> Iterator[bytes]:
+        """The lines of these rows of ``events``, each by the exact way."""
+        for row in self._rows("events", rows.EVENTS, where):
+            try:
+                line = rows.delete(row, self._name)
+            except RefusedValueError as error:
+                line = rows.refused_row(row, self._name, self._sha256, str(error))
+                self._counts["rejected"] += 1
+            else:
+                self._count_delete(row[rows.DELETED_DATE])
+            yield line
+
+    def _count_delete(self, deleted_date: str) -> None:
+        self._deletes += 1
+        if deleted_date < self._first or not self._first:
+            self._first = deleted_date
+        self._last = max(self._last, deleted_date)
+
+    def _rows(self, table: str, columns: Sequence[str], where: str = "") -> Iterator[Row]:
         # quick_check compares no index with its table, so read the table.
         names = ", ".join(columns)
-        return self._connection.execute(f"SELECT {names} FROM {table} NOT INDEXED")  # noqa: S608
+        return self._connection.execute(f"SELECT {names} FROM {table} NOT INDEXED {where}")  # noqa: S608
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ EVENTS = (
     *("deleted_date", "ingested_at", "payload", "replay_id", "schema_id"),
 )
 TEXTS = EVENTS[1:7]
+DELETED_DATE = EVENTS.index("deleted_date")
 
 
 def delete(row: Row, name: str) -> bytes:
@@ -53,8 +54,8 @@ def delete(row: Row, name: str) -> bytes:
     encoded = (
         f'{{"kind":"delete","event_file":{quote(name)},"event_id":{event_id},"topic":{topic},'
         f'"object_name":{object_name},"record_id":{record_id},"deleted_by":{deleted_by},'
-        f'"deleted_date":"{deleted_date[:23]}","owner_id":{owner_id},"payload":{payload},'
-        f'"ingested_at":"{ingested_at[:23]}"}}'
+        f'"deleted_date":"{deleted_date[:23]}","owner_id":{owner_id},'
+        f'"ingested_at":"{ingested_at[:23]}","payload":{payload}}}'
     )
     try:
         return encoded.encode()

@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -82,22 +83,26 @@ class BatchWriter:
         self._path = folder
 
     def add(self, rows: Rows, blob: EventBlob, sha256: str) -> None:
-        """Append all rows of an event file.
+        """Append all rows of an event file. A thread compresses rows while the next ones are read.
 
         Raises:
             RefusedFileError: the file can be read only in part. The batch lists it as unwanted.
             LocalStorageError: the disk is full or fails.
         """
-        written = 0
-        try:
-            for count, lines in rows.lines():
-                self._write(lines)
-                written += count
-        except RefusedFileError:
-            self._unwanted.append(blob.name)
-            raise
-        finally:
-            self.lines += written
+        compressing: Future[None] | None = None
+        with ThreadPoolExecutor(1, "compressor") as compressor:
+            try:
+                for count, lines in rows.lines():
+                    if compressing:
+                        compressing.result()  # so one portion waits at most
+                    compressing = compressor.submit(self._compress, lines)
+                    self.lines += count
+            except RefusedFileError:
+                self._unwanted.append(blob.name)
+                raise
+            finally:
+                if compressing:
+                    compressing.result()
         self._files.append(StagedFile(blob, sha256, rows.figures()))
 
     def refuse(self, blob: EventBlob, sha256: str, error: str) -> None:
@@ -111,7 +116,7 @@ class BatchWriter:
             LocalStorageError: the disk is full or fails.
         """
         for file in self._files:
-            self._write(self._file_line(file))
+            self._compress(self._file_line(file))
             self.lines += 1
         self._close()
         parts = self._folder / "rows_*.ndjson.gz"
@@ -144,7 +149,7 @@ class BatchWriter:
             if self._part:
                 self._part.close()
 
-    def _write(self, lines: bytes) -> None:
+    def _compress(self, lines: bytes) -> None:
         with local_storage("rows of a batch"):
             full = self._part and self._path.stat().st_size >= self._part_bytes
         if full:
