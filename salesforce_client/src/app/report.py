@@ -102,11 +102,11 @@ class TopicReport:
             skipped=self.skipped,
             rejected=self.rejected,
             gaps=self.gaps,
-            error=_reason(self.error) if self.error else None,
+            error=reason_of(self.error) if self.error else None,
         )
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """What a row says of an error. An unexpected error may quote a payload, so only its kind."""
     kind = type(error).__name__
     reason = f"{kind}: {error.text}" if isinstance(error, CollectorError) else kind

@@ -15,7 +15,7 @@ from typing import Optional, Protocol
 from .. import completeness
 from ..errors import CheckFailedError, CollectorError
 from ..model import Progress, StoredProgress, identity
-from ..report import CheckReport, Report
+from ..report import CheckReport, Report, reason_of
 from .calls import CallBlobs, Calls
 from .file import CheckFile, Files, KeptBlobs
 from .one_object import WAITS, Lists, ObjectCheck
@@ -127,7 +127,7 @@ class Checks:
             log.exception("check unexpected failure")
             self._failure = error
         if self._failure:
-            why = _reason(self._failure)
+            why = reason_of(self._failure)
             failed = CheckReport("*", outcome=completeness.FAILED, reason=why)
             report.checks.append(failed)
         report.files += self._file.uploaded
@@ -180,7 +180,7 @@ class Checks:
 
     def _run(self, report: Report) -> None:
         if error := self._topics.wait():
-            log.warning("channels=unknown reason=%s", _reason(error))
+            log.warning("channels=unknown reason=%s", reason_of(error))
         report.unknown = self._topics.unknown()
         self._load(self._topics.checked())
         lost = self._note_gaps(report)
@@ -255,7 +255,7 @@ class Checks:
         ]
         if not late:
             return
-        why = _reason(self._failure) if self._failure else "no poll could check it"
+        why = reason_of(self._failure) if self._failure else "no poll could check it"
         lines = "".join(
             f"\n  - {one.object_name}: last check {one.succeeded_at or 'never'}; {one.error or why}"
             for one in late
@@ -266,9 +266,3 @@ class Checks:
             " and nothing since the last check is proven. Do what the reason says, or leave the"
             " object out of CHECK_OBJECTS. See 'CheckFailedError' in docs/operations.md:" + lines
         )
-
-
-def _reason(error: BaseException) -> str:
-    """What an operator reads. An unexpected error may quote data, so only its kind."""
-    text = type(error).__name__
-    return f"{text}: {error.text}" if isinstance(error, CollectorError) else text
