@@ -109,14 +109,15 @@ def test_only_polls_of_later_files_count(past: PastFiles, add: Add) -> None:
 def test_the_last_whole_position_of_a_topic_has_its_publishing_time(
     past: PastFiles, add: Add, payload: str, at: str | None
 ) -> None:
-    """The events of the last replay id may go on in the next file."""
+    """The events of the last replay id may go on in the next file. An event may have none."""
     name = add(
         0,
         delete("e1", b"1", "{}"),
         delete("e2:001", b"2", payload),
         delete("e3:001", b"3", "{}"),
         delete("e3:002", b"3", "{}"),
-        delete("e4", b"4", "{}", "other"),
+        delete("e4", b"", "{}"),
+        delete("e5", b"4", "{}", "other"),
     )
     assert past.last_position(name, "t") == Position(b"2", at, "e2")
     assert past.last_position(name, "other") is None
