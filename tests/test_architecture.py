@@ -95,8 +95,13 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
             "adapters",
             # Their types, and the rules for objects.
+            "reprocess",
             *("storage/cursors", "salesforce/pubsub", "salesforce/lists", "salesforce/limits"),
             "objects",
+        },
+        "commands/replay": {
+            *("adapters", "collect", "commands/call", "console", "errors", "model"),
+            *("salesforce/pubsub", "storage/blobs"),
         },
         "commands/mock": {"commands/call", "console", "mock_salesforce/*"},
         "__main__": {"commands/*", "errors"},

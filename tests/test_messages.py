@@ -214,7 +214,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("event file {name}: the container", "{name}", "cannot be decoded again", "Check the name"),
         ("event file {name}: its content", "{name}", "cannot be decoded again", "see"),
     ],
-    ("collector", "storage/rejected_events.py"): [
+    ("collector", "storage/readable.py"): [
         ("{about}: {error}", "{about}", "Nothing is changed", "Check that this is an event file"),
     ],
     ("collector", "salesforce/limits.py"): [

@@ -278,18 +278,26 @@ def test_a_lost_time_of_the_first_try_is_logged(
     ],
 )
 def test_the_first_poll_that_can_read_a_topic_records_what_it_cannot_reach(
-    tmp_path: Path, begun: bool, preset: Preset, hours: float, start: Preset, lost: bool
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    begun: bool,
+    preset: Preset,
+    hours: float,
+    start: Preset,
+    lost: bool,
 ) -> None:
     """If the first poll of a topic fails, the first poll that reads it may come too late. Then it
     records a gap since the first try. ``EARLIEST`` reaches back almost 72 hours, so there is a gap
     only if the first try is older. ``LATEST`` always leaves a gap. If an earlier poll started from
-    ``LATEST``, the collector continues from ``EARLIEST``.
+    ``LATEST``, or if a replay was asked for, the collector continues from ``EARLIEST``.
     """
     tried_at = timestamp(datetime.now(timezone.utc) - timedelta(hours=hours))
     store = Memory(tmp_path, Cursor("00D", "t", None, tried_at, begun))
     source = Scripted()
     report = collected(store, ["t"], source, AFTER_ANY_POLL, preset)
     assert source.starts == [start]
+    why = "reason=a replay, or an earlier poll from LATEST that got no position"
+    assert (f"topic=t start=EARLIEST {why}" in caplog.messages) == begun
     (path,) = tmp_path.glob("*.db")
     with contextlib.closing(sqlite3.connect(path)) as file:
         gaps = file.execute(

@@ -8,14 +8,24 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from azure.storage.blob import ContainerClient
 from local.command_line import Done, command
+from local.emulators import free_port
 
+from salesforce_client.src.app.commands.replay import moved_back
 from salesforce_client.src.app.commands.status import object_of
+from salesforce_client.src.app.console import StoppedError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
-from salesforce_client.src.app.model import Progress
+from salesforce_client.src.app.model import (
+    Cursor,
+    Position,
+    Progress,
+    StoredCursor,
+    timestamp,
+)
 
 EVENT, ACCOUNT, _ = DEFAULT_TOPICS
 Settings = dict[str, str]
@@ -109,12 +119,122 @@ def test_a_replay_whose_limit_is_not_known_says_so(blob_settings: Mapping[str, s
     assert "what is left of the allocation is not known: " in call.err
 
 
+NOTHING_CHANGED = "so events may be lost. Nothing was changed: run a poll first"
+
+
+def stored(position: Optional[Position], tried_at: Optional[str] = None) -> StoredCursor:
+    return StoredCursor(Cursor("00D", EVENT, position, tried_at), "etag")
+
+
+def hours_ago(hours: float) -> str:
+    return timestamp(datetime.now(timezone.utc) - timedelta(hours=hours))
+
+
+def test_a_replay_keeps_the_time_up_to_which_the_topic_was_read() -> None:
+    """So a replay of a replay, or of a topic that was never read, hides nothing either."""
+    at = hours_ago(100)
+    for before in (stored(Position(b"1", at, "e")), stored(None, at)):
+        assert moved_back(EVENT, before, None) == Cursor("00D", EVENT, None, tried_at=at)
+    new = Position(b"0", hours_ago(70), "e")
+    before = stored(Position(b"1", hours_ago(70), "e"))
+    assert moved_back(EVENT, before, new) == Cursor("00D", EVENT, new)
+
+
+@pytest.mark.parametrize(
+    ("before", "from_a_file", "says"),
+    [
+        (
+            StoredCursor(None, None),
+            False,
+            f"{EVENT} has no cursor yet, so no poll has read it: the first poll starts where"
+            " SALESFORCE_REPLAY_PRESET says",
+        ),
+        (
+            StoredCursor(None, "etag", unreadable=b"{"),
+            False,
+            f"{EVENT}: its cursor cannot be read, {NOTHING_CHANGED}. It starts from EARLIEST"
+            " and records the gap",
+        ),
+        (
+            stored(Position(b"1", None, "e")),
+            False,
+            f"{EVENT}: the time of its cursor is not known, {NOTHING_CHANGED}. It finds out,"
+            " and records the gap if there is one",
+        ),
+        (
+            stored(None, hours_ago(1)),
+            True,
+            f"{EVENT}: its cursor has no position, or one that is over 71 hours old,"
+            f" {NOTHING_CHANGED}. It records the gap, if any",
+        ),
+        (
+            stored(Position(b"1", hours_ago(71.1), "e")),
+            True,
+            f"{EVENT}: its cursor has no position, or one that is over 71 hours old,"
+            f" {NOTHING_CHANGED}. It records the gap, if any",
+        ),
+    ],
+)
+def test_a_replay_that_might_hide_a_gap_is_refused(
+    before: StoredCursor, from_a_file: bool, says: str
+) -> None:
+    """Only a poll finds out what is lost. The message says so."""
+    position = Position(b"0", hours_ago(1), "e") if from_a_file else None
+    with pytest.raises(StoppedError) as raised:
+        moved_back(EVENT, before, position)
+    assert str(raised.value) == says
+    assert raised.value.code == 2
+
+
+def test_a_replay_of_a_topic_that_was_not_read_for_long_leaves_the_gap_to_the_next_poll(
+    mock: MockSalesforce,
+    blob_settings: Mapping[str, str],
+    events: ContainerClient,
+    cursors: ContainerClient,
+    tmp_path: Path,
+) -> None:
+    """The gap begins at the time of the position that the replay has replaced."""
+    settings = settings_of(mock, blob_settings)
+    polled(settings)
+    (name,) = cursors.list_blob_names()
+    at = hours_ago(100)
+    content = json.dumps({**cursor(cursors), "position_at": at})
+    cursors.upload_blob(name, content, overwrite=True)
+    call = command(settings, "replay", EVENT, "--yes")
+    assert call.code == 0, call.text
+    after = command(settings, "poll", "--yes", "--json")
+    assert after.code == 4
+    assert after.json["topics"][0]["gaps"] == 1
+    (tmp_path / "gap.db").write_bytes(events.download_blob(after.json["files"][-1]).readall())
+    with closing(sqlite3.connect(tmp_path / "gap.db")) as file:
+        gaps = file.execute("SELECT reason, from_time FROM gaps").fetchall()
+    assert gaps == [("not_readable", at)]
+
+
+def test_an_unreadable_cursor_stays_until_a_poll_has_recorded_its_gap(
+    mock: MockSalesforce, blob_settings: Mapping[str, str], cursors: ContainerClient
+) -> None:
+    """A replay would erase the only trace of it."""
+    settings = settings_of(mock, blob_settings)
+    polled(settings)
+    (name,) = cursors.list_blob_names()
+    cursors.upload_blob(name, b"{", overwrite=True)
+    call = command(settings, "replay", EVENT, "--yes")
+    assert call.code == 2
+    assert "its cursor cannot be read" in call.err
+    assert cursors.download_blob(name).readall() == b"{"
+    assert command(settings, "poll", "--yes", "--json").json["topics"][0]["gaps"] == 1
+    assert command(settings, "replay", EVENT, "--yes").code == 0
+
+
 @pytest.mark.parametrize("case", ["topic", "file", "old", "positions", "never read"])
 def test_a_replay_that_is_not_possible_names_the_reason(
     mock: MockSalesforce, blob_settings: Mapping[str, str], events: ContainerClient, case: str
 ) -> None:
     """It is an error of usage."""
     settings = settings_of(mock, blob_settings)
+    if case == "old":
+        mock.org.now = lambda: datetime.now(timezone.utc) - timedelta(hours=72)
     if case != "never read":
         polled(settings)
     topic, start = EVENT, "EARLIEST"
@@ -123,16 +243,15 @@ def test_a_replay_that_is_not_possible_names_the_reason(
     elif case == "file":
         start = "events_20200101T000000Z.db"
     elif case == "old":
-        start = "events_20200101T000000Z.db"
-        (name,) = events.list_blob_names()
-        events.upload_blob(start, events.download_blob(name).readall())
+        (start,) = events.list_blob_names()
+        mock.org.now = lambda: datetime.now(timezone.utc)
     elif case == "positions":
         (start,) = polled(settings).json["files"]
     call = command(settings, "replay", topic, "--from", start, "--yes")
     says = {
         "topic": f"/event/Other__e is not in SALESFORCE_TOPICS, which has {EVENT}",
         "file": f"{start} is not an event file in container {events.container_name}",
-        "old": f"{start} is older than 72 hours",
+        "old": f"{start}: its position is of 20",
         "positions": f"{start} has fewer than two events of {EVENT}",
         "never read": f"{EVENT} has no cursor yet",
     }
@@ -183,6 +302,48 @@ def test_events_that_are_still_rejected_are_findings(
     assert call.code == 1
     assert "event(s) still rejected: " in call.out
     assert list(events.list_blob_names()) == before
+
+
+def test_files_that_cannot_be_read_are_named_and_do_not_stop_the_others(
+    rejects: Settings, mock: MockSalesforce, events: ContainerClient
+) -> None:
+    """They are findings, because nobody knows which rejected events they have."""
+    settings = settings_of(mock, rejects)
+    (name,) = events.list_blob_names()
+    good = events.download_blob(name).readall()
+    first, last = "events_20200101T000000Z.db", "events_20990101T000000Z.db"
+    events.upload_blob(first, good[:-5])
+    events.upload_blob(last, good, metadata={"sha256": "0"})
+    call = command(settings, "reprocess", "all", "--yes", "--json")
+    assert call.code == 1, call.text
+    assert call.json["became"]["delete"] > 10
+    assert [it["file"] for it in call.json["files"]] == [name]
+    damaged, changed = call.json["unreadable"]
+    assert damaged.startswith(f"event file {first}: it is damaged or cut off, so its rejected")
+    assert changed.startswith(f"event file {last}: its content does not match the SHA-256")
+    events.delete_blob(last)
+    alone = command(settings, "reprocess", "all", "--yes")
+    assert (alone.code, alone.out) == (1, f"{damaged}\n")
+
+
+def test_an_error_says_what_it_means_for_the_rejected_events(
+    rejects: Settings, mock: MockSalesforce
+) -> None:
+    """A poll that succeeds would not help here. The login and the work itself can fail."""
+    says = (
+        "Nothing is lost: the rejected events stay in their event files. To continue, run the"
+        " command again\n"
+    )
+    away = settings_of(mock, rejects, SALESFORCE_PUBSUB_ENDPOINT=f"http://127.0.0.1:{free_port()}")
+    call = command(away, "reprocess", "all", "--yes")
+    assert call.code == 3, call.text
+    assert call.err.endswith(says)
+    wrong = settings_of(mock, rejects, SALESFORCE_EVENT_FIELDS="record_id=Absent__c")
+    call = command(wrong, "reprocess", "all", "--yes")
+    assert call.code == 4, call.text
+    assert "its rejected events stay as they are: " in call.err
+    assert call.err.endswith(says)
+    assert "72 hours" not in call.err
 
 
 def test_nothing_is_decoded_again_without_consent(

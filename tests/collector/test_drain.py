@@ -456,8 +456,8 @@ def test_the_gap_of_a_topic_that_could_not_be_read_comes_with_its_first_position
     assert run.taken == [(1, [gap], b"1"), (1, [], b"empty")]
     assert isinstance(run.outcome.error, GapError)
     assert str(run.outcome.error) == (
-        f"{TOPIC}: a poll first tried to read this topic at {SINCE}, and this is the first poll"
-        " that could. Events since then may be lost. This gap (not_readable) is recorded."
+        f"{TOPIC}: no poll could read this topic since {SINCE}, and this is the first one that"
+        " could. Events since then may be lost. This gap (not_readable) is recorded."
         " To fetch the lost deletes see 'GapError' in docs/operations.md"
     )
 

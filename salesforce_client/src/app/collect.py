@@ -225,15 +225,16 @@ class Collection:
         )
 
     def _beginning_of_unread(self, cursor: Cursor) -> Beginning:
-        """Decide where to start a topic that was tried before and never read.
+        """Decide where to start a topic that was never read, or that is read again by a replay.
 
-        EARLIEST reads everything since the first try, unless that is too long ago. LATEST never
+        EARLIEST reads everything since ``tried_at``, unless that is too long ago. LATEST never
         does. If events may be lost, the first position takes a gap with it.
         """
         start = self._replay_preset
         if cursor.begun:
             log.warning(
-                "topic=%s start=EARLIEST reason=an earlier poll from LATEST got no position",
+                "topic=%s start=EARLIEST reason=a replay, or an earlier poll from LATEST that got"
+                " no position",
                 cursor.topic,
             )
             start = Preset.EARLIEST

@@ -102,8 +102,8 @@ class Beginning:
         hold, awaited: the topic is held or awaited, as ``backlog.py`` explains.
         unreadable: the bytes of the stored cursor, if they could not be read.
         version: the ETag of the stored cursor.
-        unread_since: when the topic was first tried, if it was never read and events since then may
-            be lost. This is UTC text.
+        unread_since: since when no poll has read the topic, if events since then may be lost. This
+            is UTC text.
     """
 
     start: Start
@@ -273,13 +273,13 @@ class Drain:
         self._deliver(self._topic, delivery, position, rpc_id)
 
     def _leave_gap_of_unread(self, since: str) -> None:
-        """Note the gap of a topic that is read for the first time. Events are lost only now."""
+        """Note the gap of a topic that no poll has read since then. Events are lost only now."""
         self._gaps.append(
             self._records.cursor_gap(self._topic, "not_readable", None, since=since, version=since)
         )
         self._told.append(
-            f"a poll first tried to read this topic at {since}, and this is the first poll that"
-            " could. Events since then may be lost. This gap (not_readable) is recorded."
+            f"no poll could read this topic since {since}, and this is the first one that could."
+            " Events since then may be lost. This gap (not_readable) is recorded."
             " To fetch the lost deletes see 'GapError' in docs/operations.md"
         )
 

@@ -485,10 +485,12 @@ class Cursor:
 
     Attributes:
         position: None if no poll has reached a position yet.
-        tried_at: when a poll first tried to read the topic, as UTC text. None if there is a
-            position, or if the time is not known.
+        tried_at: since when no poll has read the topic, as UTC text. This is when a poll first
+            tried, or the time of the position that the command ``replay`` has replaced. None if
+            there is a position, or if the time is not known.
         begun: False if the topic has no position because no poll could read it. True if it has
-            none because a poll started it from LATEST, and received no position since.
+            none because a poll started it from LATEST, and received no position since, or because
+            of the command ``replay``.
     """
 
     org_id: str

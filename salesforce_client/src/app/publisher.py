@@ -22,7 +22,7 @@ from typing import Optional, Protocol
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
 from .model import Cursor, Delivery, Position, Row, StoredCursor
-from .report import Report
+from .report import Report, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Publisher:
         # The version of each cursor that this run saw last. If another run has moved a cursor, its
         # topic is removed from here.
         self._etags: dict[str, Optional[str]] = {}
-        self._tried_at: dict[str, str] = {}  # of topics that had been tried before and never read
+        self._tried_at: dict[str, str] = {}  # of topics without a position
 
     def cursor(self, topic: str) -> StoredCursor:
         """Load what is stored for the topic. Later saves replace this version only."""
@@ -201,9 +201,7 @@ class Publisher:
             try:
                 self._store.save_cursor(mark, None)
             except CollectorError as error:
-                log.warning(
-                    "topic=%s tried_at=lost reason=%s: %s", topic, type(error).__name__, error.text
-                )
+                log.warning("topic=%s tried_at=lost reason=%s", topic, reason_of(error))
 
     def close(self) -> None:
         """Wait for a running upload, and abandon a file that is not published."""

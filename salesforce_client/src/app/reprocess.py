@@ -110,9 +110,9 @@ def reprocess(
         output.upload()
     except CollectorError as error:
         about = f"event file {file}: "
-        if error.text.startswith(about):
-            raise
-        raise type(error)(f"{about}its rejected events stay as they are: {error.text}") from None
+        if not error.text.startswith(about):
+            error.args = (f"{about}its rejected events stay as they are: {error.text}",)
+        raise
     finally:
         output.close()
     return result

@@ -11,7 +11,7 @@ from typing import Optional
 from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
 from ..errors import CollectorError, SettingsError
-from ..model import Poll, StoredCursor
+from ..model import StoredCursor
 from ..salesforce.pubsub import PubSub
 from . import installation, machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call
@@ -101,16 +101,19 @@ def _of_polls(app: App, org_id: str, *, reached: bool) -> Iterator[Finding]:
     if not reached:
         yield skipped("last poll, org, cursors, writing", "see above", "correct the storage first")
         return
-    yield looked("last poll", lambda: storage_checks.last_poll(_newest(app)))
+    yield looked("last poll", lambda: _last_poll(app))
     if org_id:
         yield looked("org", lambda: storage_checks.orgs(app, org_id), f"{org_id}, no other")
     else:
         yield skipped("org", "nobody is logged in", "correct the login first")
 
 
-def _newest(app: App) -> dict[str, Poll]:
-    polls = app.past_files()
-    return polls.newest(app.settings.topics) if polls.exists() else {}
+def _last_poll(app: App) -> Finding:
+    polls, cursors = app.past_files(), app.cursors()
+    newest = polls.newest(app.settings.topics) if polls.exists() else {}
+    return storage_checks.last_poll(
+        newest, cursors=not newest and cursors.exists() and bool(cursors.listed())
+    )
 
 
 def _topics(app: App, source: PubSub, org_id: str, listen: float) -> Iterator[Finding]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import re
 from datetime import datetime, timedelta, timezone
 from typing import Optional
 
 from ..adapters import App
+from ..collect import EARLIEST_REACHES
 from ..console import TRY_AGAIN, USAGE, WELL, StoppedError
 from ..errors import CollectorError
-from ..model import Cursor, Position, moment_of
+from ..model import Cursor, Position, StoredCursor, moment_of
 from ..salesforce.pubsub import PubSub
+from ..storage.blobs import blob_name
 from .call import Call
 
 HELP = "read a topic again, from the oldest event or from a position in an event file"
 EXAMPLE = "replay /event/Delete_Event__e --from EARLIEST"
 EARLIEST = "EARLIEST"
 RETAINED = timedelta(hours=72)
+HOURS = EARLIEST_REACHES // timedelta(hours=1)
+NO_CURSOR = StoredCursor(None, None)
 ALLOCATION = "DailyDeliveredPlatformEvents"
-EVENT_FILE = re.compile(r"events_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,11 +46,14 @@ def run(options: argparse.Namespace, call: Call) -> int:
                 f"{topic} is not in SALESFORCE_TOPICS, which has {', '.join(app.settings.topics)}",
                 USAGE,
             )
-        position, since = (None, None) if start == EARLIEST else _position(app, start, topic)
+        position = None if start == EARLIEST else _position(app, start, topic)
         with app.source() as source:
             org_id = source.session.org_id
-            cost = _cost(app, topic, since)
+            cost = _cost(app, topic, None if start == EARLIEST else start)
             left = _left(app, source, call)
+        cursors = app.cursors()
+        stored = cursors.load(org_id, topic) if cursors.exists() else NO_CURSOR
+        moved = moved_back(topic, stored, position)
         known = "an unknown number" if left is None else f"{left:,}"
         call.console.line(f"about {cost:,} events of {topic} will be delivered again")
         call.console.line(f"{known} of the org's deliveries are left for 24 hours")
@@ -59,12 +64,8 @@ def run(options: argparse.Namespace, call: Call) -> int:
                 " event file",
                 TRY_AGAIN,
             )
-        cursors = app.cursors()
         call.console.confirm(f"Let the next poll read {topic} from {start}?")
-        stored = cursors.load(org_id, topic) if cursors.exists() else None
-        if stored is None:
-            raise StoppedError(f"{topic} has no cursor yet: the first poll reads all of it", USAGE)
-        if cursors.save(Cursor(org_id, topic, position), stored.etag) is None:
+        if cursors.save(moved, stored.etag) is None:
             raise StoppedError(
                 f"{topic}: a poll has just moved the cursor. Nothing was changed: run the command"
                 " again after the poll",
@@ -77,11 +78,60 @@ def run(options: argparse.Namespace, call: Call) -> int:
     return WELL
 
 
-def _position(app: App, name: str, topic: str) -> tuple[Position, datetime]:
-    """The position in an event file, and when the file was begun."""
-    begun = EVENT_FILE.fullmatch(name)
+def moved_back(topic: str, stored: StoredCursor, position: Optional[Position]) -> Cursor:
+    """The cursor that takes the place of the stored one. It hides no gap.
+
+    Args:
+        topic: the topic.
+        stored: what is stored for the topic.
+        position: where the next poll begins. None for EARLIEST: the cursor then keeps the time up
+            to which the topic was read, so that the next poll records what it cannot reach.
+
+    Raises:
+        StoppedError: only a poll can find out whether events are lost.
+    """
+    old = stored.cursor
+    if stored.etag is None:
+        raise StoppedError(
+            f"{topic} has no cursor yet, so no poll has read it: the first poll starts where"
+            " SALESFORCE_REPLAY_PRESET says",
+            USAGE,
+        )
+    if old is None:
+        raise StoppedError(
+            f"{topic}: its cursor cannot be read, so events may be lost. Nothing was changed: run a"
+            " poll first. It starts from EARLIEST and records the gap",
+            USAGE,
+        )
+    read_until = old.position.at if old.position else old.tried_at
+    if old.position and read_until is None:
+        raise StoppedError(
+            f"{topic}: the time of its cursor is not known, so events may be lost. Nothing was"
+            " changed: run a poll first. It finds out, and records the gap if there is one",
+            USAGE,
+        )
+    if position is None:
+        return Cursor(old.org_id, topic, None, tried_at=read_until)
+    if old.position is None or _is_old(old.position):
+        raise StoppedError(
+            f"{topic}: its cursor has no position, or one that is over {HOURS} hours old, so events"
+            " may be lost. Nothing was changed: run a poll first. It records the gap, if any",
+            USAGE,
+        )
+    return Cursor(old.org_id, topic, position)
+
+
+def _is_old(position: Position) -> bool:
+    """Whether Salesforce may no longer accept the position. One without a time counts as old."""
+    if position.at is None:
+        return True
+    return datetime.now(timezone.utc) - moment_of(position.at) > EARLIEST_REACHES
+
+
+def _position(app: App, name: str, topic: str) -> Position:
+    """The position in an event file."""
     files = app.past_files()
-    if begun is None or not files.exists() or name not in files.names():
+    if not files.exists() or name not in files.names():
         raise StoppedError(
             f"{name} is not an event file in container {app.settings.events_container}: write"
             " EARLIEST or a name such as events_20260131T120000Z.db",
@@ -94,25 +144,25 @@ def _position(app: App, name: str, topic: str) -> tuple[Position, datetime]:
             " file, or EARLIEST",
             USAGE,
         )
-    moment = datetime(*map(int, begun.groups()), tzinfo=timezone.utc)  # type: ignore[misc,arg-type]
-    if datetime.now(timezone.utc) - moment > RETAINED:
+    if _is_old(position):
         raise StoppedError(
-            f"{name} is older than 72 hours, and Salesforce no longer accepts its positions: write"
-            " EARLIEST",
+            f"{name}: its position is of {position.at or 'an unknown time'}. Salesforce accepts"
+            " positions for 72 hours, and one of them is for the next poll: write EARLIEST",
             USAGE,
         )
-    return position, moment
+    return position
 
 
-def _cost(app: App, topic: str, since: Optional[datetime]) -> int:
-    """About how many events a replay delivers: those that polls have read since then.
+def _cost(app: App, topic: str, file: Optional[str]) -> int:
+    """About how many events a replay delivers: those that polls have read since this file.
 
-    Events that no poll has read yet would be delivered anyway.
+    Events that no poll has read yet would be delivered anyway. Without a file, the polls of the
+    last 72 hours count.
     """
-    first = since or datetime.now(timezone.utc) - RETAINED
     files = app.past_files()
-    polls = files.polls_since(first) if files.exists() else ()
-    return sum(it.received for it in polls if it.topic == topic and moment_of(it.began_at) >= first)
+    after = file or blob_name(datetime.now(timezone.utc) - RETAINED)
+    polls = files.polls_after(after) if files.exists() else ()
+    return sum(it.received for it in polls if it.topic == topic)
 
 
 def _left(app: App, source: PubSub, call: Call) -> Optional[int]:

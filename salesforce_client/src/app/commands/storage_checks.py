@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -13,7 +12,6 @@ from ..console import duration
 from ..model import Poll, moment_of
 from .findings import Finding, failure, looked, ok, skipped, warning
 
-EVENT_FILE = re.compile(r"events_\d{8}T\d{6}Z\.db")
 # The timer polls every half hour by default, and Salesforce keeps events for 72 hours.
 SILENT_HOURS = 24
 
@@ -40,8 +38,7 @@ def _events(app: App) -> Optional[Finding]:
                 "check EVENTS_CONTAINER",
             )
         return ok(f"container {name}", "does not exist yet: the first poll creates it")
-    foreign = [it for it in files.names() if not EVENT_FILE.fullmatch(it)]
-    if foreign:
+    if foreign := files.foreign():
         return warning(
             f"container {name}",
             f"it has {len(foreign)} blobs that are no event files, such as {foreign[0]}",
@@ -114,10 +111,21 @@ def orgs(app: App, org_id: str) -> Optional[Finding]:
     )
 
 
-def last_poll(newest: Mapping[str, Poll]) -> Finding:
-    """The timer runs, and its polls succeed."""
+def last_poll(newest: Mapping[str, Poll], *, cursors: bool) -> Finding:
+    """The timer runs, and its polls succeed.
+
+    Args:
+        newest: the newest poll of each topic that event files tell of.
+        cursors: whether there are cursors, so that there was a poll.
+    """
+    if not newest and cursors:
+        return warning(
+            "last poll",
+            "there are cursors, but the newest event files tell of no poll",
+            "run the command poll; if it succeeds, find what removes event files",
+        )
     if not newest:
-        return ok("last poll", "no recent poll")
+        return ok("last poll", "no poll yet")
     last = max(poll.began_at for poll in newest.values())
     age = (datetime.now(timezone.utc) - moment_of(last)).total_seconds()
     told = f"{duration(age)} ago"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import (
@@ -40,6 +41,7 @@ PERSONS_LOGIN: Mapping[str, Any] = {
 # A file is named after the second in which it was begun. If that name is taken, the names of later
 # seconds are tried, up to this number. If all are taken, something else uses these names.
 NAMES_TO_TRY = 3600
+EVENT_FILE = re.compile(r"events_(\d{8}T\d{6})Z\.db", re.ASCII)
 
 
 @contextlib.contextmanager
@@ -111,6 +113,16 @@ def container(service: BlobServiceClient, name: str) -> ContainerClient:
 def blob_name(begun_at: datetime, attempt: int = 0) -> str:
     """``events_YYYYMMDDTHHMMSSZ.db`` for the second ``attempt`` seconds after ``begun_at``."""
     return f"events_{begun_at + timedelta(seconds=attempt):%Y%m%dT%H%M%SZ}.db"
+
+
+def begun_at(name: str) -> Optional[datetime]:
+    """The time in the name of an event file. None if this is no name of an event file."""
+    match = EVENT_FILE.fullmatch(name)
+    try:
+        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%S") if match else None
+    except ValueError:  # the name has no such day, for example
+        return None
+    return moment and moment.replace(tzinfo=timezone.utc)
 
 
 class EventFiles:

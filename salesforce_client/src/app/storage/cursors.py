@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from ..model import Cursor, Position, StoredCursor, moment_of
+from . import versions
 from .blob_errors import translated
 
+ABOUT = "cursor"
 # The states of a cursor without a replay id.
 BEGUN, NOT_READ = "begun", "not_read"
 # A cursor's blob: org id and topic. Beside the cursors, an org's folder may hold other blobs.
@@ -42,18 +42,13 @@ class Cursors:
             StorageUnavailableError, StorageRefusedError: the blob could not be read, so it is
                 not certain whether the topic has a cursor.
         """
-        with translated(f"cursor {_name(org_id, topic)}"):
-            try:
-                download = self._container.download_blob(_name(org_id, topic))
-                raw = download.readall()
-            except ResourceNotFoundError as error:
-                if getattr(error, "error_code", None) != "BlobNotFound":
-                    raise
-                return StoredCursor(None, None)
+        raw, etag = versions.load(self._container, _name(org_id, topic), ABOUT)
+        if raw is None:
+            return StoredCursor(None, None)
         try:
-            return StoredCursor(from_json(raw, org_id, topic), download.properties.etag)
+            return StoredCursor(from_json(raw, org_id, topic), etag)
         except ValueError:
-            return StoredCursor(None, download.properties.etag, unreadable=raw)
+            return StoredCursor(None, etag, unreadable=raw)
 
     def exists(self) -> bool:
         """Whether the container exists. The first poll creates it.
@@ -96,7 +91,7 @@ class Cursors:
         Raises:
             StorageUnavailableError, StorageRefusedError: it is not certain that it is removed.
         """
-        with translated(f"cursor {name}"):
+        with translated(f"{ABOUT} {name}"):
             self._container.delete_blob(name)
 
     def _names(self, prefix: str = "") -> Iterator[str]:
@@ -112,27 +107,8 @@ class Cursors:
             StorageUnavailableError, StorageRefusedError: it is not certain that it is saved, or
                 Blob Storage refuses it although no other run has moved the cursor.
         """
-        blob = self._container.get_blob_client(_name(cursor.org_id, cursor.topic))
-        condition: dict[str, Any] = {"overwrite": False}
-        if etag:
-            condition = {
-                "overwrite": True,
-                "etag": etag,
-                "match_condition": MatchConditions.IfNotModified,
-            }
-        with translated(f"cursor {blob.blob_name}"):
-            try:
-                return str(blob.upload_blob(to_json(cursor).encode(), **condition)["etag"])
-            except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError):
-                stored = self.load(cursor.org_id, cursor.topic)
-                # If the answer to the first request was lost, the client has repeated the request.
-                # The stored cursor is then the one that this run has saved.
-                if stored.cursor == cursor:
-                    return stored.etag
-                if stored.etag == etag:
-                    # No other run was ahead. The blob has a lease or is immutable, for example.
-                    raise
-                return None
+        name, content = _name(cursor.org_id, cursor.topic), to_json(cursor).encode()
+        return versions.save(self._container, name, ABOUT, content, etag)
 
 
 def to_json(cursor: Cursor) -> str:

@@ -1,32 +1,47 @@
 """Reads what event files tell of the past: polls, positions, and what became of rejected events.
 
-The file format is that of ``event_file.sql``. A file of version 1 has no polls. What is no event
-file tells nothing here, because the sync refuses it by name.
+The file format is that of ``event_file.sql``. A file of version 1 has no polls and no positions.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import sqlite3
-from collections import deque
+import json
+import logging
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
-from ..model import Poll, Position
+from ..errors import EventFileError
+from ..model import Poll, Position, timestamp
 from ..scratch import local_storage
 from .blob_errors import translated
-from .blobs import blob_name
+from .blobs import begun_at, blob_name
+from .readable import opened
 
-PREFIX = "events_"
-# The last file of a poll tells of it, so a poll that filled several files, or a check's file, hides
-# it for a few names only.
-FILES_TO_READ = 20
+log = logging.getLogger(__name__)
+
+# Only the last file of a poll tells of it, and a large check leaves over 40 files behind it. So the
+# newest polls are searched in the files of this time before the newest file, and in this many.
+LOOK_BACK = timedelta(hours=48)
+FILES_TO_READ = 200
+
+
+class Unresolved(NamedTuple):
+    """Where rejected events are that were not decoded since.
+
+    Attributes:
+        files: the names of their event files.
+        unreadable: for each file that could not be read, why.
+    """
+
+    files: Sequence[str]
+    unreadable: Sequence[EventFileError]
 
 
 class PastFiles:
@@ -51,19 +66,21 @@ class PastFiles:
             return bool(self._events.exists())
 
     def names(self) -> Iterator[str]:
-        """The names of all blobs, in order, also of those that are no event files.
+        """The names of the event files, in order.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
         """
-        with translated(f"container {self._events.container_name}"):
-            yield from self._events.list_blob_names()
+        return (name for name in self._blobs() if begun_at(name))
+
+    def foreign(self) -> Sequence[str]:
+        """The names of the blobs that are no event files. Errors are as above."""
+        return [name for name in self._blobs() if not begun_at(name)]
 
     def newest(self, topics: Sequence[str]) -> dict[str, Poll]:
         """The newest poll of each topic, as far as the newest files tell. Errors are as below."""
         found: dict[str, Poll] = {}
-        files = (name for name in self.names() if name.startswith(PREFIX))
-        for name in reversed(deque(files, FILES_TO_READ)):
+        for name in self._newest_names():
             for poll in self.polls(name):
                 if poll.topic not in found or poll.began_at > found[poll.topic].began_at:
                     found[poll.topic] = poll
@@ -71,72 +88,89 @@ class PastFiles:
                 break
         return found
 
-    def polls_since(self, moment: datetime) -> Iterator[Poll]:
-        """All polls whose file was begun since then. Errors are as below."""
-        first = blob_name(moment)
-        for name in self.names():
-            if name.startswith(PREFIX) and name >= first:
-                yield from self.polls(name)
+    def polls_after(self, name: str) -> Iterator[Poll]:
+        """All polls that the files behind this name tell of. Errors are as below."""
+        for other in self.names():
+            if other > name:
+                yield from self.polls(other)
 
     def polls(self, name: str) -> Sequence[Poll]:
-        """The polls that a file tells of.
+        """The polls that a file tells of. A file that cannot be read tells of none.
 
         Raises:
             StorageUnavailableError, StorageRefusedError: the file cannot be downloaded.
             LocalStorageError: this machine's disk is full or fails.
         """
         statement = f"SELECT {', '.join(Poll._fields)} FROM polls"  # noqa: S608  (our own names)
-        return [Poll(*row) for row in self._rows(name, statement)]
+        try:
+            return [Poll(*row) for row in self._rows(name, statement)]
+        except EventFileError as error:
+            log.warning("file=%s polls=unreadable reason=%s", name, error)
+            return ()
 
     def last_position(self, name: str, topic: str) -> Optional[Position]:
         """The last complete position of a topic in a file. None if it has none.
 
         The events of one replay id may go on in the next file, so the replay id before the last one
-        counts. Its time is not told, because the time at which an event was received may be later
-        than that at which it was published. Errors are as above.
+        counts. Errors are as above.
+
+        Raises:
+            EventFileError: the file cannot be read.
         """
         statement = (
-            "SELECT replay_id FROM events WHERE topic = ? AND replay_id IS NOT NULL"
-            " ORDER BY id DESC"
+            "WITH named AS (SELECT * FROM events WHERE topic = ? AND LENGTH(replay_id) > 0)"
+            " SELECT replay_id, payload, event_id FROM named WHERE replay_id <>"
+            " (SELECT replay_id FROM named ORDER BY id DESC LIMIT 1) ORDER BY id DESC LIMIT 1"
         )
-        found = list(dict.fromkeys(row[0] for row in self._rows(name, statement, topic)))
-        return Position(found[1], None, None) if len(found) > 1 else None
+        for replay_id, payload, key in self._rows(name, statement, topic):
+            return Position(replay_id, _published_at(payload), key.partition(":")[0])
+        return None
 
-    def unresolved(self) -> Iterator[tuple[str, int]]:
-        """The files with rejected events that were not decoded since, and the number of these.
+    def unresolved(self) -> Unresolved:
+        """The files with rejected events that were not decoded since.
 
-        Every file is read. Errors are as above.
+        Every file is read. Errors are as above, but a file that cannot be read is no error.
         """
         rejects: dict[str, set[str]] = {}
         resolved: set[str] = set()
+        unreadable = []
         for name in self.names():
-            if name.startswith(PREFIX):
-                found = {
-                    row[0] for row in self._rows(name, "SELECT reject_id FROM rejected_events")
-                }
-                if found:
-                    rejects[name] = found
-                resolved |= {
-                    row[0] for row in self._rows(name, "SELECT reject_id FROM resolved_rejects")
-                }
-        for name, ids in rejects.items():
-            if left := ids - resolved:
-                yield name, len(left)
+            try:
+                rejects[name] = self._ids(name, "rejected_events", since_version=1)
+                resolved |= self._ids(name, "resolved_rejects", since_version=2)
+            except EventFileError as error:
+                unreadable.append(error)
+        return Unresolved([name for name, ids in rejects.items() if ids - resolved], unreadable)
 
-    def _ids(self, name: str, table: str) -> set[str]:
+    def _blobs(self) -> Iterator[str]:
+        with translated(f"container {self._events.container_name}"):
+            yield from self._events.list_blob_names()
+
+    def _newest_names(self) -> Sequence[str]:
+        """The names of the newest files, the newest first."""
+        names = sorted(self.names(), reverse=True)[:FILES_TO_READ]
+        newest = begun_at(names[0]) if names else None
+        return [it for it in names if newest and it >= blob_name(newest - LOOK_BACK)]
+
+    def _ids(self, name: str, table: str, *, since_version: int) -> set[str]:
         statement = f"SELECT reject_id FROM {table}"  # noqa: S608  (our own names)
-        return {row[0] for row in self._rows(name, statement)}
+        return {row[0] for row in self._rows(name, statement, since_version=since_version)}
 
-    def _rows(self, name: str, statement: str, *values: object) -> Sequence[tuple[Any, ...]]:
+    def _rows(
+        self, name: str, statement: str, *values: object, since_version: int = 2
+    ) -> Sequence[tuple[Any, ...]]:
+        """The rows of a statement. None of a file that is gone, or of an older format.
+
+        Raises:
+            EventFileError: the file cannot be read.
+        """
         path = self._downloaded(name)
         if path is None:
             return ()
-        address = f"{path.as_uri()}?mode=ro&immutable=1"
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-            try:
-                return list(connection.execute(statement, values))
-            except sqlite3.DatabaseError:
-                return ()  # another version, or no event file at all
+        with opened(path, name) as file:
+            if file.version < since_version:
+                return ()
+            return file.connection.execute(statement, values).fetchall()
 
     def _downloaded(self, name: str) -> Optional[Path]:
         """The path of a file on this machine. None if it is gone. The last one is kept."""
@@ -155,3 +189,17 @@ class PastFiles:
                 old.unlink()
             path.write_bytes(content)
         return path
+
+
+def _published_at(payload: str) -> Optional[str]:
+    """When an event was published, from its payload. None if the payload does not tell it.
+
+    This is the commit time of a change event, or the creation time of a platform event. Both are
+    milliseconds since 1970.
+    """
+    with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
+        event = json.loads(payload)
+        header = event.get("ChangeEventHeader")
+        told = event.get("CreatedDate") if header is None else header.get("commitTimestamp")
+        return timestamp(datetime.fromtimestamp(told / 1000, timezone.utc))
+    return None

@@ -1,7 +1,7 @@
 """Stores the progress of the checks beside the cursors, and the entries of earlier listings.
 
-No run overwrites what another run has stored meanwhile: each blob is replaced only if it still has
-the version that was loaded.
+No run overwrites what another run has stored meanwhile (``versions.py``), except the members of
+channels.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Optional
 
-from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from ..errors import CollectorError
 from ..model import Entry, KeptEntries, Member, Progress, StoredProgress, moment_of
+from . import versions
 from .blob_errors import translated
 
 log = logging.getLogger(__name__)
 
+ABOUT = "progress of the checks"
 CHANNELS = "channels"
 CALLS = "calls"
 # What reading a damaged blob may raise.
@@ -129,37 +129,11 @@ class CheckBlobs:
         with translated(f"channels {name}"):
             self._container.upload_blob(name, text.encode(), overwrite=True)
 
-    def _load(self, name: str) -> tuple[Optional[bytes], Optional[str]]:
-        """The content and the version of a blob. Both are None if there is none."""
-        with translated(f"progress of the checks {name}"):
-            try:
-                download = self._container.download_blob(name)
-                return download.readall(), download.properties.etag
-            except ResourceNotFoundError as error:
-                if getattr(error, "error_code", None) != "BlobNotFound":
-                    raise
-                return None, None
+    def _load(self, name: str) -> versions.Version:
+        return versions.load(self._container, name, ABOUT)
 
     def _save(self, name: str, raw: bytes, etag: Optional[str]) -> Optional[str]:
-        condition: dict[str, Any] = {"overwrite": False}
-        if etag:
-            condition = {
-                "overwrite": True,
-                "etag": etag,
-                "match_condition": MatchConditions.IfNotModified,
-            }
-        with translated(f"progress of the checks {name}"):
-            try:
-                blob = self._container.get_blob_client(name)
-                return str(blob.upload_blob(raw, **condition)["etag"])
-            except (ResourceModifiedError, ResourceExistsError, ResourceNotFoundError):
-                stored, now_etag = self._load(name)
-                # If the answer to the first request was lost, the client has repeated the request.
-                if stored == raw:
-                    return now_etag
-                if now_etag == etag:
-                    raise  # no other run was ahead: the blob has a lease, for example
-                return None
+        return versions.save(self._container, name, ABOUT, raw, etag)
 
 
 def _progress(raw: bytes, object_name: str) -> Progress:
