@@ -23,6 +23,7 @@ from azure.functions.timer import TimerRequest
 from azure.storage.blob import ContainerClient
 from local import kusto
 from local.alerts import FILE, alerts
+from local.environments import REPOSITORY
 from local.event_files import poll as poll_row
 
 from delete_sync.src.model import Unproven
@@ -282,6 +283,20 @@ def test_each_alert_leads_to_the_page() -> None:
     for alert in ALERTS.values():
         assert alert["severity"] in {0, 1, 2}
         assert alert["window"] in {"PT30M", "PT1H", "PT2H", "P1D", "P2D"}
+
+
+def test_the_operations_page_begins_with_a_row_for_each_alert() -> None:
+    """A row has a query or a command to look at first, an error, and what to do."""
+    page = (REPOSITORY / "docs/operations.md").read_text()
+    section = page.partition("\n## ")[2]
+    assert section.startswith("Alerts\n")
+    table = section.partition("\n## ")[0].partition("|---|---|---|---|\n")[2]
+    rows = [row[2:-2].split(" | ") for row in table.splitlines() if row]
+    assert [row[0] for row in rows] == [name.replace("-", " ") for name in ALERTS]
+    for row in rows:
+        assert len(row) == 4
+        assert all(row)
+        assert re.search(r"`python -m src|\]\(#", row[1]), row
 
 
 def test_the_set_up_page_has_each_alert_with_its_severity() -> None:
