@@ -224,7 +224,9 @@ def test_a_poll_whose_upload_fails_leaves_a_file_if_storage_answers_again(
 def test_each_poll_tells_what_is_left_of_the_orgs_allocation(
     blob_settings: Mapping[str, str], faults: str, told: str
 ) -> None:
-    """It asks after the events are safe. If Salesforce does not tell, the poll does not fail."""
+    """At its end, each poll asks what is left of the org's deliveries, and logs it. If Salesforce
+    does not tell, the poll does not fail.
+    """
     with MockSalesforce(3600, faults=faults, keepalive_seconds=0.2) as mock:
         report = run({**blob_settings, **mock.settings, "SALESFORCE_TOPICS": DEFAULT_TOPICS[0]})
     report.raise_if_failed()
