@@ -84,8 +84,15 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("model", "settings", "salesforce/*", "decoding/*", "storage/*"),
         },
         "run": {
-            *("adapters", "budget", "checks/*", "collect", "mock_salesforce/*", "model", "report"),
-            *("reprocess", "scratch", "settings", "decoding/interpreter", "salesforce/lists"),
+            *("adapters", "budget", "checks/*", "collect", "errors", "mock_salesforce/*", "model"),
+            *(
+                "report",
+                "reprocess",
+                "scratch",
+                "settings",
+                "decoding/interpreter",
+                "salesforce/lists",
+            ),
             *("salesforce/pubsub", "salesforce/rest", "storage/blobs"),
         },
         "settings_sources": {"errors"},
@@ -95,8 +102,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("commands/*", "console", "errors", "model", "report", "run", "settings_sources"),
             "adapters",
             # Their types, and the rules for objects.
-            "reprocess",
-            *("storage/cursors", "salesforce/pubsub", "salesforce/lists", "salesforce/limits"),
+            *("reprocess", "storage/cursors", "salesforce/pubsub", "salesforce/lists"),
             "objects",
         },
         "commands/replay": {

@@ -111,6 +111,31 @@ def test_every_error_is_listed_in_its_module_and_in_the_operations_page(module: 
             ), name
 
 
+def rows_of(page: str, *columns: str) -> list[list[str]]:
+    """The rows of each table with these columns."""
+    head = re.escape(f"| {' | '.join(columns)} |")
+    tables = re.findall(rf"^{head}\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE)
+    return [row[2:-2].split(" | ") for table in tables for row in table.splitlines()]
+
+
+@pytest.mark.parametrize("module", [collector_errors, sync_errors], ids=["collector", "sync"])
+def test_every_error_has_a_row_that_says_what_to_do(module: Any) -> None:
+    """An operator who sees its name looks into the tables at the top. Base classes are never seen.
+
+    An error with a section has a row that also says where to look first.
+    """
+    page = (DOCS / "operations.md").read_text()
+    seen = rows_of(page, "what you see", "look first", "error", "what to do")
+    inside = rows_of(page, "inside a poll or a sweep", "error", "what to do")
+    assert all(all(row) and len(row) == 4 for row in seen)
+    assert all(all(row) and len(row) == 3 for row in inside)
+    bases = {"CollectorError", "SyncError", "TryAgainError", "ActionNeededError"}
+    for name, value in inspect.getmembers(module, inspect.isclass):
+        if issubclass(value, Exception) and name not in bases:
+            rows = seen if re.search(rf"^### .*\b{name}\b", page, re.MULTILINE) else inside
+            assert [row for row in rows if re.search(rf"\b{name}\b", row[-2])], name
+
+
 def test_every_error_in_the_operations_page_exists() -> None:
     """A removed error leaves no section behind."""
     known = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Union
 
@@ -251,3 +251,14 @@ class TopicPoll:
 
     topic: str
     last_good: datetime | None
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """Days of an object that are not proven, for one reason that a person can remove."""
+
+    object_name: str
+    reason: str
+    first_day: date
+    last_day: date
+    days: int

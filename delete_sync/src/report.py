@@ -15,7 +15,7 @@ from .errors import (
     SweepFailedError,
     SyncError,
 )
-from .model import Batch, LeftFile, Loaded, UnavailableFile
+from .model import Batch, LeftFile, Loaded, UnavailableFile, Unproven
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class Report:
         waiting: checks that are not compared yet.
         duplicates: keys that are in the table more than once.
         overdue: what has been waiting for too long.
+        unproven: old days that a person can still get proven.
+        verdicts_unknown: why nobody knows which days are proven. Empty if somebody does.
     """
 
     sweep_id: str
@@ -74,6 +76,8 @@ class Report:
     waiting: int = 0
     duplicates: list[str] = field(default_factory=list)
     overdue: list[ActionNeededError] = field(default_factory=list)
+    unproven: list[Unproven] = field(default_factory=list)
+    verdicts_unknown: str = ""
 
     def count(self, batch: Batch, loaded: Loaded) -> None:
         """Add the figures of a batch that was loaded."""
@@ -137,9 +141,16 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """The log line of the sweep."""
+        """The log line of the sweep, and those about days that are not proven."""
         words = (f"{name}={figure}" for name, figure in self.figures().items())
         yield " ".join([f"sweep={self.sweep_id}", *words])
+        for it in self.unproven:
+            yield (
+                f"unproven object={it.object_name} days={it.days} first={it.first_day} "
+                f"last={it.last_day} reason={it.reason}"
+            )
+        if self.verdicts_unknown:
+            yield f"verdicts=unknown reason={self.verdicts_unknown}"
 
     @contextlib.contextmanager
     def told_if_it_fails(self) -> Iterator[None]:

@@ -13,13 +13,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from .budget import Budget
 from .culprits import Search
-from .errors import DataRefusedError, RefusedFileError
+from .errors import DataRefusedError, RefusedFileError, SyncError
 from .event_files.downloads import Source, downloads
 from .event_files.event_file import FORMAT_VERSION, EventFile
 from .freshness import Patience, judge
@@ -34,6 +34,7 @@ from .model import (
     StagedFile,
     TopicPoll,
     UnavailableFile,
+    Unproven,
 )
 from .pending import NO_TIME, Container, Pending, Records
 from .report import Report
@@ -41,6 +42,11 @@ from .scratch import local_storage, scratch_folder
 from .warehouse.staging import BatchWriter, batch_writer
 
 log = logging.getLogger(__name__)
+
+# With checks every 72 hours and a sweep a day, a day is proven after at most this time.
+PROVEN_AFTER = timedelta(days=5)
+# Salesforce lists a delete for 15 days. So a check can still prove a day that is not older.
+LISTED_FOR = timedelta(days=14)
 
 
 class Store(Container, Source, Protocol):
@@ -70,6 +76,9 @@ class Target(Records, Protocol):
 
     def newest_file(self) -> str:
         """The newest name of an event file that was ever loaded. Empty if there is none."""
+
+    def unproven(self, first: date, last: date) -> list[Unproven]:
+        """Days from ``first`` to ``last`` that a person can get proven."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,7 @@ def sweep(
             return report
         newest = max(report.newest_file, target.newest_file())
         report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
+        _look_at_days(target, report, budget, now)
     return report
 
 
@@ -144,6 +154,18 @@ def _compare(target: Target, report: Report, budget: Budget) -> None:
     compared = target.compare(oldest_left)
     report.compared, report.recovered = compared.checks, compared.recovered
     report.waiting = compared.waiting
+
+
+def _look_at_days(target: Target, report: Report, budget: Budget, now: datetime) -> None:
+    """Find old days that are not proven. It fails no sweep, because all rows are loaded."""
+    today = now.date()
+    try:
+        if not budget.may_begin():
+            report.verdicts_unknown = NO_TIME
+            return
+        report.unproven = target.unproven(today - LISTED_FOR, today - PROVEN_AFTER)
+    except SyncError as error:
+        report.verdicts_unknown = " ".join(error.text.split())
 
 
 @dataclass(frozen=True)

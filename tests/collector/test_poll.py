@@ -213,6 +213,26 @@ def test_a_poll_whose_upload_fails_leaves_a_file_if_storage_answers_again(
     assert list(cursors.list_blobs()) == []
 
 
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ("", "allocation=ok left="),
+        ("limits_used=95", "allocation=low left="),
+        ("rest_error=REQUEST_LIMIT_EXCEEDED:9@limits", "allocation=unknown reason=the limits of"),
+    ],
+)
+def test_each_poll_tells_what_is_left_of_the_orgs_allocation(
+    blob_settings: Mapping[str, str], faults: str, told: str
+) -> None:
+    """At its end, each poll asks what is left of the org's deliveries, and logs it. If Salesforce
+    does not tell, the poll does not fail.
+    """
+    with MockSalesforce(3600, faults=faults, keepalive_seconds=0.2) as mock:
+        report = run({**blob_settings, **mock.settings, "SALESFORCE_TOPICS": DEFAULT_TOPICS[0]})
+    report.raise_if_failed()
+    assert any(line.startswith(told) for line in report.lines())
+
+
 def test_a_topic_that_fails_does_not_keep_the_others_back(
     poll: Callable[..., Report], mock: MockSalesforce, events: ContainerClient, tmp_path: Path
 ) -> None:
@@ -251,7 +271,7 @@ def test_a_poll_that_cannot_upload_reports_it_for_every_topic(
         )
         through_it = {**blob_settings, "EVENTS_STORAGE": connection_string(through.port)}
         report = run({**through_it, **mock.settings, "IDLE_SECONDS": "1"})
-    lines = list(report.lines())
+    lines = [line for line in report.lines() if not line.startswith("allocation=")]
     assert len(lines) == 1 + len(DEFAULT_TOPICS)
     assert all(
         "state=failed" in line and line.endswith("error=StorageRefusedError") for line in lines[1:]

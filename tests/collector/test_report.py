@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import pytest
 import tomli
@@ -16,6 +16,7 @@ from salesforce_client.src.app.errors import (
     IF_A_POLL_SUCCEEDS,
     AllUndecodableError,
     CheckFailedError,
+    CheckUnavailableError,
     GapError,
     RunFailedError,
     StorageUnavailableError,
@@ -24,6 +25,7 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.model import (
     Delivery,
     Gap,
+    OrgLimit,
     Poll,
     RejectedEvent,
     Restore,
@@ -176,6 +178,24 @@ def test_the_log_has_a_line_for_each_check_and_each_topic_with_unknown_objects()
         " reason=set the clock",
         f"topic={TOPIC} objects=unknown reason=name them in CHECK_OBJECTS",
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (OrgLimit(25_000, 2_500), "allocation=ok left=2500 of=25000"),
+        (OrgLimit(25_000, 2_499), "allocation=low left=2499 of=25000"),
+        (OrgLimit(25_000, 0), "allocation=low left=0 of=25000"),
+        (CheckUnavailableError("no answer"), "allocation=unknown reason=no answer"),
+    ],
+)
+def test_the_log_tells_what_is_left_of_the_allocation(
+    told: Union[OrgLimit, CheckUnavailableError], line: str
+) -> None:
+    """An alert looks for ``allocation=low``: less than a tenth is left."""
+    report = Report(ORG_ID, {}, BEGAN_AT, deliveries=told)
+    assert list(report.lines())[1:] == [line]
+    report.raise_if_failed()
 
 
 def test_overdue_checks_fail_a_poll_whose_topics_did_not() -> None:

@@ -14,8 +14,8 @@ from .environments import REPOSITORY
 
 ALL_TESTS = ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile"]  # two files at a time
 BENCHMARKS = (
-    *("startup", "steps", "drain", "sweep", "sweep_steps", "flat", "listing", "checks"),
-    "comparison",
+    *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
+    *("checks", "comparison"),
 )
 LINT = [
     ["-m", "ruff", "check", "."],

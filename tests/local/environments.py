@@ -35,6 +35,7 @@ VERSIONS = {
     "operator": NEWER,
     "peers": NEWER,
     "stubs": ["3.11", "3.12"],
+    "telemetry": NEWER,
 }
 
 

@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from delete_sync.src.model import (
     Loaded,
     LoadRecord,
     TopicPoll,
+    Unproven,
 )
 from delete_sync.src.report import Report
 from delete_sync.src.sync import Limits, Store, sweep
@@ -129,6 +130,7 @@ class Warehouse:
         topics: the topics of the newest poll.
         due: what there is to compare.
         newest: the newest name of an event file that was ever loaded.
+        days: those that are not proven, or the error of the question for them.
     """
 
     def __init__(self, steps: list[str], temporary: Path) -> None:
@@ -142,6 +144,7 @@ class Warehouse:
         self.topics: list[TopicPoll] = []
         self.due = Due(0, 0, None)
         self.newest = ""
+        self.days: list[Unproven] | Exception = []
         self._steps = steps
         self._temporary = temporary
 
@@ -217,6 +220,12 @@ class Warehouse:
     def newest_file(self) -> str:
         """The name that the test has set."""
         return self.newest
+
+    def unproven(self, first: date, last: date) -> list[Unproven]:
+        """The days that the test has set, as far as they are asked for."""
+        if isinstance(self.days, Exception):
+            raise self.days
+        return [it for it in self.days if first <= it.first_day and it.last_day <= last]
 
 
 def rows(batch: Batch) -> list[dict[str, Any]]:

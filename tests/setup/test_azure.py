@@ -19,9 +19,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local import bicep, environments, node
+from local.alerts import alerts
 
 from delete_sync.src.settings import read as read_sync
-from salesforce_client.src.app.report import TopicReport
 from salesforce_client.src.app.settings import read as read_collector
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -31,6 +31,11 @@ WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 OF_THE_HOST = re.compile(
     r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE"
     r"|MANAGED_IDENTITY_CLIENT_ID"
+)
+# azure-cli-extensions, ScheduleQueryCondition.g4.
+CONDITION = re.compile(
+    r"count 'rows' > 0 (where \w+ includes \* (and \w+ includes \* )*)?"
+    "at least 1 violations out of 1 aggregated points"
 )
 # Microsoft Learn, "Azure built-in roles".
 ROLES = {
@@ -196,29 +201,10 @@ def test_a_prefix_that_no_name_may_have_is_refused_before_anything_is_created(
     assert not (tmp_path / "called").exists()
 
 
-def queries() -> dict[str, tuple[Any, ...]]:
-    """The alerts in Bicep by name, each with severity, frequency, window and query."""
-    alerts = bicep.parse(AZURE / "alerts.bicep")["variables"]["alerts"]["value"]
-    return {
-        it["name"]: (it["severity"], it["every"], it["window"], joined(it["query"]))
-        for it in alerts
-    }
-
-
-def joined(query: Any) -> str:
-    """The text of a query that Bicep's ``join`` puts together from its lines."""
-    parts = query["function"]["parameters"]
-    return str(parts["delimiter"]).join(parts["input_array"])
-
-
-def filled(query: str) -> str:
-    return query.replace("${collectorApp}", "c").replace("${syncApp}", "d").replace("\\\\", "\\")
-
-
-def test_the_queries_are_valid_and_find_the_lines_that_the_apps_log(tmp_path: Path) -> None:
+def test_the_queries_are_valid(tmp_path: Path) -> None:
     """The queries of the alerts and of the docs use columns that the tables have."""
     written = []
-    texts = [filled(query) for _, _, _, query in queries().values()]
+    texts = [alert["query"] for alert in alerts("c", "d").values()]
     for page in sorted((REPOSITORY / "docs").rglob("*.md")):
         texts += re.findall(r"```kusto\n(.*?)```", page.read_text(), re.DOTALL)
     for number, text in enumerate(texts):
@@ -226,12 +212,6 @@ def test_the_queries_are_valid_and_find_the_lines_that_the_apps_log(tmp_path: Pa
         written[-1].write_text(text)
     assert len(written) > 6
     assert node.check(*written) == []
-    quiet, loud = TopicReport("/data/X").line(), TopicReport("/data/X", gaps=2, rejected=10).line()
-    for name in ("a-gap-was-recorded", "events-were-rejected"):
-        pattern = re.search(r'matches regex @"(.*)"', filled(queries()[name][3]))
-        assert pattern
-        assert re.search(pattern[1], loud)
-        assert not re.search(pattern[1], quiet)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +225,7 @@ def test_a_mistake_in_a_query_is_found(slip: str, tmp_path: Path) -> None:
 
 
 def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
-    """Bicep and ``create.sh`` agree on name, severity, times and query of each alert."""
+    """Bicep and ``create.sh`` agree on each alert: name, severity, times, query and columns."""
     minutes = {"m": "PT{}M", "h": "PT{}H", "d": "P{}D"}
     made = {}
     for call in az.options("monitor", "scheduled-query", "create"):
@@ -253,16 +233,20 @@ def test_the_commands_make_the_alerts_that_bicep_makes(az: Az) -> None:
             minutes[call[name][0][-1]].format(call[name][0][:-1])
             for name in ("evaluation-frequency", "window-size")
         )
-        query = call["condition-query"][0].partition("=")[2]
-        made[call["name"][0].partition("-")[2]] = (int(call["severity"][0]), every, window, query)
-    for name, (severity, every, window, query) in queries().items():
-        assert made[name][:3] == (severity, every, window)
-        if name != "a-run-failed":  # names the two apps in another form
-            expected = query.replace("${collectorApp}", "sfdeletes-salesforce-client-4711").replace(
-                "${syncApp}", "sfdeletes-delete-sync-4711"
-            )
-            assert made[name][3] == expected.replace("\\\\", "\\")
-    assert set(made) == set(queries())
+        made[call["name"][0].partition("-")[2]] = {
+            "severity": int(call["severity"][0]),
+            "every": every,
+            "window": window,
+            "query": call["condition-query"][0].partition("=")[2],
+            "shown": re.findall(r"(\w+) includes \*", call["condition"][0]),
+        }
+        assert call["disabled"] == ["true"]
+        assert CONDITION.fullmatch(call["condition"][0])
+    in_bicep = alerts("sfdeletes-salesforce-client-4711", "sfdeletes-delete-sync-4711")
+    for alert in in_bicep.values():
+        del alert["name"], alert["description"]
+    assert made == in_bicep
+    assert "param alertsOn bool = false\n" in (AZURE / "main.bicep").read_text()
 
 
 def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:

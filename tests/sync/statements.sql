@@ -1605,6 +1605,21 @@ FROM (
 LEFT JOIN "DELETE_TRACKER_RESTORES" r ON r.loaded_at >= c.last_comparison
 GROUP BY c.ready, c.waiting, c.oldest_check;
 
+-- unproven
+SELECT
+    d.object_name AS object_name,
+    d.reason AS reason,
+    MIN(d.day) AS first_day,
+    MAX(d.day) AS last_day,
+    COUNT(*) AS days
+FROM "DELETE_TRACKER_COMPLETENESS" d
+JOIN (SELECT DISTINCT object_name FROM "DELETE_TRACKER_CHECKS" WHERE checked_at >= %s) c
+    ON c.object_name = d.object_name
+WHERE d.verdict = 'unproven' AND d.day BETWEEN %s AND %s
+    AND d.reason IN ('not covered', 'sight unknown', 'clock', 'no rights', 'check failed')
+GROUP BY d.object_name, d.reason
+ORDER BY d.object_name, d.reason;
+
 -- verdicts
 SELECT
     object_name AS object_name,

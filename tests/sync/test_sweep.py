@@ -222,11 +222,11 @@ def test_a_sweep_without_a_pending_file_still_checks_what_is_there(world: World)
 
 
 def test_a_sweep_ends_as_soon_as_no_file_is_left(world: World) -> None:
-    """It reads the clock before the batch, and after each file."""
+    """It reads the clock before the batch, after each file, and before it looks at old days."""
     world.container.put(A, B)
     before = world.seconds
     assert world.sweep().synced == [A, B]
-    assert world.seconds == before + 1 + 3
+    assert world.seconds == before + 1 + 4
 
 
 def test_a_failed_load_ends_the_sweep_and_closes_the_session(world: World) -> None:

@@ -10,11 +10,11 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timezone
+from datetime import date, timezone
 from typing import TypeVar
 
 from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
-from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll
+from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll, Unproven
 from .attempt import Attempt, record_of
 from .compare import Comparison
 from .names import Identifier
@@ -107,6 +107,22 @@ class Loader:
                 TopicPoll(str(topic), last_good and last_good.replace(tzinfo=timezone.utc))
                 for topic, last_good in session.rows("newest_poll")
             ]
+        )
+
+    def unproven(self, first: date, last: date) -> list[Unproven]:
+        """Days from ``first`` to ``last`` that are not proven, by object and reason.
+
+        Only objects that are checked at present count, and only reasons that a person can remove.
+        It is asked once, because the view may take long.
+
+        Raises:
+            SyncError: the view ``_completeness`` cannot be read.
+        """
+        return self._ask(
+            lambda session: [
+                Unproven(*row) for row in session.rows("unproven", [last, first, last])
+            ],
+            attempts=1,
         )
 
     def load(self, batch: Batch, *, again: bool) -> Loaded:
@@ -212,16 +228,16 @@ class Loader:
                 self._ask(lambda session: session.rows("remove", path=path))
             raise
 
-    def _ask(self, ask: Callable[[Session], Result]) -> Result:
+    def _ask(self, ask: Callable[[Session], Result], attempts: int = ATTEMPTS) -> Result:
         """Ask in the session for reading. Try again in a new one if Snowflake does not answer."""
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, attempts + 1):
             try:
                 if self._reading is None:
                     self._reading = self._connect()
                 return ask(self._reading)
             except WarehouseUnavailableError as error:
                 self.close()
-                if attempt == ATTEMPTS:
+                if attempt == attempts:
                     raise
                 log.warning("snowflake=again attempt=%s reason=%s", attempt, _reason(error))
             self._pause(attempt)

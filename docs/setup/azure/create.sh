@@ -10,6 +10,7 @@ prefix=sfdeletes
 unique=4711 # makes the names of apps, storage accounts and vaults globally unique
 python=3.13
 email=oncall@example.com
+alerts_on=false # true turns the alerts on: step 5 of README.md
 collector_settings=(
     "POLL_SCHEDULE=0 */30 * * * *"
     "SALESFORCE_LOGIN_URL=https://login.salesforce.com"
@@ -144,29 +145,59 @@ create_app "$prefix-delete-sync-$unique" "${prefix}ds" \
 people=$(az monitor action-group create --name "$prefix-alerts" --resource-group "$group" \
     --short-name "${prefix:0:12}" --action email operator "$email" --query id --output tsv)
 
-alert() { # name, severity, every, window, query
-    az monitor scheduled-query create --name "$prefix-$1" --resource-group "$group" \
-        --scopes "$workspace" --severity "$2" --evaluation-frequency "$3" --window-size "$4" \
-        --action-groups "$people" --auto-mitigate true --skip-query-validation true \
-        --condition "count 'rows' > 0 at least 1 violations out of 1 aggregated points" \
-        --condition-query "rows=$5" --output none
+disabled=true
+if [ "$alerts_on" = true ]; then disabled=false; fi
+
+alert() { # name, severity, every, window, query, columns that a mail shows
+    local name=$1 severity=$2 every=$3 window=$4 query=$5 shown="" column
+    shift 5
+    for column in "$@"; do shown="$shown${shown:+and }$column includes * "; done
+    az monitor scheduled-query create --name "$prefix-$name" --resource-group "$group" \
+        --description "docs/operations.md says what to do." --disabled "$disabled" \
+        --scopes "$workspace" --severity "$severity" --evaluation-frequency "$every" \
+        --window-size "$window" --action-groups "$people" --auto-mitigate true \
+        --skip-query-validation true --condition-query "rows=$query" --output none \
+        --condition "count 'rows' > 0 ${shown:+where $shown}at least 1 violations out of 1\
+ aggregated points"
 }
 
 collector="AppRoleName =~ \"$prefix-salesforce-client-$unique\""
 sync="AppRoleName =~ \"$prefix-delete-sync-$unique\""
+both="AppRoleName in~ (\"$prefix-salesforce-client-$unique\", \"$prefix-delete-sync-$unique\")"
 succeeded="Success == true | summarize Runs = count() | where Runs < 1"
+texts="summarize Text = take_any(InnermostMessage) by OperationId"
+texts="$texts | extend Text = replace_regex(Text, @\"^Result: \\w*\\s+Exception: \", \"\")"
+last_sweep="AppRequests | where $sync and Name == \"SnowflakePusher\""
+last_sweep="$last_sweep | summarize arg_max(TimeGenerated, Success, OperationId)"
+its_errors="join kind=inner (AppExceptions | where $sync) on OperationId"
 alert a-run-failed 1 15m 30m \
-    "AppRequests | where ($collector or $sync) and Success == false"
+    "AppRequests | where $both and Success == false\
+ | join kind=leftouter (AppExceptions | $texts) on OperationId\
+ | extend Error = extract(@\"^[^\\r\\n]{0,300}\", 0, Text)\
+ | extend Cause = extract(@\"\\n  - ([^\\r\\n]{0,300})\", 1, Text)\
+ | extend Cause = replace_regex(Cause, @\" *\\(rpcId[^)]*\\)\", \"\")\
+ | project TimeGenerated, Function = Name, Error, Cause" Function Error Cause
 alert no-successful-poll 0 30m 2h \
     "AppRequests | where $collector and Name == \"TimerPoller\" and $succeeded"
 alert no-successful-sweep 2 6h 2d \
     "AppRequests | where $sync and Name == \"SnowflakePusher\" and $succeeded"
+alert the-last-sweep-failed 2 1h 2d "$last_sweep | where Success == false"
+alert event-files-wait 2 1h 2d \
+    "$last_sweep | $its_errors | where InnermostMessage has \"BacklogError\""
+alert the-collector-is-silent 0 1h 2d \
+    "$last_sweep | $its_errors | where InnermostMessage has \"SilenceError\""
 alert a-gap-was-recorded 1 30m 1h \
     "AppTraces | where $collector and Message matches regex @\"\\bgaps=[1-9]\""
 alert events-were-rejected 2 30m 1h \
     "AppTraces | where $collector and Message matches regex @\"\\brejected=[1-9]\""
 alert a-cursor-grows-old 0 30m 2h \
-    "AppTraces | where $collector and Message has \"cursor_age=\""
+    "AppTraces | where $collector and Message contains \"cursor_age=\""
+alert the-allocation-runs-out 1 30m 1h \
+    "AppTraces | where $collector\
+ | where Message matches regex @\"\\b(allocation=low|error=LimitExceededError)\\b\""
+alert a-day-is-unproven 2 6h 1d \
+    "AppTraces | where $both\
+ | where Message matches regex @\"\\b(unproven object=|objects=unknown)\""
 
 sync_principal=$(az identity show --resource-group "$group" \
     --name "$prefix-delete-sync-$unique-identity" --query principalId --output tsv)

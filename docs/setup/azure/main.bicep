@@ -17,6 +17,9 @@ param pythonVersion string = '3.13'
 @description('Receives the alerts.')
 param alertEmail string
 
+@description('Turn the alerts on when everything runs: step 5 of README.md.')
+param alertsOn bool = false
+
 @description('NCRONTAB with six fields, in UTC: Flex Consumption knows no other time zone.')
 param pollSchedule string = '0 */30 * * * *'
 param syncSchedule string = '0 0 2 * * *'
@@ -183,6 +186,7 @@ module alerts 'alerts.bicep' = {
     location: location
     workspaceId: workspace.id
     email: alertEmail
+    alertsOn: alertsOn
     collectorApp: collector.outputs.appName
     syncApp: sync.outputs.appName
   }

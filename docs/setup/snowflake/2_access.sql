@@ -45,7 +45,7 @@ GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock TO ROLE delet
 GRANT READ ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 GRANT WRITE ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_loader;
 
--- The commands of the sync show what the views say.
+-- The commands of the sync show what the views say. A sweep logs which old days are not proven.
 GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader;
 GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader;
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient
 
 from .decoding.event_plan import plan
-from .model import Session
+from .model import OrgLimit, Session
 from .salesforce.clock import ahead_seconds
-from .salesforce.limits import OrgLimit, read_limits
+from .salesforce.limits import read_limits
 from .salesforce.lists import Lists
 from .salesforce.login import authenticate
 from .salesforce.pubsub import PubSub
@@ -137,9 +137,9 @@ class App:
             lists.allow(QUESTIONS)
             yield lists
 
-    def limits(self, source: PubSub) -> Mapping[str, OrgLimit]:
-        """What is left of the org's limits."""
-        rest = self.rest(source, time.monotonic() + QUESTION_SECONDS)
+    def limits(self, source: PubSub, seconds: float = QUESTION_SECONDS) -> Mapping[str, OrgLimit]:
+        """What is left of the org's limits. The answer must arrive within so many seconds."""
+        rest = self.rest(source, time.monotonic() + seconds)
         rest.allowed = QUESTIONS
         with contextlib.closing(rest):
             return read_limits(rest)

@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Union
 
 from . import __version__
 from .errors import CollectorError, RunFailedError
-from .model import Delete, Delivery, Gap, Poll, Restore, identity, now
+from .model import Delete, Delivery, Gap, OrgLimit, Poll, Restore, identity, now
 
 ERROR_CHARACTERS = 500
 ObjectsOf = Callable[[str], Optional[Sequence[str]]]
@@ -158,6 +158,8 @@ class Report:
         checks: what the poll did with each object whose check was due.
         unknown: the topics whose objects are not known, so that nothing about them is proven.
         overdue: the error of the objects that were not checked for too long.
+        deliveries: what is left of the org's allocation. An error, if Salesforce does not tell.
+            None if nobody has asked.
     """
 
     org_id: str
@@ -169,6 +171,7 @@ class Report:
     checks: list[CheckReport] = field(default_factory=list)
     unknown: Sequence[str] = ()
     overdue: Optional[Exception] = None
+    deliveries: Union[OrgLimit, CollectorError, None] = None
 
     def fail(self, error: Exception) -> None:
         """Note the error that ended the whole poll. All topics count as failed.
@@ -189,7 +192,7 @@ class Report:
         ]
 
     def lines(self) -> Iterator[str]:
-        """The log lines: one for the poll and one for each topic."""
+        """The log lines: of the poll, each topic, each check, and the org's allocation."""
         files = ",".join(self.files) or "-"
         line = f"org={self.org_id or '-'} files={files} topics={len(self.topics)}"
         yield f"{line} error={type(self.error).__name__}" if self.error else line
@@ -199,6 +202,11 @@ class Report:
             yield check.line()
         for unknown in self.unknown:
             yield f"topic={unknown} objects=unknown reason=name them in CHECK_OBJECTS"
+        if isinstance(self.deliveries, OrgLimit):
+            state = "low" if self.deliveries.is_scarce else "ok"
+            yield f"allocation={state} left={self.deliveries.left} of={self.deliveries.most}"
+        elif self.deliveries:
+            yield f"allocation=unknown reason={self.deliveries.text}"
 
     def raise_if_failed(self) -> None:
         """Raise an error if the poll or one of its topics failed.

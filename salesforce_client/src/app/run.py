@@ -20,7 +20,8 @@ from .checks.all_objects import Checks, Rules
 from .checks.poll import Poll
 from .collect import Collection, Limits, not_begun
 from .decoding.interpreter import Interpreter
-from .model import Preset, moment_of, now
+from .errors import CollectorError
+from .model import DELIVERIES, OrgLimit, Preset, moment_of, now
 from .report import Report
 from .reprocess import Reprocessed, SchemaOf, reprocess
 from .salesforce.lists import Lists
@@ -33,6 +34,8 @@ HOST = Path(__file__).resolve().parent.parent.parent / "host.json"
 # Questions of the checks end this many seconds before the host ends the poll. Their file is
 # uploaded after them.
 UPLOAD_SECONDS = 45.0
+# What is left of the org's allocation is asked last. The answer has so many seconds.
+LIMITS_SECONDS, LAST_SECONDS = 15.0, 5.0
 NOISY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.identity")
 Watch = Callable[[Report], None]
 
@@ -142,7 +145,17 @@ def poll(
             watch(collection.report)
             report = collection.run()
             checks.run(report)
+            report.deliveries = _deliveries(app, source, began)
             return report
+
+
+def _deliveries(app: App, source: PubSub, began: float) -> Union[OrgLimit, CollectorError, None]:
+    """What is left of the org's allocation, or why nobody knows. It fails no poll."""
+    left = began + app.host_seconds - time.monotonic()
+    try:
+        return app.limits(source, min(LIMITS_SECONDS, left - LAST_SECONDS)).get(DELIVERIES)
+    except CollectorError as error:
+        return error
 
 
 def reprocess_file(app: App, file: Union[str, Path], source: PubSub) -> Reprocessed:

@@ -19,7 +19,7 @@ def test_a_poll_reports_every_topic_with_its_figures(salesforce: Callable[..., O
     """
     report = salesforce(f"deny_topic@{ACCOUNT}").poll()
     lines = list(report.lines())
-    assert len(lines) == 4
+    assert len(lines) == 5  # of the poll, three topics, and the org's allocation
     assert any(
         line.startswith(f"topic={ACCOUNT} state=failed") and line.endswith("error=TopicError")
         for line in lines

@@ -8,16 +8,14 @@ from typing import Optional
 
 from ..adapters import App
 from ..errors import CheckRefusedError
+from ..model import DELIVERIES, OrgLimit
 from ..objects import Members, Objects
-from ..salesforce.limits import OrgLimit
 from ..salesforce.lists import Lists
 from ..salesforce.pubsub import PubSub
 from .findings import Finding, failure, looked, ok, skipped, warning
 
-# What is left of a limit is a warning below this part of it.
-SCARCE = 0.1
 LIMITS = {
-    "DailyDeliveredPlatformEvents": "the topics fail as soon as none is left: find what else"
+    DELIVERIES: "the topics fail as soon as none is left: find what else"
     " subscribes, or subscribe to fewer objects",
     "DailyApiRequests": "checks and logins fail as soon as none is left: find what else calls the"
     " API, or lower MAX_CHECK_CALLS",
@@ -50,7 +48,7 @@ def limit(name: str, found: Optional[OrgLimit], cure: str) -> Finding:
     told = f"{found.left:,} of {found.most:,} left for 24 hours"
     if found.left <= 0:
         return failure(name, told, cure)
-    return warning(name, told, cure) if found.left < SCARCE * found.most else ok(name, told)
+    return warning(name, told, cure) if found.is_scarce else ok(name, told)
 
 
 def rights(app: App, source: PubSub) -> Iterator[Finding]:

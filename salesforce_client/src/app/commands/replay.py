@@ -10,7 +10,7 @@ from ..adapters import App
 from ..collect import EARLIEST_REACHES
 from ..console import TRY_AGAIN, USAGE, WELL, StoppedError
 from ..errors import CollectorError
-from ..model import Cursor, Position, StoredCursor, moment_of
+from ..model import DELIVERIES, Cursor, Position, StoredCursor, moment_of
 from ..salesforce.pubsub import PubSub
 from ..storage.blobs import blob_name
 from .call import Call
@@ -21,7 +21,6 @@ EARLIEST = "EARLIEST"
 RETAINED = timedelta(hours=72)
 HOURS = EARLIEST_REACHES // timedelta(hours=1)
 NO_CURSOR = StoredCursor(None, None)
-ALLOCATION = "DailyDeliveredPlatformEvents"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +167,7 @@ def _cost(app: App, topic: str, file: Optional[str]) -> int:
 def _left(app: App, source: PubSub, call: Call) -> Optional[int]:
     """How many deliveries are left. None if the user may not see that."""
     try:
-        limit = app.limits(source).get(ALLOCATION)
+        limit = app.limits(source).get(DELIVERIES)
     except CollectorError as error:
         call.console.note(f"what is left of the allocation is not known: {error}")
         return None

@@ -6,19 +6,12 @@ Source: Salesforce "REST API Developer Guide", "Limits".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ..errors import SalesforceUnavailableError
+from ..model import OrgLimit
 from .rest import Rest
 
 ABOUT = "the limits of the org"
-
-
-class OrgLimit(NamedTuple):
-    """A limit of the last 24 hours: what the org may use, and what is left of it."""
-
-    most: int
-    left: int
 
 
 def read_limits(rest: Rest) -> Mapping[str, OrgLimit]:

@@ -1,0 +1,134 @@
+"""A sweep tells of old days that are not proven, if a person can still get them proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
+
+import pytest
+from local.event_files import check
+from local.in_memory import BEGUN_AT, A, World
+
+from delete_sync.src.errors import WarehouseRefusedError
+from delete_sync.src.model import Unproven
+from delete_sync.src.report import Report
+from delete_sync.src.run import run
+from salesforce_client.src.app.model import timestamp
+
+from .conftest import Place
+
+TODAY = datetime.now(timezone.utc).date()
+
+
+def on(days_ago: int) -> str:
+    """Midnight of a day, as text."""
+    return timestamp(datetime.combine(TODAY - timedelta(days=days_ago), time(), timezone.utc))
+
+
+def checked(name: str, days_ago: int, outcome: str = "listed", asked: int = 1) -> Any:
+    """A check of one day, asked for so many days ago."""
+    return check(
+        f"{name} {days_ago} {outcome}",
+        object_name=name,
+        window_from=on(days_ago),
+        window_to=on(days_ago - 1),
+        outcome=outcome,
+        checked_at=on(asked),
+        listed=0,
+    )
+
+
+def told(place: Place) -> list[str]:
+    return list(run(place.settings).lines())[1:]
+
+
+def line(name: str, reason: str, first: int, last: int, days: int) -> str:
+    begin, end = (TODAY - timedelta(days=number) for number in (first, last))
+    return f"unproven object={name} days={days} first={begin} last={end} reason={reason}"
+
+
+def test_a_sweep_tells_which_old_days_a_person_can_get_proven(
+    place: Place, put: Callable[..., str]
+) -> None:
+    """Young days may still be checked. For days of 15 days ago and before, it is too late."""
+    ages = range(1, 20)
+    put(
+        *(checked("Good", age) for age in ages),
+        *(checked("Blind", age, "sight_unknown") for age in ages),
+        *(checked("Hole", age) for age in ages if age not in (7, 8)),
+        *(checked("Young", age, "listed" if age > 4 else "no_rights") for age in ages),
+        *(checked("Late", age, "listed" if age < 15 else "failed") for age in ages),
+        *(checked("Filtered", age, "filtered") for age in ages),
+        *(checked("Removed", age, "failed", asked=6) for age in range(7, 20)),
+    )
+    assert told(place) == [
+        line("Blind", "sight unknown", 14, 5, 10),
+        line("Hole", "not covered", 8, 7, 2),
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["clock", "no_rights", "failed"])
+def test_each_reason_that_a_person_can_remove_is_told(
+    place: Place, put: Callable[..., str], outcome: str
+) -> None:
+    """Nobody can do anything about ``trimmed`` or ``not replicateable``."""
+    put(
+        checked("Odd", 6, outcome),
+        checked("Young", 3),
+        checked("Odd", 3),
+        *(checked(name, 6, name) for name in ("trimmed", "not_replicateable", "filtered")),
+    )
+    reason = "check failed" if outcome == "failed" else outcome.replace("_", " ")
+    assert line("Odd", reason, 6, 6, 1) in told(place)
+
+
+@pytest.mark.without_views
+def test_without_the_views_a_sweep_says_that_nobody_knows(
+    place: Place, put: Callable[..., str]
+) -> None:
+    """It loads all files, and does not fail."""
+    put("e1")
+    (unknown,) = told(place)
+    assert unknown.startswith("verdicts=unknown reason=unproven: ")
+    assert "DELETE_TRACKER_COMPLETENESS" in unknown
+
+
+# -- in memory
+
+
+def test_the_days_are_those_that_salesforce_still_lists(world: World) -> None:
+    """A day is asked about from its fifth to its fourteenth day."""
+    today = BEGUN_AT.date()
+
+    def days(age: int) -> Unproven:
+        moment = today - timedelta(days=age)
+        return Unproven("Account", "clock", moment, moment, 1)
+
+    world.warehouse.days = [days(age) for age in (4, 5, 14, 15)]
+    assert world.sweep().unproven == [days(5), days(14)]
+
+
+def test_a_view_that_cannot_be_read_fails_no_sweep(world: World) -> None:
+    """All rows are loaded."""
+    world.container.put(A)
+    world.warehouse.days = WarehouseRefusedError("unproven:\nno right", 3001)
+    report = world.sweep()
+    assert (report.synced, report.verdicts_unknown) == ([A], "unproven: no right")
+    report.raise_if_failed()
+
+
+def test_without_time_the_days_are_not_asked_for(world: World) -> None:
+    """The view may take long."""
+    world.container.put(A)
+    world.warehouse.days = WarehouseRefusedError("must not be asked", 3001)
+    assert world.sweep(run_seconds=1).verdicts_unknown == "the sweep had no time for it"
+
+
+def test_the_log_has_a_line_for_each_object_and_reason() -> None:
+    """They come after the line of the sweep. An alert looks for ``unproven object=``."""
+    bad = Unproven("Account", "sight unknown", date(2026, 2, 1), date(2026, 2, 3), 2)
+    assert list(Report("s1", unproven=[bad], verdicts_unknown="no right").lines())[1:] == [
+        "unproven object=Account days=2 first=2026-02-01 last=2026-02-03 reason=sight unknown",
+        "verdicts=unknown reason=no right",
+    ]
