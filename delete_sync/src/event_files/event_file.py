@@ -153,8 +153,8 @@ class EventFile:
 
     def _rows(self, table: str, columns: Sequence[str], where: str = "") -> Iterator[Row]:
         # quick_check compares no index with its table, so read the table.
-        names = ", ".join(columns)
-        return self._connection.execute(f"SELECT {names} FROM {table} NOT INDEXED {where}")  # noqa: S608
+        sql = f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED {where}"  # noqa: S608
+        return self._connection.execute(sql)
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:
