@@ -294,6 +294,21 @@ def test_proven_until_is_the_end_of_the_first_proven_days(target: Target) -> Non
     assert target.query(until) == [(NEXT,)]
 
 
+def test_freshness_has_the_objects_that_the_verdicts_have(target: Target) -> None:
+    """If the last good poll names none, there is also a line without an object.
+
+    An object that only a row names has a line, too.
+    """
+    topic = "/data/Fresh__chn"
+    fresh = f"SELECT object_name FROM delete_tracker_freshness WHERE topic = '{topic}'"
+    target.add("polls", [a_poll(topic, '["Fresh__c"]', DAY)])
+    assert target.query(fresh) == [("Fresh__c",)]
+    target.add("polls", [a_poll(topic, None, DAY + HOUR)])
+    target.add("", [told("FreshRow__c", record_id(8), DAY + HOUR, topic=topic)])
+    found = {name for (name,) in target.query(fresh)}
+    assert found == {"Fresh__c", "FreshRow__c", None}
+
+
 # -- gaps
 
 

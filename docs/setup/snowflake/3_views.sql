@@ -736,8 +736,8 @@ FROM delete_tracker_deletes
 GROUP BY deleted_date::DATE, object_name, deleted_by;
 
 -- Each topic and object: when the collector last asked, and up to when it has read everything.
--- last_error is why the last poll of the topic failed. If the objects of a topic are not known,
--- object_name is NULL.
+-- last_error is why the last poll of the topic failed. The objects of a topic are those of
+-- delete_tracker_objects. If they are not known, there is also a line without object_name.
 CREATE OR REPLACE VIEW delete_tracker_freshness AS
 WITH
 topics AS (
@@ -750,19 +750,6 @@ last_polls AS (
     SELECT topic, error
     FROM delete_tracker_polls
     QUALIFY ROW_NUMBER() OVER (PARTITION BY topic ORDER BY began_at DESC, ended_at DESC) = 1
-),
-
--- A poll that failed may not know the objects.
-last_objects AS (
-    SELECT topic, objects
-    FROM delete_tracker_polls
-    WHERE objects IS NOT NULL
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY topic ORDER BY began_at DESC, ended_at DESC) = 1
-),
-
-objects_of_topics AS (
-    SELECT l.topic, f.value::VARCHAR AS object_name
-    FROM last_objects l, LATERAL FLATTEN(INPUT => PARSE_JSON(l.objects)) f
 ),
 
 proven AS (
@@ -790,7 +777,7 @@ SELECT
     p.error AS last_error
 FROM topics t
 JOIN last_polls p ON p.topic = t.topic
-LEFT JOIN objects_of_topics o ON o.topic = t.topic
+LEFT JOIN delete_tracker_objects o ON o.topic = t.topic
 LEFT JOIN ends e ON e.object_name = o.object_name;
 
 -- Reasons why the table may be incomplete: gaps, refused files, rejects. No row is good.
