@@ -339,7 +339,13 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             a_poll("/data/empty", "[]", DAY),
         ],
     )
-    target.add("", [told("GapC__c", record_id(7), NEXT + 9 * HOUR, topic="/data/three")])
+    target.add(
+        "",
+        [
+            told("GapC__c", record_id(7), NEXT + 9 * HOUR, topic="/data/three"),
+            told("GapB__c", record_id(9), DAY + HOUR, topic="/data/rows"),
+        ],
+    )
     target.add(
         "checks",
         [
@@ -347,6 +353,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             checked("g2", "GapB__c", DAY, NEXT, after + HOUR),
         ],
     )
+    target.add("listed", [listed("g2", "GapB__c", record_id(9), DAY + HOUR)])
     target.add(
         "gaps",
         [
@@ -364,6 +371,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             a_gap("objects unknown", "/data/unknown", DAY + HOUR, DAY + 2 * HOUR),
             a_gap("no objects", "/data/empty", DAY + HOUR, DAY + 2 * HOUR),
             a_gap("never polled", "/data/never", DAY + HOUR, DAY + 2 * HOUR),
+            a_gap("only rows", "/data/rows", DAY + HOUR, DAY + 2 * HOUR),
             a_gap("lost", "/data/two", long_ago, long_ago, detected_at=long_ago),
             a_gap("not lost", "/data/two", long_ago, NEXT, detected_at=long_ago + 2 * HOUR),
         ],
@@ -377,7 +385,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             (
                 *("a day too long", "a day too early", "detected too late", "no beginning"),
                 *("backwards", "one object too few", "an object of a row", "objects unknown"),
-                *("no objects", "never polled", "not lost"),
+                *("no objects", "never polled", "only rows", "not lost"),
             ),
             "open",
         ),

@@ -277,7 +277,7 @@ WHERE t.source = 'check' AND COALESCE(c.status, 'recovered') = 'recovered';
 
 -- The objects of each topic: those that polls name, and those of its rows.
 -- If the last poll that did not fail names none, object_name is also NULL, because nobody knows
--- whether that is all.
+-- whether that is all. The same is true of a topic that has gaps and no poll.
 CREATE OR REPLACE VIEW delete_tracker_objects AS
 WITH named AS (
     SELECT DISTINCT p.topic, f.value::VARCHAR AS object_name
@@ -310,7 +310,12 @@ SELECT p.topic, NULL
 FROM delete_tracker_polls p
 LEFT JOIN named n ON n.topic = p.topic
 LEFT JOIN last_good_polls l ON l.topic = p.topic
-WHERE n.topic IS NULL OR (l.topic IS NOT NULL AND l.objects IS NULL);
+WHERE n.topic IS NULL OR (l.topic IS NOT NULL AND l.objects IS NULL)
+UNION
+SELECT g.topic, NULL
+FROM delete_tracker_gaps g
+LEFT JOIN delete_tracker_polls p ON p.topic = g.topic
+WHERE p.topic IS NULL;
 
 -- Each check with its outcome. If an entry of its list has no record or no date, the check failed.
 CREATE OR REPLACE VIEW delete_tracker_windows AS
