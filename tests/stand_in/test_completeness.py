@@ -294,6 +294,23 @@ def test_proven_until_is_the_end_of_the_first_proven_days(target: Target) -> Non
     assert target.query(until) == [(NEXT,)]
 
 
+def test_a_date_of_long_ago_hides_no_day_of_today(target: Target) -> None:
+    """A publisher may write any date. Its own day has a line, and so has every newer day."""
+    long_ago = datetime(1900, 1, 1)
+    target.add("", [told("Century__c", record_id(15), long_ago + HOUR, ingested_at=DAY)])
+    target.add("checks", [checked("century", "Century__c", DAY, NEXT, ASKED)])
+    target.compare()
+    assert verdict(target, "Century__c") == [("proven", None, 0, 0, 0)]
+    assert verdict(target, "Century__c", TODAY) == [("unproven", "not covered", 0, 0, 0)]
+    assert verdict(target, "Century__c", long_ago) == [("unproven", "not covered", 0, 1, 0)]
+    ((newest,),) = target.query(
+        "SELECT MAX(day) FROM delete_tracker_completeness WHERE object_name = 'Century__c'"
+    )
+    assert newest == TODAY.date()
+    target.query("DELETE FROM delete_tracker WHERE object_name = 'Century__c'")
+    target.query("DELETE FROM delete_tracker_checks WHERE object_name = 'Century__c'")
+
+
 def test_freshness_has_the_objects_that_the_verdicts_have(target: Target) -> None:
     """If the last good poll names none, there is also a line without an object.
 

@@ -415,9 +415,10 @@ numbers AS (
     FROM TABLE(GENERATOR(ROWCOUNT => 40000))
 ),
 
--- A publisher may write a day that has not come yet.
+-- The days count back from today, so that a date of long ago hides only days of long ago.
+-- A publisher may write such a date, or a day that has not come yet.
 days AS (
-    SELECT s.object_name, s.is_unknown, DATEADD('day', n.number, s.first_day)::DATE AS day
+    SELECT s.object_name, s.is_unknown, DATEADD('day', -n.number, SYSDATE()::DATE)::DATE AS day
     FROM spans s
     JOIN numbers n ON n.number <= DATEDIFF('day', s.first_day, SYSDATE())
     UNION
