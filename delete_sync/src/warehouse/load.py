@@ -128,27 +128,27 @@ class Loader:
         tokens: set[str] = set()
         return self._again_and_again("batch", lambda: self._load(batch, tokens, again=again))
 
-    def checks_to_compare(self, oldest_left: str) -> Due:
+    def checks_to_compare(self, up_to: str) -> Due:
         """What a comparison would have to do.
 
         Args:
-            oldest_left: the name of the oldest pending event file. Empty if none is pending.
+            up_to: the name of an event file. Checks in newer files wait.
         """
-        return self._ask(lambda session: Comparison(session, self._names, oldest_left).due())
+        return self._ask(lambda session: Comparison(session, self._names, up_to).due())
 
-    def compare(self, oldest_left: str) -> Compared:
+    def compare(self, up_to: str) -> Compared:
         """Compare the tables with what the checks have listed, in one transaction.
 
         It is tried again as ``load`` is.
 
         Args:
-            oldest_left: the name of the oldest pending event file. Empty if none is pending.
+            up_to: the name of an event file. Checks in newer files wait.
 
         Raises:
             SyncError: the comparison failed. All of its changes are in the tables if its COMMIT
                 succeeded, and else none.
         """
-        return self._again_and_again("comparison", lambda: self._compare(oldest_left))
+        return self._again_and_again("comparison", lambda: self._compare(up_to))
 
     def _again_and_again(self, what: str, once: Callable[[], Result]) -> Result:
         """Run a transaction until it succeeds, or fails for the last time."""
@@ -167,10 +167,10 @@ class Loader:
             self.close()  # only a new session surely sees what the other sweep has committed
             self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
 
-    def _compare(self, oldest_left: str) -> Compared:
+    def _compare(self, up_to: str) -> Compared:
         """Try once."""
         with self._connect() as session:
-            comparison = Comparison(session, self._names, oldest_left)
+            comparison = Comparison(session, self._names, up_to)
             with session.transaction():
                 comparison.take_lock(self._seen_token)
                 due = comparison.due()
