@@ -10,12 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timezone
 from typing import TypeVar
 
 from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
 from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll
-from .attempt import Attempt, record_of
+from . import reading
+from .attempt import Attempt
 from .compare import Comparison
 from .names import Identifier
 from .session import Session
@@ -83,9 +83,7 @@ class Loader:
 
     def records(self, first: str, last: str) -> list[LoadRecord]:
         """The load records of the event files whose names are from ``first`` to ``last``."""
-        return self._ask(
-            lambda session: [record_of(*row) for row in session.rows("records", [first, last])]
-        )
+        return self._ask(lambda session: reading.records(session, first, last))
 
     def oldest_first(self) -> list[str]:
         """The names of all event files with a load record. The one loaded longest ago is first."""
@@ -93,21 +91,15 @@ class Loader:
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once, at most 100."""
-        return self._ask(lambda session: [str(key) for (key,) in session.rows("duplicates")])
+        return self._ask(reading.duplicates)
 
     def newest_file(self) -> str:
         """The newest name of an event file that has a load record. Empty if there is none."""
-        ((name,),) = self._ask(lambda session: session.rows("newest_file"))
-        return str(name or "")
+        return self._ask(reading.newest_file)
 
     def newest_poll(self) -> list[TopicPoll]:
         """The topics of the newest poll that the table knows."""
-        return self._ask(
-            lambda session: [
-                TopicPoll(str(topic), last_good and last_good.replace(tzinfo=timezone.utc))
-                for topic, last_good in session.rows("newest_poll")
-            ]
-        )
+        return self._ask(reading.newest_poll)
 
     def load(self, batch: Batch, *, again: bool) -> Loaded:
         """Stage one batch, then write its rows and load records in one transaction.
