@@ -38,6 +38,21 @@ class Reason(NamedTuple):
     state: str
 
 
+class Open(NamedTuple):
+    """The reasons that nobody has acknowledged.
+
+    Attributes:
+        reasons: at most 1000, the oldest first.
+        number: how many there are.
+        by_view: whether the view could be read. Without it, gaps that checks have closed are among
+            the reasons.
+    """
+
+    reasons: list[Reason]
+    number: int
+    by_view: bool
+
+
 class Known(NamedTuple):
     """A reason, and whether somebody has acknowledged it."""
 
@@ -100,14 +115,15 @@ class Overview:
         """The newest name of an event file that has a load record. Empty if there is none."""
         return reading.newest_file(self._session)
 
-        Without the view, gaps that checks have closed are among them.
-        """
+    def open_reasons(self) -> Open:
+        """The reasons that nobody has acknowledged."""
         found = self._of_view("open_reasons")
         if found is not None:
-            return [Reason(*row) for row in found], True
+            return Open([Reason(*row[:-1]) for row in found], _number(found), True)
         rows = self._session.rows("reasons", condition="a.id IS NULL")
-        known = (Known(*row) for row in rows)
-        return [Reason(*it[:5], UNKNOWN if it.what == "gap" else "open") for it in known], False
+        known = (Known(*row[:-1]) for row in rows)
+        reasons = [Reason(*it[:5], UNKNOWN if it.what == "gap" else "open") for it in known]
+        return Open(reasons, _number(rows), False)
 
     def freshness(self) -> Sequence[tuple[Any, ...]] | None:
         """The view ``_freshness``. None if it cannot be read."""
@@ -133,7 +149,7 @@ class Overview:
     def reasons_of(self, identifier: str) -> list[Known]:
         """The reasons with this id, acknowledged or not. Usually it is one, or none."""
         rows = self._session.rows("reasons", [identifier], condition="r.id = %s")
-        return [Known(*row) for row in rows]
+        return [Known(*row[:-1]) for row in rows]
 
     def acknowledge(self, reason: Known, why: str, who: str) -> Known:
         """Note that a reason needs no more attention. Returns what the table says then.
@@ -153,3 +169,8 @@ class Overview:
             if error.number in NOT_FOR_THE_ROLE:
                 return None
             raise
+
+
+def _number(rows: Sequence[Sequence[Any]]) -> int:
+    """How many rows there are without the limit. The last column of each has it."""
+    return int(rows[0][-1]) if rows else 0
