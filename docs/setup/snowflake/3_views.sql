@@ -674,11 +674,11 @@ covered AS (
             AND c.covered_from <= d.deleted_date AND c.covered_to > d.deleted_date
 ),
 
--- Only queryAll tells of merges. Of the checks after the delete, the newest one counts.
+-- Only queryAll tells of merges. Of the compared checks after the delete, the newest one counts.
 merges AS (
     SELECT l.record_id, l.merged_into
     FROM delete_tracker_listed l
-    JOIN delete_tracker_checks c ON c.check_id = l.check_id
+    JOIN delete_tracker_checks c ON c.check_id = l.check_id AND c.compared_at IS NOT NULL
     JOIN last_deletes d ON d.record_id = l.record_id AND d.deleted_date <= c.checked_at
     LEFT JOIN restored r ON r.record_id = l.record_id
     WHERE l.listed_by <> 'getDeleted' AND r.record_id IS NULL
