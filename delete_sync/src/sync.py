@@ -62,11 +62,11 @@ class Target(Records, Protocol):
     def load(self, batch: Batch, *, again: bool) -> Loaded:
         """Load one batch completely or not at all."""
 
-    def checks_to_compare(self, oldest_left: str) -> Due:
-        """What a comparison would have to do, if this event file is the oldest pending one."""
+    def checks_to_compare(self, up_to: str) -> Due:
+        """What a comparison would have to do. Checks in event files newer than this one wait."""
 
-    def compare(self, oldest_left: str) -> Compared:
-        """Compare the tables with what the checks have listed, completely or not at all."""
+    def compare(self, up_to: str) -> Compared:
+        """Compare the tables with what these checks have listed, completely or not at all."""
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once."""
@@ -125,33 +125,38 @@ def sweep(
     with report.told_if_it_fails(), scratch_folder("sweep") as scratch, connect() as target:
         watch(report)
         target.prepare()
+        loaded_before = target.newest_file()  # asked before the listing, see ``_compare``
         again = full or bool(only)
         pending = Pending(
             store, target, report, reader_version=FORMAT_VERSION, full=full, only=only
         )
         _Sweep(store, target, report, pending, limits, budget, scratch, again=again).run()
+        newest = max(report.newest_file, loaded_before)
         if not only:
-            _compare(target, report, budget)
+            _compare(target, report, budget, newest)
         report.duplicates = target.duplicates()
-        if only:
-            return report
-        newest = max(report.newest_file, target.newest_file())
-        report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
-        _look_at_days(target, report, budget, now)
+        if not only:
+            report.overdue = judge(patience, now, report.oldest_left, target.newest_poll(), newest)
+            _look_at_days(target, report, budget, now)
     return report
 
 
-def _compare(target: Target, report: Report, budget: Budget) -> None:
-    """Compare the checks for which no older event file is pending, if there is time."""
-    oldest_left = report.oldest_left.name if report.oldest_left else ""
-    due = target.checks_to_compare(oldest_left)
+def _compare(target: Target, report: Report, budget: Budget, newest: str) -> None:
+    """Compare the checks for which no older event file is pending, if there is time.
+
+    ``newest`` is the newest event file that this sweep has listed, or that was loaded before it
+    began to list. Another sweep may have loaded newer files meanwhile, and may have left an older
+    one that this sweep has not listed. So the checks in the newer files wait.
+    """
+    up_to = report.oldest_left.name if report.oldest_left else newest
+    due = target.checks_to_compare(up_to)
     report.waiting = due.ready + due.waiting
     if due.since is None:
         return
     if not budget.may_begin():
         log.warning("comparison=left checks=%s reason=%s", due.ready, NO_TIME)
         return
-    compared = target.compare(oldest_left)
+    compared = target.compare(up_to)
     report.compared, report.recovered = compared.checks, compared.recovered
     report.waiting = compared.waiting
 

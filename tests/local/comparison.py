@@ -27,6 +27,7 @@ from .interleavings import parameters
 
 VIEWS = Path(__file__).resolve().parent.parent.parent / "docs/setup/snowflake/3_views.sql"
 FILE = "events_20260201T000000Z.db"
+ALL = "events_99999999T999999Z.db"  # newer than the name of every event file
 Row = Mapping[str, Any]
 
 
@@ -76,10 +77,10 @@ class Target:
                 f"INSERT INTO {table} ({', '.join(some[0])}) SELECT {columns} FROM VALUES {values}"
             )
 
-    def compare(self, oldest_left: str = "") -> Compared:
-        """Compare as a sweep does that has left this event file."""
+    def compare(self, up_to: str = ALL) -> Compared:
+        """Compare as a sweep does. Checks in event files newer than this one wait."""
         self.loader.prepare()
-        return self.loader.compare(oldest_left)
+        return self.loader.compare(up_to)
 
     def empty(self) -> None:
         """Remove all rows but the lock's."""

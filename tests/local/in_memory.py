@@ -62,11 +62,13 @@ class Container:
     Attributes:
         page_files: how many files a page of the list has.
         downloads_fail: what the download of a file raises. None: the local file disappears.
+        listed: called when a sweep has listed all files.
     """
 
     def __init__(self, steps: list[str]) -> None:
         self.page_files = 5000
         self.downloads_fail: dict[str, Exception | None] = {}
+        self.listed: Callable[[], object] = bool
         self._steps = steps
         self._files: dict[str, tuple[EventBlob, bytes]] = {}
 
@@ -98,6 +100,7 @@ class Container:
         for first in range(0, len(blobs), self.page_files):
             self._steps.append("page")
             yield blobs[first : first + self.page_files]
+        self.listed()
 
     def find(self, name: str) -> EventBlob | None:
         """One file, if it is there."""
@@ -129,7 +132,8 @@ class Warehouse:
         doubled: keys that are in the table more than once.
         topics: the topics of the newest poll.
         due: what there is to compare.
-        newest: the newest name of an event file that was ever loaded.
+        checks_in: the event file with these checks.
+        newest: the newest name of an event file that was ever loaded, if it has no record here.
         days: those that are not proven, or the error of the question for them.
     """
 
@@ -143,6 +147,7 @@ class Warehouse:
         self.doubled: list[str] = []
         self.topics: list[TopicPoll] = []
         self.due = Due(0, 0, None)
+        self.checks_in = ""
         self.newest = ""
         self.days: list[Unproven] | Exception = []
         self._steps = steps
@@ -195,16 +200,16 @@ class Warehouse:
             listed=kinds["listed"],
         )
 
-    def checks_to_compare(self, oldest_left: str) -> Due:
-        """What the test has set, if no file is left. All checks wait if one is."""
-        self._steps.append(f"to compare {oldest_left}".strip())
-        if oldest_left:
+    def checks_to_compare(self, up_to: str) -> Due:
+        """What the test has set. All checks wait if they are in a newer file."""
+        self._steps.append(f"to compare {up_to}")
+        if self.checks_in > up_to:
             return Due(0, self.due.ready + self.due.waiting, None)
         return self.due
 
-    def compare(self, oldest_left: str) -> Compared:
+    def compare(self, up_to: str) -> Compared:
         """Compare all checks that are ready. Each has a recovered delete."""
-        self._steps.append(f"compare {oldest_left}".strip())
+        self._steps.append(f"compare {up_to}")
         return Compared(self.due.ready, self.due.ready, self.due.waiting)
 
     def duplicates(self) -> list[str]:
@@ -218,8 +223,9 @@ class Warehouse:
         return self.topics
 
     def newest_file(self) -> str:
-        """The name that the test has set."""
-        return self.newest
+        """The newest name that the test has set or a record has."""
+        self._steps.append("newest file")
+        return max([self.newest, *(record.event_file for record in self.records_kept)])
 
     def unproven(self, first: date, last: date) -> list[Unproven]:
         """The days that the test has set, as far as they are asked for."""

@@ -81,13 +81,14 @@ def claims(connection: Any) -> Claims:
     def rows(sql: str) -> list[Any]:
         return [tuple(map(_in_utc, row)) for row in warehouse.query(connection, sql)[1]]
 
-    objects: dict[str, set[Optional[str]]] = defaultdict(set)
-    for topic, names in rows("SELECT topic, objects FROM delete_tracker_polls"):
-        objects[topic] |= set(json.loads(names or "[]"))
-    for table in ("", "_restores", "_gaps"):
-        told = f"SELECT DISTINCT topic, object_name FROM delete_tracker{table}"
-        for topic, name in rows(f"{told} WHERE topic <> 'check' AND object_name IS NOT NULL"):
-            objects[topic].add(name)
+    polls = rows(
+        "SELECT topic, objects, ended FROM delete_tracker_polls ORDER BY began_at, ended_at"
+    )
+    told = [
+        row
+        for table in ("", "_restores", "_gaps")
+        for row in rows(f"SELECT DISTINCT topic, object_name FROM delete_tracker{table}")
+    ]
     return Claims(
         [
             Told(*row)
@@ -124,8 +125,37 @@ def claims(connection: Any) -> Claims:
                 "FROM delete_tracker_gap_states"
             )
         ],
-        {topic: frozenset(names) for topic, names in objects.items()},
+        objects_of(polls, told),
     )
+
+
+def objects_of(
+    polls: Sequence[tuple[str, Optional[str], str]], told: Sequence[tuple[str, Optional[str]]]
+) -> dict[str, frozenset[Optional[str]]]:
+    """The objects of each topic. None is among them if nobody knows whether that is all.
+
+    Args:
+        polls: topic, objects as JSON, and how the poll ended. The oldest comes first.
+        told: topic and object of each row, restore and gap.
+    """
+    objects: dict[str, set[Optional[str]]] = defaultdict(set)
+    last_good: dict[str, Optional[str]] = {}
+    for topic, names, ended in polls:
+        objects[topic] |= set(json.loads(names or "[]"))
+        if ended != "failed":
+            last_good[topic] = names
+    unknown = {topic for topic, names in objects.items() if not names}
+    unknown |= {topic for topic, names in last_good.items() if names is None}
+    for topic, name in told:
+        if topic == "check":
+            continue
+        if topic not in objects:
+            unknown.add(topic)
+        objects[topic] |= {name} if name else set()
+    return {
+        topic: frozenset([*names, *([None] if topic in unknown else [])])
+        for topic, names in objects.items()
+    }
 
 
 def shown(org: Org, said: Claims, at: datetime) -> tuple[Counter[Change], list[Told]]:

@@ -109,8 +109,12 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def proxy(target_port: int) -> Iterator[Proxy]:
-    """Run a proxy that forwards to ``127.0.0.1:target_port``."""
+def proxy(target_port: int, *, keeps_host: bool = False) -> Iterator[Proxy]:
+    """Run a proxy that forwards to ``127.0.0.1:target_port``.
+
+    With ``keeps_host``, the addresses that the server names in its answers are the proxy's.
+    """
+    not_forwarded = NOT_FORWARDED - {"host"} if keeps_host else NOT_FORWARDED
     running = Proxy(0)
 
     class Handler(BaseHTTPRequestHandler):
@@ -135,7 +139,7 @@ def proxy(target_port: int) -> Iterator[Proxy]:
                 kept = {
                     name: value
                     for name, value in self.headers.items()
-                    if name.lower() not in NOT_FORWARDED
+                    if name.lower() not in not_forwarded
                 }
                 upstream.request(
                     self.command, self.path, body, {**kept, "Content-Length": str(len(body))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from local import proofs, warehouse
 from local.comparison import Target
+from local.comparison import told as told_by
 from local.proofs import DATES_DIFFER, Claims, Gap, Latest, Told, Window
 from local.truth import RecordedGap, difference_of_restores, expired, wrong_gaps
 
@@ -200,6 +202,68 @@ def test_one_unproven_day_leaves_a_gap_open(true: Claims) -> None:
     day = ("Account", (NOW - 3 * DAY).date())
     said = replace(true, gaps=[GAP], days={**true.days, day: NOT_COVERED})
     assert proofs.wrong_gap_states(said)
+
+
+POLLS: dict[str, list[tuple[str | None, str]]] = {
+    "known": [("Account", "idle")],
+    "failed since": [("Account", "idle"), (None, "failed")],
+    "known again": [(None, "idle"), ("Account", "idle")],
+    "unknown since": [("Account", "idle"), (None, "idle")],
+    "never known": [(None, "idle")],
+    "none": [("", "idle")],
+    "never polled": [],
+}
+CLOSES = {"known", "failed since", "known again"}
+
+
+def test_a_closed_gap_of_a_topic_whose_objects_are_unknown_is_blamed(
+    snowflake_settings: dict[str, str],
+) -> None:
+    """The views are right about each topic. Then a view claims that all gaps are closed."""
+    day = datetime(2026, 2, 1)
+    with warehouse.connect(snowflake_settings) as connection:
+        target = Target(snowflake_settings, connection)
+        target.create_views()
+        target.add(
+            "polls",
+            [
+                {
+                    "topic": topic,
+                    "objects": None if name is None else json.dumps([name] if name else []),
+                    "ended": ended,
+                    "began_at": day + number * HOUR,
+                    "ended_at": day + number * HOUR,
+                }
+                for topic, polls in POLLS.items()
+                for number, (name, ended) in enumerate(polls)
+            ],
+        )
+        target.add("", [told_by("Account", None, day + HOUR, topic=topic) for topic in POLLS])
+        target.add(
+            "gaps",
+            [
+                {
+                    "gap_id": topic,
+                    "topic": topic,
+                    "from_time": day + HOUR,
+                    "to_time": day + 2 * HOUR,
+                    "detected_at": day + 3 * HOUR,
+                }
+                for topic in POLLS
+            ],
+        )
+        target.query(
+            "CREATE OR REPLACE VIEW delete_tracker_days AS SELECT 'Account' AS object_name, "
+            "'2026-02-01'::DATE AS day, 0 AS listed, 0 AS tracked, 0 AS recovered, "
+            "'proven' AS verdict, NULL AS reason"
+        )
+        said = proofs.claims(connection)
+        target.loader.close()
+    assert {gap.topic for gap in said.gaps if gap.state == "closed"} == CLOSES
+    assert proofs.wrong_gap_states(said) == []
+    false = replace(said, gaps=[gap._replace(state="closed") for gap in said.gaps])
+    blamed = {found.partition(" 2026")[0] for found in proofs.wrong_gap_states(false)}
+    assert blamed == POLLS.keys() - CLOSES
 
 
 def test_an_expired_cursor_excuses_what_was_older_than_72_hours_and_no_more(org: Org) -> None:

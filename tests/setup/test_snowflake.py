@@ -132,6 +132,29 @@ def test_a_sweep_loads_the_tables_of_the_set_up_and_the_views_show_its_rows(
     assert answers[-1] == []
 
 
+def test_the_monitoring_queries_count_a_delete_once_and_time_events_only(connection: Any) -> None:
+    """Two topics tell of the first delete, 20 seconds after it. A check tells of the second one."""
+    for one in executable("1_tables.sql"):
+        if "DATABASE" not in one and "SCHEMA" not in one:
+            warehouse.query(connection, one)
+    run(connection, "3_views.sql")
+    for number, topic, record, seconds in (
+        *((1, "/data/AccountChangeEvent", "001A", 20), (2, "/event/Delete_Event__e", "001A", 20)),
+        (3, "check", "001B", 86_400),
+    ):
+        warehouse.query(
+            connection,
+            "INSERT INTO delete_tracker "
+            "(id, event_id, topic, object_name, record_id, deleted_date, ingested_at) "
+            f"SELECT {number}, 'e{number}', '{topic}', 'Account', '{record}', "
+            f"DATEADD('second', -{seconds}, SYSDATE()), SYSDATE()",
+        )
+    answers = run(connection, "monitoring.sql")
+    assert sorted(row[1] for row in answers[3]) == [1, 1]
+    ((_, deletes, average, longest),) = answers[8]
+    assert (deletes, float(average), int(longest)) == (2, 20, 20)
+
+
 @pytest.fixture
 def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
     """A replica of Account. Two of its deleted records were restored, and one was merged.
@@ -167,13 +190,29 @@ def replicated(connection: Any, snowflake_settings: Mapping[str, str]) -> Any:
             f"SELECT {int(event[1])}, '{event}', 'Account', '{record}', "
             f"'2026-02-0{event[1]}'::TIMESTAMP_NTZ",
         )
-    for table, values in (
-        ("restores (record_id, restored_date)", "'001D', '2026-02-05'::TIMESTAMP_NTZ"),
-        ("checks (check_id, checked_at)", "'c1', '2026-02-06'::TIMESTAMP_NTZ"),
-        ("listed (check_id, record_id, merged_into, listed_by)", "'c1', '001E', '001A', 'both'"),
-    ):
-        warehouse.query(connection, f"INSERT INTO delete_tracker_{table} SELECT {values}")
+    warehouse.query(
+        connection,
+        "INSERT INTO delete_tracker_restores (record_id, restored_date) "
+        "SELECT '001D', '2026-02-05'::TIMESTAMP_NTZ",
+    )
     return connection
+
+
+def check(connection: Any, *entries: str) -> None:
+    """A check of Account after all deletes that has these entries: id, date, state and winner."""
+    day = "'2026-02-01'::TIMESTAMP_NTZ, '2026-02-06'::TIMESTAMP_NTZ, '2026-02-07'::TIMESTAMP_NTZ"
+    warehouse.query(
+        connection,
+        "INSERT INTO delete_tracker_checks (check_id, object_name, outcome, window_from, "
+        "window_to, checked_at, compared_at) "
+        f"SELECT 'c1', 'Account', 'listed', {day}, SYSDATE()",
+    )
+    for entry in entries:
+        warehouse.query(
+            connection,
+            "INSERT INTO delete_tracker_listed (check_id, object_name, listed_by, record_id, "
+            f"deleted_date, state, merged_into) SELECT 'c1', 'Account', 'both', {entry}",
+        )
 
 
 def recipes() -> list[str]:
@@ -206,23 +245,11 @@ def test_soft_and_hard_deletes_can_be_applied_twice(replicated: Any) -> None:
 
 def test_for_an_object_with_checks_only_confirmed_deletes_are_applied(replicated: Any) -> None:
     """Here a check has found the record B in the recycle bin, and not the record E."""
-    day = "'2026-02-01'::TIMESTAMP_NTZ, '2026-02-06'::TIMESTAMP_NTZ, '2026-02-07'::TIMESTAMP_NTZ"
-    for table, values in (
-        (
-            "checks (check_id, object_name, outcome, window_from, window_to, checked_at, "
-            "compared_at)",
-            f"'c2', 'Account', 'listed', {day}, SYSDATE()",
-        ),
-        (
-            "listed (check_id, object_name, record_id, deleted_date, listed_by, state)",
-            "'c2', 'Account', '001B', '2026-02-03'::TIMESTAMP_NTZ, 'both', 'bin'",
-        ),
-        (
-            "listed (check_id, object_name, record_id, deleted_date, listed_by, state)",
-            "'c2', 'Account', '001E', '2026-02-05'::TIMESTAMP_NTZ, 'getDeleted', 'unknown'",
-        ),
-    ):
-        warehouse.query(replicated, f"INSERT INTO delete_tracker_{table} SELECT {values}")
+    check(
+        replicated,
+        "'001B', '2026-02-03'::TIMESTAMP_NTZ, 'bin', NULL",
+        "'001E', '2026-02-05'::TIMESTAMP_NTZ, 'unknown', NULL",
+    )
     soft, *_, hard = recipes()
     warehouse.query(replicated, soft)
     marked = accounts(replicated)
@@ -249,7 +276,15 @@ def test_a_record_of_which_nobody_knows_whether_it_is_deleted_is_left_alone(
 def test_children_of_a_merged_record_can_be_pointed_at_the_record_that_is_left(
     replicated: Any,
 ) -> None:
-    """The statement is a comment, because not everybody needs it."""
+    """The statement is a comment, because not everybody needs it.
+
+    The merge of the record B is not confirmed, so its child stays.
+    """
+    check(
+        replicated,
+        "'001E', '2026-02-05'::TIMESTAMP_NTZ, 'bin', '001A'",
+        "'001B', '2026-02-03'::TIMESTAMP_NTZ, 'unknown', '001A'",
+    )
     text = (SQL / "apply_deletes.sql").read_text()
     (commented,) = re.findall(r"^-- (UPDATE crm\.contact.*?;)$", text, re.MULTILINE | re.DOTALL)
     warehouse.query(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -42,12 +43,17 @@ def main(port: str, schema: str, what: str, seconds: str) -> None:
     if what != "login":
         session = Session(parameters, names, sweep_id="s1", budget=budget)
         session.rows("create_lock")
+        session.rows("create_stage")
     later = 1000 - float(seconds)
     begun = time.monotonic()
     told: dict[str, object] = {"version": snowflake.connector.__version__}
     try:
         if session is None:
             Session(parameters, names, sweep_id="s1", budget=budget)
+        elif what == "put":
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "rows_0.gz").write_bytes(b"rows")
+                session.rows("put", files=f"file://{folder}/rows_*.gz", path="s1")
         else:
             with session.transaction():
                 session.change("take_lock", ["token"])

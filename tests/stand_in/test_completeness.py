@@ -294,6 +294,38 @@ def test_proven_until_is_the_end_of_the_first_proven_days(target: Target) -> Non
     assert target.query(until) == [(NEXT,)]
 
 
+def test_a_date_of_long_ago_hides_no_day_of_today(target: Target) -> None:
+    """A publisher may write any date. Its own day has a line, and so has every newer day."""
+    long_ago = datetime(1900, 1, 1)
+    target.add("", [told("Century__c", record_id(15), long_ago + HOUR, ingested_at=DAY)])
+    target.add("checks", [checked("century", "Century__c", DAY, NEXT, ASKED)])
+    target.compare()
+    assert verdict(target, "Century__c") == [("proven", None, 0, 0, 0)]
+    assert verdict(target, "Century__c", TODAY) == [("unproven", "not covered", 0, 0, 0)]
+    assert verdict(target, "Century__c", long_ago) == [("unproven", "not covered", 0, 1, 0)]
+    ((newest,),) = target.query(
+        "SELECT MAX(day) FROM delete_tracker_completeness WHERE object_name = 'Century__c'"
+    )
+    assert newest == TODAY.date()
+    target.query("DELETE FROM delete_tracker WHERE object_name = 'Century__c'")
+    target.query("DELETE FROM delete_tracker_checks WHERE object_name = 'Century__c'")
+
+
+def test_freshness_has_the_objects_that_the_verdicts_have(target: Target) -> None:
+    """If the last good poll names none, there is also a line without an object.
+
+    An object that only a row names has a line, too.
+    """
+    topic = "/data/Fresh__chn"
+    fresh = f"SELECT object_name FROM delete_tracker_freshness WHERE topic = '{topic}'"
+    target.add("polls", [a_poll(topic, '["Fresh__c"]', DAY)])
+    assert target.query(fresh) == [("Fresh__c",)]
+    target.add("polls", [a_poll(topic, None, DAY + HOUR)])
+    target.add("", [told("FreshRow__c", record_id(8), DAY + HOUR, topic=topic)])
+    found = {name for (name,) in target.query(fresh)}
+    assert found == {"Fresh__c", "FreshRow__c", None}
+
+
 # -- gaps
 
 
@@ -324,7 +356,13 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             a_poll("/data/empty", "[]", DAY),
         ],
     )
-    target.add("", [told("GapC__c", record_id(7), NEXT + 9 * HOUR, topic="/data/three")])
+    target.add(
+        "",
+        [
+            told("GapC__c", record_id(7), NEXT + 9 * HOUR, topic="/data/three"),
+            told("GapB__c", record_id(9), DAY + HOUR, topic="/data/rows"),
+        ],
+    )
     target.add(
         "checks",
         [
@@ -332,6 +370,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             checked("g2", "GapB__c", DAY, NEXT, after + HOUR),
         ],
     )
+    target.add("listed", [listed("g2", "GapB__c", record_id(9), DAY + HOUR)])
     target.add(
         "gaps",
         [
@@ -349,6 +388,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             a_gap("objects unknown", "/data/unknown", DAY + HOUR, DAY + 2 * HOUR),
             a_gap("no objects", "/data/empty", DAY + HOUR, DAY + 2 * HOUR),
             a_gap("never polled", "/data/never", DAY + HOUR, DAY + 2 * HOUR),
+            a_gap("only rows", "/data/rows", DAY + HOUR, DAY + 2 * HOUR),
             a_gap("lost", "/data/two", long_ago, long_ago, detected_at=long_ago),
             a_gap("not lost", "/data/two", long_ago, NEXT, detected_at=long_ago + 2 * HOUR),
         ],
@@ -362,7 +402,7 @@ def test_a_gap_closes_when_good_days_of_all_objects_cover_it(target: Target) -> 
             (
                 *("a day too long", "a day too early", "detected too late", "no beginning"),
                 *("backwards", "one object too few", "an object of a row", "objects unknown"),
-                *("no objects", "never polled", "not lost"),
+                *("no objects", "never polled", "only rows", "not lost"),
             ),
             "open",
         ),

@@ -1181,7 +1181,8 @@ SELECT
     source AS source,
     why AS why,
     known_since AS known_since,
-    state AS state
+    state AS state,
+    COUNT(*) OVER () AS total
 FROM "DELETE_TRACKER_INCOMPLETE"
 ORDER BY known_since, what, id
 LIMIT 1000;
@@ -1213,7 +1214,8 @@ SELECT
     r.known_since AS known_since,
     a.why AS acknowledged_why,
     a.who AS acknowledged_who,
-    a.acknowledged_at AS acknowledged_at
+    a.acknowledged_at AS acknowledged_at,
+    COUNT(*) OVER () AS total
 FROM (
     SELECT
         'gap' AS what,

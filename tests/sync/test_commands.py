@@ -315,7 +315,7 @@ def test_the_status_shows_what_is_open_and_what_views_say(
     sync_command(place.settings, "sweep", "--yes")
     done.append(call := sync_command(place.settings, "status", "--json"))
     assert call.code == 1
-    assert call.json["gaps_closed_by_checks_are_left_out"] is True
+    assert (call.json["open_number"], call.json["unreadable"]) == (3, [])
     assert {(it["what"], it["id"], it["state"]) for it in call.json["open"]} == {
         ("gap", "g-open", "open"),
         ("gap", "g-lost", "lost"),
@@ -350,9 +350,42 @@ def test_the_status_says_which_views_are_not_there(place: Place, put: Put) -> No
         ("g", "unknown"),
     }
     shown = sync_command(place.settings, "status").out
-    for view in ("_freshness", "_completeness", "_incomplete"):
-        assert f"the view {view} cannot be read" in shown
-    assert "run docs/setup/snowflake/3_views.sql" in shown
+    cure = "run docs/setup/snowflake/3_views.sql, and grant the role SELECT on the view"
+    for view, so in (
+        ("_incomplete", ", so gaps are shown that checks may have closed"),
+        ("_freshness", ""),
+        ("_completeness", ""),
+    ):
+        assert f"unreadable: the view {view} cannot be read{so}: {cure}\n" in shown
+
+
+@pytest.mark.parametrize("view", ["freshness", "completeness", "incomplete"])
+def test_the_status_is_not_well_if_a_view_cannot_be_read(place: Place, put: Put, view: str) -> None:
+    """Nobody can tell then whether all is well."""
+    put("e1")
+    sync_command(place.settings, "sweep", "--yes")
+    place.run(f"DROP VIEW delete_tracker_{view}")
+    call = sync_command(place.settings, "status", "--json")
+    assert call.code == 1
+    (text,) = call.json["unreadable"]
+    assert text.startswith(f"the view _{view} cannot be read")
+
+
+@pytest.mark.parametrize("views", [True, False])
+def test_the_status_says_that_it_does_not_show_all(place: Place, put: Put, views: bool) -> None:
+    """It reads the oldest thousand, and counts the others."""
+    put("e1")
+    sync_command(place.settings, "sweep", "--yes")
+    place.run(
+        "INSERT INTO delete_tracker_rejects (reject_id, topic, error, loaded_at) "
+        "SELECT 'r-' || SEQ4(), 't', 'x', SYSDATE() FROM TABLE(GENERATOR(ROWCOUNT => 1001))"
+    )
+    if not views:
+        place.run("DROP VIEW delete_tracker_incomplete")
+    call = sync_command(place.settings, "status", "--json")
+    assert (len(call.json["open"]), call.json["open_number"]) == (1000, 1001)
+    shown = sync_command(place.settings, "status").out
+    assert "and 981 more: --json shows the oldest 1,000" in shown
 
 
 def test_the_status_before_the_first_sweep_says_so(

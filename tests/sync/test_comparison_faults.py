@@ -176,7 +176,7 @@ def test_two_comparisons_at_once_recover_each_delete_once(
 
     def run(loader: Any) -> None:
         try:
-            results.append(loader.compare(""))
+            results.append(loader.compare(comparison.ALL))
         except SyncError as error:
             results.append(error)
 

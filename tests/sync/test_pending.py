@@ -342,7 +342,7 @@ def test_a_sweep_of_named_files_judges_and_compares_nothing(world: World) -> Non
     world.warehouse.doubled = ["e1"]
     report = world.sweep(only=[B], patience=Patience(1, 1), hours=100)
     assert (report.overdue, report.waiting, report.duplicates) == ([], 0, ["e1"])
-    assert "to compare" not in world.steps
+    assert not [step for step in world.steps if step.startswith("to compare")]
 
 
 def test_who_watches_a_sweep_gets_its_report_before_the_first_file(world: World) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from local.environments import REPOSITORY
 
 from delete_sync.src.errors import SettingsError, StorageRefusedError
 from delete_sync.src.private_key import NOTHING
 from delete_sync.src.run import run
 from delete_sync.src.settings import Settings, Snowflake, read
 from delete_sync.src.settings_reader import BlobAccount
+from delete_sync.src.warehouse.names import BESIDE
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 DER = KEY.private_bytes(
@@ -396,6 +399,12 @@ def test_plain_http_is_allowed_only_for_this_machine(host: str) -> None:
         "SNOWFLAKE_PROTOCOL is http, which is allowed only for this machine"
         " (SNOWFLAKE_HOST=localhost)"
     ]
+
+
+def test_the_page_of_the_settings_has_every_name_in_snowflake() -> None:
+    page = (REPOSITORY / "docs/settings.md").read_text()
+    section = page.partition("### Names in Snowflake\n")[2].partition("\n### ")[0]
+    assert sorted(re.findall(r"`<table>_(\w+)`", section)) == sorted(BESIDE)
 
 
 def test_a_sweep_that_the_host_would_end_is_refused() -> None:

@@ -85,11 +85,12 @@ def test_the_steps_of_a_sweep_keep_their_order(world: World) -> None:
     assert world.steps == [
         "connect",
         "prepare",
+        "newest file",
         "page",
         f"records {A} {C}",
         f"load {A} {B}",
         f"load {C}",
-        "to compare",
+        f"to compare {C}",
         "duplicates",
         "newest poll",
         "disconnect",
@@ -103,8 +104,8 @@ def test_a_sweep_compares_after_the_last_batch(world: World) -> None:
     report = world.sweep()
     assert world.steps[-6:] == [
         f"load {A}",
-        "to compare",
-        "compare",
+        f"to compare {A}",
+        f"compare {A}",
         "duplicates",
         "newest poll",
         "disconnect",
@@ -116,11 +117,36 @@ def test_checks_wait_for_files_that_the_sweep_leaves(world: World) -> None:
     """The warehouse gets the name of the oldest file that is left. Here, all checks wait for it."""
     world.container.put(A, B, C)
     world.container.downloads_fail[B] = archived()
-    world.warehouse.due = Due(1, 1, BEGUN_AT)
+    world.warehouse.due, world.warehouse.checks_in = Due(1, 1, BEGUN_AT), C
     report = world.sweep()
     assert f"to compare {B}" in world.steps
     assert not [step for step in world.steps if step.startswith("compare")]
     assert (report.compared, report.recovered, report.waiting) == (0, 0, 2)
+
+
+def test_checks_wait_that_another_sweep_has_loaded_since_the_listing(world: World) -> None:
+    """That sweep may have left an older file, of which this sweep does not know."""
+    world.container.put(A)
+    world.warehouse.due, world.warehouse.checks_in = Due(1, 0, BEGUN_AT), C
+
+    def another_sweep() -> None:
+        world.container.listed = bool
+        world.container.put(B, C)
+        world.container.downloads_fail[B] = archived()
+        assert world.sweep().synced == [A, C]
+
+    world.container.listed = another_sweep
+    report = world.sweep()
+    assert (report.compared, report.waiting) == (0, 1)
+    world.container.downloads_fail.clear()
+    assert world.sweep().compared == 1
+
+
+def test_checks_are_compared_although_their_file_is_removed(world: World) -> None:
+    """A lifecycle rule removes event files. Older files would still be listed."""
+    world.warehouse.due, world.warehouse.checks_in = Due(1, 0, BEGUN_AT), B
+    world.warehouse.newest = B
+    assert world.sweep().compared == 1
 
 
 def test_a_refused_file_keeps_no_check_waiting(world: World) -> None:
@@ -212,9 +238,10 @@ def test_a_sweep_without_a_pending_file_still_checks_what_is_there(world: World)
     assert world.steps == [
         "connect",
         "prepare",
+        "newest file",
         "page",
         f"records {A} {A}",
-        "to compare",
+        f"to compare {A}",
         "duplicates",
         "newest poll",
         "disconnect",

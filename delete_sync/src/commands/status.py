@@ -23,6 +23,7 @@ DAY = 24 * 3600
 AGES = (("under_a_day", DAY), ("under_a_week", 7 * DAY), ("older", float("inf")))
 SHOWN = 20  # lines of what is open, and of refused files
 NO_TABLES = "no table exists yet, or the role has no right on it: run sweep, or the command doctor"
+UNREAD = {"_incomplete": ", so gaps are shown that checks may have closed"}
 WHAT_TO_DO = "run docs/setup/snowflake/3_views.sql, and grant the role SELECT on the view"
 
 
@@ -86,23 +87,33 @@ def run(_: argparse.Namespace, call: Call) -> int:
             **({} if missing else _of_tables(overview)),
             "overdue": [] if missing else _overdue(app, overview, states, newest),
         }
-    code = FINDINGS if missing or told["overdue"] or told.get("open") else WELL
+    findings = missing or told["overdue"] or told.get("open") or told.get("unreadable")
+    code = FINDINGS if findings else WELL
     _show(told, states, call)
     call.console.result({"exit_code": code, **told})
     return code
 
 
 def _of_tables(overview: Overview) -> dict[str, Any]:
-    """What tables and views tell. A view that cannot be read is None."""
-    reasons, by_view = overview.open_reasons()
-    fresh, verdicts = overview.freshness(), overview.verdicts()
+    """What tables and views tell. What is read from a view is None if it cannot be read."""
+    opened, fresh, verdicts = overview.open_reasons(), overview.freshness(), overview.verdicts()
+    read = {
+        "_incomplete": opened.by_view,
+        "_freshness": fresh is not None,
+        "_completeness": verdicts is not None,
+    }
     return {
         "sweeps": [
             dict(zip(("sweep_id", "loaded_at", "files", "inserted", "refused"), _plain(row)))
             for row in overview.last_sweeps()
         ],
-        "open": [{**it._asdict(), "known_since": moment(it.known_since)} for it in reasons],
-        "gaps_closed_by_checks_are_left_out": by_view,
+        "open": [{**it._asdict(), "known_since": moment(it.known_since)} for it in opened.reasons],
+        "open_number": opened.number,
+        "unreadable": [
+            f"the view {view} cannot be read{UNREAD.get(view, '')}: {WHAT_TO_DO}"
+            for view, was_read in read.items()
+            if not was_read
+        ],
         "freshness": _rows(
             fresh,
             ("topic", "object_name", "last_poll_at", "read_until", "proven_until", "last_error"),
@@ -153,23 +164,18 @@ def _show(told: dict[str, Any], states: dict[str, Files], call: Call) -> None:
     )
     for it in told["refused"][:SHOWN]:
         console.line(f"refused: {it['event_file']}: {it['error']}")
-    _rest(len(told["refused"]), call)
+    _rest(len(told["refused"]), len(told["refused"]), call)
     if told["missing_tables"]:
         console.line(f"{', '.join(told['missing_tables'])}: {NO_TABLES}")
         return
     _table(told["sweeps"], "sweeps", call)
     _table(told["open"][:SHOWN], "open reasons", call)
-    _rest(len(told["open"]), call)
-    if not told["gaps_closed_by_checks_are_left_out"]:
-        console.line(
-            f"the view _incomplete cannot be read, so gaps are shown that checks may have closed:"
-            f" {WHAT_TO_DO}"
-        )
-    for name, view in (("freshness", "_freshness"), ("verdicts", "_completeness")):
-        if told[name] is None:
-            console.line(f"the view {view} cannot be read: {WHAT_TO_DO}")
-        else:
+    _rest(told["open_number"], len(told["open"]), call)
+    for name in ("freshness", "verdicts"):
+        if told[name] is not None:
             _table(told[name], name, call)
+    for text in told["unreadable"]:
+        console.line(f"unreadable: {text}")
     for text in told["overdue"]:
         console.line(f"overdue: {text}")
 
@@ -181,6 +187,7 @@ def _table(rows: list[dict[str, Any]], name: str, call: Call) -> None:
         call.console.line(f"{name}: none")
 
 
-def _rest(number: int, call: Call) -> None:
+def _rest(number: int, in_json: int, call: Call) -> None:
     if number > SHOWN:
-        call.console.line(f"and {number - SHOWN} more: --json shows all")
+        which = "all" if in_json == number else f"the oldest {in_json:,}"
+        call.console.line(f"and {number - SHOWN:,} more: --json shows {which}")

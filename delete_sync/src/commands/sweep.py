@@ -17,7 +17,10 @@ from ..run import sweep
 from .call import Call
 from .listing import named
 
-HELP = "load the pending event files now, all files again, or single files again"
+HELP = (
+    "load the pending event files now, all files again, or single files again; there is no time"
+    " limit, so MAX_RUN_SECONDS does not count"
+)
 EXAMPLE = "sweep events_20260131T120000Z.db"
 SHOW_SECONDS = 1.0
 

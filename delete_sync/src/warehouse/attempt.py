@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BooksDifferError
-from ..model import Batch, Loaded, LoadRecord, by_file
+from ..model import Batch, Loaded, by_file
 from .companions import COMPANIONS, missing
 from .guard import ENDED_FROM_OUTSIDE, Guarded
 from .names import Identifier
+from .reading import record_of
 from .session import Session
 
 
@@ -149,27 +150,6 @@ class Attempt(Guarded):
         return self._session.change(
             "merge", [self.token], **self.numbers("d.event_id", id_fills_itself=id_fills_itself)
         )
-
-
-def record_of(
-    event_file: str,
-    sha256: str | None,
-    length: int | None,
-    etag: str | None,
-    reader: int | None,
-    error: str | None,
-    token: str | None,
-) -> LoadRecord:
-    """A load record, as the table has it. Its columns may be NULL if somebody else wrote it."""
-    return LoadRecord(
-        event_file,
-        sha256 or "",
-        int(length or 0),
-        etag or "",
-        int(reader or 0),
-        error,
-        token or "",
-    )
 
 
 def _file_url(path: Path) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .names import Identifier
-from .session import SQL
+from .names import TABLES, Identifier
+from .session import SQL, Session
 
 # Snowflake's catalogue has these names for the types that the statements write.
 CATALOGUE = {"VARCHAR": "TEXT", "INTEGER": "NUMBER"}
@@ -61,7 +61,18 @@ def columns_of(part: str) -> list[Column]:
     ]
 
 
-def found_in(row: Sequence[Any]) -> tuple[str, str, Found]:
+def existing(session: Session, names: Mapping[str, Identifier]) -> dict[str, dict[str, Found]]:
+    """The columns of those of our tables that there are for the role, by part and name."""
+    parts = {names[part].name: part for part in TABLES}
+    any_of_them = " OR ".join(["table_name = %s"] * len(parts))
+    found: dict[str, dict[str, Found]] = {}
+    for row in session.rows("columns", list(parts), tables=any_of_them):
+        table, name, column = _found_in(row)
+        found.setdefault(parts[table], {})[name] = column
+    return found
+
+
+def _found_in(row: Sequence[Any]) -> tuple[str, str, Found]:
     """One row of the catalogue: table, column, and what is known of the column."""
     table, name, kind, length, precision, scale, nullable, default, identity = row
     if scale:

@@ -19,7 +19,6 @@ from .session import SQL, Session
 # With the checks that are not compared yet, those of the days before them are compared again.
 # Salesforce lists a delete for 15 days.
 BEFORE = timedelta(days=16)
-NO_FILE_LEFT = "events_99999999T999999Z.db"  # after the name of every event file
 
 
 class Comparison(Guarded):
@@ -28,18 +27,18 @@ class Comparison(Guarded):
     Args:
         session: a new session, in which nothing else happens.
         names: the result of ``names_of``.
-        oldest_left: the name of the oldest pending event file. Empty if none is pending. A check
-            in a newer file waits, because its deletes may be in the pending file.
+        up_to: the name of an event file. Checks in newer files wait, because their deletes may be
+            in a file that is pending.
     """
 
-    def __init__(self, session: Session, names: Mapping[str, Identifier], oldest_left: str) -> None:
+    def __init__(self, session: Session, names: Mapping[str, Identifier], up_to: str) -> None:
         super().__init__(session, names)
-        self._limit = oldest_left or NO_FILE_LEFT
+        self._up_to = up_to
 
     def due(self) -> Due:
         """The checks that can be compared, and those that wait for older files."""
         ((ready, waiting, oldest_check, oldest_restore),) = self._session.rows(
-            "to_compare", [self._limit] * 3
+            "to_compare", [self._up_to] * 3
         )
         # A restore may tell two deletes of a record apart that were one before.
         since = [
@@ -75,7 +74,7 @@ class Comparison(Guarded):
             )
         compared = 0
         if due.ready:
-            compared = self._session.change("set_compared", [self.token, self._limit])
+            compared = self._session.change("set_compared", [self.token, self._up_to])
         if compared != due.ready:
             raise BooksDifferError(
                 f"{compared} of {due.ready} checks were noted as compared: {ENDED_FROM_OUTSIDE}"
@@ -106,7 +105,7 @@ class Comparison(Guarded):
 
     def _values(self, since: datetime) -> list[str]:
         """The values of ``new_recovered``."""
-        return [self._limit, self._limit, since.isoformat(" ", "milliseconds")]
+        return [self._up_to, self._up_to, since.isoformat(" ", "milliseconds")]
 
     def _new_recovered(self) -> str:
         """The query for the recovered deletes that are not in the table."""

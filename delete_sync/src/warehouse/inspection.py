@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from ..errors import WarehouseRefusedError
 from ..model import Batch
 from .attempt import Attempt
-from .columns import Found, columns_of, differences, found_in
-from .names import TABLES, Identifier
+from .columns import Found, columns_of, differences, existing
+from .names import Identifier
+from .reading import duplicates
 from .session import Session
+from .snowflake_errors import NOT_FOR_THE_ROLE
 from .tables import Tables
 
 # What the statements of a sweep need, by the name in ``names_of``.
@@ -90,13 +92,7 @@ class Inspection:
 
     def columns(self) -> dict[str, dict[str, Found]]:
         """The columns of those of our tables that there are for the role, by part and name."""
-        names = {self._names[part].name: part for part in TABLES}
-        any_of_them = " OR ".join(["table_name = %s"] * len(names))
-        found: dict[str, dict[str, Found]] = {}
-        for row in self._session.rows("columns", list(names), tables=any_of_them):
-            table, name, column = found_in(row)
-            found.setdefault(names[table], {})[name] = column
-        return found
+        return existing(self._session, self._names)
 
     def problems(self, part: str, found: Mapping[str, Found]) -> list[str]:
         """How a table differs from what the sync writes, with the statements to run."""
@@ -150,14 +146,14 @@ class Inspection:
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once, at most 100."""
-        return [str(key) for (key,) in self._session.rows("duplicates")]
+        return duplicates(self._session)
 
     def _may(self, probe: str, **parts: Any) -> bool:
         with self._rolled_back():
             try:
                 self._session.rows(probe, **parts)
             except WarehouseRefusedError as error:
-                if error.number in (2003, 3001):
+                if error.number in NOT_FOR_THE_ROLE:
                     return False
                 raise
         return True

@@ -10,12 +10,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import date, timezone
+from datetime import date
 from typing import TypeVar
 
 from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
 from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll, Unproven
-from .attempt import Attempt, record_of
+from . import reading
+from .attempt import Attempt
 from .compare import Comparison
 from .names import Identifier
 from .session import Session
@@ -83,9 +84,7 @@ class Loader:
 
     def records(self, first: str, last: str) -> list[LoadRecord]:
         """The load records of the event files whose names are from ``first`` to ``last``."""
-        return self._ask(
-            lambda session: [record_of(*row) for row in session.rows("records", [first, last])]
-        )
+        return self._ask(lambda session: reading.records(session, first, last))
 
     def oldest_first(self) -> list[str]:
         """The names of all event files with a load record. The one loaded longest ago is first."""
@@ -93,21 +92,15 @@ class Loader:
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once, at most 100."""
-        return self._ask(lambda session: [str(key) for (key,) in session.rows("duplicates")])
+        return self._ask(reading.duplicates)
 
     def newest_file(self) -> str:
         """The newest name of an event file that has a load record. Empty if there is none."""
-        ((name,),) = self._ask(lambda session: session.rows("newest_file"))
-        return str(name or "")
+        return self._ask(reading.newest_file)
 
     def newest_poll(self) -> list[TopicPoll]:
         """The topics of the newest poll that the table knows."""
-        return self._ask(
-            lambda session: [
-                TopicPoll(str(topic), last_good and last_good.replace(tzinfo=timezone.utc))
-                for topic, last_good in session.rows("newest_poll")
-            ]
-        )
+        return self._ask(reading.newest_poll)
 
     def unproven(self, first: date, last: date) -> list[Unproven]:
         """Days from ``first`` to ``last`` that are not proven, by object and reason.
@@ -144,27 +137,27 @@ class Loader:
         tokens: set[str] = set()
         return self._again_and_again("batch", lambda: self._load(batch, tokens, again=again))
 
-    def checks_to_compare(self, oldest_left: str) -> Due:
+    def checks_to_compare(self, up_to: str) -> Due:
         """What a comparison would have to do.
 
         Args:
-            oldest_left: the name of the oldest pending event file. Empty if none is pending.
+            up_to: the name of an event file. Checks in newer files wait.
         """
-        return self._ask(lambda session: Comparison(session, self._names, oldest_left).due())
+        return self._ask(lambda session: Comparison(session, self._names, up_to).due())
 
-    def compare(self, oldest_left: str) -> Compared:
+    def compare(self, up_to: str) -> Compared:
         """Compare the tables with what the checks have listed, in one transaction.
 
         It is tried again as ``load`` is.
 
         Args:
-            oldest_left: the name of the oldest pending event file. Empty if none is pending.
+            up_to: the name of an event file. Checks in newer files wait.
 
         Raises:
             SyncError: the comparison failed. All of its changes are in the tables if its COMMIT
                 succeeded, and else none.
         """
-        return self._again_and_again("comparison", lambda: self._compare(oldest_left))
+        return self._again_and_again("comparison", lambda: self._compare(up_to))
 
     def _again_and_again(self, what: str, once: Callable[[], Result]) -> Result:
         """Run a transaction until it succeeds, or fails for the last time."""
@@ -183,10 +176,10 @@ class Loader:
             self.close()  # only a new session surely sees what the other sweep has committed
             self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
 
-    def _compare(self, oldest_left: str) -> Compared:
+    def _compare(self, up_to: str) -> Compared:
         """Try once."""
         with self._connect() as session:
-            comparison = Comparison(session, self._names, oldest_left)
+            comparison = Comparison(session, self._names, up_to)
             with session.transaction():
                 comparison.take_lock(self._seen_token)
                 due = comparison.due()

@@ -6,18 +6,17 @@ Views are asked too. They may be missing: the sync itself needs none of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..errors import WarehouseRefusedError
 from ..model import LoadRecord, TopicPoll
-from .attempt import record_of
+from . import reading
+from .columns import existing
 from .names import TABLES, Identifier
 from .session import Session
+from .snowflake_errors import NOT_FOR_THE_ROLE
 
-# Snowflake says so of an object that does not exist, and of one on which the role has no right.
-DOES_NOT_EXIST = 2003
-NO_RIGHT = 3001
 UNKNOWN = "unknown"  # whether a gap is closed, if no view tells it
 
 
@@ -37,6 +36,21 @@ class Reason(NamedTuple):
     why: str
     known_since: datetime | None
     state: str
+
+
+class Open(NamedTuple):
+    """The reasons that nobody has acknowledged.
+
+    Attributes:
+        reasons: at most 1000, the oldest first.
+        number: how many there are.
+        by_view: whether the view could be read. Without it, gaps that checks have closed are among
+            the reasons.
+    """
+
+    reasons: list[Reason]
+    number: int
+    by_view: bool
 
 
 class Known(NamedTuple):
@@ -82,14 +96,12 @@ class Overview:
 
     def missing_tables(self) -> list[str]:
         """The names of our tables that do not exist, or on which the role has no right."""
-        names = [self._names[part].name for part in TABLES]
-        any_of_them = " OR ".join(["table_name = %s"] * len(names))
-        there = {row[0] for row in self._session.rows("columns", names, tables=any_of_them)}
-        return [name for name in names if name not in there]
+        there = existing(self._session, self._names)
+        return [self._names[part].name for part in TABLES if part not in there]
 
     def records(self, first: str, last: str) -> list[LoadRecord]:
         """The load records of the event files whose names are from ``first`` to ``last``."""
-        return [record_of(*row) for row in self._session.rows("records", [first, last])]
+        return reading.records(self._session, first, last)
 
     def last_sweeps(self) -> list[tuple[Any, ...]]:
         """The last sweeps, newest first: id, time, files, rows inserted, files refused."""
@@ -97,27 +109,21 @@ class Overview:
 
     def newest_poll(self) -> list[TopicPoll]:
         """The topics of the newest poll that the table knows."""
-        return [
-            TopicPoll(str(topic), last_good and last_good.replace(tzinfo=timezone.utc))
-            for topic, last_good in self._session.rows("newest_poll")
-        ]
+        return reading.newest_poll(self._session)
 
     def newest_file(self) -> str:
         """The newest name of an event file that has a load record. Empty if there is none."""
-        ((name,),) = self._session.rows("newest_file")
-        return str(name or "")
+        return reading.newest_file(self._session)
 
-    def open_reasons(self) -> tuple[list[Reason], bool]:
-        """Reasons that nobody has acknowledged, and whether the view could be read.
-
-        Without the view, gaps that checks have closed are among them.
-        """
+    def open_reasons(self) -> Open:
+        """The reasons that nobody has acknowledged."""
         found = self._of_view("open_reasons")
         if found is not None:
-            return [Reason(*row) for row in found], True
+            return Open([Reason(*row[:-1]) for row in found], _number(found), True)
         rows = self._session.rows("reasons", condition="a.id IS NULL")
-        known = (Known(*row) for row in rows)
-        return [Reason(*it[:5], UNKNOWN if it.what == "gap" else "open") for it in known], False
+        known = (Known(*row[:-1]) for row in rows)
+        reasons = [Reason(*it[:5], UNKNOWN if it.what == "gap" else "open") for it in known]
+        return Open(reasons, _number(rows), False)
 
     def freshness(self) -> Sequence[tuple[Any, ...]] | None:
         """The view ``_freshness``. None if it cannot be read."""
@@ -143,7 +149,7 @@ class Overview:
     def reasons_of(self, identifier: str) -> list[Known]:
         """The reasons with this id, acknowledged or not. Usually it is one, or none."""
         rows = self._session.rows("reasons", [identifier], condition="r.id = %s")
-        return [Known(*row) for row in rows]
+        return [Known(*row[:-1]) for row in rows]
 
     def acknowledge(self, reason: Known, why: str, who: str) -> Known:
         """Note that a reason needs no more attention. Returns what the table says then.
@@ -160,6 +166,11 @@ class Overview:
         try:
             return self._session.rows(statement)
         except WarehouseRefusedError as error:
-            if error.number in (DOES_NOT_EXIST, NO_RIGHT):
+            if error.number in NOT_FOR_THE_ROLE:
                 return None
             raise
+
+
+def _number(rows: Sequence[Sequence[Any]]) -> int:
+    """How many rows there are without the limit. The last column of each has it."""
+    return int(rows[0][-1]) if rows else 0

@@ -77,6 +77,8 @@ _POLICY = "add the app's outbound addresses to the user's network policy"
 _ROLE = "check SNOWFLAKE_ROLE: GRANT ROLE … TO USER …"
 _PAT = "create a new token for SNOWFLAKE_TOKEN, and check the token's role restriction"
 _RELEASE = "deploy the newest delete_sync, and report this error with the statement's name"
+# Snowflake says so of an object that does not exist, and of one on which the role has no right.
+NOT_FOR_THE_ROLE = (2003, 3001)
 ADVICE = {
     606: "set SNOWFLAKE_WAREHOUSE to a warehouse that exists, "
     "and GRANT USAGE ON WAREHOUSE … to the role",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import TableError, WarehouseRefusedError
-from .columns import Found, differences, found_in
+from .columns import differences, existing
 from .names import TABLES, Identifier
 from .session import SQL, Session
 
@@ -34,9 +34,9 @@ class Tables:
             TableError: rows of the sync would not fit. The message has the statements to run.
         """
         self._check_place()
-        existing = self._columns()
+        there = existing(self._session, self._names)
         for part in TABLES:
-            if self._names[part].name not in existing:
+            if part not in there:
                 self._create(part)
         stages = self._session.rows("stages")
         if self._names["stage"].name not in {str(row[1]) for row in stages}:
@@ -44,15 +44,15 @@ class Tables:
         problems = [
             problem
             for part in TABLES
-            if (found := existing.get(self._names[part].name)) is not None
-            for problem in differences(part, self._names[part], self._names["loads"], found)
+            if part in there
+            for problem in differences(part, self._names[part], self._names["loads"], there[part])
         ]
         if problems:
             raise TableError(
                 "rows of the sync do not fit into the tables, so no file is loaded:"
                 + "".join(f"\n  - {problem}" for problem in problems)
             )
-        columns = existing.get(self._names["table"].name)
+        columns = there.get("table")
         # If somebody has created the table without AUTOINCREMENT, id has no default.
         return columns is None or columns["ID"].fills_itself
 
@@ -101,13 +101,3 @@ class Tables:
             raise WarehouseRefusedError(
                 f"{error.text}; or use a role that may run: {statement};"
             ) from None
-
-    def _columns(self) -> dict[str, dict[str, Found]]:
-        """The columns of those of our tables that exist, by table and by name."""
-        tables = [self._names[part].name for part in TABLES]
-        any_of_them = " OR ".join(["table_name = %s"] * len(tables))
-        found: dict[str, dict[str, Found]] = {}
-        for row in self._session.rows("columns", tables, tables=any_of_them):
-            table, name, column = found_in(row)
-            found.setdefault(table, {})[name] = column
-        return found

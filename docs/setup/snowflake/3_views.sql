@@ -277,7 +277,7 @@ WHERE t.source = 'check' AND COALESCE(c.status, 'recovered') = 'recovered';
 
 -- The objects of each topic: those that polls name, and those of its rows.
 -- If the last poll that did not fail names none, object_name is also NULL, because nobody knows
--- whether that is all.
+-- whether that is all. The same is true of a topic that has gaps and no poll.
 CREATE OR REPLACE VIEW delete_tracker_objects AS
 WITH named AS (
     SELECT DISTINCT p.topic, f.value::VARCHAR AS object_name
@@ -310,7 +310,12 @@ SELECT p.topic, NULL
 FROM delete_tracker_polls p
 LEFT JOIN named n ON n.topic = p.topic
 LEFT JOIN last_good_polls l ON l.topic = p.topic
-WHERE n.topic IS NULL OR (l.topic IS NOT NULL AND l.objects IS NULL);
+WHERE n.topic IS NULL OR (l.topic IS NOT NULL AND l.objects IS NULL)
+UNION
+SELECT g.topic, NULL
+FROM delete_tracker_gaps g
+LEFT JOIN delete_tracker_polls p ON p.topic = g.topic
+WHERE p.topic IS NULL;
 
 -- Each check with its outcome. If an entry of its list has no record or no date, the check failed.
 CREATE OR REPLACE VIEW delete_tracker_windows AS
@@ -410,9 +415,10 @@ numbers AS (
     FROM TABLE(GENERATOR(ROWCOUNT => 40000))
 ),
 
--- A publisher may write a day that has not come yet.
+-- The days count back from today, so that a date of long ago hides only days of long ago.
+-- A publisher may write such a date, or a day that has not come yet.
 days AS (
-    SELECT s.object_name, s.is_unknown, DATEADD('day', n.number, s.first_day)::DATE AS day
+    SELECT s.object_name, s.is_unknown, DATEADD('day', -n.number, SYSDATE()::DATE)::DATE AS day
     FROM spans s
     JOIN numbers n ON n.number <= DATEDIFF('day', s.first_day, SYSDATE())
     UNION
@@ -668,11 +674,11 @@ covered AS (
             AND c.covered_from <= d.deleted_date AND c.covered_to > d.deleted_date
 ),
 
--- Only queryAll tells of merges. Of the checks after the delete, the newest one counts.
+-- Only queryAll tells of merges. Of the compared checks after the delete, the newest one counts.
 merges AS (
     SELECT l.record_id, l.merged_into
     FROM delete_tracker_listed l
-    JOIN delete_tracker_checks c ON c.check_id = l.check_id
+    JOIN delete_tracker_checks c ON c.check_id = l.check_id AND c.compared_at IS NOT NULL
     JOIN last_deletes d ON d.record_id = l.record_id AND d.deleted_date <= c.checked_at
     LEFT JOIN restored r ON r.record_id = l.record_id
     WHERE l.listed_by <> 'getDeleted' AND r.record_id IS NULL
@@ -736,8 +742,8 @@ FROM delete_tracker_deletes
 GROUP BY deleted_date::DATE, object_name, deleted_by;
 
 -- Each topic and object: when the collector last asked, and up to when it has read everything.
--- last_error is why the last poll of the topic failed. If the objects of a topic are not known,
--- object_name is NULL.
+-- last_error is why the last poll of the topic failed. The objects of a topic are those of
+-- delete_tracker_objects. If they are not known, there is also a line without object_name.
 CREATE OR REPLACE VIEW delete_tracker_freshness AS
 WITH
 topics AS (
@@ -750,19 +756,6 @@ last_polls AS (
     SELECT topic, error
     FROM delete_tracker_polls
     QUALIFY ROW_NUMBER() OVER (PARTITION BY topic ORDER BY began_at DESC, ended_at DESC) = 1
-),
-
--- A poll that failed may not know the objects.
-last_objects AS (
-    SELECT topic, objects
-    FROM delete_tracker_polls
-    WHERE objects IS NOT NULL
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY topic ORDER BY began_at DESC, ended_at DESC) = 1
-),
-
-objects_of_topics AS (
-    SELECT l.topic, f.value::VARCHAR AS object_name
-    FROM last_objects l, LATERAL FLATTEN(INPUT => PARSE_JSON(l.objects)) f
 ),
 
 proven AS (
@@ -790,7 +783,7 @@ SELECT
     p.error AS last_error
 FROM topics t
 JOIN last_polls p ON p.topic = t.topic
-LEFT JOIN objects_of_topics o ON o.topic = t.topic
+LEFT JOIN delete_tracker_objects o ON o.topic = t.topic
 LEFT JOIN ends e ON e.object_name = o.object_name;
 
 -- Reasons why the table may be incomplete: gaps, refused files, rejects. No row is good.

@@ -30,7 +30,7 @@ ON t.id = d.record_id
 WHEN MATCHED AND t.deleted_at IS NULL AND t.system_modstamp <= d.deleted_date
     THEN UPDATE SET deleted_at = d.deleted_date;
 
--- Restored records: an event told of the restore.
+-- Restored records: an event or a check told of the restore.
 UPDATE crm.account t SET deleted_at = NULL
 FROM delete_tracker_latest d
 WHERE t.id = d.record_id AND d.object_name = 'Account' AND d.deleted_now = 'no'
@@ -46,7 +46,7 @@ WHERE deleted_at IS NOT NULL AND system_modstamp > deleted_at;
 -- UPDATE crm.contact t SET account_id = d.merged_into
 -- FROM delete_tracker_latest d
 -- WHERE t.account_id = d.record_id AND d.object_name = 'Account' AND d.deleted_now = 'yes'
---     AND d.merged_into IS NOT NULL;
+--     AND d.merged_into IS NOT NULL AND d.confirmed_at IS NOT NULL;
 
 -- Hard delete: remove the row, unless it was changed after the delete.
 DELETE FROM crm.account t

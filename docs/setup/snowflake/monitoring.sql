@@ -16,8 +16,9 @@ ORDER BY date DESC;
 
 -- Deletes by the day on which they happened. The query above counts by the day on which the
 -- collector received them. There, the first poll puts up to 72 hours of deletes on one day.
+-- The view counts a delete once, also if several topics or checks told of it.
 SELECT DATE(deleted_date) AS day, COUNT(*) AS deletes
-FROM delete_tracker
+FROM delete_tracker_deletes
 GROUP BY DATE(deleted_date)
 ORDER BY day DESC;
 
@@ -43,13 +44,14 @@ SELECT DATEDIFF('hour', MAX(loaded_at), SYSDATE()) AS hours_since_last_load
 FROM delete_tracker_loads;
 
 -- How long does a delete take to reach the collector, in seconds? The sweep comes after that.
+-- Recovered deletes, of which only a check told, are left out.
 SELECT
     t.object_name,
     COUNT(*) AS deletes,
     AVG(DATEDIFF('second', t.deleted_date, t.ingested_at)) AS average_seconds_to_collector,
     MAX(DATEDIFF('second', t.deleted_date, t.ingested_at)) AS longest_seconds_to_collector
 FROM delete_tracker t
-WHERE t.ingested_at > DATEADD('day', -7, SYSDATE())
+WHERE t.ingested_at > DATEADD('day', -7, SYSDATE()) AND t.topic <> 'check'
 GROUP BY t.object_name;
 
 -- Is it complete?

@@ -6,7 +6,8 @@ SELECT
     r.known_since AS known_since,
     a.why AS acknowledged_why,
     a.who AS acknowledged_who,
-    a.acknowledged_at AS acknowledged_at
+    a.acknowledged_at AS acknowledged_at,
+    COUNT(*) OVER () AS total
 FROM (
     SELECT
         'gap' AS what,
