@@ -15,7 +15,7 @@ from azure.storage.blob import ContainerClient
 from local import emulators, warehouse
 from local.event_files import delete
 from local.in_memory import World
-from local.set_up import FILES, Session, own_names, sessions, set_up_by
+from local.set_up import FILES, Session, own_names, sessions, set_up_by, statements
 
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -93,6 +93,17 @@ class Place:
             if statement.strip():
                 self.admin(statement)
         self.admin("COMMIT")
+
+    def beside(self) -> dict[str, str]:
+        """Set up another schema with the same roles. Returns the settings of a sync there."""
+        schema = f"{self.schema}_NEW"
+        for name in FILES:
+            for statement in statements(name, self.schema):
+                self.admin(statement.replace(f"audit.{self.schema}", f"audit.{schema}"))
+        self.admin("USE ROLE ACCOUNTADMIN")
+        self.admin(f"USE SCHEMA audit.{self.schema}")
+        self.admin("COMMIT")
+        return {**self.settings, "SNOWFLAKE_SCHEMA": schema}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask as an administrator."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import WarehouseRefusedError
 from ..model import LoadRecord, TopicPoll
 from .attempt import record_of
+from .move import Held, held
 from .names import TABLES, Identifier
 from .session import Session
 
@@ -106,6 +107,14 @@ class Overview:
         """The newest name of an event file that has a load record. Empty if there is none."""
         ((name,),) = self._session.rows("newest_file")
         return str(name or "")
+
+    def file_names(self) -> list[str]:
+        """The names of all event files that have a load record."""
+        return [str(name) for (name,) in self._session.rows("oldest_first")]
+
+    def held(self, origin: Mapping[str, Identifier]) -> list[Held]:
+        """The tables of this target and of another one, by its names."""
+        return list(held(self._session, self._names, origin))
 
     def open_reasons(self) -> tuple[list[Reason], bool]:
         """Reasons that nobody has acknowledged, and whether the view could be read.
