@@ -13,7 +13,7 @@ from local.event_files import check, delete, listed, poll, restore
 from local.set_up import statements
 
 from .conftest import PASSWORD, Place, Put
-from .test_commands import DAMAGED, TOPIC, WHY, gap, reject
+from .test_commands import DAMAGED, WHY, gap, reject
 
 LONG, ERASED = "0015f00000AbCdEAAV", "0015f00000XxXxXAAV"
 PARTS = (
@@ -53,20 +53,22 @@ class Moved:
         events.delete_blob(self.gone)
         events.delete_blob(self.refused)
         for statement in statements("move.sql", place.schema):
-            if not statement.startswith(("DROP", "REVOKE")):
-                changed = statement.replace("audit.<new schema>", f"audit.{place.schema}_NEW")
-                changed = changed.replace('"<operator>"', f"delete_sync_svc_{place.schema}")
-                place.admin(changed.replace("delete_tracker_mover", self.role))
+            changed = statement.replace('"<new schema>"', f"{place.schema}_NEW")
+            changed = changed.replace('"<operator>"', f"delete_sync_svc_{place.schema}")
+            place.admin(changed.replace("delete_tracker_mover", self.role))
         place.run("USE ROLE ACCOUNTADMIN")
 
     @property
     def role(self) -> str:
+        """The role of ``move.sql``."""
         return f"delete_tracker_mover_{self.place.schema}"
 
     def old(self, *arguments: str) -> Done:
+        """Run a command against the old target."""
         return sync_command(self.place.settings, *arguments)
 
     def move(self, *arguments: str, **changes: str) -> Done:
+        """Run the command, with these changes of the settings."""
         settings = {**self.new, "SNOWFLAKE_ROLE": self.role, **changes}
         return sync_command(settings, "move", "--from", self.origin, *arguments)
 
@@ -196,8 +198,8 @@ def test_a_role_that_may_not_copy_is_told_so(moved: Moved) -> None:
     ("origin", "code", "says"),
     [
         ("a.b.c.d", 2, "a.b.c.d is no table: write DATABASE.SCHEMA.TABLE"),
-        ("delete_tracker", 2, "which --from names too. Nothing was changed: set SNOWFLAKE_DATABASE"),
-        ("other", 4, "table OTHER_LOADS: it does not exist, or the role has no right on it; run 1_"),
+        ("delete_tracker", 2, "which --from names too. Nothing was changed: set SNOWFLAKE"),
+        ("other", 4, "table OTHER_LOADS: it does not exist, or the role has no right on it;"),
         ("nowhere.delete_tracker", 4, "check SNOWFLAKE_SCHEMA, and GRANT USAGE ON SCHEMA NOWHERE"),
     ],
 )

@@ -50,6 +50,7 @@ def rendered() -> dict[str, str]:
     """Every statement as the sync sends it. One that several tables share is there for each."""
     found = {}
     shared = {"insert_companion", "missing", "copy_rows", "count_unmoved", "unmoved"}
+    shared |= {"erased_in_either"}
     for name in sorted(SQL.keys() - shared):
         parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if name == "put" else PARTS
         found[name] = SQL[name].format(**NAMES, **parts, **nested(parts))

@@ -10,7 +10,8 @@ from typing import Any
 from ..adapters import App
 from ..console import ACT, FINDINGS, USAGE, WELL, Console, StoppedError
 from ..run import copy_rows
-from ..warehouse.overview import Held, Overview
+from ..warehouse.move import Held
+from ..warehouse.overview import Overview
 from . import warehouse_checks
 from .call import Call
 from .findings import OK

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import BooksDifferError
 from .columns import columns_of
@@ -75,15 +75,15 @@ class Move(Guarded):
         copied = {}
         for part in KEYS:
             clauses = clauses_of(part, self._names, self._origin)
-            numbers = {"id": "", "number": ""}
-            if part == "table":
-                given = self.numbers("o.id", id_fills_itself=id_fills_itself)
-                numbers = {"id": given["id"], "number": given["number"].rstrip()}
+            fills_itself = id_fills_itself or part != "table"
+            numbers = self.numbers("o.id", id_fills_itself=fills_itself)
             copied[part] = self._session.change(
                 f"copy_{part}",
                 [self.token],
                 template="copy_rows",
-                **{**clauses, **{name: _line(text) for name, text in numbers.items()}},
+                id=_line(numbers["id"]),
+                number=_line(numbers["number"]),
+                **clauses,
             )
         self.check()
         return copied
@@ -116,7 +116,7 @@ def held(
 
 def clauses_of(
     part: str, names: Mapping[str, Identifier], origin: Mapping[str, Identifier]
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The values of the placeholders of ``copy_rows`` and ``count_unmoved``, for one table."""
 
     def old(table: str) -> str:
@@ -129,17 +129,13 @@ def clauses_of(
         nothing = NOTHING[columns[name].kind]
         same.append(f"COALESCE(t.{name}, {nothing}) = COALESCE(o.{name}, {nothing})")
     erasable = part in ERASABLE
-    erased = (
-        f"LEFT JOIN (\n    SELECT record_sha256 FROM {names['erased']}\n"
-        f"    UNION\n    SELECT record_sha256 FROM {old('erased')}\n"
-        ") e ON e.record_sha256 = SHA2(o.record_id, 256)\n"
-    )
+    erased = SQL["erased_in_either"].format(**names, erased_old=old("erased"))
     is_new = "t.is_there IS NULL"
     unmoved = SQL["unmoved"].format(
         to=names[part],
         key=", ".join(key),
         same_key="\n    AND ".join(same),
-        erased_join=erased if erasable else "",
+        erased_join=f"{erased}\n" if erasable else "",
         is_new=f"{is_new} AND e.record_sha256 IS NULL" if erasable else is_new,
     )
     return {
