@@ -95,15 +95,16 @@ class Place:
         self.admin("COMMIT")
 
     def beside(self) -> dict[str, str]:
-        """Set up another schema with the same roles. Returns the settings of a sync there."""
+        """Set up another schema for the command ``move``. Returns the settings with its role."""
         schema = f"{self.schema}_NEW"
         for name in FILES:
             for statement in statements(name, self.schema):
                 self.admin(statement.replace(f"audit.{self.schema}", f"audit.{schema}"))
-        self.admin("USE ROLE ACCOUNTADMIN")
-        self.admin(f"USE SCHEMA audit.{self.schema}")
-        self.admin("COMMIT")
-        return {**self.settings, "SNOWFLAKE_SCHEMA": schema}
+        for statement in statements("move.sql", self.schema):
+            self.admin(statement)
+        self.run(f"USE ROLE ACCOUNTADMIN; USE SCHEMA audit.{self.schema}")
+        role = self.name("delete_tracker_mover")
+        return {**self.settings, "SNOWFLAKE_SCHEMA": schema, "SNOWFLAKE_ROLE": role}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask as an administrator."""

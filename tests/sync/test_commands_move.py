@@ -10,7 +10,6 @@ from local.account import Account
 from local.command_line import Done, sync_command
 from local.emulators import Server
 from local.event_files import check, delete, listed, poll, restore
-from local.set_up import statements
 
 from .conftest import PASSWORD, Place, Put
 from .test_commands import DAMAGED, WHY, gap, reject
@@ -52,16 +51,6 @@ class Moved:
         )
         events.delete_blob(self.gone)
         events.delete_blob(self.refused)
-        for statement in statements("move.sql", place.schema):
-            changed = statement.replace('"<new schema>"', f"{place.schema}_NEW")
-            changed = changed.replace('"<operator>"', f"delete_sync_svc_{place.schema}")
-            place.admin(changed.replace("delete_tracker_mover", self.role))
-        place.run("USE ROLE ACCOUNTADMIN")
-
-    @property
-    def role(self) -> str:
-        """The role of ``move.sql``."""
-        return f"delete_tracker_mover_{self.place.schema}"
 
     def old(self, *arguments: str) -> Done:
         """Run a command against the old target."""
@@ -69,8 +58,7 @@ class Moved:
 
     def move(self, *arguments: str, **changes: str) -> Done:
         """Run the command, with these changes of the settings."""
-        settings = {**self.new, "SNOWFLAKE_ROLE": self.role, **changes}
-        return sync_command(settings, "move", "--from", self.origin, *arguments)
+        return sync_command({**self.new, **changes}, "move", "--from", self.origin, *arguments)
 
     def content(self, schema: str) -> dict[str, list[tuple[object, ...]]]:
         """All rows of a target, less what a move may change."""
