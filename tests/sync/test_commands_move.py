@@ -22,6 +22,8 @@ PARTS = (
 # These columns say where and when a row was loaded, or number it. A move may change them.
 OWN = {"ID", "SWEEP_ID", "TOKEN", "LOADED_AT"}
 
+COPY = 'INSERT INTO "DELETE_TRACKER_{}" (\n'  # a look for the right to insert has no line break
+
 
 class Moved:
     """An old target with rows of all kinds, and a new one that is empty.
@@ -127,11 +129,19 @@ def test_files_that_the_old_target_has_not_loaded_are_loaded(moved: Moved, put: 
     assert call.json["sweep"]["figures"]["inserted"] == 1
 
 
-def test_a_row_that_the_old_target_lost_comes_back_from_its_file(moved: Moved) -> None:
+def test_a_lost_row_comes_back_from_its_file_and_one_of_an_erased_record_is_left(
+    moved: Moved,
+) -> None:
     """The copied load records do not hide the file from the full sweep."""
-    moved.place.run("DELETE FROM delete_tracker WHERE event_id = 'e2'")
+    moved.place.run(
+        "DELETE FROM delete_tracker WHERE event_id = 'e2';"
+        f"INSERT INTO delete_tracker (event_id, record_id) SELECT 'e4', '{ERASED}'"
+    )
     call = moved.move("--yes", "--json")
     assert (call.json["copied"]["table"], call.json["sweep"]["figures"]["inserted"]) == (1, 1)
+    keys = {row[0] for row in moved.content(f"{moved.place.schema}_NEW")[""]}
+    assert keys == {"e1", "e2"}
+    assert {one["unmoved"] for one in call.json["tables"]} == {0}
     assert call.code == 1  # the verdict of its day is another one now
     assert {one.partition(":")[0] for one in call.json["differ"]} == {"verdicts"}
 
@@ -139,8 +149,8 @@ def test_a_row_that_the_old_target_lost_comes_back_from_its_file(moved: Moved) -
 @pytest.mark.parametrize(
     ("reading", "words"),
     [
-        ("silent", 'INSERT INTO "DELETE_TRACKER_ERASED"'),
-        ("error", 'INSERT INTO "DELETE_TRACKER_LOADS"'),
+        ("silent", COPY.format("ERASED")),
+        ("error", COPY.format("LOADS")),
         ("silent", "COMMIT"),
     ],
 )
@@ -161,7 +171,7 @@ def test_a_move_that_failed_can_be_run_again(moved: Moved, snowflake: Server) ->
     """Before COMMIT nothing is there, and after it no row is copied again."""
     account = Account(snowflake, f"{moved.place.schema}_NEW")
     empty = moved.content(f"{moved.place.schema}_NEW")
-    account.fault("refuse", 'INSERT INTO "DELETE_TRACKER_LISTED"', times=3)
+    account.fault("refuse", COPY.format("LISTED"), times=3)
     call = moved.move("--yes")
     assert call.code == 3, call.text
     assert moved.content(f"{moved.place.schema}_NEW") == empty
