@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -40,9 +40,9 @@ VAULT = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"
 Run = Callable[..., Done]
 
 
-def fetched(folder: Path, *, encrypted: bool = False, **values: str) -> Path:
+def fetched(folder: Path, values: Mapping[str, str], *, encrypted: bool = False) -> Path:
     """A file as ``func azure functionapp fetch-app-settings`` writes it."""
-    content = {"IsEncrypted": encrypted, "Values": values, "ConnectionStrings": {}}
+    content = {"IsEncrypted": encrypted, "Values": dict(values), "ConnectionStrings": {}}
     (folder / "local.settings.json").write_text(json.dumps(content))
     return folder
 
@@ -65,7 +65,7 @@ def test_a_fetched_file_that_is_encrypted_says_how_to_decrypt_it(
     program: str, run: Run, name: str, tmp_path: Path
 ) -> None:
     """The values are not shown."""
-    folder = fetched(tmp_path, encrypted=True, SNOWFLAKE_PASSWORD=SECRET)
+    folder = fetched(tmp_path, {"SNOWFLAKE_PASSWORD": SECRET}, encrypted=True)
     call = run({}, name, *NEEDED.get(name, []), "--json", folder=folder)
     assert call.code == call.json["exit_code"] == 2
     assert "is encrypted (IsEncrypted is true)" in call.out
@@ -80,7 +80,7 @@ def test_a_key_vault_reference_says_how_to_get_the_secret(
     """Nothing is asked or changed, also with --yes. No value of another secret is shown."""
     key = "SALESFORCE_PRIVATE_KEY" if run is command else "SNOWFLAKE_PRIVATE_KEY"
     storage = f"AccountName=a;AccountKey={SECRET};DefaultEndpointsProtocol=https"
-    folder = fetched(tmp_path, EVENTS_STORAGE=storage, **{key: VAULT})
+    folder = fetched(tmp_path, {"EVENTS_STORAGE": storage, key: VAULT})
     call = run({}, name, *NEEDED.get(name, []), "--json", "--yes", folder=folder)
     assert call.code == 2, call.text
     told = json.dumps(call.json)
