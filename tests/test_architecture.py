@@ -141,7 +141,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             "adapters",
             # Their types, the rules for pending files and freshness, and record ids.
             *("event_files/contents", "event_files/values", "freshness", "pending"),
-            *("warehouse/columns", "warehouse/inspection", "warehouse/overview"),
+            *("warehouse/columns", "warehouse/inspection", "warehouse/move", "warehouse/overview"),
         },
         "__main__": {"commands/*", "errors"},
         "culprits": {"errors", "model"},

@@ -258,6 +258,9 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("{compared} of {due.ready}", "checks", NOTHING, "see 'BooksDifferError'"),
         ("after COMMIT, {left}", "checks", NOTHING, "see 'BooksDifferError'"),
     ],
+    ("sync", "warehouse/move.py"): [
+        ("{one.unmoved} rows of", "{one.table}", NOTHING, "see 'BooksDifferError'"),
+    ],
     ("sync", "warehouse/guard.py"): [
         ("the lock row has lost", "lock row", NOTHING, "see 'BooksDifferError'"),
     ],

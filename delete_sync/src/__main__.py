@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from .commands import acknowledge, doctor, find, query, show, status, sweep
+from .commands import acknowledge, doctor, find, move, query, show, status, sweep
 from .commands.command_line import Program
 from .errors import SyncError
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "find": find,
     "acknowledge": acknowledge,
     "query": query,
+    "move": move,
 }
 PROGRAM = Program("python -m src", "Commands for the operator of the sync.", COMMANDS, SyncError)
 FOLDER = Path(__file__).resolve().parent.parent

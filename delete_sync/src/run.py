@@ -78,7 +78,7 @@ def sweep(
     """Run one sweep. See ``sync.sweep`` for the arguments and the errors."""
     settings = app.settings
     now = datetime.now(timezone.utc)
-    sweep_id = f"{now:%Y%m%dT%H%M%SZ}_{uuid.uuid4().hex[:8]}"
+    sweep_id = _new_id(now)
     return sync.sweep(
         app.events(),
         functools.partial(_target, app, sweep_id),
@@ -91,6 +91,17 @@ def sweep(
         only=only,
         watch=watch,
     )
+
+
+def copy_rows(app: App, origin: App) -> Mapping[str, int]:
+    """Copy the rows of another target that this one does not have. See ``Loader.copy_from``."""
+    with _target(app, _new_id(datetime.now(timezone.utc))) as loader:
+        loader.prepare()
+        return loader.copy_from(origin.names)
+
+
+def _new_id(now: datetime) -> str:
+    return f"{now:%Y%m%dT%H%M%SZ}_{uuid.uuid4().hex[:8]}"
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from azure.storage.blob import ContainerClient
 from local.command_line import command
 from local.environments import REPOSITORY
 
@@ -23,6 +24,7 @@ from salesforce_client.src.app.console import EXIT_CODES
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.storage.event_file import EventFile
 
+NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 PAGE = REPOSITORY / "docs/operations.md"
 MARK = re.compile(r"<!-- output: (.*?) -->\n(?:\n```text\n.*?```\n\n?)?", re.DOTALL)
 # What differs between two runs, and what the page has instead.
@@ -49,11 +51,35 @@ def printed(settings: Mapping[str, str], line: str, folder: Path) -> str:
     return "".join(f"{row.rstrip()}\n" for row in text.splitlines())
 
 
+def reject(blob_settings: Mapping[str, str]) -> None:
+    """Let a poll reject every event, although the events are good."""
+    with MockSalesforce(3600, faults="schema_missing", keepalive_seconds=0.2) as other:
+        other.org.now = lambda: NOW
+        topic = {"SALESFORCE_TOPICS": DEFAULT_TOPICS[0]}
+        assert (
+            "rejected" in command({**blob_settings, **other.settings, **topic}, "poll", "--yes").out
+        )
+
+
+def of_check(blob_settings: Mapping[str, str], line: str, folder: Path) -> str:
+    """What a check prints. It needs an org with this machine's time, whose numbers differ."""
+    own = {
+        name: f"{blob_settings[name]}-check" for name in ("EVENTS_CONTAINER", "CURSORS_CONTAINER")
+    }
+    more = {"SALESFORCE_TOPICS": DEFAULT_TOPICS[1], "CHECK_OBJECTS": "Account"}
+    with MockSalesforce(3600, keepalive_seconds=0.2) as now:
+        text = printed({**blob_settings, **own, **now.settings, **more}, line, folder)
+    return re.sub(r"(?<=  )[1-9]\d* +", lambda number: "1".ljust(len(number[0])), text)
+
+
 def test_the_output_in_the_docs_is_what_the_commands_print(
-    mock: MockSalesforce, blob_settings: Mapping[str, str], tmp_path: Path
+    mock: MockSalesforce,
+    blob_settings: Mapping[str, str],
+    cursors: ContainerClient,
+    tmp_path: Path,
 ) -> None:
     """The commands run one after the other, in the order of the page."""
-    mock.org.now = lambda: datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
+    mock.org.now = lambda: NOW
     shutil.copy(REPOSITORY / "salesforce_client/requirements.txt", tmp_path)
     settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": DEFAULT_TOPICS[0]}
     unchecked = {**settings, "CHECK_OBJECTS": "none"}
@@ -61,13 +87,20 @@ def test_the_output_in_the_docs_is_what_the_commands_print(
 
     def output(match: re.Match[str]) -> str:
         line = match[1]
-        text = printed(checked if line.startswith("doctor") else unchecked, line, tmp_path)
+        if line.startswith("reprocess"):
+            reject(blob_settings)
+        if "--remove-org" in line:
+            cursors.upload_blob(f"{line.split()[2]}{DEFAULT_TOPICS[0]}.json", b"{}")
+        if line.startswith("check"):
+            text = of_check(blob_settings, line, tmp_path)
+        else:
+            text = printed(checked if line.startswith("doctor") else unchecked, line, tmp_path)
         shown = f"$ python -m src.app {line}\n{text}"
         return f"<!-- output: {line} -->\n\n```text\n{shown}```\n\n"
 
     page = PAGE.read_text()
     expected = MARK.sub(output, page)
-    assert len(MARK.findall(page)) == 5
+    assert len(MARK.findall(page)) == 8
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(expected)
     assert PAGE.read_text() == expected
@@ -83,7 +116,7 @@ def test_a_sweep_that_reads_the_doctors_event_file_loads_no_row(tmp_path: Path) 
 
 def test_the_docs_list_every_command_and_exit_code() -> None:
     """A new command has its row, and so has each exit code."""
-    section = PAGE.read_text().partition("## Commands\n")[2].partition("\n## ")[0]
+    section = PAGE.read_text().partition("### Commands of the collector\n")[2].partition("\n## ")[0]
     assert [it.split()[0] for it in re.findall(r"^\| `([a-z].*?)` \|", section, re.MULTILINE)] == [
         *COMMANDS
     ]

@@ -85,8 +85,11 @@ def own_names(text: str, schema: str) -> str:
     for old, new in (
         (r"\baudit\.salesforce\b", f"audit.{schema}"),
         (r'"<analysts>"', f"analysts_{schema}"),
+        (r'"<operator>"', f"delete_sync_svc_{schema}"),
+        (r'"<new schema>"', f"{schema}_NEW"),
         (
-            r"\b(delete_sync_loader|delete_tracker_reader|delete_sync_svc|delete_sync_wh)\b",
+            r"\b(delete_sync_loader|delete_tracker_reader|delete_tracker_mover|delete_sync_svc"
+            r"|delete_sync_wh)\b",
             rf"\1_{schema}",
         ),
     ):

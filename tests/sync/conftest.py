@@ -15,7 +15,7 @@ from azure.storage.blob import ContainerClient
 from local import emulators, warehouse
 from local.event_files import delete
 from local.in_memory import World
-from local.set_up import FILES, Session, own_names, sessions, set_up_by
+from local.set_up import FILES, Session, own_names, sessions, set_up_by, statements
 
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -93,6 +93,18 @@ class Place:
             if statement.strip():
                 self.admin(statement)
         self.admin("COMMIT")
+
+    def beside(self) -> dict[str, str]:
+        """Set up another schema for the command ``move``. Returns the settings with its role."""
+        schema = f"{self.schema}_NEW"
+        for name in FILES:
+            for statement in statements(name, self.schema):
+                self.admin(statement.replace(f"audit.{self.schema}", f"audit.{schema}"))
+        for statement in statements("move.sql", self.schema):
+            self.admin(statement)
+        self.run(f"USE ROLE ACCOUNTADMIN; USE SCHEMA audit.{self.schema}")
+        role = self.name("delete_tracker_mover")
+        return {**self.settings, "SNOWFLAKE_SCHEMA": schema, "SNOWFLAKE_ROLE": role}
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask as an administrator."""

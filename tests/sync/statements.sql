@@ -48,6 +48,251 @@ COPY INTO "DELETE_TRACKER_STAGING"
 FROM @"DELETE_TRACKER_STAGE"/path/
 FILE_FORMAT=(TYPE=JSON) ON_ERROR=ABORT_STATEMENT PURGE=TRUE;
 
+-- copy_acknowledged
+INSERT INTO "DELETE_TRACKER_ACKNOWLEDGED" (
+    kind, id, why, who, acknowledged_at
+)
+SELECT
+    o.kind AS kind,
+    o.id AS id,
+    o.why AS why,
+    o.who AS who,
+    o.acknowledged_at AS acknowledged_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_ACKNOWLEDGED" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT kind, id, TRUE AS is_there FROM "DELETE_TRACKER_ACKNOWLEDGED") t
+    ON COALESCE(t.kind, '') = COALESCE(o.kind, '')
+    AND COALESCE(t.id, '') = COALESCE(o.id, '')
+WHERE t.is_there IS NULL;
+
+-- copy_checks
+INSERT INTO "DELETE_TRACKER_CHECKS" (
+    check_id, event_file, org_id, writer, object_name, window_from, window_to, listed, outcome,
+    sight, api_version, checked_at, error, loaded_at, compared_at
+)
+SELECT
+    o.check_id AS check_id,
+    o.event_file AS event_file,
+    o.org_id AS org_id,
+    o.writer AS writer,
+    o.object_name AS object_name,
+    o.window_from AS window_from,
+    o.window_to AS window_to,
+    o.listed AS listed,
+    o.outcome AS outcome,
+    o.sight AS sight,
+    o.api_version AS api_version,
+    o.checked_at AS checked_at,
+    o.error AS error,
+    o.loaded_at AS loaded_at,
+    o.compared_at AS compared_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_CHECKS" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT check_id, TRUE AS is_there FROM "DELETE_TRACKER_CHECKS") t
+    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
+WHERE t.is_there IS NULL;
+
+-- copy_erased
+INSERT INTO "DELETE_TRACKER_ERASED" (
+    record_sha256, erased_at
+)
+SELECT
+    o.record_sha256 AS record_sha256,
+    o.erased_at AS erased_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT record_sha256, erased_at, TRUE AS is_there FROM "DELETE_TRACKER_ERASED") t
+    ON COALESCE(t.record_sha256, '') = COALESCE(o.record_sha256, '')
+    AND COALESCE(t.erased_at, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
+WHERE t.is_there IS NULL;
+
+-- copy_gaps
+INSERT INTO "DELETE_TRACKER_GAPS" (
+    gap_id, event_file, topic, reason, object_name, from_replay_id, from_time, to_time,
+    detected_at, loaded_at
+)
+SELECT
+    o.gap_id AS gap_id,
+    o.event_file AS event_file,
+    o.topic AS topic,
+    o.reason AS reason,
+    o.object_name AS object_name,
+    o.from_replay_id AS from_replay_id,
+    o.from_time AS from_time,
+    o.to_time AS to_time,
+    o.detected_at AS detected_at,
+    o.loaded_at AS loaded_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_GAPS" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT gap_id, TRUE AS is_there FROM "DELETE_TRACKER_GAPS") t
+    ON COALESCE(t.gap_id, '') = COALESCE(o.gap_id, '')
+WHERE t.is_there IS NULL;
+
+-- copy_listed
+INSERT INTO "DELETE_TRACKER_LISTED" (
+    check_id, event_file, object_name, record_id, deleted_date, deleted_by, owner_id,
+    merged_into, listed_by, state, payload, loaded_at
+)
+SELECT
+    o.check_id AS check_id,
+    o.event_file AS event_file,
+    o.object_name AS object_name,
+    o.record_id AS record_id,
+    o.deleted_date AS deleted_date,
+    o.deleted_by AS deleted_by,
+    o.owner_id AS owner_id,
+    o.merged_into AS merged_into,
+    o.listed_by AS listed_by,
+    o.state AS state,
+    o.payload AS payload,
+    o.loaded_at AS loaded_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_LISTED" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT check_id, record_id, deleted_date, TRUE AS is_there FROM "DELETE_TRACKER_LISTED") t
+    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
+    AND COALESCE(t.record_id, '') = COALESCE(o.record_id, '')
+    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+LEFT JOIN (
+    SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
+    UNION
+    SELECT record_sha256 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED"
+) e ON e.record_sha256 = SHA2(o.record_id, 256)
+WHERE t.is_there IS NULL AND e.record_sha256 IS NULL;
+
+-- copy_loads
+INSERT INTO "DELETE_TRACKER_LOADS" (
+    event_file, sha256, length, etag, sweep_id, token, reader, rows_read, rows_inserted,
+    rows_rejected, gaps, first_event_at, last_event_at, error, loaded_at
+)
+SELECT
+    o.event_file AS event_file,
+    o.sha256 AS sha256,
+    o.length AS length,
+    o.etag AS etag,
+    o.sweep_id AS sweep_id,
+    o.token AS token,
+    o.reader AS reader,
+    o.rows_read AS rows_read,
+    o.rows_inserted AS rows_inserted,
+    o.rows_rejected AS rows_rejected,
+    o.gaps AS gaps,
+    o.first_event_at AS first_event_at,
+    o.last_event_at AS last_event_at,
+    o.error AS error,
+    o.loaded_at AS loaded_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_LOADS" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT event_file, sha256, TRUE AS is_there FROM "DELETE_TRACKER_LOADS") t
+    ON COALESCE(t.event_file, '') = COALESCE(o.event_file, '')
+    AND COALESCE(t.sha256, '') = COALESCE(o.sha256, '')
+WHERE t.is_there IS NULL;
+
+-- copy_polls
+INSERT INTO "DELETE_TRACKER_POLLS" (
+    poll_id, event_file, org_id, writer, topic, began_at, ended_at, objects, ended, read_until,
+    received, deletes, restores, skipped, rejected, gaps, error, loaded_at
+)
+SELECT
+    o.poll_id AS poll_id,
+    o.event_file AS event_file,
+    o.org_id AS org_id,
+    o.writer AS writer,
+    o.topic AS topic,
+    o.began_at AS began_at,
+    o.ended_at AS ended_at,
+    o.objects AS objects,
+    o.ended AS ended,
+    o.read_until AS read_until,
+    o.received AS received,
+    o.deletes AS deletes,
+    o.restores AS restores,
+    o.skipped AS skipped,
+    o.rejected AS rejected,
+    o.gaps AS gaps,
+    o.error AS error,
+    o.loaded_at AS loaded_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_POLLS" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT poll_id, TRUE AS is_there FROM "DELETE_TRACKER_POLLS") t
+    ON COALESCE(t.poll_id, '') = COALESCE(o.poll_id, '')
+WHERE t.is_there IS NULL;
+
+-- copy_rejects
+INSERT INTO "DELETE_TRACKER_REJECTS" (
+    reject_id, refused_by, event_file, topic, event_id, replay_id, schema_id, payload, error,
+    received_at, loaded_at
+)
+SELECT
+    o.reject_id AS reject_id,
+    o.refused_by AS refused_by,
+    o.event_file AS event_file,
+    o.topic AS topic,
+    o.event_id AS event_id,
+    o.replay_id AS replay_id,
+    o.schema_id AS schema_id,
+    o.payload AS payload,
+    o.error AS error,
+    o.received_at AS received_at,
+    o.loaded_at AS loaded_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_REJECTS" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT reject_id, TRUE AS is_there FROM "DELETE_TRACKER_REJECTS") t
+    ON COALESCE(t.reject_id, '') = COALESCE(o.reject_id, '')
+WHERE t.is_there IS NULL;
+
+-- copy_restores
+INSERT INTO "DELETE_TRACKER_RESTORES" (
+    restore_id, event_file, topic, object_name, record_id, restored_by, restored_date, found_by,
+    ingested_at, loaded_at
+)
+SELECT
+    o.restore_id AS restore_id,
+    o.event_file AS event_file,
+    o.topic AS topic,
+    o.object_name AS object_name,
+    o.record_id AS record_id,
+    o.restored_by AS restored_by,
+    o.restored_date AS restored_date,
+    o.found_by AS found_by,
+    o.ingested_at AS ingested_at,
+    o.loaded_at AS loaded_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER_RESTORES" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT restore_id, TRUE AS is_there FROM "DELETE_TRACKER_RESTORES") t
+    ON COALESCE(t.restore_id, '') = COALESCE(o.restore_id, '')
+LEFT JOIN (
+    SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
+    UNION
+    SELECT record_sha256 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED"
+) e ON e.record_sha256 = SHA2(o.record_id, 256)
+WHERE t.is_there IS NULL AND e.record_sha256 IS NULL;
+
+-- copy_table
+INSERT INTO "DELETE_TRACKER" (
+    event_id, topic, object_name, record_id, deleted_by, deleted_date, owner_id, payload,
+    ingested_at
+)
+SELECT
+    o.event_id AS event_id,
+    o.topic AS topic,
+    o.object_name AS object_name,
+    o.record_id AS record_id,
+    o.deleted_by AS deleted_by,
+    o.deleted_date AS deleted_date,
+    o.owner_id AS owner_id,
+    o.payload AS payload,
+    o.ingested_at AS ingested_at
+FROM "AUDIT"."OLD"."DELETE_TRACKER" o
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN (SELECT event_id, TRUE AS is_there FROM "DELETE_TRACKER") t
+    ON COALESCE(t.event_id, '') = COALESCE(o.event_id, '')
+LEFT JOIN (
+    SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
+    UNION
+    SELECT record_sha256 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED"
+) e ON e.record_sha256 = SHA2(o.record_id, 256)
+WHERE t.is_there IS NULL AND e.record_sha256 IS NULL;
+
 -- count_erased
 SELECT COUNT(*) AS rows_erased
 FROM "DELETE_TRACKER_STAGING" s
@@ -224,6 +469,176 @@ GROUP BY
 GROUP BY object_name, record_id, deleted_date, first_at, last_at) s
 LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 WHERE s.status = 'recovered' AND t.event_id IS NULL) r;
+
+-- count_unmoved_acknowledged
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_ACKNOWLEDGED") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_ACKNOWLEDGED") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_ACKNOWLEDGED" o
+    LEFT JOIN (SELECT kind, id, TRUE AS is_there FROM "DELETE_TRACKER_ACKNOWLEDGED") t
+    ON COALESCE(t.kind, '') = COALESCE(o.kind, '')
+    AND COALESCE(t.id, '') = COALESCE(o.id, '')
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_checks
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_CHECKS") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_CHECKS") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_CHECKS" o
+    LEFT JOIN (SELECT check_id, TRUE AS is_there FROM "DELETE_TRACKER_CHECKS") t
+    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_erased
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_ERASED") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED" o
+    LEFT JOIN (SELECT record_sha256, erased_at, TRUE AS is_there FROM "DELETE_TRACKER_ERASED") t
+    ON COALESCE(t.record_sha256, '') = COALESCE(o.record_sha256, '')
+    AND COALESCE(t.erased_at, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_gaps
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_GAPS") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_GAPS") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_GAPS" o
+    LEFT JOIN (SELECT gap_id, TRUE AS is_there FROM "DELETE_TRACKER_GAPS") t
+    ON COALESCE(t.gap_id, '') = COALESCE(o.gap_id, '')
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_listed
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_LISTED") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_LISTED") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_LISTED" o
+    LEFT JOIN (SELECT check_id, record_id, deleted_date, TRUE AS is_there FROM "DELETE_TRACKER_LISTED") t
+    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
+    AND COALESCE(t.record_id, '') = COALESCE(o.record_id, '')
+    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+LEFT JOIN (
+    SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
+    UNION
+    SELECT record_sha256 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED"
+) e ON e.record_sha256 = SHA2(o.record_id, 256)
+WHERE t.is_there IS NULL AND e.record_sha256 IS NULL
+) u;
+
+-- count_unmoved_loads
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_LOADS") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_LOADS") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_LOADS" o
+    LEFT JOIN (SELECT event_file, sha256, TRUE AS is_there FROM "DELETE_TRACKER_LOADS") t
+    ON COALESCE(t.event_file, '') = COALESCE(o.event_file, '')
+    AND COALESCE(t.sha256, '') = COALESCE(o.sha256, '')
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_polls
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_POLLS") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_POLLS") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_POLLS" o
+    LEFT JOIN (SELECT poll_id, TRUE AS is_there FROM "DELETE_TRACKER_POLLS") t
+    ON COALESCE(t.poll_id, '') = COALESCE(o.poll_id, '')
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_rejects
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_REJECTS") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_REJECTS") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_REJECTS" o
+    LEFT JOIN (SELECT reject_id, TRUE AS is_there FROM "DELETE_TRACKER_REJECTS") t
+    ON COALESCE(t.reject_id, '') = COALESCE(o.reject_id, '')
+WHERE t.is_there IS NULL
+) u;
+
+-- count_unmoved_restores
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER_RESTORES") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_RESTORES") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER_RESTORES" o
+    LEFT JOIN (SELECT restore_id, TRUE AS is_there FROM "DELETE_TRACKER_RESTORES") t
+    ON COALESCE(t.restore_id, '') = COALESCE(o.restore_id, '')
+LEFT JOIN (
+    SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
+    UNION
+    SELECT record_sha256 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED"
+) e ON e.record_sha256 = SHA2(o.record_id, 256)
+WHERE t.is_there IS NULL AND e.record_sha256 IS NULL
+) u;
+
+-- count_unmoved_table
+SELECT
+    r.rows_old AS rows_old,
+    n.rows_new AS rows_new,
+    u.rows_unmoved AS rows_unmoved
+FROM (SELECT COUNT(*) AS rows_old FROM "AUDIT"."OLD"."DELETE_TRACKER") r
+CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER") n
+CROSS JOIN (
+    SELECT COUNT(*) AS rows_unmoved
+    FROM "AUDIT"."OLD"."DELETE_TRACKER" o
+    LEFT JOIN (SELECT event_id, TRUE AS is_there FROM "DELETE_TRACKER") t
+    ON COALESCE(t.event_id, '') = COALESCE(o.event_id, '')
+LEFT JOIN (
+    SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
+    UNION
+    SELECT record_sha256 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED"
+) e ON e.record_sha256 = SHA2(o.record_id, 256)
+WHERE t.is_there IS NULL AND e.record_sha256 IS NULL
+) u;
 
 -- create_acknowledged
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_ACKNOWLEDGED" (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -35,7 +36,9 @@ VARIABLE = [
 
 
 def printed(place: Place, line: str, folder: Path) -> str:
-    done = sync_command(place.settings, *line.split(), folder=folder)
+    # The page moves from the schema of its other examples to a new one.
+    settings = place.beside() if line.startswith("move ") else place.settings
+    done = sync_command(settings, *shlex.split(place.name(line)), folder=folder)
     assert done.code == 0, done.text
     text = done.out
     for pattern, instead in VARIABLE:
@@ -48,7 +51,7 @@ def test_the_output_in_the_docs_is_what_the_commands_print(
 ) -> None:
     """The commands run one after the other, in the order of the page."""
     shutil.copy(REPOSITORY / "delete_sync/requirements.txt", tmp_path)
-    put(delete("e1"), delete("e2"), poll(objects='["Account"]'))
+    put(delete("e1", record_id="0015f00000AbCdEAAV"), delete("e2"), poll(objects='["Account"]'))
 
     def output(match: re.Match[str]) -> str:
         text = printed(place, match[1], tmp_path)
@@ -57,7 +60,7 @@ def test_the_output_in_the_docs_is_what_the_commands_print(
 
     page = PAGE.read_text()
     expected = MARK.sub(output, page)
-    assert len(MARK.findall(page)) == 3
+    assert len(MARK.findall(page)) == 8
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(expected)
     assert PAGE.read_text() == expected

@@ -11,9 +11,11 @@ import sqlglot
 
 from delete_sync.src.warehouse.columns import Column, columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, missing
+from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
 
+ORIGIN = names_of(Identifier("DELETE_TRACKER"), Identifier("AUDIT"), Identifier("OLD"))
 SNAPSHOT = Path(__file__).with_name("statements.sql")
 NAMES = names_of(Identifier("DELETE_TRACKER"), Identifier("AUDIT"), Identifier("SALESFORCE"))
 PARTS = {
@@ -47,12 +49,18 @@ def nested(parts: Mapping[str, object]) -> dict[str, str]:
 def rendered() -> dict[str, str]:
     """Every statement as the sync sends it. One that several tables share is there for each."""
     found = {}
-    for name in sorted(SQL.keys() - {"insert_companion", "missing"}):
+    shared = {"insert_companion", "missing", "copy_rows", "count_unmoved", "unmoved"}
+    shared |= {"erased_in_either"}
+    for name in sorted(SQL.keys() - shared):
         parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if name == "put" else PARTS
         found[name] = SQL[name].format(**NAMES, **parts, **nested(parts))
     for companion in COMPANIONS:
         clauses = companion.clauses(NAMES)
         found[f"insert_{companion.part}"] = SQL["insert_companion"].format(**{**NAMES, **clauses})
+    for part in KEYS:
+        clauses = {**clauses_of(part, NAMES, ORIGIN), "id": "", "number": ""}
+        found[f"copy_{part}"] = SQL["copy_rows"].format(**{**NAMES, **clauses})
+        found[f"count_unmoved_{part}"] = SQL["count_unmoved"].format(**{**NAMES, **clauses})
     return dict(sorted(found.items()))
 
 
@@ -100,6 +108,7 @@ GUARDED = (
     "replace_loads",
     "insert_recovered",
     "set_compared",
+    *(f"copy_{part}" for part in KEYS),
 )
 
 

@@ -7,9 +7,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from ..adapters import App
-from ..console import FINDINGS, WELL, exit_code
+from ..console import FINDINGS, WELL, Console, exit_code
 from ..errors import SyncError
 from ..model import EventBlob
 from ..report import Report
@@ -43,10 +44,17 @@ def run(options: argparse.Namespace, call: Call) -> int:
     with call.app() as app:
         only = named(app, options.files)
         call.console.confirm(question(app, only, full=options.full))
-        began = time.monotonic()
-        with call.console.progress() as show, _watching(show, began) as watch:
-            report = sweep(app, full=options.full, only=only, watch=watch)
-    return tell(report, call)
+        report = watched(app, call.console, full=options.full, only=only)
+    code, told = tell(report, call.console)
+    call.console.result({"exit_code": code, **told})
+    return code
+
+
+def watched(app: App, console: Console, *, full: bool, only: Sequence[EventBlob] = ()) -> Report:
+    """Run one sweep, and show its progress."""
+    began = time.monotonic()
+    with console.progress() as show, _watching(show, began) as watch:
+        return sweep(app, full=full, only=only, watch=watch)
 
 
 def question(app: App, only: Sequence[EventBlob], *, full: bool) -> str:
@@ -59,9 +67,9 @@ def question(app: App, only: Sequence[EventBlob], *, full: bool) -> str:
     return f"Load {which} of container {app.settings.events_container} into {table} now?"
 
 
-def tell(report: Report, call: Call) -> int:
-    """Print what a sweep did. Returns the exit code."""
-    console, code, error = call.console, WELL, None
+def tell(report: Report, console: Console) -> tuple[int, dict[str, Any]]:
+    """Print what a sweep did. Returns the exit code, and the result for ``--json``."""
+    code, error = WELL, None
     try:
         report.raise_if_failed()
     except SyncError as failed:
@@ -76,19 +84,15 @@ def tell(report: Report, call: Call) -> int:
         console.line("the container has no event file")
     if error:
         console.note(f"{type(error).__name__}: {error}")
-    console.result(
-        {
-            "exit_code": code,
-            "sweep_id": report.sweep_id,
-            "figures": figures,
-            "synced": list(report.synced),
-            "refused": dict(report.refused),
-            "unavailable": dict(report.unavailable),
-            "duplicates": list(report.duplicates),
-            "error": f"{type(error).__name__}: {error}" if error else None,
-        }
-    )
-    return code
+    return code, {
+        "sweep_id": report.sweep_id,
+        "figures": figures,
+        "synced": list(report.synced),
+        "refused": dict(report.refused),
+        "unavailable": dict(report.unavailable),
+        "duplicates": list(report.duplicates),
+        "error": f"{type(error).__name__}: {error}" if error else None,
+    }
 
 
 def told(report: Report, seconds: float) -> str:

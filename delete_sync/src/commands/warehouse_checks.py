@@ -14,6 +14,7 @@ from .findings import Finding, failure, looked, ok, skipped, warning
 
 SET_UP = "run 1_tables.sql and 2_access.sql of docs/setup/snowflake"
 NOT_THERE = "it does not exist, or the role has no right on it"
+VIEWS = "run 3_views.sql of docs/setup/snowflake, and grant the role SELECT on the views"
 ALLOW = "allow it with --yes, or answer the question with y"
 
 
@@ -40,8 +41,8 @@ def place(app: App, who: Who) -> Iterator[Finding]:
 
 def tables(inspection: Inspection, role: str | None) -> Iterator[Finding]:
     """Each table has its columns, and the role has each right on it. So has the stage."""
-    columns = inspection.columns()
-    if not columns:
+    there = inspection.columns()
+    if not there:
         yield warning(
             "tables",
             "none exists, or the role has no right on any",
@@ -49,20 +50,28 @@ def tables(inspection: Inspection, role: str | None) -> Iterator[Finding]:
         )
         return
     for part in RIGHTS:
-        name, found = inspection.name(part), columns.get(part)
-        if found is None:
-            yield failure(f"table {name}", NOT_THERE, SET_UP)
-            continue
+        name, found = inspection.name(part), there.get(part)
         yield _columns(inspection, part, found)
-        rights = functools.partial(_rights, inspection, part, found, role)
-        yield looked(f"rights on {name}", rights, ", ".join(RIGHTS[part]))
-    if "lock" in columns:
+        if found is not None:
+            rights = functools.partial(_rights, inspection, part, found, role)
+            yield looked(f"rights on {name}", rights, ", ".join(RIGHTS[part]))
+    if "lock" in there:
         yield looked("lock", functools.partial(_lock, inspection), "one row")
     yield from stage(inspection, role)
 
 
-def _columns(inspection: Inspection, part: str, found: Mapping[str, Found]) -> Finding:
-    check, problems = f"table {inspection.name(part)}", inspection.problems(part, found)
+def columns(inspection: Inspection) -> Iterator[Finding]:
+    """Each table has its columns."""
+    there = inspection.columns()
+    for part in RIGHTS:
+        yield _columns(inspection, part, there.get(part))
+
+
+def _columns(inspection: Inspection, part: str, found: Mapping[str, Found] | None) -> Finding:
+    check = f"table {inspection.name(part)}"
+    if found is None:
+        return failure(check, NOT_THERE, SET_UP)
+    problems = inspection.problems(part, found)
     if not problems:
         return ok(check, f"{len(found)} columns")
     seen, cures = [], []

@@ -18,6 +18,7 @@ from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll, Unprove
 from . import reading
 from .attempt import Attempt
 from .compare import Comparison
+from .move import Move
 from .names import Identifier
 from .session import Session
 from .tables import Tables
@@ -159,6 +160,22 @@ class Loader:
         """
         return self._again_and_again("comparison", lambda: self._compare(up_to))
 
+    def copy_from(self, origin: Mapping[str, Identifier]) -> dict[str, int]:
+        """Copy the rows of another target that are not there, in one transaction.
+
+        It is tried again as ``load`` is.
+
+        Args:
+            origin: the result of ``names_of`` for the other target.
+
+        Returns the numbers of rows, by table.
+
+        Raises:
+            SyncError: the copy failed. All of the rows are in the tables if its COMMIT succeeded,
+                and else none.
+        """
+        return self._again_and_again("move", lambda: self._copy(origin))
+
     def _again_and_again(self, what: str, once: Callable[[], Result]) -> Result:
         """Run a transaction until it succeeds, or fails for the last time."""
         failed = 0
@@ -191,6 +208,18 @@ class Loader:
         self._seen_token = comparison.token
         self.close()  # a session for reading that is older need not see these rows
         return compared
+
+    def _copy(self, origin: Mapping[str, Identifier]) -> dict[str, int]:
+        """Try once."""
+        with self._connect() as session:
+            move = Move(session, self._names, origin)
+            with session.transaction():
+                move.take_lock(self._seen_token)
+                copied = move.write(id_fills_itself=self._id_fills_itself)
+            move.check()
+        self._seen_token = move.token
+        self.close()  # a session for reading that is older need not see these rows
+        return copied
 
     def _load(self, batch: Batch, tokens: set[str], *, again: bool) -> Loaded:
         """Try once. ``tokens`` names the transactions of all attempts, whatever became of them."""

@@ -13,6 +13,7 @@ from ..errors import WarehouseRefusedError
 from ..model import LoadRecord, TopicPoll
 from . import reading
 from .columns import existing
+from .move import Held, held
 from .names import TABLES, Identifier
 from .session import Session
 from .snowflake_errors import NOT_FOR_THE_ROLE
@@ -114,6 +115,14 @@ class Overview:
     def newest_file(self) -> str:
         """The newest name of an event file that has a load record. Empty if there is none."""
         return reading.newest_file(self._session)
+
+    def file_names(self) -> list[str]:
+        """The names of all event files that have a load record."""
+        return [str(name) for (name,) in self._session.rows("oldest_first")]
+
+    def held(self, origin: Mapping[str, Identifier]) -> list[Held]:
+        """The tables of this target and of another one, by its names."""
+        return list(held(self._session, self._names, origin))
 
     def open_reasons(self) -> Open:
         """The reasons that nobody has acknowledged."""
