@@ -100,4 +100,8 @@ def finish(process: subprocess.Popen[str], timeout: float = 300) -> Invocation:
         process.kill()
         log, _ = process.communicate()
         log += f"\nkilled after {timeout} s"
+    except BaseException:  # such as Ctrl-C: the app must not go on without its caller
+        process.kill()
+        process.communicate()
+        raise
     return Invocation(process.returncode, log)

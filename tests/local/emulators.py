@@ -105,6 +105,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def in_use(port: int) -> bool:
+    """Whether a program listens on this port of 127.0.0.1, or of all addresses."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    with socket.socket() as probe:
+        # Connections that have ended occupy a port for a while, and hinder nobody.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 @contextlib.contextmanager
 def _process(
     name: str,

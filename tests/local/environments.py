@@ -74,6 +74,12 @@ def group(name: str) -> Path:
     return _environment(name, versions, [requirements_file(name)], "--require-hashes")
 
 
+def has_group(name: str) -> bool:
+    """Whether ``group`` would install nothing."""
+    versions = VERSIONS.get(name, [RUNNING])
+    return any(is_complete(LOCAL / f"{name}-{it}", [requirements_file(name)]) for it in versions)
+
+
 def worker(app: str, version: str) -> Path:
     """Python of an environment in which ``app`` runs as deployed.
 
@@ -147,7 +153,7 @@ def _environment(name: str, versions: Sequence[str], files: Sequence[Path], *opt
     versions = sorted(versions, key=lambda version: version != RUNNING)
     for version in versions:
         home = LOCAL / f"{name}-{version}"
-        if _is_complete(home, files):
+        if is_complete(home, files):
             return home / "bin/python"
     version, interpreter = _interpreter(versions)
     home = LOCAL / f"{name}-{version}"
@@ -214,10 +220,10 @@ def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]
     Other processes wait meanwhile. ``what`` names the content of ``home`` for the user, who waits
     for it.
     """
-    if _is_complete(home, files):
+    if is_complete(home, files):
         return
     with visibly(), _locked(home.with_name(f"{home.name}.lock")):
-        if not _is_complete(home, files):
+        if not is_complete(home, files):
             say(f"installing {what} …")
             began = time.monotonic()
             (home / ".complete").unlink(missing_ok=True)
@@ -227,7 +233,8 @@ def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]
             say(f"installed {what}: {size:,.0f} MB in {time.monotonic() - began:.0f} s")
 
 
-def _is_complete(home: Path, files: Sequence[Path]) -> bool:
+def is_complete(home: Path, files: Sequence[Path]) -> bool:
+    """Whether ``once`` would do nothing."""
     with contextlib.suppress(FileNotFoundError):
         return (home / ".complete").read_text() == _digest(files)
     return False
