@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-from local import emulators, environments, installation, screen  # noqa: E402  (importable now)
+from local import emulators, environments, installation, screen, signals  # noqa: E402  (importable now)
 
 BLOB_PORT, SNOWFLAKE_PORT = 10000, 10085  # as in local.settings.example.json
 IN_USE = """demo: {what} needs port {port}, and a program already listens there.
@@ -83,8 +83,9 @@ def main(
         help="leave the emulators running on fixed ports until Ctrl-C",
     )
     ports = (blob_port, snowflake_port) if parser.parse_args(arguments).keep else None
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
+    for number in signals.ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup lets it live on
+            signal.signal(number, end)
     with contextlib.suppress(KeyboardInterrupt):
         if ports:
             refuse_used(*ports)
@@ -97,7 +98,7 @@ def main(
 
 def end(number: int, _: Any) -> None:
     """End the demo. A second signal does not interrupt the clean-up."""
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for one in signals.ENDING:
         signal.signal(one, signal.SIG_IGN)
     if number == signal.SIGINT:
         raise KeyboardInterrupt

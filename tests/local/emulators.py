@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from . import environments, node
+from . import environments, node, signals
 
 # Published by Microsoft: the key of every Azurite.
 AZURITE_KEY = (
@@ -130,9 +130,10 @@ def _process(
 
     At the end, also on Ctrl-C, the server ends with every process that it started.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{name.lower()}-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{name.lower()}-"))
         output = Path(folder) / "output"
-        with output.open("w") as log:
+        with output.open("w") as log, signals.held():
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -142,11 +143,9 @@ def _process(
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        try:
-            _wait(name, process, port, output)
-            yield process.pid
-        finally:
-            _end(process)
+            stack.callback(_end, process)
+        _wait(name, process, port, output)
+        yield process.pid
 
 
 def _wait(name: str, process: subprocess.Popen[bytes], port: int, output: Path) -> None:
