@@ -153,18 +153,50 @@ def test_the_launcher_names_the_line_of_a_broken_settings_file(
     assert len(failed.stderr.splitlines()) == 1
 
 
-def test_the_launcher_reads_a_settings_file_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """Editors on Windows write one. The rest of the file is read as usual."""
-    app = clone(tmp_path) / "delete_sync"
+def prepared(home: Path, script: str, settings: bytes) -> Path:
+    """An app whose Python is this shell script, with these settings."""
+    app = clone(home) / "delete_sync"
     (app / ".venv/bin").mkdir(parents=True)
     python = app / ".venv/bin/python"
-    python.write_text('#!/bin/sh\necho "full=$FULL_SWEEP"\n')
+    python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
-    (app / "local.settings.json").write_bytes(b'\xef\xbb\xbf{"Values": {"FULL_SWEEP": "true"}}')
-    launch = [sys.executable, str(tmp_path / "tests/launch.py"), str(app)]
-    assert (
-        subprocess.run(launch, capture_output=True, text=True, check=True).stdout == "full=true\n"
-    )
+    (app / "local.settings.json").write_bytes(settings)
+    return app
+
+
+def launched(home: Path, app: str, folder: Path, **environ: str) -> str:
+    """What an app prints that is launched in this folder."""
+    launch = [sys.executable, os.path.relpath(home / "tests/launch.py", folder), app]
+    environment = {**os.environ, **environ}
+    return subprocess.run(
+        launch, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_the_launcher_reads_a_settings_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Editors on Windows write one. The environment counts before the file, as for ``func``."""
+    settings = b'\xef\xbb\xbf{"Values": {"FULL_SWEEP": "true"}}'
+    prepared(tmp_path, 'echo "full=$FULL_SWEEP"', settings)
+    assert launched(tmp_path, "delete_sync", tmp_path) == "full=true\n"
+    assert launched(tmp_path, "delete_sync", tmp_path, FULL_SWEEP="false") == "full=false\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        (".", "delete_sync"),
+        ("tests", "delete_sync"),
+        ("delete_sync", "delete_sync"),
+        ("delete_sync", "."),
+        ("salesforce_client/src", "../../delete_sync/"),
+        ("..", "delete_sync"),
+    ],
+)
+def test_the_launcher_works_from_any_folder(folder: str, name: str, tmp_path: Path) -> None:
+    """The app runs in its own folder, because paths in its settings count from there."""
+    home = tmp_path / "clone"
+    app = prepared(home, 'echo "$PWD $2 $3"', b'{"Values": {}}')
+    assert launched(home, name, home / folder) == f"{app} {app} SnowflakePusher\n"
 
 
 @pytest.mark.parametrize(
