@@ -210,7 +210,7 @@ def show_blobs(settings: "dict[str, str]") -> None:
     with BlobServiceClient.from_connection_string(settings["EVENTS_STORAGE"]) as service:
         for container in service.list_containers():
             print(f"  {container.name}/")
-            sizes: "dict[str, list[int]]" = {}
+            sizes: dict[str, list[int]] = {}
             for blob in service.get_container_client(container.name).list_blobs():
                 folder, day, _ = blob.name.rpartition("/2")
                 sizes.setdefault(f"{folder}/…" if day else blob.name, []).append(blob.size)

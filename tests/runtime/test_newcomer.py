@@ -29,6 +29,13 @@ def quick_start(app: str) -> list[str]:
     return [line for line in block.splitlines() if not line.startswith("#")]
 
 
+def mock_alone() -> list[str]:
+    """Return the commands of the mock's page that run it alone after a clone."""
+    page = (REPOSITORY / "docs/mock-salesforce.md").read_text()
+    (block,) = re.findall(r"```bash\n(cd salesforce_client\n.*?)```", page, re.DOTALL)
+    return block.splitlines()
+
+
 def clone(to: Path) -> Path:
     """Copy the files that git tracks, and new files that it does not ignore."""
     listed = [
@@ -82,6 +89,16 @@ def test_the_steps_of_the_readme_end_in_a_poll_and_a_sweep(
         )
         assert run.returncode == 0, run.stdout + run.stderr
         assert "files=" in run.stdout
+    *steps, last = mock_alone()
+    assert steps == [*quick_start("salesforce_client")[:2], "source .venv/bin/activate"]
+    listed = subprocess.run(
+        ["bash", "-e", "-c", f"{steps[0]}\n{steps[2]}\n{last} --faults"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "silent: a stream is accepted" in listed.stdout, listed.stderr
 
 
 def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
