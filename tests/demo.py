@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-from local import emulators, environments, installation, screen, signals  # noqa: E402  (importable now)
+# The line above makes these importable.
+from local import emulators, environments, installation, screen, signals  # noqa: E402
 
 BLOB_PORT, SNOWFLAKE_PORT = 10000, 10085  # as in local.settings.example.json
 IN_USE = """demo: {what} needs port {port}, and a program already listens there.

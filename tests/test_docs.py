@@ -38,7 +38,7 @@ PAGES = sorted(
     for folder in (".", "salesforce_client", "delete_sync", "proto")
     for page in (REPOSITORY / folder).glob("*.md")
 ) + sorted(DOCS.rglob("*.md"))
-OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "openssl", "pip", "sf", "source"}
+OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "git", "openssl", "pip", "sf", "source"}
 READERS = {"salesforce_client": read_collector, "delete_sync": read_sync}
 
 
@@ -217,7 +217,7 @@ def test_commands_in_the_docs_exist() -> None:
     for page, (tool, *words) in commands():
         if tool in OTHERS_TOOLS:
             continue
-        assert tool in ("python", "python3", "bash"), (page, tool)
+        assert tool in ("python", "python3", ".venv/bin/python", "bash"), (page, tool)
         script = words[1].replace(".", "/") + "/__main__.py" if words[0] == "-m" else words[0]
         homes = (REPOSITORY, page.parent, *(REPOSITORY / app for app in READERS))
         found = [home / script for home in homes if (home / script).exists()]

@@ -125,10 +125,11 @@ def test_the_demo_counts_deletes_by_the_day_on_which_they_happened(
 
 
 def test_the_query_that_the_demo_prints_works(kept: tuple[Demo, list[str]]) -> None:
-    """Only the port is another one here."""
+    """Only the port is another one here. The README has the same query."""
     demo, lines = kept
     text = "\n".join(lines)
     (query,) = re.findall(r"^    (\.venv/bin/python .*?)\n\n", text, re.DOTALL | re.MULTILINE)
+    assert query.replace("\n    ", "\n") in (REPOSITORY / "README.md").read_text()
     answer = subprocess.run(
         ["bash", "-c", query.replace(" query ", " query --json ")],
         cwd=REPOSITORY,
