@@ -45,8 +45,10 @@ def main() -> int:
     except BrokenSettingsError as error:
         print(f"launch: {error}", file=sys.stderr)
         return 2
-    command, environment = [python, INVOKE, app, function], {**values, **os.environ}
-    return subprocess.run(command, cwd=app, env=environment, check=False).returncode
+    environment = {**values, **os.environ}
+    return subprocess.run(
+        [python, INVOKE, app, function], cwd=app, env=environment, check=False
+    ).returncode
 
 
 def values_of(settings: Path) -> "dict[str, str]":

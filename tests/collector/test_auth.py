@@ -135,8 +135,8 @@ def test_the_mock_accepts_only_the_audience_of_its_kind_of_org(
     """The address of its My Domain is accepted too, but no other spelling and no list."""
     with MockSalesforce(3600, faults=faults) as org:
         assert org.settings["SALESFORCE_AUDIENCE"] == right
-        for audience in (right, org.settings["SALESFORCE_LOGIN_URL"]):
-            assert log_in(org, audience=audience).org_id == org.org.org_id
+        for accepted in (right, org.settings["SALESFORCE_LOGIN_URL"]):
+            assert log_in(org, audience=accepted).org_id == org.org.org_id
         refused: list[object] = [wrong, f"{right}/", right.upper(), right[8:], [right], ""]
         for audience in refused:
             with pytest.raises(AuthenticationError, match="audience is invalid"):

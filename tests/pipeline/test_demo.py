@@ -17,7 +17,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from local import installation, screen
+from local import environments, installation, node, screen
 from local.emulators import free_port, in_use
 from local.environments import LOCAL, REPOSITORY
 from local.installation import Part
@@ -321,8 +321,8 @@ def test_the_sizes_that_the_demo_names_are_those_on_the_disk() -> None:
     assert importlib.util.find_spec("azure.functions")  # this is the development environment
     folders = {
         "Python packages": [Path(sys.prefix), LOCAL / "uv"],
-        "the stand-in": [installation.environments.group("fakesnow").parent.parent],
-        "Azurite": [installation.node.node_modules()],
+        "the stand-in": [environments.group("fakesnow").parent.parent],
+        "Azurite": [node.node_modules()],
     }
     for name, places in folders.items():
         (part,) = (it for it in installation.parts() if it.what.startswith(name))

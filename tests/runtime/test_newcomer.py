@@ -33,7 +33,7 @@ def mock_alone() -> list[str]:
     """Return the commands of the mock's page that run it alone after a clone."""
     page = (REPOSITORY / "docs/mock-salesforce.md").read_text()
     (block,) = re.findall(r"```bash\n(cd salesforce_client\n.*?)```", page, re.DOTALL)
-    return block.splitlines()
+    return list(block.splitlines())
 
 
 def clone(to: Path) -> Path:
