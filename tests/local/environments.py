@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import screen
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -197,17 +199,19 @@ def _link(link: Path, target: Path) -> None:
 
 def _install_packages(python: Path, files: Sequence[Path], *options: str) -> None:
     named = [part for file in files for part in ("--requirements", str(file))]
-    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # a log needs no list of every package
-    install([uv(), "pip", "install", *quiet, "--python", str(python), *options, *named])
+    # Without --quiet, uv lists every package.
+    install([uv(), "pip", "install", "--quiet", "--python", str(python), *options, *named])
 
 
 def install(command: Sequence[str], **options: Any) -> None:
-    """Run an installer. It prints its progress and, if it fails, the reason.
+    """Run an installer. If it fails, it prints the reason.
 
     Raises:
         SystemExit: it failed.
     """
-    if subprocess.run(command, check=False, **options).returncode:
+    with screen.working("installing"):
+        installed = subprocess.run(command, check=False, **options)
+    if installed.returncode:
         sys.exit(
             f"Installing failed; the reason is above. The command was:\n  {' '.join(command)}\n"
             "Behind a proxy or a mirror, configure both pip, which installs uv, and uv."

@@ -62,7 +62,7 @@ def install(needed: Sequence[Part]) -> None:
     for part in missing:
         say(f"  {part.megabytes:4} MB  {part.what}")
     total = sum(part.megabytes for part in missing)
-    say(f"\n{total} MB in all. This takes about a minute, or longer on a slow connection.")
+    say(f"\n{total} MB in all. It takes one to five minutes, which depends on your connection.")
     say("To get rid of it, remove the folder. The next runs install nothing.")
     for number, part in enumerate(missing, 1):
         say(f"\n── {number} of {len(missing)}: {part.what}")

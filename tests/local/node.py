@@ -32,7 +32,8 @@ def node_modules(folder: Path = NPM_PACKAGES) -> Path:
         home.mkdir(parents=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(folder / name, home)
-        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        quiet = ["--no-audit", "--no-fund", "--no-progress", "--loglevel=error"]
+        command = [*npm(), "ci", "--ignore-scripts", *quiet]
         path = f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"
         install(command, cwd=home, env={**os.environ, "PATH": path})
 

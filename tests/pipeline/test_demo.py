@@ -307,7 +307,7 @@ def test_the_demo_says_what_it_installs_before_it_begins(
         f"The demo needs a few tools, and installs them into {LOCAL}:\n\n"
         "   290 MB  the packages\n"
         "    70 MB  Azurite\n\n"
-        "360 MB in all. This takes about a minute, or longer on a slow connection.\n"
+        "360 MB in all. It takes one to five minutes, which depends on your connection.\n"
         "To get rid of it, remove the folder. The next runs install nothing.\n\n"
         "── 1 of 2: the packages\n\n"
         "── 2 of 2: Azurite\n"
