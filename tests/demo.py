@@ -14,19 +14,25 @@ end the demo compares the table with what happened in the org.
 
 import argparse
 import contextlib
+import os
 import signal
 import sys
-import textwrap
+import tempfile
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-from local import environments  # noqa: E402  (the line above makes it importable)
+# The line above makes these importable.
+from local import emulators, environments, installation, screen, signals  # noqa: E402
 
 BLOB_PORT, SNOWFLAKE_PORT = 10000, 10085  # as in local.settings.example.json
-COLUMNS = 100  # of the terminal
+IN_USE = """demo: {what} needs port {port}, and a program already listens there.
+It may be another demo with --keep, or {who}. Nothing was started.
+End that program, or run the demo without --keep: it then takes free ports.
+`lsof -i :{port}` shows the program."""
 # Every tenth delete is hidden behind an update of the same transaction.
 HISTORY = "hide=update_delete:10"
 NOT_LISTED_YET = timedelta(minutes=31)  # a check leaves out the last half hour before the poll
@@ -37,31 +43,38 @@ IS_IT_COMPLETE = {
         FROM delete_tracker_completeness GROUP BY object_name, verdict, reason
         ORDER BY object_name, verdict, reason""",
     "Up to when is it proven?": """
-        SELECT topic, object_name, read_until, proven_until FROM delete_tracker_freshness
+        SELECT object_name, topic, proven_until, read_until FROM delete_tracker_freshness
         ORDER BY topic, object_name""",
 }
-# The README's queries for monitoring, and two about completeness, with only the columns that fit in
-# the terminal.
+# The first columns of a query are those that matter most: a narrow terminal shows only them.
 QUERIES = {
     "The ten newest rows of delete_tracker": """
-        SELECT topic, object_name, record_id, deleted_by, deleted_date FROM delete_tracker
-        ORDER BY ingested_at DESC LIMIT 10""",
-    "Deletes by object type": """
-        SELECT object_name, COUNT(*) AS deletes FROM delete_tracker GROUP BY object_name""",
+        SELECT object_name, record_id, deleted_date, deleted_by, topic, owner_id, event_id,
+            ingested_at
+        FROM delete_tracker ORDER BY ingested_at DESC LIMIT 10""",
+    "Deletes by object, and how many of them an event or a check told of": """
+        SELECT object_name, COUNT(*) AS deletes, COUNT_IF(source = 'event') AS told_by_event,
+            COUNT_IF(source = 'check') AS told_by_check
+        FROM delete_tracker_deletes GROUP BY object_name ORDER BY object_name""",
+    "Deletes by day (deleted_date, UTC)": """
+        SELECT day, SUM(deletes) AS deletes FROM delete_tracker_daily
+        GROUP BY day ORDER BY day DESC""",
     "Load records: which event files are loaded": """
         SELECT event_file, rows_read, rows_inserted, error FROM delete_tracker_loads
         ORDER BY event_file""",
     "Polls: when each topic was read, and how it ended": """
         SELECT topic, began_at, ended, received, deletes FROM delete_tracker_polls
         ORDER BY began_at, topic""",
-    "Deletes by day of arrival": """
-        SELECT DATE(ingested_at) AS date, COUNT(*) AS deletes FROM delete_tracker
-        GROUP BY DATE(ingested_at) ORDER BY date DESC""",
 }
+QUERY = """.venv/bin/python -m delete_sync.src query \\
+  --settings delete_sync/local.settings.example.json \\
+  "SELECT * FROM delete_tracker_daily ORDER BY day DESC LIMIT 10\""""
 
 
-def main() -> int:
-    """Install what is missing, then run the demo."""
+def main(
+    arguments: "list[str]", blob_port: int = BLOB_PORT, snowflake_port: int = SNOWFLAKE_PORT
+) -> int:
+    """Install what is missing, then run the demo. The ports are those of ``--keep``."""
     parser = argparse.ArgumentParser(
         description="Show how deletes travel from a mock Salesforce into delete_tracker."
     )
@@ -70,58 +83,99 @@ def main() -> int:
         action="store_true",
         help="leave the emulators running on fixed ports until Ctrl-C",
     )
-    keep = parser.parse_args().keep
-    environments.go_on_in_dev()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    ports = (blob_port, snowflake_port) if parser.parse_args(arguments).keep else None
+    for number in signals.ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup lets it live on
+            signal.signal(number, end)
     with contextlib.suppress(KeyboardInterrupt):
-        return demonstrate(keep=keep)
+        if ports:
+            refuse_used(*ports)
+        installation.install(installation.parts())
+        environments.go_on_in_dev()
+        with temporary_folder():
+            return demonstrate(ports)
     return 130
 
 
-def demonstrate(*, keep: bool) -> int:
-    """Run the pipeline twice. Return 0 if the table holds exactly what was published, else 1."""
-    from local import emulators
+def end(number: int, _: Any) -> None:
+    """End the demo. A second signal does not interrupt the clean-up."""
+    for one in signals.ENDING:
+        signal.signal(one, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
 
-    step("Start Azurite (for Blob Storage) and the stand-in for Snowflake")
+
+def refuse_used(blob_port: int, snowflake_port: int) -> None:
+    """End the demo if a port is in use."""
+    for what, port, who in (
+        ("Azurite", blob_port, "an Azurite of your own (npm, Docker, VS Code or Visual Studio)"),
+        ("the stand-in for Snowflake", snowflake_port, "a server of your own"),
+    ):
+        if emulators.in_use(port):
+            sys.exit(IN_USE.format(what=what, port=port, who=who))
+
+
+@contextlib.contextmanager
+def temporary_folder() -> "Iterator[None]":
+    """Whatever the demo and its processes write to the temporary folder is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        yield
+
+
+def demonstrate(ports: "tuple[int, int] | None") -> int:
+    """Run the pipeline twice. Return 0 if the table holds exactly what was published, else 1."""
+    screen.line("The demo takes about a minute. All times are in UTC.", indent=0)
+    screen.headline("Start Azurite (for Blob Storage) and the stand-in for Snowflake")
     with contextlib.ExitStack() as started:
-        blob = started.enter_context(emulators.azurite(BLOB_PORT if keep else 0))
-        snowflake = started.enter_context(emulators.snowflake(SNOWFLAKE_PORT if keep else 0))
+        blob_port, snowflake_port = ports or (0, 0)
+        with screen.working("starting"):
+            blob = started.enter_context(emulators.azurite(blob_port))
+            snowflake = started.enter_context(emulators.snowflake(snowflake_port))
         settings = {**blob.settings, **snowflake.settings}
-        print(f"  Azurite on 127.0.0.1:{blob.port}, Snowflake on 127.0.0.1:{snowflake.port}")
+        addresses = f"Azurite on 127.0.0.1:{blob.port}, Snowflake on 127.0.0.1:{snowflake.port}"
+        screen.line(addresses)
         second = datetime.now(timezone.utc).replace(microsecond=0)
         first = second - timedelta(hours=1)
         for title, moment in (("First", first), ("Second", second)):
-            step(
-                f"{title} poll: salesforce_client reads the mock Salesforce "
-                f"at {moment:%Y-%m-%d %H:%M} UTC on its clock"
-            )
+            screen.headline(f"{title} poll: salesforce_client reads the mock Salesforce")
+            screen.line(f"On the mock's clock it is {moment:%Y-%m-%d %H:%M}.")
             poll(settings, moment, checked=moment == second)
-            step(f"{title} sweep: delete_sync loads the new event files into Snowflake")
+            screen.headline(f"{title} sweep: delete_sync loads the new event files into Snowflake")
             sweep(settings)
             show_what_is_proven(settings)
         show_blobs(settings)
         differences = show_table(settings, first, second)
-        if keep:
-            wait(blob.port, snowflake.port)
+        show_next_steps(kept=bool(ports))
+        if ports:
+            screen.headline("The emulators run until you press Ctrl-C")
+            screen.line(addresses)
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
     return 1 if differences else 0
 
 
-def poll(settings: dict[str, str], moment: datetime, *, checked: bool) -> None:
+def poll(settings: "dict[str, str]", moment: datetime, *, checked: bool) -> None:
     """Run the collector once in MOCK_MODE. With ``checked``, it asks for the list of deletes."""
     from local import apps
 
     began = time.monotonic()
     mock = {"MOCK_MODE": "true", "MOCK_NOW": moment.isoformat(), "MOCK_FAULTS": HISTORY}
     checks = {} if checked else {"CHECK_OBJECTS": "none"}
-    tell(apps.poll({**settings, **mock, **checks, "IDLE_SECONDS": "3"}), began)
+    with screen.working("reading"):
+        run = apps.poll({**settings, **mock, **checks, "IDLE_SECONDS": "3"})
+    tell(run, began)
 
 
-def sweep(settings: dict[str, str]) -> None:
+def sweep(settings: "dict[str, str]") -> None:
     """Run the sync once."""
     from local import apps
 
     began = time.monotonic()
-    tell(apps.sweep(settings), began)
+    with screen.working("loading"):
+        run = apps.sweep(settings)
+    tell(run, began)
 
 
 def tell(invocation: Any, began: float) -> None:
@@ -130,26 +184,30 @@ def tell(invocation: Any, began: float) -> None:
         print(invocation.log)
         sys.exit("demo: the function failed; its log is above")
     for line in invocation.log.splitlines():
-        show(line.partition("past_due=False ")[2].partition(" rpc_id=")[0])
-    print(f"  took {time.monotonic() - began:.1f} s")
+        told = line.partition("past_due=False ")[2].partition(" rpc_id=")[0]
+        screen.line(told.replace(",events_", ", events_"))
+    screen.line(f"took {time.monotonic() - began:.1f} s")
 
 
-def show_what_is_proven(settings: dict[str, str]) -> None:
+def show_what_is_proven(settings: "dict[str, str]") -> None:
     """Create the views of the set-up if they are missing, and ask them what is proven."""
     from local import warehouse
 
     with warehouse.connect(settings) as connection:
-        warehouse.run(connection, "3_views.sql")
+        with screen.working("asking"):
+            warehouse.run(connection, "3_views.sql")
         for title, query in IS_IT_COMPLETE.items():
-            step(title)
-            print(warehouse.as_table(*warehouse.query(connection, query)))
+            screen.headline(title)
+            screen.table(*warehouse.query(connection, query))
 
 
-def show_blobs(settings: dict[str, str]) -> None:
+def show_blobs(settings: "dict[str, str]") -> None:
     """Print the blobs of both containers. A folder of checks is one line."""
     from azure.storage.blob import BlobServiceClient
 
-    step("Blob Storage now holds the cursors, the progress of the checks, and the event files")
+    screen.headline(
+        "Blob Storage now holds the cursors, the progress of the checks, and the event files"
+    )
     with BlobServiceClient.from_connection_string(settings["EVENTS_STORAGE"]) as service:
         for container in service.list_containers():
             print(f"  {container.name}/")
@@ -162,7 +220,7 @@ def show_blobs(settings: dict[str, str]) -> None:
                 print(f"    {name}{blobs}  {sum(found):,} bytes")
 
 
-def show_table(settings: dict[str, str], first: datetime, second: datetime) -> bool:
+def show_table(settings: "dict[str, str]", first: datetime, second: datetime) -> bool:
     """Print the results of the queries. Return whether the table differs from the org."""
     from local import truth, warehouse
 
@@ -172,14 +230,14 @@ def show_table(settings: dict[str, str], first: datetime, second: datetime) -> b
 
     with warehouse.connect(settings) as connection:
         for title, query in QUERIES.items():
-            step(title)
-            print(warehouse.as_table(*warehouse.query(connection, query)))
-        step("Compare the table with what happened in the org")
+            screen.headline(title)
+            screen.table(*warehouse.query(connection, query))
+        screen.headline("Compare the table with what happened in the org")
         org, since = Org(faults=Faults(HISTORY)), first - RETENTION
         result = truth.difference(connection, org, DEFAULT_TOPICS, since, second)
-        print(
-            f"  {result.published:,} deletes published, {result.found:,} rows of events\n"
-            f"  {len(result.missing)} missing, {len(result.twice)} duplicated, "
+        screen.line(f"{result.published:,} deletes published, {result.found:,} rows of events")
+        screen.line(
+            f"{len(result.missing)} missing, {len(result.twice)} duplicated, "
             f"{len(result.unknown)} unknown"
         )
         _, rows = warehouse.query(
@@ -191,45 +249,29 @@ def show_table(settings: dict[str, str], first: datetime, second: datetime) -> b
             if org.state(it.change.record_id, second) != "live"
         }
         found = hidden & {(record, at) for record, at in rows}
-        print(f"  {len(hidden):,} deletes that no event told of, {len(found):,} found by the check")
+        screen.line(
+            f"{len(hidden):,} deletes that no event told of, {len(found):,} found by the check"
+        )
+        screen.line(
+            f"The check found {len(rows) - len(found):,} older deletes too: it goes back 15 days,"
+            " and Salesforce keeps events for 72 hours only."
+        )
     return bool(result) or found != hidden
 
 
-def wait(blob_port: int, snowflake_port: int) -> None:
-    """Leave the emulators running until Ctrl-C."""
-    step("The emulators run until you press Ctrl-C")
-    print(
-        f"  Azurite on 127.0.0.1:{blob_port}, Snowflake on 127.0.0.1:{snowflake_port}\n"
-        "  The local.settings.example.json of both apps uses these ports."
-    )
-    print(
-        "  Start each app in its own terminal:\n"
-        "    cd salesforce_client && func start\n"
-        "    cd delete_sync && func start --port 7072",
-        flush=True,
-    )
-    with contextlib.suppress(KeyboardInterrupt):
-        signal.pause()
-
-
-def show(line: str) -> None:
-    """Print a log line, wrapped to the width of the terminal."""
-    print(
-        textwrap.fill(
-            line,
-            COLUMNS,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    )
-
-
-def step(title: str) -> None:
-    """Print a headline."""
-    print(f"\n── {title}", flush=True)
+def show_next_steps(*, kept: bool) -> None:
+    """Say how to query the emulator, and how to run the functions without ``func``."""
+    screen.headline("What to do next")
+    if not kept:
+        screen.line("Run the demo again, and let it leave the emulators running:")
+        print("\n    python3 tests/demo.py --keep\n")
+    screen.line(f"Query the emulator, in another terminal in {environments.REPOSITORY}:")
+    print("\n" + "\n".join(f"    {line}" for line in QUERY.splitlines()) + "\n")
+    screen.line("Run each function once, without func. Each command says what it needs before:")
+    print("\n    python3 tests/launch.py salesforce_client")
+    print("    python3 tests/launch.py delete_sync\n")
+    screen.line("With func, see Quick start in README.md.")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

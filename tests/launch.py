@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Run an app once without ``func``: ``python3 tests/launch.py salesforce_client``.
 
-The other app is ``delete_sync``. The launcher reads the settings of ``local.settings.json`` and
-calls the function with the Python of the app's own ``.venv``. It imports the function as
+The other app is ``delete_sync``. The command works from any folder. The launcher reads the settings
+of ``local.settings.json``; the environment counts first, as it does for ``func``. It calls the
+function in the app's folder with the Python of the app's own ``.venv``. It imports the function as
 ``__app__.<Function>``, as ``func start`` does at each tick of the timer.
 """
 
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import local  # checks the version of Python
 
-INVOKE = Path(local.__file__).with_name("invoke.py")
+INVOKE = Path(local.__file__).resolve().with_name("invoke.py")
+REPOSITORY = INVOKE.parents[2]
 
 
 class BrokenSettingsError(Exception):
@@ -23,8 +25,9 @@ class BrokenSettingsError(Exception):
 
 def main() -> int:
     """Return the function's exit code, or 2 after naming the step of the set-up that is missing."""
-    app = Path(sys.argv[-1]).resolve()
-    if not app.joinpath("host.json").exists():
+    found = [place.joinpath(sys.argv[-1]).resolve() for place in (Path.cwd(), REPOSITORY)]
+    app = next((it for it in found if it.joinpath("host.json").exists()), None)
+    if app is None:
         message = "launch: name the folder of an app: salesforce_client or delete_sync"
         print(message, file=sys.stderr)
         return 2
@@ -36,14 +39,16 @@ def main() -> int:
         if not path.exists():
             print(f"launch: {path} is missing. Run this in {app} first:\n  {step}", file=sys.stderr)
             return 2
-    (function,) = (found.parent.name for found in app.glob("*/function.json"))
+    (function,) = (it.parent.name for it in app.glob("*/function.json"))
     try:
         values = values_of(settings)
     except BrokenSettingsError as error:
         print(f"launch: {error}", file=sys.stderr)
         return 2
-    environment = {**os.environ, **values}
-    return subprocess.run([python, INVOKE, app, function], env=environment, check=False).returncode
+    environment = {**values, **os.environ}
+    return subprocess.run(
+        [python, INVOKE, app, function], cwd=app, env=environment, check=False
+    ).returncode
 
 
 def values_of(settings: Path) -> "dict[str, str]":

@@ -5,7 +5,7 @@ The tests compare settings, errors, commands, links, faults of the mock and the 
 
 from __future__ import annotations
 
-import importlib
+import argparse
 import inspect
 import json
 import re
@@ -20,6 +20,7 @@ from delete_sync.src import errors as sync_errors
 from delete_sync.src.settings import read as read_sync
 from delete_sync.src.warehouse import session, snowflake_errors
 from salesforce_client.src.app import errors as collector_errors
+from salesforce_client.src.app.commands import mock
 from salesforce_client.src.app.mock_salesforce.faults import FAULTS
 from salesforce_client.src.app.settings import CA_FILES
 from salesforce_client.src.app.settings import read as read_collector
@@ -37,7 +38,7 @@ PAGES = sorted(
     for folder in (".", "salesforce_client", "delete_sync", "proto")
     for page in (REPOSITORY / folder).glob("*.md")
 ) + sorted(DOCS.rglob("*.md"))
-OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "openssl", "sf", "source"}
+OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "git", "openssl", "pip", "sf", "source"}
 READERS = {"salesforce_client": read_collector, "delete_sync": read_sync}
 
 
@@ -216,7 +217,7 @@ def test_commands_in_the_docs_exist() -> None:
     for page, (tool, *words) in commands():
         if tool in OTHERS_TOOLS:
             continue
-        assert tool in ("python", "python3", "bash"), (page, tool)
+        assert tool in ("python", "python3", ".venv/bin/python", "bash"), (page, tool)
         script = words[1].replace(".", "/") + "/__main__.py" if words[0] == "-m" else words[0]
         homes = (REPOSITORY, page.parent, *(REPOSITORY / app for app in READERS))
         found = [home / script for home in homes if (home / script).exists()]
@@ -273,6 +274,20 @@ def test_the_mocks_faults_are_the_same_in_code_and_docs() -> None:
     assert told == FAULTS
 
 
+def test_the_mocks_options_are_the_same_in_help_and_docs() -> None:
+    """The test compares names, defaults and descriptions."""
+    page = (DOCS / "mock-salesforce.md").read_text()
+    told = dict(re.findall(r"^\| `(--[\w-]+)(?: [^`]+)?` \| (.*) \|$", page, re.MULTILINE))
+    parser = argparse.ArgumentParser(add_help=False)
+    mock.arguments(parser)
+    helped = {}
+    for action in parser._actions:  # argparse has no public list of options
+        text, _, default = (action.help or "").partition(" (default: ")
+        default = default.rstrip(")").replace("%(default)s", f"`{action.default}`")
+        helped[action.option_strings[0]] = f"{default or 'none'} | {text}"
+    assert told == helped
+
+
 def test_modules_named_in_the_apps_readmes_exist() -> None:
     """The files of the code map exist."""
     for app in READERS:
@@ -281,7 +296,6 @@ def test_modules_named_in_the_apps_readmes_exist() -> None:
             (REPOSITORY / app / "README.md").read_text(),
         ):
             assert (REPOSITORY / app / path).exists(), path
-    assert importlib.import_module("salesforce_client.src.app.mock_salesforce.__main__")
 
 
 @pytest.mark.parametrize(

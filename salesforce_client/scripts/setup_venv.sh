@@ -34,5 +34,5 @@ setup_venv: done. Next:
   # The settings work unchanged with the local emulators. Edit them for the real services.
   cp local.settings.example.json local.settings.json
   source .venv/bin/activate
-  func start
+  func start  # without func: python3 ../tests/launch.py $(basename "$app")
 NEXT

@@ -18,7 +18,13 @@ from salesforce_client.src.app.errors import (
     NetworkRefusedError,
     SalesforceUnavailableError,
 )
-from salesforce_client.src.app.mock_salesforce import AUDIENCES, CLIENT_ID, USERNAME, MockSalesforce
+from salesforce_client.src.app.mock_salesforce import (
+    CLIENT_ID,
+    PRODUCTION,
+    SANDBOX,
+    USERNAME,
+    MockSalesforce,
+)
 from salesforce_client.src.app.mock_salesforce.login_answers import LOGIN_ANSWERS
 from salesforce_client.src.app.model import Session, with_checksum
 from salesforce_client.src.app.salesforce import token_answers
@@ -33,7 +39,7 @@ def log_in(mock: MockSalesforce, **changes: object) -> Session:
     assert salesforce
     arguments = {
         "login_url": mock.tokens.url,
-        "audience": AUDIENCES[0],
+        "audience": PRODUCTION,
         "client_id": CLIENT_ID,
         "username": USERNAME,
     }
@@ -74,7 +80,7 @@ def answering(*answers: tuple[int, object], location: str = "") -> Iterator[str]
 
 
 def at(url: str) -> Session:
-    return authenticate(url, AUDIENCES[0], CLIENT_ID, USERNAME, OTHER_KEY)
+    return authenticate(url, PRODUCTION, CLIENT_ID, USERNAME, OTHER_KEY)
 
 
 def test_a_signed_assertion_is_exchanged_for_a_session(mock: MockSalesforce) -> None:
@@ -118,6 +124,23 @@ def test_a_refused_login_shows_salesforces_words_and_the_setting_to_check(
         log_in(mock, **changes)
     assert words in str(raised.value)
     assert advice in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("faults", "right", "wrong"), [("", PRODUCTION, SANDBOX), ("sandbox", SANDBOX, PRODUCTION)]
+)
+def test_the_mock_accepts_only_the_audience_of_its_kind_of_org(
+    faults: str, right: str, wrong: str
+) -> None:
+    """The address of its My Domain is accepted too, but no other spelling and no list."""
+    with MockSalesforce(3600, faults=faults) as org:
+        assert org.settings["SALESFORCE_AUDIENCE"] == right
+        for accepted in (right, org.settings["SALESFORCE_LOGIN_URL"]):
+            assert log_in(org, audience=accepted).org_id == org.org.org_id
+        refused: list[object] = [wrong, f"{right}/", right.upper(), right[8:], [right], ""]
+        for audience in refused:
+            with pytest.raises(AuthenticationError, match="audience is invalid"):
+                log_in(org, audience=audience)
 
 
 def test_an_expired_assertion_points_to_the_clock(mock: MockSalesforce) -> None:

@@ -17,6 +17,8 @@ from local.command_line import command
 from local.emulators import free_port
 from local.environments import REPOSITORY
 
+from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
+
 
 @contextmanager
 def serving(*options: str) -> Iterator[subprocess.Popen[str]]:
@@ -65,21 +67,26 @@ def test_the_mock_prints_settings_that_are_the_same_at_the_next_start(
     assert key.stat().st_mode & 0o077 == 0
 
 
-def test_the_mock_says_whether_reflection_answers(tmp_path: Path) -> None:
-    """The package for it is optional. The JSON has the org too."""
+def test_the_mock_tells_a_client_of_another_author_all_that_it_needs(tmp_path: Path) -> None:
+    """The JSON has the org and the certificate too. The package for reflection is optional."""
     options = ["--port", "0", "--pubsub-port", "0", "--json", "--key-file", str(tmp_path / "k.pem")]
-    with serving(*options) as process:
+    with serving(*options, "--tls") as process:
         assert process.stderr
         assert process.stdout
-        note = process.stderr.readline()
+        notes = [process.stderr.readline(), process.stderr.readline()]
         lines = [process.stdout.readline()]
         while lines[-1] != "}\n":
             lines.append(process.stdout.readline())
         told = json.loads("".join(lines))
-    assert told["org_id"] in note
+        assert told["SALESFORCE_LOGIN_URL"].startswith("https://127.0.0.1:")
+        assert told["SALESFORCE_TOPICS"] == ",".join(DEFAULT_TOPICS)
+        assert "CERTIFICATE" in Path(told["ca_file"]).read_text()
+    assert not Path(told["ca_file"]).exists()
+    assert notes[0] == f"certificate of the authority: {told['ca_file']}\n"
+    assert told["org_id"] in notes[1]
     installed = importlib.util.find_spec("grpc_reflection") is not None
     assert told["reflection"] is installed
-    assert ("off, because grpcio-reflection is not installed" in note) is not installed
+    assert ("off, because grpcio-reflection is not installed" in notes[1]) is not installed
 
 
 @pytest.mark.parametrize("option", ["--port", "--pubsub-port"])

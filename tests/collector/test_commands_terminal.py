@@ -41,13 +41,15 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**inherited, **settings, "COLUMNS": "200", "TERM": "xterm"}
 
 
-def at_a_terminal(python: str, settings: Mapping[str, str], *arguments: str) -> str:
+def at_a_terminal(
+    python: str, settings: Mapping[str, str], *arguments: str, columns: int = 200
+) -> str:
     """What a command prints at a terminal. It must succeed."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [python, "-m", "src.app", *arguments],
         cwd=HOME,
-        env=environment(settings),
+        env={**environment(settings), "COLUMNS": str(columns)},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -84,6 +86,18 @@ def test_tables_and_progress_are_drawn(
     text = plain(drawn)
     assert re.search(r"┃ check +┃ status +┃ seen +┃ what to do", text)
     assert re.search(r"\x1b\[32mok *\x1b\[0m", drawn), "ok is not green"
+
+
+def test_a_narrow_terminal_shows_every_value_whole(
+    python: str, mock: MockSalesforce, blob_settings: Mapping[str, str]
+) -> None:
+    """A value that does not fit goes on in the next line. Nothing is cut."""
+    settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": DEFAULT_TOPICS[0]}
+    text = plain(at_a_terminal(python, settings, "poll", "--yes", columns=60))
+    assert max(map(len, text.splitlines())) <= 60
+    assert "…" not in text.partition("topic")[2]
+    first = [it.split("│")[1].strip() for it in text.splitlines() if it.startswith("│")]
+    assert "".join(first) == DEFAULT_TOPICS[0]
 
 
 @contextlib.contextmanager

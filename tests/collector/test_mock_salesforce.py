@@ -5,18 +5,13 @@ Its history depends on time alone, it checks every call, and any client can use 
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import grpc
 import pytest
 
-from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
+from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, TOPICS, Org
 from salesforce_client.src.app.model import with_checksum
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
@@ -105,36 +100,3 @@ def test_a_call_without_one_of_the_three_headers_is_refused(
     assert ("error-code", "sfdc.platform.eventbus.grpc.service.auth.headers.invalid") in {
         tuple(it) for it in error.trailing_metadata()
     }
-
-
-def test_the_command_prints_the_settings_of_a_client_on_its_first_line() -> None:
-    """The names are those of the settings. SIGTERM ends the command and removes its key."""
-    command = [
-        sys.executable,
-        "-m",
-        "salesforce_client.src.app.mock_salesforce",
-        "--tls",
-        "--interval",
-        "3600",
-    ]
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": "."},
-    )
-    assert process.stdout
-    try:
-        settings = json.loads(process.stdout.readline())
-        assert settings["SALESFORCE_LOGIN_URL"].startswith("https://127.0.0.1:")
-        assert settings["SALESFORCE_TOPICS"] == ",".join(DEFAULT_TOPICS)
-        assert "PRIVATE KEY" in Path(settings["SALESFORCE_PRIVATE_KEY_FILE"]).read_text()
-        assert Path(settings["SALESFORCE_PRIVATE_KEY_FILE"]).stat().st_mode & 0o077 == 0
-        assert "CERTIFICATE" in Path(settings["ca_file"]).read_text()
-        assert settings["org_id"] == org().org_id
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        process.stdout.close()
-    assert not Path(settings["SALESFORCE_PRIVATE_KEY_FILE"]).exists()

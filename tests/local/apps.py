@@ -5,6 +5,7 @@ Each invocation is a process that imports the function folder as ``__app__.<Func
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import signals
 from .environments import REPOSITORY
 
 # A proxy of the test machine must not redirect an app that talks to servers on loopback. The
@@ -56,12 +58,27 @@ class Invocation:
 
 def poll(settings: Mapping[str, str], **options: Any) -> Invocation:
     """Invoke ``TimerPoller`` once."""
-    return finish(start("salesforce_client", "TimerPoller", settings, **options))
+    return _invoke("salesforce_client", "TimerPoller", settings, **options)
 
 
 def sweep(settings: Mapping[str, str], **options: Any) -> Invocation:
     """Invoke ``SnowflakePusher`` once."""
-    return finish(start("delete_sync", "SnowflakePusher", settings, **options))
+    return _invoke("delete_sync", "SnowflakePusher", settings, **options)
+
+
+def _invoke(app: str, function: str, settings: Mapping[str, str], **options: Any) -> Invocation:
+    """Invoke a function once. An error here, such as Ctrl-C, ends the app too."""
+    with contextlib.ExitStack() as stack:
+        with signals.held():
+            process = start(app, function, settings, **options)
+            stack.callback(_end, process)
+        return finish(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
 
 
 def start(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from . import environments, node
+from . import environments, node, signals
 
 # Published by Microsoft: the key of every Azurite.
 AZURITE_KEY = (
@@ -105,6 +105,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def in_use(port: int) -> bool:
+    """Whether a program listens on this port of 127.0.0.1, or of all addresses."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    with socket.socket() as probe:
+        # Connections that have ended occupy a port for a while, and hinder nobody.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 @contextlib.contextmanager
 def _process(
     name: str,
@@ -116,9 +130,10 @@ def _process(
 
     At the end, also on Ctrl-C, the server ends with every process that it started.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{name.lower()}-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{name.lower()}-"))
         output = Path(folder) / "output"
-        with output.open("w") as log:
+        with output.open("w") as log, signals.held():
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -128,11 +143,9 @@ def _process(
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        try:
-            _wait(name, process, port, output)
-            yield process.pid
-        finally:
-            _end(process)
+            stack.callback(_end, process)
+        _wait(name, process, port, output)
+        yield process.pid
 
 
 def _wait(name: str, process: subprocess.Popen[bytes], port: int, output: Path) -> None:

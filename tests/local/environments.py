@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import screen
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOCAL = REPOSITORY / ".local"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -72,6 +74,12 @@ def group(name: str) -> Path:
     """
     versions = VERSIONS.get(name, [RUNNING])
     return _environment(name, versions, [requirements_file(name)], "--require-hashes")
+
+
+def has_group(name: str) -> bool:
+    """Whether ``group`` would install nothing."""
+    versions = VERSIONS.get(name, [RUNNING])
+    return any(is_complete(LOCAL / f"{name}-{it}", [requirements_file(name)]) for it in versions)
 
 
 def worker(app: str, version: str) -> Path:
@@ -147,7 +155,7 @@ def _environment(name: str, versions: Sequence[str], files: Sequence[Path], *opt
     versions = sorted(versions, key=lambda version: version != RUNNING)
     for version in versions:
         home = LOCAL / f"{name}-{version}"
-        if _is_complete(home, files):
+        if is_complete(home, files):
             return home / "bin/python"
     version, interpreter = _interpreter(versions)
     home = LOCAL / f"{name}-{version}"
@@ -191,17 +199,19 @@ def _link(link: Path, target: Path) -> None:
 
 def _install_packages(python: Path, files: Sequence[Path], *options: str) -> None:
     named = [part for file in files for part in ("--requirements", str(file))]
-    quiet = [] if sys.stderr.isatty() else ["--quiet"]  # a log needs no list of every package
-    install([uv(), "pip", "install", *quiet, "--python", str(python), *options, *named])
+    # Without --quiet, uv lists every package.
+    install([uv(), "pip", "install", "--quiet", "--python", str(python), *options, *named])
 
 
 def install(command: Sequence[str], **options: Any) -> None:
-    """Run an installer. It prints its progress and, if it fails, the reason.
+    """Run an installer. If it fails, it prints the reason.
 
     Raises:
         SystemExit: it failed.
     """
-    if subprocess.run(command, check=False, **options).returncode:
+    with screen.working("installing"):
+        installed = subprocess.run(command, check=False, **options)
+    if installed.returncode:
         sys.exit(
             f"Installing failed; the reason is above. The command was:\n  {' '.join(command)}\n"
             "Behind a proxy or a mirror, configure both pip, which installs uv, and uv."
@@ -214,10 +224,10 @@ def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]
     Other processes wait meanwhile. ``what`` names the content of ``home`` for the user, who waits
     for it.
     """
-    if _is_complete(home, files):
+    if is_complete(home, files):
         return
     with visibly(), _locked(home.with_name(f"{home.name}.lock")):
-        if not _is_complete(home, files):
+        if not is_complete(home, files):
             say(f"installing {what} …")
             began = time.monotonic()
             (home / ".complete").unlink(missing_ok=True)
@@ -227,7 +237,8 @@ def once(home: Path, files: Sequence[Path], what: str, build: Callable[[], None]
             say(f"installed {what}: {size:,.0f} MB in {time.monotonic() - began:.0f} s")
 
 
-def _is_complete(home: Path, files: Sequence[Path]) -> bool:
+def is_complete(home: Path, files: Sequence[Path]) -> bool:
+    """Whether ``once`` would do nothing."""
     with contextlib.suppress(FileNotFoundError):
         return (home / ".complete").read_text() == _digest(files)
     return False

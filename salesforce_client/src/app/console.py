@@ -171,7 +171,9 @@ class _Rich:
         self._text = importlib.import_module("rich.text").Text
 
     def draw(self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        table = self._table(*headers)
+        table = self._table()
+        for header in headers:
+            table.add_column(header, overflow="fold")  # a topic that is cut names no topic
         for row in rows:
             # A text is not read as markup: names of topics or files may have brackets.
             table.add_row(*(self._text(cell, style=COLOURS.get(cell, "")) for cell in row))

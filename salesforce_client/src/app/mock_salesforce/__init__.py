@@ -35,7 +35,7 @@ from .token_endpoint import TokenEndpoint
 
 CLIENT_ID = "3MVG9mockConsumerKeyOfTheDeleteTracker"
 USERNAME = "delete.tracker@example.com.mock"
-AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+PRODUCTION, SANDBOX = "https://login.salesforce.com", "https://test.salesforce.com"
 DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
 AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -158,6 +158,7 @@ class MockSalesforce:
         if made:
             ca_file.write_bytes(made.authority)
         user = record_id("User", 0)
+        audience = SANDBOX if self._faults.on("sandbox") else PRODUCTION
         context = _server_context(made, folder) if made else None
         self.calls = RestCalls(self.org, user, self._faults, lambda: self._service.delivered)
         rest = self._resources.enter_context(
@@ -176,7 +177,7 @@ class MockSalesforce:
                 user,
                 CLIENT_ID,
                 USERNAME,
-                AUDIENCES,
+                audience,
                 key.public_key(),
                 self._faults,
                 rest.url,
@@ -186,7 +187,7 @@ class MockSalesforce:
         )
         self.settings = {
             "SALESFORCE_LOGIN_URL": self.tokens.url,
-            "SALESFORCE_AUDIENCE": AUDIENCES[0],
+            "SALESFORCE_AUDIENCE": audience,
             "SALESFORCE_CLIENT_ID": CLIENT_ID,
             "SALESFORCE_USERNAME": USERNAME,
             "SALESFORCE_PRIVATE_KEY": "",

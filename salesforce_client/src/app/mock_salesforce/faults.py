@@ -110,6 +110,7 @@ FAULTS: dict[str, tuple[str, str]] = {
         "",
         "the history also contains GAP_DELETE, GAP_UPDATE, GAP_OVERFLOW, SNAPSHOT and wildcards",
     ),
+    "sandbox": ("", "the org is a sandbox: a login needs the audience https://test.salesforce.com"),
     "login_unavailable": ("times, 2", "the token endpoint answers 503 this many times"),
     "login_answer": (
         "name[:times], ip_restricted:always",

@@ -34,7 +34,9 @@ class TokenEndpoint:
     Args:
         org_id: the id of the org, 18 characters.
         user_id: the id of the user that logs in, 18 characters.
-        client_id, username, audiences: the values that an assertion must have.
+        client_id, username: the values that an assertion must have.
+        audience: the audience that an assertion must have: that of a production org, or that of a
+            sandbox. The URL of this endpoint, which is the org's My Domain, is accepted too.
         public_key: the key that verifies the signature of an assertion.
         faults: the endpoint applies ``login_unavailable`` and ``login_answer``.
         instance_url: the URL of the REST API, which belongs to every session.
@@ -48,7 +50,7 @@ class TokenEndpoint:
         user_id: str,
         client_id: str,
         username: str,
-        audiences: tuple[str, ...],
+        audience: str,
         public_key: RSAPublicKey,
         faults: Faults,
         instance_url: str,
@@ -60,7 +62,6 @@ class TokenEndpoint:
         self._user_id = user_id
         self._client_id = client_id
         self._username = username
-        self._audiences = audiences
         self._public_key = public_key
         self.instance_url = instance_url
         self._tokens: set[str] = set()
@@ -70,8 +71,7 @@ class TokenEndpoint:
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_address[1]}"
-        # Salesforce also accepts the address of a My Domain.
-        self._audiences = (*self._audiences, self.url)
+        self._audiences = (audience, self.url)
 
     def __enter__(self) -> TokenEndpoint:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -151,20 +151,15 @@ class TokenEndpoint:
             said = jwt.decode(assertion, options={"verify_signature": False})
             if said.get("iss") != self._client_id:
                 raise RefusedError("invalid_client_id", "client identifier invalid")
-            options: Any = {"require": ["exp", "aud", "sub"]}
-            claims = jwt.decode(
-                assertion,
-                self._public_key,
-                algorithms=["RS256"],
-                audience=self._audiences,
-                options=options,
-            )
+            # A library accepts a list of audiences. Salesforce documents one URL.
+            options: Any = {"require": ["exp", "aud", "sub"], "verify_aud": False}
+            claims = jwt.decode(assertion, self._public_key, algorithms=["RS256"], options=options)
         except jwt.ExpiredSignatureError:
             raise RefusedError("invalid_grant", "expired authorization code") from None
-        except jwt.InvalidAudienceError:
-            raise RefusedError("invalid_grant", "audience is invalid") from None
         except jwt.InvalidTokenError:
             raise RefusedError("invalid_grant", "invalid assertion") from None
+        if claims["aud"] not in self._audiences:
+            raise RefusedError("invalid_grant", "audience is invalid")
         if claims["exp"] > time.time() + LONGEST_SECONDS:
             raise RefusedError("invalid_grant", "expired authorization code")
         if claims["sub"] != self._username:
