@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Union
+from typing import NamedTuple, Union
 
 LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load record and in the log
 
@@ -89,6 +89,18 @@ class UnavailableFile:
 
 
 Download = Union[LocalFile, UnavailableFile]
+
+
+class Named(NamedTuple):
+    """How many rows name records that are to be erased.
+
+    Attributes:
+        removed: rows of these records.
+        cleared: rows of others, of which only the values that name these records are erased.
+    """
+
+    removed: int
+    cleared: int
 
 
 @dataclass(frozen=True)

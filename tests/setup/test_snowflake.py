@@ -303,26 +303,47 @@ def test_children_of_a_merged_record_can_be_pointed_at_the_record_that_is_left(
     ]
 
 
-def test_erased_values_stay_erased_when_the_event_file_is_read_again(
+def test_an_erased_record_stays_erased_when_the_event_file_is_read_again(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The row keeps its key and its object, so the fact of the delete stays."""
+    """Rows of other records that name it stay, without their payload."""
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     assert apps.sweep(settings).succeeded
-    ((record_id,),) = warehouse.query(
-        connection, "SELECT record_id FROM delete_tracker ORDER BY event_id LIMIT 1"
+    (_, first), (other, _) = warehouse.query(
+        connection,
+        "SELECT event_id, record_id FROM delete_tracker WHERE record_id IS NOT NULL"
+        " ORDER BY record_id LIMIT 2",
     )[1]
+    warehouse.query(
+        connection,
+        f"""UPDATE delete_tracker SET owner_id = '{first}', payload = PARSE_JSON(
+            '{{"_tracker": {{"deleted_date_from": "x"}}, "ids": ["{first}"]}}'
+        ) WHERE event_id = '{other}'""",
+    )
+    before = warehouse.query(connection, "SELECT COUNT(*) FROM delete_tracker")[1][0][0]
     for one in executable("erase.sql"):
-        answer = warehouse.query(connection, one.replace("003000000000001AAA", record_id))[1]
+        answer = warehouse.query(
+            connection,
+            one.replace("003000000000001AAA", first).replace(
+                "'2026-02-01 00:00:00'", f"'{NOW:%Y-%m-%d} 12:00:00'"
+            ),
+        )[1]
     assert answer == warehouse.query(connection, "SELECT event_file FROM delete_tracker_loads")[1]
     assert apps.sweep({**settings, "FULL_SWEEP": "true"}).succeeded
-    left = warehouse.query(
+    ((after, removed),) = warehouse.query(
         connection,
-        "SELECT payload, owner_id, deleted_by, object_name IS NULL FROM delete_tracker "
-        f"WHERE record_id = '{record_id}'",
+        "SELECT (SELECT COUNT(*) FROM delete_tracker),"
+        " (SELECT SUM(rows_removed) FROM delete_tracker_erased)",
     )[1]
-    assert left
-    assert set(left) == {(None, None, None, False)}
+    assert (after + removed, removed >= 1) == (before, True)
+    assert not warehouse.query(
+        connection, f"SELECT 1 FROM delete_tracker WHERE record_id = '{first}'"
+    )[1]
+    assert warehouse.query(
+        connection,
+        "SELECT owner_id, payload:_tracker.deleted_date_from::VARCHAR, payload:ids::VARCHAR"
+        f" FROM delete_tracker WHERE event_id = '{other}'",
+    )[1] == [(None, "x", None)]
 
 
 def slips(text: str) -> list[str]:

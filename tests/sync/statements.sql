@@ -16,7 +16,7 @@ WHERE a.id IS NULL;
 SELECT
     t.rows_there AS rows_there,
     l.rows_loaded AS rows_loaded,
-    e.records_erased AS records_erased,
+    e.rows_removed AS rows_removed,
     l.newest_reader AS newest_reader
 FROM (
     SELECT COUNT(*) AS rows_there
@@ -27,7 +27,7 @@ CROSS JOIN (
     SELECT COALESCE(SUM(rows_inserted), 0) AS rows_loaded, MAX(reader) AS newest_reader
     FROM "DELETE_TRACKER_LOADS"
 ) l
-CROSS JOIN (SELECT COUNT(DISTINCT record_sha256) AS records_erased FROM "DELETE_TRACKER_ERASED") e;
+CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM "DELETE_TRACKER_ERASED") e;
 
 -- columns
 SELECT
@@ -671,7 +671,8 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_CHECKS" (
 -- create_erased
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_ERASED" (
     record_sha256 VARCHAR(64),
-    erased_at TIMESTAMP_NTZ
+    erased_at TIMESTAMP_NTZ,
+    rows_removed INTEGER
 );
 
 -- create_gaps
@@ -1271,6 +1272,8 @@ JOIN (SELECT
     l.payload AS payload
 FROM "DELETE_TRACKER_LISTED" l
 JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+WHERE e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY l.record_id, l.deleted_date
     ORDER BY c.checked_at, c.check_id
@@ -1362,6 +1365,8 @@ SELECT
     l.payload AS payload
 FROM "DELETE_TRACKER_LISTED" l
 JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+WHERE e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY l.record_id, l.deleted_date
     ORDER BY c.checked_at, c.check_id

@@ -57,13 +57,13 @@ class Books(NamedTuple):
     Attributes:
         rows_there: rows of ``delete_tracker`` that events told of.
         rows_loaded: as many were inserted, as the load records say.
-        records_erased: records whose data somebody had erased.
+        rows_removed: as many of them were removed since, because their record was erased.
         newest_reader: the newest format version of a sync that wrote a load record.
     """
 
     rows_there: int
     rows_loaded: int
-    records_erased: int
+    rows_removed: int
     newest_reader: int | None
 
 
@@ -141,8 +141,8 @@ class Inspection:
 
     def books(self) -> Books:
         """Rows, and what the load records say of them."""
-        ((there, loaded, erased, reader),) = self._session.rows("books")
-        return Books(int(there), int(loaded), int(erased), None if reader is None else int(reader))
+        ((there, loaded, removed, reader),) = self._session.rows("books")
+        return Books(int(there), int(loaded), int(removed), None if reader is None else int(reader))
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once, at most 100."""
