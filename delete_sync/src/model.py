@@ -20,12 +20,14 @@ class EventBlob:
         size: bytes.
         etag: the version of the blob, without quotes.
         sha256: the SHA-256 in the metadata, 64 hex digits. Empty if the metadata has none.
+        replaced: the SHA-256 of the content that ``erase`` has replaced. Empty if it has not.
     """
 
     name: str
     size: int
     etag: str
     sha256: str
+    replaced: str = ""
 
 
 @dataclass(frozen=True)
@@ -274,3 +276,19 @@ class Unproven:
     first_day: date
     last_day: date
     days: int
+
+
+class Replaced(NamedTuple):
+    """An event file that ``erase`` has written anew.
+
+    Attributes:
+        event_file: its name.
+        replaced: the SHA-256 of the content before.
+        sha256, length, etag: those of the new content.
+    """
+
+    event_file: str
+    replaced: str
+    sha256: str
+    length: int
+    etag: str

@@ -29,6 +29,29 @@ CROSS JOIN (
 ) l
 CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM "DELETE_TRACKER_ERASED") e;
 
+-- clear_column
+UPDATE "DELETE_TRACKER_LISTED" SET topic = NULL
+FROM (
+    SELECT r.short_id AS short_id
+    FROM (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+    ) r
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+) r
+WHERE r.id = %s;
+
+-- clear_payload
+UPDATE "DELETE_TRACKER_LISTED" SET payload = p.cleared
+FROM (
+    SELECT s.v:found::VARCHAR AS found, s.v:payload AS cleared
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'payload'
+) p
+WHERE "DELETE_TRACKER_LISTED".payload::VARCHAR = p.found;
+
 -- columns
 SELECT
     table_name AS table_name,
@@ -318,6 +341,33 @@ LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.record_id, 256)
 WHERE t.event_id IS NULL AND e.record_sha256 IS NULL
 GROUP BY s.event_file;
+
+-- count_others
+SELECT COUNT(*) AS found
+FROM (
+    SELECT DISTINCT check_id
+    FROM "DELETE_TRACKER_LISTED"
+    JOIN (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+    ) r ON r.id = %s
+) d
+LEFT JOIN (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+) o ON o.short_id = LEFT(d.record_id, 15)
+WHERE o.short_id IS NULL;
+
+-- count_own
+SELECT COUNT(*) AS found
+FROM "DELETE_TRACKER_LISTED" t
+JOIN (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+) r ON r.short_id = LEFT(t.record_id, 15);
 
 -- count_recovered
 SELECT COUNT(*) AS recovered FROM (SELECT
@@ -819,6 +869,9 @@ GROUP BY event_id
 HAVING COUNT(*) > 1
 ORDER BY event_id
 LIMIT 100;
+
+-- empty_stage
+REMOVE @"DELETE_TRACKER_STAGE";
 
 -- erased_at
 SELECT MAX(erased_at) AS erased_at
@@ -1351,6 +1404,9 @@ LIMIT 5;
 -- list
 LIST @"DELETE_TRACKER_STAGE"/path/;
 
+-- list_stage
+LIST @"DELETE_TRACKER_STAGE";
+
 -- listed_once
 SELECT
     l.object_name AS object_name,
@@ -1419,6 +1475,16 @@ WHEN NOT MATCHED THEN INSERT (
     s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date,
     s.owner_id, s.payload, s.ingested_at
 );
+
+-- named_payloads
+SELECT DISTINCT "DELETE_TRACKER_LISTED".payload::VARCHAR AS payload
+FROM "DELETE_TRACKER_LISTED"
+JOIN (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+) r ON CONTAINS("DELETE_TRACKER_LISTED".payload::VARCHAR, r.short_id)
+LIMIT 10;
 
 -- new_recovered
 SELECT
@@ -1588,6 +1654,31 @@ JOIN (
 GROUP BY p.topic
 ORDER BY p.topic;
 
+-- note_erased
+INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
+SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, 0 AS rows_removed
+FROM (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+) r
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = r.record_sha256
+WHERE e.record_sha256 IS NULL;
+
+-- note_removed
+INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
+SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, COUNT(*) AS rows_removed
+FROM "DELETE_TRACKER" t
+JOIN (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+) r ON r.short_id = LEFT(t.record_id, 15)
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+WHERE COALESCE(t.topic, '') <> 'check'
+GROUP BY r.record_sha256;
+
 -- oldest_first
 SELECT event_file AS event_file
 FROM "DELETE_TRACKER_LOADS"
@@ -1687,6 +1778,11 @@ JOIN (
 
 -- records_of_token
 SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
+
+-- records_to_erase
+SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record';
 
 -- relations
 WITH entries AS (
@@ -1817,6 +1913,44 @@ GROUP BY
 
 -- remove
 REMOVE @"DELETE_TRACKER_STAGE"/path/;
+
+-- remove_own
+DELETE FROM "DELETE_TRACKER_LISTED"
+USING (
+    SELECT r.short_id AS short_id
+    FROM (
+    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    WHERE s.v:kind::VARCHAR = 'record'
+    ) r
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+) r
+WHERE LEFT("DELETE_TRACKER_LISTED".record_id, 15) = r.short_id;
+
+-- renew_key
+UPDATE "DELETE_TRACKER_LISTED" SET topic = REPLACE("DELETE_TRACKER_LISTED".topic, f.replaced, f.sha256)
+FROM (
+    SELECT s.v:replaced::VARCHAR AS replaced, s.v:sha256::VARCHAR AS sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'replacement'
+) f
+WHERE LEFT("DELETE_TRACKER_LISTED".topic, 64) = f.replaced;
+
+-- renew_loads
+UPDATE "DELETE_TRACKER_LOADS" SET sha256 = f.sha256, length = f.length, etag = f.etag
+FROM (
+    SELECT
+        s.v:event_file::VARCHAR AS event_file,
+        s.v:replaced::VARCHAR AS replaced,
+        s.v:sha256::VARCHAR AS sha256,
+        s.v:length::INTEGER AS length,
+        s.v:etag::VARCHAR AS etag
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'replacement'
+) f
+WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file AND "DELETE_TRACKER_LOADS".sha256 = f.replaced;
 
 -- replace_loads
 DELETE FROM "DELETE_TRACKER_LOADS"

@@ -53,18 +53,35 @@ def test_nothing_else_is_found(erased: Erased, text: str) -> None:
     ("given", "left"),
     [
         # A value of its own: only this value is cleared.
-        ({"Owner": LONG, "Name": "Jane", "n": 9223372036854775807}, {"Owner": None, "Name": "Jane", "n": 9223372036854775807}),
-        ({"Owner": {"Id": SHORT}, "a": [1, {"b": LONG}]}, {"Owner": {"Id": None}, "a": [1, {"b": None}]}),
+        (
+            {"Owner": LONG, "Name": "Jane", "n": 9223372036854775807},
+            {"Owner": None, "Name": "Jane", "n": 9223372036854775807},
+        ),
+        (
+            {"Owner": {"Id": SHORT}, "a": [1, {"b": LONG}]},
+            {"Owner": {"Id": None}, "a": [1, {"b": None}]},
+        ),
         # One of several: the other fields may be the record's own.
         (
-            {"ChangeEventHeader": {"recordIds": [LONG, OTHER], "transactionKey": "t"}, "Name": "Jane", "_tracker": {"x": 1}},
-            {"ChangeEventHeader": {"recordIds": [OTHER], "transactionKey": "t"}, "Name": None, "_tracker": {"x": 1}},
+            {
+                "ChangeEventHeader": {"recordIds": [LONG, OTHER], "transactionKey": "t"},
+                "Name": "Jane",
+                "_tracker": {"x": 1},
+            },
+            {
+                "ChangeEventHeader": {"recordIds": [OTHER], "transactionKey": "t"},
+                "Name": None,
+                "_tracker": {"x": 1},
+            },
         ),
-        ({"Record_Ids__c": f"{LONG},{OTHER}", "Name__c": "Jane"}, {"Record_Ids__c": None, "Name__c": None}),
+        (
+            {"Record_Ids__c": f"{LONG},{OTHER}", "Name__c": "Jane"},
+            {"Record_Ids__c": None, "Name__c": None},
+        ),
         ({"_tracker": {"ids": f"{LONG};{OTHER}"}}, {"_tracker": {"ids": f"erased;{OTHER}"}}),
         ({LONG: 1.5}, {"erased": 1.5}),
     ],
-)  # fmt: skip
+)
 def test_a_payload_loses_the_values_that_name_the_record(
     erased: Erased, given: dict[str, Any], left: dict[str, Any]
 ) -> None:

@@ -28,9 +28,16 @@ PARTS = {
     "s_id": "s.id, ",
     "comparable": "(c.compared_at IS NOT NULL OR c.event_file <= %s)",
     "scope": "WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)\n",
-    "condition": "r.id = %s",
     "probed": NAMES["gaps"],
     "column": "topic",
+    "erasable": NAMES["listed"],
+    "records": SQL["records_to_erase"].format(**NAMES),
+    "condition": "r.id = %s",
+    "key": "check_id",
+    "owner": "record_id",
+    "value": "NULL",
+    "end": "LEFT",
+    "most": 10,
     "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
 # The comparison puts these texts into its statements, the first one into the second, and so on.
@@ -87,7 +94,7 @@ def test_every_statement_parses_in_the_snowflake_dialect(statement: str) -> None
     """
     (tree,) = sqlglot.parse(STATEMENTS[statement].replace("%s", "'x'"), dialect="snowflake")
     assert tree is not None
-    assert isinstance(tree, sqlglot.exp.Command) == (statement == "remove")
+    assert isinstance(tree, sqlglot.exp.Command) == (statement in ("remove", "empty_stage"))
 
 
 def test_delete_tracker_is_created_as_the_spec_says() -> None:
@@ -109,6 +116,9 @@ GUARDED = (
     "insert_recovered",
     "set_compared",
     *(f"copy_{part}" for part in KEYS),
+    # Those of the command erase.
+    *("note_erased", "note_removed", "remove_own", "clear_column", "clear_payload"),
+    *("renew_loads", "renew_key"),
 )
 
 

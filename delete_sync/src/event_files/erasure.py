@@ -34,7 +34,9 @@ OTHERS: Mapping[str, Mapping[str, str]] = {
     "polls": {"error": "text"},
     "checks": {"error": "text"},
     "listed_deletes": {
-        **{"deleted_by": "value", "owner_id": "value", "merged_into": "value"},
+        "deleted_by": "value",
+        "owner_id": "value",
+        "merged_into": "value",
         "payload": "payload",
     },
 }
@@ -61,13 +63,17 @@ class Ids:
         self.short = tuple(dict.fromkeys(one[:SHORT_ID] for one in ids))
 
     @property
-    def digests(self) -> list[str]:
-        """What ``_erased`` has of each record."""
-        return [digest(one) for one in self.short]
+    def digests(self) -> dict[str, str]:
+        """What ``_erased`` has of each record, by its id with 15 characters."""
+        return {one: digest(one) for one in self.short}
 
     def found(self, text: str) -> Sequence[str]:
         """See ``Erased``."""
         return [_whole(one, text) for one in self.short if one in text]
+
+    def without(self, text: str) -> str:
+        """A payload without the values that name these records. See ``payload``."""
+        return payload(text, self)
 
 
 class Digests:

@@ -12,6 +12,8 @@ from ..model import EventBlob
 from ..scratch import local_storage
 from .blob_errors import translated
 
+OURS = ("sha256", "replaced")  # keys of metadata
+
 
 class Replacements:
     """The container of the event files, for a person who may write into it.
@@ -24,8 +26,15 @@ class Replacements:
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)
 
-    def replace(self, blob: EventBlob, path: Path) -> None:
+    def replace(self, blob: EventBlob, sha256: str, path: Path) -> None:
         """Upload a file under the name of a blob, if the blob is still the one that was read.
+
+        The metadata name the content before, so that a killed command can be completed.
+
+        Args:
+            blob: the event file in the container.
+            sha256: the digest that its load record has.
+            path: the new content.
 
         Raises:
             StorageRefusedError: for example, the person may not write.
@@ -44,7 +53,8 @@ class Replacements:
                 etag=f'"{blob.etag}"',
                 match_condition=MatchConditions.IfNotModified,
                 metadata={
-                    **{key: value for key, value in kept.items() if key.lower() != "sha256"},
+                    **{key: value for key, value in kept.items() if key.lower() not in OURS},
                     "sha256": hashlib.sha256(content).hexdigest(),
+                    "replaced": sha256,
                 },
             )

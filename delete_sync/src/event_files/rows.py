@@ -50,8 +50,9 @@ def delete(row: Row, name: str) -> bytes:
     if type(payload) is not str:
         raise RefusedValueError("payload is not text")
     payload = checked(payload, nul_replaced=clean != texts)
-    if clean[RECORD_ID] and len(clean[RECORD_ID]) == values.SHORT_ID:
-        clean[RECORD_ID] = values.record_id(clean[RECORD_ID])  # as _erased has it
+    record = clean[RECORD_ID]
+    if record and len(record) == values.SHORT_ID:
+        clean[RECORD_ID] = values.record_id(record)  # as _erased has it
     event_id, topic, object_name, record_id, deleted_by, owner_id = (
         "null" if text is None else quote(text) for text in clean
     )

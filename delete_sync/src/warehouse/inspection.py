@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,12 +98,14 @@ class Inspection:
         """How a table differs from what the sync writes, with the statements to run."""
         return list(differences(part, self._names[part], self._names["loads"], found))
 
-    def lacking(self, part: str, found: Mapping[str, Found]) -> list[str]:
-        """The rights on a table that a sweep needs and the role does not have."""
+    def lacking(
+        self, part: str, found: Mapping[str, Found], needed: Mapping[str, Sequence[str]] = RIGHTS
+    ) -> list[str]:
+        """The rights on a table that are needed and that the role does not have."""
         ours = [column.name for column in columns_of(part) if column.name.upper() in found]
         return [
             right
-            for right in RIGHTS[part]
+            for right in needed[part]
             if not self._may(f"probe_{right.lower()}", column=ours[-1], probed=self._names[part])
         ]
 
