@@ -150,7 +150,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "pending": {"model", "report"},
         "sync": {
             *("budget", "culprits", "errors", "freshness", "model", "pending", "report", "scratch"),
-            *("event_files/downloads", "event_files/event_file", "warehouse/staging"),
+            *("event_files/downloads", "event_files/event_file", "event_files/erasure"),
+            "warehouse/staging",
         },
         # Only these two modules build adapters. The second one runs a sweep.
         "adapters": {

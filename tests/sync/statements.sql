@@ -317,11 +317,15 @@ LEFT JOIN (
 WHERE t.is_there IS NULL AND e.record_sha256 IS NULL;
 
 -- count_erased
-SELECT COUNT(*) AS rows_erased
-FROM "DELETE_TRACKER_STAGING" s
-JOIN (SELECT DISTINCT record_sha256 FROM "DELETE_TRACKER_ERASED") e
-ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
-WHERE s.v:kind::VARCHAR <> 'file';
+SELECT r.rows_erased AS rows_erased, n.records_erased AS records_erased
+FROM (
+    SELECT COUNT(*) AS rows_erased
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN (SELECT DISTINCT record_sha256 FROM "DELETE_TRACKER_ERASED") e
+    ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+    WHERE s.v:kind::VARCHAR <> 'file'
+) r
+CROSS JOIN (SELECT COUNT(DISTINCT record_sha256) AS records_erased FROM "DELETE_TRACKER_ERASED") n;
 
 -- count_new
 SELECT s.event_file AS event_file, COUNT(*) AS rows_new
@@ -877,6 +881,9 @@ REMOVE @"DELETE_TRACKER_STAGE";
 SELECT MAX(erased_at) AS erased_at
 FROM "DELETE_TRACKER_ERASED"
 WHERE record_sha256 = SHA2(%s, 256);
+
+-- erased_digests
+SELECT DISTINCT record_sha256 AS record_sha256 FROM "DELETE_TRACKER_ERASED";
 
 -- fresh
 SELECT

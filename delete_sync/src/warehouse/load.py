@@ -47,6 +47,7 @@ class Loader(Turns):
         self._sweep_id = sweep_id
         self._reader_version = reader_version
         self._id_fills_itself = True
+        self._erased: int | None = None
 
     def prepare(self) -> None:
         """Create the tables and the stage if they are missing, and check those that exist.
@@ -62,6 +63,16 @@ class Loader(Turns):
             self._seen_token = tables.token()
 
         self._ask(check)
+
+    def erased(self) -> frozenset[str]:
+        """The digests of the record ids whose data somebody had erased.
+
+        If there are others when a batch is loaded, it is not loaded.
+        """
+        rows = self._ask(lambda session: session.rows("erased_digests"))
+        found = frozenset(str(digest) for (digest,) in rows)
+        self._erased = len(found)
+        return found
 
     def records(self, first: str, last: str) -> list[LoadRecord]:
         """The load records of the event files whose names are from ``first`` to ``last``."""
@@ -196,7 +207,9 @@ class Loader(Turns):
                 loaded = Loaded()
                 if files:
                     tokens.add(attempt.token)
-                    loaded = attempt.write(files, id_fills_itself=self._id_fills_itself)
+                    loaded = attempt.write(
+                        files, id_fills_itself=self._id_fills_itself, erased=self._erased
+                    )
             attempt.check(files)
         self._seen_token = attempt.token
         self.close()  # a session for reading that is older need not see these rows
