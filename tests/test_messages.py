@@ -257,9 +257,6 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
     ("sync", "warehouse/erasure.py"): [
         ("rows of {', '.join", "{', '.join", NOTHING, "run the command again"),
     ],
-    ("sync", "commands/erase.py"): [
-        ("the role {role} may not", "{'; '.join(lacking)}", "nothing was changed", "with --role"),
-    ],
     ("sync", "warehouse/compare.py"): [
         ("the comparison inserted", "{inserted} rows", NOTHING, "see 'BooksDifferError'"),
         ("{compared} of {due.ready}", "checks", NOTHING, "see 'BooksDifferError'"),

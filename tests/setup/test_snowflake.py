@@ -17,8 +17,12 @@ from local import apps, warehouse
 from local.warehouse import executable, run, statements
 from sqlfluff.core import FluffConfig, Linter
 
+from delete_sync.src.warehouse.erasure import RIGHTS
+from delete_sync.src.warehouse.names import Identifier, names_of
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SQL = warehouse.SET_UP
+NAMES = names_of(Identifier("delete_tracker"), Identifier("audit"), Identifier("salesforce"))
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
 
@@ -75,6 +79,22 @@ def test_the_grants_are_those_that_the_docs_name() -> None:
         (SQL / "2_access.sql").read_text(),
     )
     assert views == ["ALL", "FUTURE"]
+
+
+def test_the_eraser_has_the_rights_that_the_command_looks_at() -> None:
+    """And no right to insert a delete, or to remove what is not of the person."""
+    grants = re.findall(
+        r"GRANT ([A-Z, ]+) ON (\w+) (\S+)\s+TO ROLE delete_tracker_eraser",
+        (SQL / "2_access.sql").read_text(),
+    )
+    rights: dict[str, set[str]] = {}
+    for privileges, _, name in grants:
+        rights.setdefault(name.rpartition(".")[2], set()).update(privileges.split(", "))
+    assert rights == {
+        **{name: {"USAGE"} for name in ("delete_sync_wh", "audit", "salesforce")},
+        "delete_tracker_stage": {"READ", "WRITE"},
+        **{NAMES[part].name.lower(): set(needed) for part, needed in RIGHTS.items()},
+    }
 
 
 def test_readers_see_every_table_but_two_and_old_and_new_views() -> None:

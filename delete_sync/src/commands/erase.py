@@ -11,8 +11,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..adapters import App
-from ..console import FINDINGS, USAGE, WELL, StoppedError
-from ..errors import RefusedFileError, WarehouseRefusedError
+from ..console import ACT, FINDINGS, USAGE, WELL, StoppedError
+from ..errors import RefusedFileError
 from ..event_files.erasure import Ids
 from ..event_files.rewrite import rewrite, search
 from ..event_files.values import SHORT_ID, record_id
@@ -100,7 +100,7 @@ def _check_rights(app: App) -> None:
     """Look at every right before anything is changed.
 
     Raises:
-        WarehouseRefusedError: the role lacks some.
+        StoppedError: the role lacks some.
     """
     with app.inspection() as inspection:
         role, columns = inspection.who().role, inspection.columns()
@@ -117,9 +117,10 @@ def _check_rights(app: App) -> None:
     if on_stage:
         lacking.append(f"{', '.join(on_stage)} on {app.names['stage'].name}")
     if lacking:
-        raise WarehouseRefusedError(
-            f"the role {role} may not erase, so nothing was changed: it lacks {'; '.join(lacking)}"
-            " – name the role that may with --role, and run 2_access.sql if it does not exist"
+        raise StoppedError(
+            f"the role {role} may not erase, because it lacks {'; '.join(lacking)}. Nothing was"
+            " changed: name the role that may with --role. If it does not exist, run 2_access.sql",
+            ACT,
         )
 
 
