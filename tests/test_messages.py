@@ -255,6 +255,7 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("somebody has erased data", "event files", NOTHING, "the next sweep reads them again"),
     ],
     ("sync", "warehouse/erasure.py"): [
+        ("after COMMIT, {len(missing)}", "{self._names", NOTHING, "run the command again"),
         ("rows of {', '.join", "{', '.join", NOTHING, "run the command again"),
     ],
     ("sync", "warehouse/compare.py"): [

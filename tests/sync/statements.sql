@@ -32,13 +32,10 @@ CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM "DELETE_T
 -- clear_column
 UPDATE "DELETE_TRACKER_LISTED" SET topic = NULL
 FROM (
-    SELECT r.short_id AS short_id
-    FROM (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    SELECT s.v:short_id::VARCHAR AS short_id
     FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
-    ) r
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'record'
 ) r
 WHERE r.id = %s;
 
@@ -352,15 +349,19 @@ FROM (
     SELECT DISTINCT check_id
     FROM "DELETE_TRACKER_LISTED"
     JOIN (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
     ) r ON r.id = %s
 ) d
 LEFT JOIN (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
 ) o ON o.short_id = LEFT(d.record_id, 15)
 WHERE o.short_id IS NULL;
 
@@ -368,9 +369,11 @@ WHERE o.short_id IS NULL;
 SELECT COUNT(*) AS found
 FROM "DELETE_TRACKER_LISTED" t
 JOIN (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
 ) r ON r.short_id = LEFT(t.record_id, 15);
 
 -- count_recovered
@@ -1487,9 +1490,11 @@ WHEN NOT MATCHED THEN INSERT (
 SELECT DISTINCT "DELETE_TRACKER_LISTED".payload::VARCHAR AS payload
 FROM "DELETE_TRACKER_LISTED"
 JOIN (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
 ) r ON CONTAINS("DELETE_TRACKER_LISTED".payload::VARCHAR, r.short_id)
 LIMIT 10;
 
@@ -1665,9 +1670,11 @@ ORDER BY p.topic;
 INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
 SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, 0 AS rows_removed
 FROM (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
 ) r
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = r.record_sha256
@@ -1678,9 +1685,11 @@ INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
 SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, COUNT(*) AS rows_removed
 FROM "DELETE_TRACKER" t
 JOIN (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
 ) r ON r.short_id = LEFT(t.record_id, 15)
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 WHERE COALESCE(t.topic, '') <> 'check'
@@ -1787,9 +1796,11 @@ JOIN (
 SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
 
 -- records_to_erase
-SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record';
+SELECT
+    v:short_id::VARCHAR AS short_id,
+    v:record_sha256::VARCHAR AS record_sha256
+FROM "DELETE_TRACKER_STAGING"
+WHERE v:kind::VARCHAR = 'record';
 
 -- relations
 WITH entries AS (
@@ -1924,18 +1935,16 @@ REMOVE @"DELETE_TRACKER_STAGE"/path/;
 -- remove_own
 DELETE FROM "DELETE_TRACKER_LISTED"
 USING (
-    SELECT r.short_id AS short_id
-    FROM (
-    SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
+    SELECT s.v:short_id::VARCHAR AS short_id
     FROM "DELETE_TRACKER_STAGING" s
-    WHERE s.v:kind::VARCHAR = 'record'
-    ) r
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'record'
 ) r
 WHERE LEFT("DELETE_TRACKER_LISTED".record_id, 15) = r.short_id;
 
 -- renew_key
-UPDATE "DELETE_TRACKER_LISTED" SET topic = REPLACE("DELETE_TRACKER_LISTED".topic, f.replaced, f.sha256)
+UPDATE "DELETE_TRACKER_LISTED" SET topic =
+    REPLACE("DELETE_TRACKER_LISTED".topic, f.replaced, f.sha256)
 FROM (
     SELECT s.v:replaced::VARCHAR AS replaced, s.v:sha256::VARCHAR AS sha256
     FROM "DELETE_TRACKER_STAGING" s
@@ -1957,7 +1966,8 @@ FROM (
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
     WHERE s.v:kind::VARCHAR = 'replacement'
 ) f
-WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file AND "DELETE_TRACKER_LOADS".sha256 = f.replaced;
+WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
+    AND "DELETE_TRACKER_LOADS".sha256 = f.replaced;
 
 -- replace_loads
 DELETE FROM "DELETE_TRACKER_LOADS"

@@ -35,8 +35,8 @@ VARIABLE = [
     *(
         (rf"({words}\s+)20\S+Z", rf"\g<1>2026-02-{day}T02:00:05Z")
         for words, day in (
-            ("again then", "04"),
-            ("beside the cursors", "16"),
+            ("a replay reads again", "04"),
+            ("(?:beside the cursors|again then)", "16"),
             ("for 14 days", "15"),
             ("in Fail-safe", "09"),
         )

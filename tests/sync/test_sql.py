@@ -12,6 +12,7 @@ import sqlglot
 from delete_sync.src.warehouse.columns import Column, columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, missing
 from delete_sync.src.warehouse.move import KEYS, clauses_of
+from delete_sync.src.warehouse.erasure import records_to_erase
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
 
@@ -31,7 +32,7 @@ PARTS = {
     "probed": NAMES["gaps"],
     "column": "topic",
     "erasable": NAMES["listed"],
-    "records": SQL["records_to_erase"].format(**NAMES),
+    "records": records_to_erase(NAMES),
     "condition": "r.id = %s",
     "key": "check_id",
     "owner": "record_id",

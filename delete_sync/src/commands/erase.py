@@ -16,8 +16,8 @@ from ..errors import RefusedFileError
 from ..event_files.erasure import Ids
 from ..event_files.rewrite import rewrite, search
 from ..event_files.values import SHORT_ID, record_id
-from ..model import EventBlob, LocalFile, Named, Replaced, by_file
-from ..warehouse.erasure import RIGHTS, Eraser
+from ..model import LocalFile, Named, Replaced, by_file
+from ..warehouse.erasure import RIGHTS
 from .call import Call
 from .find import SIZES
 from .listing import moment, remove
@@ -25,7 +25,6 @@ from .listing import moment, remove
 HELP = "erase a person's data from tables, stage and event files"
 EXAMPLE = "erase --record 0035f00000AbCdEAAV --role delete_tracker_eraser"
 USERS = "005"  # how the id of a user begins
-FILES = "event files"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +51,8 @@ def run(options: argparse.Namespace, call: Call) -> int:
         unreadable: dict[str, str] = {}
         with console.progress() as show:
             files = dict(_search(app, ids, unreadable, show))
-        tables = {name: named for name, named in _tables(app, eraser).items() if any(named)}
-        staged = eraser.staged_files()
-        found = _found(files, tables, staged)
+        tables = {app.names[part].name: it for part, it in eraser.counts().items() if any(it)}
+        found = _found(files, tables, eraser.staged_files())
         _tell(call, found, unreadable)
         if not console.may_ask:
             console.note("Nothing was changed: add --yes to erase this.")
@@ -124,16 +122,11 @@ def _check_rights(app: App) -> None:
         )
 
 
-def _blobs(app: App) -> Iterator[EventBlob]:
-    for page in app.events().pages():
-        yield from page
-
-
 def _search(
     app: App, ids: Ids, unreadable: dict[str, str], show: Callable[[str], None]
 ) -> Iterator[tuple[str, Named]]:
     """The event files that name the records. Fills ``unreadable``."""
-    blobs = list(_blobs(app))
+    blobs = [blob for page in app.events().pages() for blob in page]
     with app.local_files(blobs) as downloads:
         for number, file in enumerate(downloads, 1):
             name = file.blob.name
@@ -186,11 +179,6 @@ def _replaced(app: App) -> list[Replaced]:
     return found
 
 
-def _tables(app: App, eraser: Eraser) -> dict[str, Named]:
-    """What the tables have, by their names."""
-    return {app.names[part].name: named for part, named in eraser.counts().items()}
-
-
 def _found(files: Mapping[str, Named], tables: Mapping[str, Named], staged: int) -> dict[str, Any]:
     total = Named(*(sum(it[i] for it in files.values()) for i in range(2)))
     return {
@@ -241,11 +229,9 @@ def _remains(now: datetime) -> Iterator[tuple[str, str]]:
     def after(days: int) -> str:
         return str(moment(now + timedelta(days=days)))
 
-    yield (
-        "events in Salesforce; event files that arrive later, so run the command again then",
-        after(3),
-    )
-    yield "entries of checks (ids and dates) beside the cursors", after(15)
-    yield "the event files before, if the account keeps deleted blobs for 14 days", after(14)
-    yield "rows before, in Time Travel, if it is one day, and in Fail-safe", after(8)
-    yield "rejected events without a readable record id", "somebody removes them"
+    yield "Salesforce's events, which a replay reads again", after(3)
+    yield "Salesforce's list of deletes, and what checks keep of it beside the cursors", after(15)
+    yield "new event files that name the person: run the command again then", after(15)
+    yield "replaced event files, if the account keeps deleted blobs for 14 days", after(14)
+    yield "old rows in Time Travel, if it is one day, and in Fail-safe", after(8)
+    yield "rejected events that name the person without an id", "somebody removes them"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import textwrap
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from ..errors import BooksDifferError
 from ..model import Batch, Named, Replaced
@@ -26,7 +27,6 @@ from .turns import Turns
 
 MOST = 10_000  # payloads of one table that are cleared in one transaction
 MARK = "'erased'"
-RECORDS = SQL["records_to_erase"]
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,19 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def records_to_erase(names: Mapping[str, Identifier]) -> str:
+    """The query for the records in the staging table."""
+    query = SQL["records_to_erase"].format(**names)
+    return textwrap.indent(query, "    ").lstrip()
+
+
 class Eraser(Turns):
     """Erases some records. The caller closes it after use.
 
     Args:
         connect: opens a session.
         names: the result of ``names_of``.
-        short_ids: of the records, with 15 characters, and the digest of each.
+        digests: of the records, by their ids with 15 characters.
         folder: an empty folder for temporary files.
     """
 
@@ -113,14 +119,15 @@ class Eraser(Turns):
         self,
         connect: Callable[[], Session],
         names: Mapping[str, Identifier],
-        short_ids: Mapping[str, str],
+        digests: Mapping[str, str],
         folder: Path,
     ) -> None:
         super().__init__(connect, names)
         self._folder = folder
+        self._query = records_to_erase(names)
         self._records = [
             {"kind": "record", "short_id": short_id, "record_sha256": digest}
-            for short_id, digest in short_ids.items()
+            for short_id, digest in digests.items()
         ]
 
     def counts(self) -> dict[str, Named]:
@@ -133,8 +140,19 @@ class Eraser(Turns):
         return len(self._ask(lambda session: session.rows("list_stage")))
 
     def note(self) -> None:
-        """Note in ``_erased`` that the records are erased. From then on no sweep inserts them."""
+        """Note in ``_erased`` that the records are erased. From then on no sweep inserts them.
+
+        Raises:
+            BooksDifferError: after COMMIT, not all of them are noted.
+        """
         self._in_turn(self._records, lambda statement: statement("note_erased"))
+        noted = {str(one) for (one,) in self._ask(lambda it: it.rows("erased_digests"))}
+        missing = [it for it in self._records if it["record_sha256"] not in noted]
+        if missing:
+            raise BooksDifferError(
+                f"after COMMIT, {len(missing)} of {len(self._records)} records are not in"
+                f" {self._names['erased']}: {ENDED_FROM_OUTSIDE}, so run the command again"
+            )
 
     def renew(self, replaced: Sequence[Replaced]) -> None:
         """Let the load records and keys of event files name the content that replaced theirs."""
@@ -185,7 +203,7 @@ class Eraser(Turns):
 
     def _count(self, session: Session, place: Place) -> Named:
         name, own = self._names[place.part], 0
-        parts: dict[str, Any] = {"erasable": name, "records": RECORDS.format(**self._names)}
+        parts: dict[str, Any] = {"erasable": name, "records": self._query}
         if place.has_record:
             ((own,),) = session.rows("count_own", **parts)
         ((others,),) = session.rows(
@@ -202,7 +220,7 @@ class Eraser(Turns):
         rows = session.rows(
             "named_payloads",
             erasable=self._names[part],
-            records=RECORDS.format(**self._names),
+            records=self._query,
             most=MOST,
         )
         return [str(text) for (text,) in rows]
@@ -235,7 +253,7 @@ class Eraser(Turns):
                         lambda name, **parts: session.change(
                             name,
                             [guarded.token],
-                            **{"records": RECORDS.format(**self._names), **parts},
+                            **{"records": self._query, **parts},
                         )
                     )
             self._seen_token = guarded.token

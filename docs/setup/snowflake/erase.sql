@@ -48,8 +48,8 @@ REMOVE @delete_tracker_stage;
 -- - Time Travel, for DATA_RETENTION_TIME_IN_DAYS, and Fail-safe, for seven more days
 -- - the history of queries, because these statements have the id: for 14 days in Snowsight, and for
 --   365 days in ACCOUNT_USAGE
--- Find the loaded event files that may contain the record: those whose deletes are at the same time.
--- Write the time of the delete, which the first statements have removed from the table.
+-- Find the loaded event files that may contain the record: the time of the delete is between their
+-- first and last delete. Write that time, which the first statements have removed from the table.
 SELECT DISTINCT event_file
 FROM delete_tracker_loads
 WHERE '2026-02-01 00:00:00'::TIMESTAMP_NTZ BETWEEN first_event_at AND last_event_at

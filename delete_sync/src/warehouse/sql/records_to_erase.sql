@@ -1,3 +1,5 @@
-SELECT s.v:short_id::VARCHAR AS short_id, s.v:record_sha256::VARCHAR AS record_sha256
-    FROM {staging} s
-    WHERE s.v:kind::VARCHAR = 'record'
+SELECT
+    v:short_id::VARCHAR AS short_id,
+    v:record_sha256::VARCHAR AS record_sha256
+FROM {staging}
+WHERE v:kind::VARCHAR = 'record'

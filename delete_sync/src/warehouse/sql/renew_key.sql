@@ -1,4 +1,5 @@
-UPDATE {erasable} SET {column} = REPLACE({erasable}.{column}, f.replaced, f.sha256)
+UPDATE {erasable} SET {column} =
+    REPLACE({erasable}.{column}, f.replaced, f.sha256)
 FROM (
     SELECT s.v:replaced::VARCHAR AS replaced, s.v:sha256::VARCHAR AS sha256
     FROM {staging} s

@@ -10,4 +10,5 @@ FROM (
     JOIN {lock} g ON g.token = %s
     WHERE s.v:kind::VARCHAR = 'replacement'
 ) f
-WHERE {loads}.event_file = f.event_file AND {loads}.sha256 = f.replaced
+WHERE {loads}.event_file = f.event_file
+    AND {loads}.sha256 = f.replaced
