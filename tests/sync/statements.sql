@@ -114,11 +114,12 @@ WHERE t.is_there IS NULL;
 
 -- copy_erased
 INSERT INTO "DELETE_TRACKER_ERASED" (
-    record_sha256, erased_at
+    record_sha256, erased_at, rows_removed
 )
 SELECT
     o.record_sha256 AS record_sha256,
-    o.erased_at AS erased_at
+    o.erased_at AS erased_at,
+    o.rows_removed AS rows_removed
 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 LEFT JOIN (SELECT record_sha256, erased_at, TRUE AS is_there FROM "DELETE_TRACKER_ERASED") t

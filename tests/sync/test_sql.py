@@ -11,8 +11,8 @@ import sqlglot
 
 from delete_sync.src.warehouse.columns import Column, columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, missing
-from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.erasure import records_to_erase
+from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
 
