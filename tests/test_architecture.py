@@ -142,18 +142,22 @@ RULES: dict[str, dict[str, set[str]]] = {
             # Their types, the rules for pending files and freshness, and record ids.
             *("event_files/contents", "event_files/values", "freshness", "pending"),
             *("warehouse/columns", "warehouse/inspection", "warehouse/move", "warehouse/overview"),
+            # What erasing needs, and how it finds and clears values.
+            *("event_files/erasure", "event_files/rewrite", "warehouse/erasure"),
         },
         "__main__": {"commands/*", "errors"},
         "culprits": {"errors", "model"},
         "pending": {"model", "report"},
         "sync": {
             *("budget", "culprits", "errors", "freshness", "model", "pending", "report", "scratch"),
-            *("event_files/downloads", "event_files/event_file", "warehouse/staging"),
+            *("event_files/downloads", "event_files/event_file", "event_files/erasure"),
+            "warehouse/staging",
         },
         # Only these two modules build adapters. The second one runs a sweep.
         "adapters": {
             *("budget", "model", "scratch", "settings", "event_files/blobs"),
             *("event_files/contents", "event_files/downloads", "event_files/event_file"),
+            *("event_files/erasure", "event_files/replacement", "warehouse/erasure"),
             *("warehouse/inspection", "warehouse/names", "warehouse/overview"),
             "warehouse/session",
         },
@@ -168,6 +172,7 @@ RULES: dict[str, dict[str, set[str]]] = {
         "warehouse/*": {"warehouse/*", "errors", "model"},
         "warehouse/session": {"warehouse/snowflake_errors", "addresses", "budget", "errors"},
         "warehouse/staging": {"errors", "model", "scratch"},
+        "warehouse/erasure": {"warehouse/*", "errors", "model", "scratch"},
         "SnowflakePusher/__init__": {"run"},
     },
 }

@@ -252,6 +252,11 @@ MESSAGES: dict[tuple[str, str], list[tuple[str, str, str, str]]] = {
         ("the merge inserted", "{inserted} rows", NOTHING, "see 'BooksDifferError'"),
         ("{recorded} of {len(files)}", "load records", NOTHING, "see 'BooksDifferError'"),
         ("after COMMIT, {len(kept)}", "load records", NOTHING, "see 'BooksDifferError'"),
+        ("somebody has erased data", "event files", NOTHING, "the next sweep reads them again"),
+    ],
+    ("sync", "warehouse/erasure.py"): [
+        ("after COMMIT, {len(missing)}", "{self._names", NOTHING, "run the command again"),
+        ("rows of {', '.join", "{', '.join", NOTHING, "run the command again"),
     ],
     ("sync", "warehouse/compare.py"): [
         ("the comparison inserted", "{inserted} rows", NOTHING, "see 'BooksDifferError'"),

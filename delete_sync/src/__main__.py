@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from .commands import acknowledge, doctor, find, move, query, show, status, sweep
+from .commands import acknowledge, doctor, erase, find, move, query, show, status, sweep
 from .commands.command_line import Program
 from .errors import SyncError
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "acknowledge": acknowledge,
     "query": query,
     "move": move,
+    "erase": erase,
 }
 PROGRAM = Program("python -m src", "Commands for the operator of the sync.", COMMANDS, SyncError)
 FOLDER = Path(__file__).resolve().parent.parent

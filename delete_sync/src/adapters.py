@@ -13,10 +13,13 @@ from .budget import Budget
 from .event_files.blobs import EventContainer
 from .event_files.contents import Contents
 from .event_files.downloads import downloads
+from .event_files.erasure import Ids
 from .event_files.event_file import FORMAT_VERSION
+from .event_files.replacement import Replacements
 from .model import Download, EventBlob
 from .scratch import scratch_folder
 from .settings import Settings
+from .warehouse.erasure import Eraser
 from .warehouse.inspection import Inspection
 from .warehouse.names import Identifier, names_of
 from .warehouse.overview import Overview
@@ -64,6 +67,10 @@ class App:
         ):
             yield found
 
+    def replacements(self) -> Replacements:
+        """The container of the event files, to replace one."""
+        return Replacements(self.service, self.settings.events_container)
+
     def folder(self) -> contextlib.AbstractContextManager[Path]:
         """An empty folder for temporary files."""
         return scratch_folder("command")
@@ -101,3 +108,18 @@ class App:
         """What a sweep needs in Snowflake."""
         with self.session("command") as session:
             yield Inspection(session, self.names)
+
+    @contextlib.contextmanager
+    def eraser(self, ids: Ids) -> Iterator[Eraser]:
+        """Erases these records in Snowflake. Only the rights of the role itself count."""
+
+        def connect() -> Session:
+            session = self.session("erase")
+            session.rows("secondary_roles_off")
+            return session
+
+        with (
+            scratch_folder("command") as folder,
+            contextlib.closing(Eraser(connect, self.names, ids.digests, folder)) as eraser,
+        ):
+            yield eraser

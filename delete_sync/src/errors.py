@@ -7,6 +7,7 @@
     │   ├── StorageUnavailableError     Blob Storage did not answer or was busy
     │   ├── WarehouseUnavailableError   Snowflake did not answer, or the session was lost
     │   ├── OutOfTimeError              the host would end the sweep before the statement ends
+    │   ├── ErasedMeanwhileError        somebody erased data while the sweep read event files
     │   └── LocalStorageError           the disk of this machine is full or fails
     ├── ActionNeededError             a person: the message says what to do
     │   ├── SettingsError               settings are missing or malformed
@@ -82,6 +83,10 @@ class WarehouseUnavailableError(TryAgainError):
 
 class OutOfTimeError(TryAgainError):
     """No time is left before the host ends the invocation. The next sweep goes on."""
+
+
+class ErasedMeanwhileError(TryAgainError):
+    """Somebody erased data while the sweep read event files. The next sweep reads them again."""
 
 
 class LocalStorageError(TryAgainError):

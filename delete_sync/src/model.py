@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Union
+from typing import NamedTuple, Union
 
 LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load record and in the log
 
@@ -20,12 +20,14 @@ class EventBlob:
         size: bytes.
         etag: the version of the blob, without quotes.
         sha256: the SHA-256 in the metadata, 64 hex digits. Empty if the metadata has none.
+        replaced: the SHA-256 of the content that ``erase`` has replaced. Empty if it has not.
     """
 
     name: str
     size: int
     etag: str
     sha256: str
+    replaced: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,18 @@ class UnavailableFile:
 
 
 Download = Union[LocalFile, UnavailableFile]
+
+
+class Named(NamedTuple):
+    """How many rows name records that are to be erased.
+
+    Attributes:
+        removed: rows of these records.
+        cleared: rows of others, of which only the values that name these records are erased.
+    """
+
+    removed: int
+    cleared: int
 
 
 @dataclass(frozen=True)
@@ -262,3 +276,19 @@ class Unproven:
     first_day: date
     last_day: date
     days: int
+
+
+class Replaced(NamedTuple):
+    """An event file that ``erase`` has written anew.
+
+    Attributes:
+        event_file: its name.
+        replaced: the SHA-256 of the content before.
+        sha256, length, etag: those of the new content.
+    """
+
+    event_file: str
+    replaced: str
+    sha256: str
+    length: int
+    etag: str

@@ -21,6 +21,7 @@ from .budget import Budget
 from .culprits import Search
 from .errors import DataRefusedError, RefusedFileError, SyncError
 from .event_files.downloads import Source, downloads
+from .event_files.erasure import Digests
 from .event_files.event_file import FORMAT_VERSION, EventFile
 from .freshness import Patience, judge
 from .model import (
@@ -58,6 +59,9 @@ class Target(Records, Protocol):
 
     def prepare(self) -> None:
         """Create the tables and the stage if they are missing, and check the tables."""
+
+    def erased(self) -> frozenset[str]:
+        """The digests of the record ids whose data somebody had erased."""
 
     def load(self, batch: Batch, *, again: bool) -> Loaded:
         """Load one batch completely or not at all."""
@@ -130,7 +134,8 @@ def sweep(
         pending = Pending(
             store, target, report, reader_version=FORMAT_VERSION, full=full, only=only
         )
-        _Sweep(store, target, report, pending, limits, budget, scratch, again=again).run()
+        erased = Digests(target.erased())
+        _Sweep(store, target, report, pending, limits, budget, scratch, erased, again=again).run()
         newest = max(report.newest_file, loaded_before)
         if not only:
             _compare(target, report, budget, newest)
@@ -192,6 +197,7 @@ class _Sweep:
     limits: Limits
     budget: Budget
     scratch: Path
+    erased: Digests
     again: bool
 
     def run(self) -> None:
@@ -233,7 +239,7 @@ class _Sweep:
                 self.report.cannot_read(file)
                 self.pending.leave(file.blob.name, file.reason)
             else:
-                _add(writer, file)
+                _add(writer, file, self.erased)
             full = writer.lines >= self.limits.merge_rows or count >= self.limits.batch_files
             if full or not self.budget.may_begin():
                 return True
@@ -280,14 +286,14 @@ class _Sweep:
             self.report.count(batch, self.target.load(batch, again=self.again))
 
 
-def _add(writer: BatchWriter, file: LocalFile) -> None:
+def _add(writer: BatchWriter, file: LocalFile, erased: Digests) -> None:
     """Stage one file, or record why it is refused."""
     name = file.blob.name
     try:
         if file.refusal:
             writer.refuse(file.blob, file.sha256, file.refusal)
         else:
-            with EventFile(file.path, name, file.sha256) as event_file:
+            with EventFile(file.path, name, file.sha256, erased) as event_file:
                 writer.add(event_file, file.blob, file.sha256)
     except RefusedFileError as error:
         writer.refuse(file.blob, file.sha256, str(error))

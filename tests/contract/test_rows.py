@@ -235,6 +235,12 @@ def test_text_of_255_characters_of_any_width_fits(tmp_path: Path) -> None:
     assert line["record_id"] == "🦊" * 255
 
 
+def test_a_record_id_of_15_characters_gets_its_checksum(tmp_path: Path) -> None:
+    """The digests of erased records are those of 18 characters."""
+    ((line,), _) = read(written(tmp_path / "x.db", events=[event(record_id="0015f00000ABCDE")]))
+    assert line["record_id"] == ACCOUNT
+
+
 def test_the_first_year_that_snowflake_advises_is_a_time(tmp_path: Path) -> None:
     """So is the last millisecond of the year 9999."""
     first, last = "1582-01-01T00:00:00.000", "9999-12-31T23:59:59.999"

@@ -162,6 +162,10 @@ class Warehouse:
         self._steps.append(f"records {first} {last}")
         return [record for record in self.records_kept if first <= record.event_file <= last]
 
+    def erased(self) -> frozenset[str]:
+        """No record."""
+        return frozenset()
+
     def oldest_first(self) -> list[str]:
         """The names of the files, in the order in which they were last loaded."""
         return list(dict.fromkeys(record.event_file for record in self.records_kept))

@@ -88,8 +88,7 @@ def own_names(text: str, schema: str) -> str:
         (r'"<operator>"', f"delete_sync_svc_{schema}"),
         (r'"<new schema>"', f"{schema}_NEW"),
         (
-            r"\b(delete_sync_loader|delete_tracker_reader|delete_tracker_mover|delete_sync_svc"
-            r"|delete_sync_wh)\b",
+            r"\b(delete_(?:sync_(?:loader|svc|wh)|tracker_(?:reader|mover|eraser)))\b",
             rf"\1_{schema}",
         ),
     ):

@@ -17,8 +17,12 @@ from local import apps, warehouse
 from local.warehouse import executable, run, statements
 from sqlfluff.core import FluffConfig, Linter
 
+from delete_sync.src.warehouse.erasure import RIGHTS
+from delete_sync.src.warehouse.names import Identifier, names_of
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SQL = warehouse.SET_UP
+NAMES = names_of(Identifier("delete_tracker"), Identifier("audit"), Identifier("salesforce"))
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 
 
@@ -75,6 +79,22 @@ def test_the_grants_are_those_that_the_docs_name() -> None:
         (SQL / "2_access.sql").read_text(),
     )
     assert views == ["ALL", "FUTURE"]
+
+
+def test_the_eraser_has_the_rights_that_the_command_looks_at() -> None:
+    """And no right to insert a delete, or to remove what is not of the person."""
+    grants = re.findall(
+        r"GRANT ([A-Z, ]+) ON (\w+) (\S+)\s+TO ROLE delete_tracker_eraser",
+        (SQL / "2_access.sql").read_text(),
+    )
+    rights: dict[str, set[str]] = {}
+    for privileges, _, name in grants:
+        rights.setdefault(name.rpartition(".")[2], set()).update(privileges.split(", "))
+    assert rights == {
+        **{name: {"USAGE"} for name in ("delete_sync_wh", "audit", "salesforce")},
+        "delete_tracker_stage": {"READ", "WRITE"},
+        **{NAMES[part].name.lower(): set(needed) for part, needed in RIGHTS.items()},
+    }
 
 
 def test_readers_see_every_table_but_two_and_old_and_new_views() -> None:
@@ -303,26 +323,47 @@ def test_children_of_a_merged_record_can_be_pointed_at_the_record_that_is_left(
     ]
 
 
-def test_erased_values_stay_erased_when_the_event_file_is_read_again(
+def test_an_erased_record_stays_erased_when_the_event_file_is_read_again(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """The row keeps its key and its object, so the fact of the delete stays."""
+    """Rows of other records that name it stay, without their payload."""
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     assert apps.sweep(settings).succeeded
-    ((record_id,),) = warehouse.query(
-        connection, "SELECT record_id FROM delete_tracker ORDER BY event_id LIMIT 1"
+    (_, first), (other, _) = warehouse.query(
+        connection,
+        "SELECT event_id, record_id FROM delete_tracker WHERE record_id IS NOT NULL"
+        " ORDER BY record_id LIMIT 2",
     )[1]
+    warehouse.query(
+        connection,
+        f"""UPDATE delete_tracker SET owner_id = '{first}', payload = PARSE_JSON(
+            '{{"_tracker": {{"deleted_date_from": "x"}}, "ids": ["{first}"]}}'
+        ) WHERE event_id = '{other}'""",
+    )
+    before = warehouse.query(connection, "SELECT COUNT(*) FROM delete_tracker")[1][0][0]
     for one in executable("erase.sql"):
-        answer = warehouse.query(connection, one.replace("003000000000001AAA", record_id))[1]
+        answer = warehouse.query(
+            connection,
+            one.replace("003000000000001AAA", first).replace(
+                "'2026-02-01 00:00:00'", f"'{NOW:%Y-%m-%d} 12:00:00'"
+            ),
+        )[1]
     assert answer == warehouse.query(connection, "SELECT event_file FROM delete_tracker_loads")[1]
     assert apps.sweep({**settings, "FULL_SWEEP": "true"}).succeeded
-    left = warehouse.query(
+    ((after, removed),) = warehouse.query(
         connection,
-        "SELECT payload, owner_id, deleted_by, object_name IS NULL FROM delete_tracker "
-        f"WHERE record_id = '{record_id}'",
+        "SELECT (SELECT COUNT(*) FROM delete_tracker),"
+        " (SELECT SUM(rows_removed) FROM delete_tracker_erased)",
     )[1]
-    assert left
-    assert set(left) == {(None, None, None, False)}
+    assert (after + removed, removed >= 1) == (before, True)
+    assert not warehouse.query(
+        connection, f"SELECT 1 FROM delete_tracker WHERE record_id = '{first}'"
+    )[1]
+    assert warehouse.query(
+        connection,
+        "SELECT owner_id, payload:_tracker.deleted_date_from::VARCHAR, payload:ids::VARCHAR"
+        f" FROM delete_tracker WHERE event_id = '{other}'",
+    )[1] == [(None, "x", None)]
 
 
 def slips(text: str) -> list[str]:

@@ -16,7 +16,7 @@ WHERE a.id IS NULL;
 SELECT
     t.rows_there AS rows_there,
     l.rows_loaded AS rows_loaded,
-    e.records_erased AS records_erased,
+    e.rows_removed AS rows_removed,
     l.newest_reader AS newest_reader
 FROM (
     SELECT COUNT(*) AS rows_there
@@ -27,7 +27,27 @@ CROSS JOIN (
     SELECT COALESCE(SUM(rows_inserted), 0) AS rows_loaded, MAX(reader) AS newest_reader
     FROM "DELETE_TRACKER_LOADS"
 ) l
-CROSS JOIN (SELECT COUNT(DISTINCT record_sha256) AS records_erased FROM "DELETE_TRACKER_ERASED") e;
+CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM "DELETE_TRACKER_ERASED") e;
+
+-- clear_column
+UPDATE "DELETE_TRACKER_LISTED" SET topic = NULL
+FROM (
+    SELECT s.v:short_id::VARCHAR AS short_id
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'record'
+) r
+WHERE r.id = %s;
+
+-- clear_payload
+UPDATE "DELETE_TRACKER_LISTED" SET payload = p.cleared
+FROM (
+    SELECT s.v:found::VARCHAR AS found, s.v:payload AS cleared
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'payload'
+) p
+WHERE "DELETE_TRACKER_LISTED".payload::VARCHAR = p.found;
 
 -- columns
 SELECT
@@ -94,11 +114,12 @@ WHERE t.is_there IS NULL;
 
 -- copy_erased
 INSERT INTO "DELETE_TRACKER_ERASED" (
-    record_sha256, erased_at
+    record_sha256, erased_at, rows_removed
 )
 SELECT
     o.record_sha256 AS record_sha256,
-    o.erased_at AS erased_at
+    o.erased_at AS erased_at,
+    o.rows_removed AS rows_removed
 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 LEFT JOIN (SELECT record_sha256, erased_at, TRUE AS is_there FROM "DELETE_TRACKER_ERASED") t
@@ -294,11 +315,15 @@ LEFT JOIN (
 WHERE t.is_there IS NULL AND e.record_sha256 IS NULL;
 
 -- count_erased
-SELECT COUNT(*) AS rows_erased
-FROM "DELETE_TRACKER_STAGING" s
-JOIN (SELECT DISTINCT record_sha256 FROM "DELETE_TRACKER_ERASED") e
-ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
-WHERE s.v:kind::VARCHAR <> 'file';
+SELECT r.rows_erased AS rows_erased, n.records_erased AS records_erased
+FROM (
+    SELECT COUNT(*) AS rows_erased
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN (SELECT DISTINCT record_sha256 FROM "DELETE_TRACKER_ERASED") e
+    ON e.record_sha256 = SHA2(s.v:record_id::VARCHAR, 256)
+    WHERE s.v:kind::VARCHAR <> 'file'
+) r
+CROSS JOIN (SELECT COUNT(DISTINCT record_sha256) AS records_erased FROM "DELETE_TRACKER_ERASED") n;
 
 -- count_new
 SELECT s.event_file AS event_file, COUNT(*) AS rows_new
@@ -318,6 +343,39 @@ LEFT JOIN "DELETE_TRACKER" t ON t.event_id = s.event_id
 LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(s.record_id, 256)
 WHERE t.event_id IS NULL AND e.record_sha256 IS NULL
 GROUP BY s.event_file;
+
+-- count_others
+SELECT COUNT(*) AS found
+FROM (
+    SELECT DISTINCT check_id
+    FROM "DELETE_TRACKER_LISTED"
+    JOIN (
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+    ) r ON r.id = %s
+) d
+LEFT JOIN (
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+) o ON o.short_id = LEFT(d.record_id, 15)
+WHERE o.short_id IS NULL;
+
+-- count_own
+SELECT COUNT(*) AS found
+FROM "DELETE_TRACKER_LISTED" t
+JOIN (
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+) r ON r.short_id = LEFT(t.record_id, 15);
 
 -- count_recovered
 SELECT COUNT(*) AS recovered FROM (SELECT
@@ -671,7 +729,8 @@ CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_CHECKS" (
 -- create_erased
 CREATE TABLE IF NOT EXISTS "DELETE_TRACKER_ERASED" (
     record_sha256 VARCHAR(64),
-    erased_at TIMESTAMP_NTZ
+    erased_at TIMESTAMP_NTZ,
+    rows_removed INTEGER
 );
 
 -- create_gaps
@@ -819,10 +878,16 @@ HAVING COUNT(*) > 1
 ORDER BY event_id
 LIMIT 100;
 
+-- empty_stage
+REMOVE @"DELETE_TRACKER_STAGE";
+
 -- erased_at
 SELECT MAX(erased_at) AS erased_at
 FROM "DELETE_TRACKER_ERASED"
 WHERE record_sha256 = SHA2(%s, 256);
+
+-- erased_digests
+SELECT DISTINCT record_sha256 AS record_sha256 FROM "DELETE_TRACKER_ERASED";
 
 -- fresh
 SELECT
@@ -1271,6 +1336,8 @@ JOIN (SELECT
     l.payload AS payload
 FROM "DELETE_TRACKER_LISTED" l
 JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+WHERE e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY l.record_id, l.deleted_date
     ORDER BY c.checked_at, c.check_id
@@ -1348,6 +1415,9 @@ LIMIT 5;
 -- list
 LIST @"DELETE_TRACKER_STAGE"/path/;
 
+-- list_stage
+LIST @"DELETE_TRACKER_STAGE";
+
 -- listed_once
 SELECT
     l.object_name AS object_name,
@@ -1362,6 +1432,8 @@ SELECT
     l.payload AS payload
 FROM "DELETE_TRACKER_LISTED" l
 JOIN "DELETE_TRACKER_CHECKS" c ON c.check_id = l.check_id
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = SHA2(l.record_id, 256)
+WHERE e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY l.record_id, l.deleted_date
     ORDER BY c.checked_at, c.check_id
@@ -1414,6 +1486,18 @@ WHEN NOT MATCHED THEN INSERT (
     s.id, s.event_id, s.topic, s.object_name, s.record_id, s.deleted_by, s.deleted_date,
     s.owner_id, s.payload, s.ingested_at
 );
+
+-- named_payloads
+SELECT DISTINCT "DELETE_TRACKER_LISTED".payload::VARCHAR AS payload
+FROM "DELETE_TRACKER_LISTED"
+JOIN (
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+) r ON CONTAINS("DELETE_TRACKER_LISTED".payload::VARCHAR, r.short_id)
+LIMIT 10;
 
 -- new_recovered
 SELECT
@@ -1583,6 +1667,35 @@ JOIN (
 GROUP BY p.topic
 ORDER BY p.topic;
 
+-- note_erased
+INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
+SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, 0 AS rows_removed
+FROM (
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+) r
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = r.record_sha256
+WHERE e.record_sha256 IS NULL;
+
+-- note_removed
+INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
+SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, COUNT(*) AS rows_removed
+FROM "DELETE_TRACKER" t
+JOIN (
+    SELECT
+        v:short_id::VARCHAR AS short_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+) r ON r.short_id = LEFT(t.record_id, 15)
+JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+WHERE COALESCE(t.topic, '') <> 'check'
+GROUP BY r.record_sha256;
+
 -- oldest_first
 SELECT event_file AS event_file
 FROM "DELETE_TRACKER_LOADS"
@@ -1682,6 +1795,13 @@ JOIN (
 
 -- records_of_token
 SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
+
+-- records_to_erase
+SELECT
+    v:short_id::VARCHAR AS short_id,
+    v:record_sha256::VARCHAR AS record_sha256
+FROM "DELETE_TRACKER_STAGING"
+WHERE v:kind::VARCHAR = 'record';
 
 -- relations
 WITH entries AS (
@@ -1812,6 +1932,43 @@ GROUP BY
 
 -- remove
 REMOVE @"DELETE_TRACKER_STAGE"/path/;
+
+-- remove_own
+DELETE FROM "DELETE_TRACKER_LISTED"
+USING (
+    SELECT s.v:short_id::VARCHAR AS short_id
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'record'
+) r
+WHERE LEFT("DELETE_TRACKER_LISTED".record_id, 15) = r.short_id;
+
+-- renew_key
+UPDATE "DELETE_TRACKER_LISTED" SET topic =
+    REPLACE("DELETE_TRACKER_LISTED".topic, f.replaced, f.sha256)
+FROM (
+    SELECT s.v:replaced::VARCHAR AS replaced, s.v:sha256::VARCHAR AS sha256
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'replacement'
+) f
+WHERE LEFT("DELETE_TRACKER_LISTED".topic, 64) = f.replaced;
+
+-- renew_loads
+UPDATE "DELETE_TRACKER_LOADS" SET sha256 = f.sha256, length = f.length, etag = f.etag
+FROM (
+    SELECT
+        s.v:event_file::VARCHAR AS event_file,
+        s.v:replaced::VARCHAR AS replaced,
+        s.v:sha256::VARCHAR AS sha256,
+        s.v:length::INTEGER AS length,
+        s.v:etag::VARCHAR AS etag
+    FROM "DELETE_TRACKER_STAGING" s
+    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
+    WHERE s.v:kind::VARCHAR = 'replacement'
+) f
+WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
+    AND "DELETE_TRACKER_LOADS".sha256 = f.replaced;
 
 -- replace_loads
 DELETE FROM "DELETE_TRACKER_LOADS"

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
+from local import comparison
 from local.event_files import check, delete, listed, restore
 
-from delete_sync.src.model import Figures
+from delete_sync.src.errors import ErasedMeanwhileError
+from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.model import EventBlob, Figures
 from delete_sync.src.report import Report
 from delete_sync.src.warehouse.columns import columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, DELETES, LEFT_NULL
+from delete_sync.src.warehouse.staging import batch_writer
 from salesforce_client.src.app.model import ResolvedReject
+from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
 Put = Callable[..., str]
 Sweep = Callable[..., Report]
@@ -217,6 +223,29 @@ def test_a_row_of_an_erased_record_that_stays_in_the_table_is_not_changed(
     sweep(FULL_SWEEP="true").raise_if_failed()
     rows = query("SELECT event_id, payload IS NULL FROM delete_tracker ORDER BY event_id")
     assert rows == [("e1", True), ("e2", False)]
+
+
+def test_a_batch_is_not_loaded_if_data_were_erased_since_it_was_read(
+    snowflake_settings: Mapping[str, str], query: Query, tmp_path: Path
+) -> None:
+    """Its rows may name the record. The next sweep reads the file again."""
+    loader = comparison.loader(snowflake_settings)
+    loader.prepare()
+    assert loader.erased() == frozenset()
+    file = Writer(tmp_path / "x.db", datetime(2026, 2, 1, tzinfo=timezone.utc))
+    file.add([delete("e1", deleted_by=GONE)])
+    file.close()
+    erase(query, GONE)
+    with batch_writer(tmp_path, "s", 2) as writer:
+        with EventFile(file.path, "x", "0") as content:
+            writer.add(content, EventBlob("x", 1, "etag", "0"), "0")
+        batch = writer.finish()
+        with pytest.raises(ErasedMeanwhileError, match="somebody has erased data"):
+            loader.load(batch, again=False)
+        assert query("SELECT COUNT(*) FROM delete_tracker") == [(0,)]
+        assert len(loader.erased()) == 1
+        assert loader.load(batch, again=False).inserted == 1
+    loader.close()
 
 
 def test_the_sync_writes_every_column_of_its_tables_but_one() -> None:

@@ -340,6 +340,16 @@ def test_the_day_of_a_case_has_its_verdict(
     assert verdicts[object_of(name)] == (CASES[name].verdict, CASES[name].reason)
 
 
+def test_the_views_leave_out_a_record_whose_row_stays_in_the_table(target: Target) -> None:
+    """For example, because somebody else has erased it."""
+    record = record_of("a record that was erased")
+    for table, rows in (("", 1), ("_listed", 1), ("_deletes", 0), ("_listed_once", 0)):
+        ((count,),) = target.query(
+            f"SELECT COUNT(*) FROM delete_tracker{table} WHERE record_id = '{record}'"
+        )
+        assert count == rows
+
+
 def test_a_comparison_counts_what_it_did(target: Target) -> None:
     """All checks are compared, and none waits."""
     assert target.first == Compared(

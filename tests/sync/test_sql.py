@@ -11,6 +11,7 @@ import sqlglot
 
 from delete_sync.src.warehouse.columns import Column, columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, missing
+from delete_sync.src.warehouse.erasure import records_to_erase
 from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
@@ -28,9 +29,16 @@ PARTS = {
     "s_id": "s.id, ",
     "comparable": "(c.compared_at IS NOT NULL OR c.event_file <= %s)",
     "scope": "WHERE l.last_at >= TO_TIMESTAMP_NTZ(%s)\n",
-    "condition": "r.id = %s",
     "probed": NAMES["gaps"],
     "column": "topic",
+    "erasable": NAMES["listed"],
+    "records": records_to_erase(NAMES),
+    "condition": "r.id = %s",
+    "key": "check_id",
+    "owner": "record_id",
+    "value": "NULL",
+    "end": "LEFT",
+    "most": 10,
     "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
 # The comparison puts these texts into its statements, the first one into the second, and so on.
@@ -87,7 +95,7 @@ def test_every_statement_parses_in_the_snowflake_dialect(statement: str) -> None
     """
     (tree,) = sqlglot.parse(STATEMENTS[statement].replace("%s", "'x'"), dialect="snowflake")
     assert tree is not None
-    assert isinstance(tree, sqlglot.exp.Command) == (statement == "remove")
+    assert isinstance(tree, sqlglot.exp.Command) == (statement in ("remove", "empty_stage"))
 
 
 def test_delete_tracker_is_created_as_the_spec_says() -> None:
@@ -109,6 +117,9 @@ GUARDED = (
     "insert_recovered",
     "set_compared",
     *(f"copy_{part}" for part in KEYS),
+    # Those of the command erase.
+    *("note_erased", "note_removed", "remove_own", "clear_column", "clear_payload"),
+    *("renew_loads", "renew_key"),
 )
 
 

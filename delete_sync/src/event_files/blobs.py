@@ -199,10 +199,12 @@ def _event_blob(blob: BlobProperties) -> EventBlob:
     The names of metadata have no fixed case. The list shows an ETag without its quotes.
     """
     metadata = {key.lower(): value for key, value in (blob.metadata or {}).items()}
-    declared = metadata.get("sha256", "").strip().lower()
     # A text that is no digest proves nothing, so it counts as missing.
-    sha256 = declared if SHA256.fullmatch(declared) else ""
-    return EventBlob(blob.name, blob.size, blob.etag.strip('"'), sha256)
+    declared, replaced = (
+        text if SHA256.fullmatch(text) else ""
+        for text in (metadata.get(key, "").strip().lower() for key in ("sha256", "replaced"))
+    )
+    return EventBlob(blob.name, blob.size, blob.etag.strip('"'), declared, replaced)
 
 
 def _unreadable(error: AzureError) -> UnreadableBlobError:

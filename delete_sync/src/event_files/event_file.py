@@ -19,6 +19,8 @@ from ..errors import RefusedFileError
 from ..model import Figures
 from ..scratch import local_storage
 from . import companion_rows, rows, usual_rows
+from .erasure import Digests, cleaned
+from .erasure import names as names_erased
 from .lines import Row
 from .payloads import RefusedValueError
 
@@ -41,14 +43,16 @@ class EventFile:
         path: the file on the local disk.
         name: its name in the container.
         sha256: the SHA-256 of its content.
+        erased: values that name these records are left out. The rows of these records are not.
 
     Raises:
         RefusedFileError: the file is not an event file, is too new, or is damaged.
         LocalStorageError: the disk fails.
     """
 
-    def __init__(self, path: Path, name: str, sha256: str) -> None:
+    def __init__(self, path: Path, name: str, sha256: str, erased: Digests | None = None) -> None:
         self._name = name
+        self._erased = erased
         self._sha256 = sha256
         self._counts: Counter[str] = Counter()
         self._deletes = 0
@@ -107,7 +111,7 @@ class EventFile:
         for table in companion_rows.TABLES:
             if self._version < table.since:
                 continue
-            for row in self._rows(table.name, table.columns):
+            for row in self._rows_without_erased(table.name, table.columns):
                 self._counts[table.figure] += 1
                 yield table.line_of(row, self._name, self._sha256)
 
@@ -122,7 +126,8 @@ class EventFile:
         self._connection.text_factory = str
         try:
             for row in self._rows("events", usual_rows.COLUMNS):
-                line = usual_rows.delete(row, self._name)
+                named = self._erased and any(names_erased(it, self._erased) for it in row[1:])
+                line = None if named else usual_rows.delete(row, self._name)
                 if line:
                     self._count_delete(row[usual_rows.DELETED_DATE])
                 else:
@@ -135,7 +140,7 @@ class EventFile:
 
     def _events(self, where: str) -> Iterator[bytes]:
         """The lines of these rows of ``events``, each by the exact way."""
-        for row in self._rows("events", rows.EVENTS, where):
+        for row in self._rows_without_erased("events", rows.EVENTS, where):
             try:
                 line = rows.delete(row, self._name)
             except RefusedValueError as error:
@@ -155,6 +160,12 @@ class EventFile:
         # quick_check compares no index with its table, so read the table.
         sql = f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED {where}"  # noqa: S608
         return self._connection.execute(sql)
+
+    def _rows_without_erased(
+        self, table: str, columns: Sequence[str], where: str = ""
+    ) -> Iterator[Row]:
+        for row in self._rows(table, columns, where):
+            yield cleaned(table, columns, row, self._erased) if self._erased else row
 
     @contextlib.contextmanager
     def _as_refusal(self) -> Iterator[None]:

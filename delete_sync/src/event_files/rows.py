@@ -22,12 +22,14 @@ EVENTS = (
 )
 TEXTS = EVENTS[1:7]
 DELETED_DATE = EVENTS.index("deleted_date")
+RECORD_ID = TEXTS.index("record_id")
 
 
 def delete(row: Row, name: str) -> bytes:
     """The line of a row of ``events`` that goes into ``delete_tracker``.
 
-    U+0000 in a text becomes U+FFFD, and the payload says so.
+    U+0000 in a text becomes U+FFFD, and the payload says so. A record id of 15 characters gets its
+    checksum.
 
     Args:
         row: the columns ``EVENTS``.
@@ -48,6 +50,9 @@ def delete(row: Row, name: str) -> bytes:
     if type(payload) is not str:
         raise RefusedValueError("payload is not text")
     payload = checked(payload, nul_replaced=clean != texts)
+    record = clean[RECORD_ID]
+    if record and len(record) == values.SHORT_ID:
+        clean[RECORD_ID] = values.record_id(record)  # as _erased has it
     event_id, topic, object_name, record_id, deleted_by, owner_id = (
         "null" if text is None else quote(text) for text in clean
     )

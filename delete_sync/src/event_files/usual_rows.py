@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from .payloads import DEEPEST, LARGEST
-from .values import LONGEST_TEXT, is_time
+from .values import LONGEST_TEXT, SHORT_ID, is_time
 
 # The payload is the bytes of the text, or nothing if it is not a text.
 COLUMNS = (
@@ -35,6 +35,8 @@ def delete(row: Sequence[Any], name: str) -> bytes | None:
         name: the name of the file in the container.
     """
     _, event_id, topic, object_name, record_id, deleted_by, owner_id, date, ingested_at, raw = row
+    if record_id and len(record_id) == SHORT_ID:  # it needs its checksum
+        return None
     if not event_id or not is_time(date) or not is_time(ingested_at):
         return None
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..errors import BooksDifferError
+from ..errors import BooksDifferError, ErasedMeanwhileError
 from ..model import Batch, Loaded, by_file
 from .companions import COMPANIONS, missing
 from .guard import ENDED_FROM_OUTSIDE, Guarded
@@ -65,13 +65,26 @@ class Attempt(Guarded):
             if record.error in (None, file.error) and record.settles(file.blob, reader_version)
         }
 
-    def write(self, files: Sequence[str], *, id_fills_itself: bool) -> Loaded:
+    def write(
+        self, files: Sequence[str], *, id_fills_itself: bool, erased: int | None = None
+    ) -> Loaded:
         """Insert the rows that are new, and the load records of these files.
 
+        Args:
+            files: their names.
+            id_fills_itself: as ``Tables.prepare`` returns it.
+            erased: how many erased records were known when the rows were read. None: nobody asked.
+
         Raises:
+            ErasedMeanwhileError: there are more by now, so the rows may name one.
             BooksDifferError: other rows are in the tables than must be.
         """
-        erased = self._count_erased()
+        ((rows_erased, records_erased),) = self._session.rows("count_erased")
+        if erased is not None and int(records_erased) != erased:
+            raise ErasedMeanwhileError(
+                "somebody has erased data while the sweep read event files, so it loads no more of"
+                " them – the next sweep reads them again, without what was erased"
+            )
         deletes = self._insert_deletes(id_fills_itself=id_fills_itself)
         others = self._insert_others()
         values = [value for name in files for value in (name, deletes.get(name, 0))]
@@ -93,7 +106,7 @@ class Attempt(Guarded):
             restores=others.get("restores", 0),
             checks=others.get("checks", 0),
             listed=others.get("listed", 0),
-            erased=erased,
+            erased=int(rows_erased),
         )
 
     def check(self, files: Sequence[str]) -> None:
@@ -109,14 +122,6 @@ class Attempt(Guarded):
                 f"after COMMIT, {len(kept)} of {len(files)} load records are in the table: "
                 f"{ENDED_FROM_OUTSIDE}"
             )
-
-    def _count_erased(self) -> int:
-        """The number of rows that are left out, because their record is in ``_erased``."""
-        rows = self._batch.figures
-        if not (rows.deletes or rows.restores or rows.listed):
-            return 0
-        ((erased,),) = self._session.rows("count_erased")
-        return int(erased)
 
     def _insert_deletes(self, *, id_fills_itself: bool) -> dict[str, int]:
         """Insert the new rows of ``delete_tracker``. Returns their numbers, by event file."""

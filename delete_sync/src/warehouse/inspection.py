@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,13 +57,13 @@ class Books(NamedTuple):
     Attributes:
         rows_there: rows of ``delete_tracker`` that events told of.
         rows_loaded: as many were inserted, as the load records say.
-        records_erased: records whose data somebody had erased.
+        rows_removed: as many of them were removed since, because their record was erased.
         newest_reader: the newest format version of a sync that wrote a load record.
     """
 
     rows_there: int
     rows_loaded: int
-    records_erased: int
+    rows_removed: int
     newest_reader: int | None
 
 
@@ -98,12 +98,14 @@ class Inspection:
         """How a table differs from what the sync writes, with the statements to run."""
         return list(differences(part, self._names[part], self._names["loads"], found))
 
-    def lacking(self, part: str, found: Mapping[str, Found]) -> list[str]:
-        """The rights on a table that a sweep needs and the role does not have."""
+    def lacking(
+        self, part: str, found: Mapping[str, Found], needed: Mapping[str, Sequence[str]] = RIGHTS
+    ) -> list[str]:
+        """The rights on a table that are needed and that the role does not have."""
         ours = [column.name for column in columns_of(part) if column.name.upper() in found]
         return [
             right
-            for right in RIGHTS[part]
+            for right in needed[part]
             if not self._may(f"probe_{right.lower()}", column=ours[-1], probed=self._names[part])
         ]
 
@@ -141,8 +143,8 @@ class Inspection:
 
     def books(self) -> Books:
         """Rows, and what the load records say of them."""
-        ((there, loaded, erased, reader),) = self._session.rows("books")
-        return Books(int(there), int(loaded), int(erased), None if reader is None else int(reader))
+        ((there, loaded, removed, reader),) = self._session.rows("books")
+        return Books(int(there), int(loaded), int(removed), None if reader is None else int(reader))
 
     def duplicates(self) -> list[str]:
         """Keys that are in the table more than once, at most 100."""

@@ -5,15 +5,11 @@ Another session reads what the tables know.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import TypeVar
 
-from ..errors import BooksDifferError, LostTurnError, SyncError, WarehouseUnavailableError
 from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll, Unproven
 from . import reading
 from .attempt import Attempt
@@ -22,14 +18,10 @@ from .move import Move
 from .names import Identifier
 from .session import Session
 from .tables import Tables
-
-log = logging.getLogger(__name__)
-
-ATTEMPTS = 3
-Result = TypeVar("Result")
+from .turns import Turns
 
 
-class Loader:
+class Loader(Turns):
     """Loads batches, each attempt in a session of its own. It implements the port ``Target``.
 
     Another session reads what the tables know. The caller closes the loader after use.
@@ -51,22 +43,11 @@ class Loader:
         reader_version: int,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._connect = connect
-        self._names = names
+        super().__init__(connect, names, pause=pause)
         self._sweep_id = sweep_id
         self._reader_version = reader_version
-        self._pause = pause
         self._id_fills_itself = True
-        self._reading: Session | None = None
-        # The lock row's token when it was last read. A session that begins after that sees all rows
-        # that were committed until then (parameter READ_CONSISTENCY_MODE), but perhaps not more.
-        self._seen_token = ""
-
-    def close(self) -> None:
-        """Close the session for reading, if it is open."""
-        session, self._reading = self._reading, None
-        if session:
-            session.close()
+        self._erased: int | None = None
 
     def prepare(self) -> None:
         """Create the tables and the stage if they are missing, and check those that exist.
@@ -82,6 +63,16 @@ class Loader:
             self._seen_token = tables.token()
 
         self._ask(check)
+
+    def erased(self) -> frozenset[str]:
+        """The digests of the record ids whose data somebody had erased.
+
+        If there are others when a batch is loaded, it is not loaded.
+        """
+        rows = self._ask(lambda session: session.rows("erased_digests"))
+        found = frozenset(str(digest) for (digest,) in rows)
+        self._erased = len(found)
+        return found
 
     def records(self, first: str, last: str) -> list[LoadRecord]:
         """The load records of the event files whose names are from ``first`` to ``last``."""
@@ -176,23 +167,6 @@ class Loader:
         """
         return self._again_and_again("move", lambda: self._copy(origin))
 
-    def _again_and_again(self, what: str, once: Callable[[], Result]) -> Result:
-        """Run a transaction until it succeeds, or fails for the last time."""
-        failed = 0
-        while True:
-            try:
-                return once()
-            except LostTurnError as error:
-                log.info("%s=again reason=%s", what, error)
-            except (WarehouseUnavailableError, BooksDifferError) as error:
-                failed += 1
-                if failed == ATTEMPTS:
-                    raise
-                log.warning("%s=again attempt=%s reason=%s", what, failed, _reason(error))
-                self._pause(failed)
-            self.close()  # only a new session surely sees what the other sweep has committed
-            self._seen_token = self._ask(lambda session: Tables(session, self._names).token())
-
     def _compare(self, up_to: str) -> Compared:
         """Try once."""
         with self._connect() as session:
@@ -225,7 +199,7 @@ class Loader:
         """Try once. ``tokens`` names the transactions of all attempts, whatever became of them."""
         with self._connect() as session:
             attempt = Attempt(session, self._names, batch)
-            self._stage(attempt)
+            self._stage(attempt, f"{self._sweep_id}/{attempt.token}")
             with session.transaction():
                 attempt.take_lock(self._seen_token)
                 done = {} if again else attempt.done(self._reader_version)
@@ -233,39 +207,11 @@ class Loader:
                 loaded = Loaded()
                 if files:
                     tokens.add(attempt.token)
-                    loaded = attempt.write(files, id_fills_itself=self._id_fills_itself)
+                    loaded = attempt.write(
+                        files, id_fills_itself=self._id_fills_itself, erased=self._erased
+                    )
             attempt.check(files)
         self._seen_token = attempt.token
         self.close()  # a session for reading that is older need not see these rows
         elsewhere = frozenset(name for name, token in done.items() if token not in tokens)
         return replace(loaded, elsewhere=elsewhere)
-
-    def _stage(self, attempt: Attempt) -> None:
-        path = f"{self._sweep_id}/{attempt.token}"
-        try:
-            attempt.stage(path)
-        except SyncError:
-            # COPY removes only files that it has loaded. The others may hold personal data.
-            with contextlib.suppress(SyncError):
-                self._ask(lambda session: session.rows("remove", path=path))
-            raise
-
-    def _ask(self, ask: Callable[[Session], Result], attempts: int = ATTEMPTS) -> Result:
-        """Ask in the session for reading. Try again in a new one if Snowflake does not answer."""
-        for attempt in range(1, attempts + 1):
-            try:
-                if self._reading is None:
-                    self._reading = self._connect()
-                return ask(self._reading)
-            except WarehouseUnavailableError as error:
-                self.close()
-                if attempt == attempts:
-                    raise
-                log.warning("snowflake=again attempt=%s reason=%s", attempt, _reason(error))
-            self._pause(attempt)
-        raise AssertionError("unreachable")
-
-
-def _reason(error: SyncError) -> str:
-    """What went wrong, without the advice after the dash. The last attempt's error has it."""
-    return error.text.partition(" – ")[0]

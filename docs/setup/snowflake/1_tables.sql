@@ -142,9 +142,11 @@ CREATE TABLE IF NOT EXISTS delete_tracker_listed (
 );
 
 -- Records whose data somebody had erased. Neither a full sweep nor a check brings them back.
+-- rows_removed counts the rows of events that erasing removed from delete_tracker.
 CREATE TABLE IF NOT EXISTS delete_tracker_erased (
     record_sha256 VARCHAR(64),
-    erased_at TIMESTAMP_NTZ
+    erased_at TIMESTAMP_NTZ,
+    rows_removed INTEGER
 );
 
 -- Gaps, rejects and refused files that need no more attention, and why.

@@ -14,11 +14,13 @@ USE ROLE USERADMIN;
 CREATE ROLE IF NOT EXISTS delete_sync_loader COMMENT = 'delete_sync: loads delete_tracker';
 CREATE ROLE IF NOT EXISTS delete_tracker_reader
     COMMENT = 'Analysts: read delete_tracker and its companion tables';
+CREATE ROLE IF NOT EXISTS delete_tracker_eraser COMMENT = 'Erases the data of a person';
 
 USE ROLE SECURITYADMIN;
 
 GRANT ROLE delete_sync_loader TO ROLE SYSADMIN;
 GRANT ROLE delete_tracker_reader TO ROLE SYSADMIN;
+GRANT ROLE delete_tracker_eraser TO ROLE SYSADMIN;
 
 GRANT USAGE ON WAREHOUSE delete_sync_wh TO ROLE delete_sync_loader;
 GRANT USAGE ON DATABASE audit TO ROLE delete_sync_loader;
@@ -48,6 +50,29 @@ GRANT WRITE ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_sync_l
 -- The commands of the sync show what the views say. A sweep logs which old days are not proven.
 GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader;
 GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_sync_loader;
+
+-- The command erase removes a person's data. Only this role may remove and change rows.
+-- Grant it to the people who may do so: GRANT ROLE delete_tracker_eraser TO USER "<person>";
+GRANT USAGE ON WAREHOUSE delete_sync_wh TO ROLE delete_tracker_eraser;
+GRANT USAGE ON DATABASE audit TO ROLE delete_tracker_eraser;
+GRANT USAGE ON SCHEMA audit.salesforce TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE, DELETE ON TABLE audit.salesforce.delete_tracker TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE, DELETE ON TABLE audit.salesforce.delete_tracker_listed
+    TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE, DELETE ON TABLE audit.salesforce.delete_tracker_restores
+    TO ROLE delete_tracker_eraser;
+-- No DELETE: only what names the person is cleared in these rows.
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_loads TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_polls TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_checks TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_acknowledged
+    TO ROLE delete_tracker_eraser;
+GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock TO ROLE delete_tracker_eraser;
+GRANT SELECT, INSERT ON TABLE audit.salesforce.delete_tracker_erased TO ROLE delete_tracker_eraser;
+GRANT READ ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_tracker_eraser;
+GRANT WRITE ON STAGE audit.salesforce.delete_tracker_stage TO ROLE delete_tracker_eraser;
 
 -- Analysts use a warehouse of their own.
 GRANT USAGE ON DATABASE audit TO ROLE delete_tracker_reader;

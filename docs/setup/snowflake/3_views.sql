@@ -170,6 +170,8 @@ SELECT
     l.payload AS payload
 FROM delete_tracker_listed l
 JOIN delete_tracker_checks c ON c.check_id = l.check_id
+LEFT JOIN delete_tracker_erased e ON e.record_sha256 = SHA2(l.record_id, 256)
+WHERE e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY l.record_id, l.deleted_date
     ORDER BY c.checked_at, c.check_id
@@ -178,7 +180,7 @@ QUALIFY ROW_NUMBER() OVER (
 -- One row for each delete, whatever told of it.
 -- Rows of different topics for one record are one delete if they are at most ten minutes apart, for
 -- example those of a trigger and of Change Data Capture. Two rows of one topic are two deletes.
--- A wildcard such as 001* is not a delete but a gap.
+-- A wildcard such as 001* is not a delete but a gap. Erased records are left out.
 CREATE OR REPLACE VIEW delete_tracker_deletes AS
 WITH
 told AS (
@@ -195,8 +197,9 @@ told AS (
         ingested_at,
         IFF(topic = 'check', 'check', 'event') AS source,
         COALESCE(record_id, event_id) AS record
-    FROM delete_tracker
-    WHERE COALESCE(record_id, '') NOT LIKE '%*'
+    FROM delete_tracker t
+    LEFT JOIN delete_tracker_erased e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(record_id, '') NOT LIKE '%*' AND e.record_sha256 IS NULL
 ),
 
 -- Is a row more than ten minutes later than the record's row before it?
@@ -850,8 +853,9 @@ WITH changes AS (
         object_name,
         record_id,
         event_id
-    FROM delete_tracker
-    WHERE COALESCE(record_id, '') NOT LIKE '%*'
+    FROM delete_tracker t
+    LEFT JOIN delete_tracker_erased e ON e.record_sha256 = SHA2(t.record_id, 256)
+    WHERE COALESCE(record_id, '') NOT LIKE '%*' AND e.record_sha256 IS NULL
 )
 
 SELECT

@@ -1,20 +1,57 @@
--- Erase a person's data, here of the record 003000000000001AAA. The fact of the delete stays.
--- Do not remove the row. A sweep never changes a row that is in the table. So the row's key keeps
--- an event file from bringing the payload back.
-UPDATE delete_tracker
-SET payload = NULL, owner_id = NULL, deleted_by = NULL
-WHERE record_id = '003000000000001AAA';
+-- Erase a person's data from Snowflake alone, here of the record 003000000000001AAA.
+-- The command erase of the sync does this too, and also changes the event files. Use this file only
+-- if you cannot run the command. Write the id with its 18 characters, also in each statement that
+-- compares only the first 15.
+-- The first statement comes first, because from then on no sweep brings the rows back.
+INSERT INTO delete_tracker_erased (record_sha256, erased_at, rows_removed)
+SELECT SHA2('003000000000001AAA', 256), SYSDATE(), COUNT(*)
+FROM delete_tracker
+WHERE LEFT(record_id, 15) = LEFT('003000000000001AAA', 15) AND COALESCE(topic, '') <> 'check';
 
--- Rejects hold raw bytes, so you cannot search them for a record id.
--- Remove the rejects that you no longer need for a repair, here those older than 30 days.
--- A full sweep brings a reject back if its event file is still in the container.
-DELETE FROM delete_tracker_rejects WHERE loaded_at < DATEADD('day', -30, SYSDATE());
+-- The rows of the record.
+DELETE FROM delete_tracker WHERE LEFT(record_id, 15) = LEFT('003000000000001AAA', 15);
+DELETE FROM delete_tracker_listed WHERE LEFT(record_id, 15) = LEFT('003000000000001AAA', 15);
+DELETE FROM delete_tracker_restores WHERE LEFT(record_id, 15) = LEFT('003000000000001AAA', 15);
 
--- Find the loaded event files that may contain the record: the time of the delete is between the
--- first and the last delete of the file. Remove these files. The list has no pending file.
-SELECT DISTINCT l.event_file
-FROM delete_tracker t
-JOIN delete_tracker_loads l
-    ON t.deleted_date >= l.first_event_at AND t.deleted_date <= l.last_event_at
-WHERE t.record_id = '003000000000001AAA' AND l.error IS NULL
-ORDER BY l.event_file;
+-- The rows of other records that name it. The fact of their deletes stays.
+UPDATE delete_tracker SET deleted_by = NULL
+WHERE LEFT(deleted_by, 15) = LEFT('003000000000001AAA', 15);
+UPDATE delete_tracker SET owner_id = NULL
+WHERE LEFT(owner_id, 15) = LEFT('003000000000001AAA', 15);
+UPDATE delete_tracker SET payload = PARSE_JSON(
+    '{"_tracker": ' || payload:_tracker::VARCHAR || '}'
+)
+WHERE CONTAINS(payload::VARCHAR, LEFT('003000000000001AAA', 15));
+UPDATE delete_tracker_listed SET deleted_by = NULL
+WHERE LEFT(deleted_by, 15) = LEFT('003000000000001AAA', 15);
+UPDATE delete_tracker_listed SET owner_id = NULL
+WHERE LEFT(owner_id, 15) = LEFT('003000000000001AAA', 15);
+UPDATE delete_tracker_listed SET merged_into = NULL
+WHERE LEFT(merged_into, 15) = LEFT('003000000000001AAA', 15);
+UPDATE delete_tracker_listed SET payload = PARSE_JSON(
+    '{"_tracker": ' || payload:_tracker::VARCHAR || '}'
+)
+WHERE CONTAINS(payload::VARCHAR, LEFT('003000000000001AAA', 15));
+UPDATE delete_tracker_restores SET restored_by = NULL
+WHERE LEFT(restored_by, 15) = LEFT('003000000000001AAA', 15);
+
+-- Rejects have their bytes as hexadecimal text, in which a record id stands letter by letter.
+UPDATE delete_tracker_rejects SET payload = ''
+WHERE CONTAINS(payload, HEX_ENCODE(LEFT('003000000000001AAA', 15)));
+
+-- What is left of a sweep that was killed. A sweep that runs now uploads its files again.
+REMOVE @delete_tracker_stage;
+
+-- This file leaves the data in these places:
+-- - the event files in the container. Sweeps insert nothing of them that names the record.
+-- - the reasons of refusals, the errors of polls and checks, and the notes of acknowledgements
+-- - Time Travel, for DATA_RETENTION_TIME_IN_DAYS, and Fail-safe, for seven more days
+-- - the history of queries, because these statements have the id: for 14 days in Snowsight, and for
+--   365 days in ACCOUNT_USAGE
+-- Find the loaded event files that may contain the record: the time of the delete is between their
+-- first and last delete. Write that time, which the first statements have removed from the table.
+SELECT DISTINCT event_file
+FROM delete_tracker_loads
+WHERE '2026-02-01 00:00:00'::TIMESTAMP_NTZ BETWEEN first_event_at AND last_event_at
+    AND error IS NULL
+ORDER BY event_file;

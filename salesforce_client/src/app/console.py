@@ -77,6 +77,11 @@ class Console:
         self._asks = terminal and answer.isatty()
         self.draws_tables = self._rich is not None and out.isatty()
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether ``confirm`` can get an answer."""
+        return self._yes or self._asks
+
     def line(self, text: str) -> None:
         """Print a line of the result. With ``--json`` nothing is printed."""
         if not self._as_json:

@@ -1,7 +1,7 @@
 SELECT
     t.rows_there AS rows_there,
     l.rows_loaded AS rows_loaded,
-    e.records_erased AS records_erased,
+    e.rows_removed AS rows_removed,
     l.newest_reader AS newest_reader
 FROM (
     SELECT COUNT(*) AS rows_there
@@ -12,4 +12,4 @@ CROSS JOIN (
     SELECT COALESCE(SUM(rows_inserted), 0) AS rows_loaded, MAX(reader) AS newest_reader
     FROM {loads}
 ) l
-CROSS JOIN (SELECT COUNT(DISTINCT record_sha256) AS records_erased FROM {erased}) e
+CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM {erased}) e

@@ -1,4 +1,5 @@
 CREATE TABLE IF NOT EXISTS {erased} (
     record_sha256 VARCHAR(64),
-    erased_at TIMESTAMP_NTZ
+    erased_at TIMESTAMP_NTZ,
+    rows_removed INTEGER
 )

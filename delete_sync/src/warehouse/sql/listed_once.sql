@@ -11,6 +11,8 @@ SELECT
     l.payload AS payload
 FROM {listed} l
 JOIN {checks} c ON c.check_id = l.check_id
+LEFT JOIN {erased} e ON e.record_sha256 = SHA2(l.record_id, 256)
+WHERE e.record_sha256 IS NULL
 QUALIFY ROW_NUMBER() OVER (
     PARTITION BY l.record_id, l.deleted_date
     ORDER BY c.checked_at, c.check_id

@@ -1,0 +1,276 @@
+"""Erases records from the tables and the stage, in guarded transactions.
+
+The ids are uploaded and copied into the staging table, as the rows of a batch are. So no statement
+has an id in its text, and none is in Snowflake's history of queries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import textwrap
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BooksDifferError
+from ..model import Batch, Named, Replaced
+from ..scratch import local_storage
+from .attempt import Attempt
+from .guard import ENDED_FROM_OUTSIDE, Guarded
+from .names import Identifier
+from .session import SQL, Session
+from .turns import Turns
+
+MOST = 10_000  # payloads of one table that are cleared in one transaction
+MARK = "'erased'"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A table that may name a record.
+
+    Attributes:
+        part: which of our tables it is.
+        key: the columns that identify a row.
+        columns: those that may name a record of another row, and what they have: a ``value``, a
+            ``text``, a ``payload``, or bytes as ``hex``.
+        rights: what erasing needs on the table.
+        has_record: whether a row belongs to a record, so that it can be removed as a whole.
+    """
+
+    part: str
+    key: str
+    columns: Mapping[str, str]
+    rights: tuple[str, ...] = ("SELECT", "UPDATE")
+    has_record: bool = False
+
+    def conditions(self, name: Identifier) -> dict[str, str]:
+        """When a column names the record ``r``."""
+        return {
+            column: CONDITIONS[how].format(f"{name}.{column}")
+            for column, how in self.columns.items()
+        }
+
+
+CONDITIONS = {
+    "value": "LEFT({}, 15) = r.short_id",
+    "text": "CONTAINS({}, r.short_id)",
+    "payload": "CONTAINS({}::VARCHAR, r.short_id)",
+    "hex": "CONTAINS({}, HEX_ENCODE(r.short_id))",
+}
+CLEARED = {"value": "NULL", "text": MARK, "hex": "''"}
+OWN_ROWS = ("SELECT", "UPDATE", "DELETE")
+PLACES = (
+    Place(
+        *("table", "event_id, record_id"),
+        {"deleted_by": "value", "owner_id": "value", "payload": "payload"},
+        *(OWN_ROWS, True),
+    ),
+    Place(
+        *("listed", "check_id, record_id, deleted_date"),
+        {"deleted_by": "value", "owner_id": "value", "merged_into": "value", "payload": "payload"},
+        *(OWN_ROWS, True),
+    ),
+    Place("restores", "restore_id, record_id", {"restored_by": "value"}, OWN_ROWS, True),
+    Place("rejects", "reject_id", {"payload": "hex", "event_id": "text", "error": "text"}),
+    Place("loads", "event_file, sha256, token", {"error": "text"}),
+    Place("polls", "poll_id", {"error": "text"}),
+    Place("checks", "check_id", {"error": "text"}),
+    Place("acknowledged", "id, kind", {"why": "text"}),
+)
+# Keys that begin with the SHA-256 of their event file, because the file has no well-formed one. The
+# id of a refused file ends with it.
+KEYS = (
+    *(("rejects", "reject_id", "LEFT"), ("acknowledged", "id", "LEFT")),
+    *(("acknowledged", "id", "RIGHT"), ("gaps", "gap_id", "LEFT"), ("polls", "poll_id", "LEFT")),
+    *(("restores", "restore_id", "LEFT"), ("checks", "check_id", "LEFT")),
+    ("listed", "check_id", "LEFT"),
+)
+# What the command needs, by the name in ``names_of``.
+RIGHTS: Mapping[str, tuple[str, ...]] = {
+    **{place.part: place.rights for place in PLACES},
+    "gaps": ("SELECT", "UPDATE"),
+    "erased": ("SELECT", "INSERT"),
+    "lock": ("SELECT", "UPDATE"),
+}
+
+
+def records_to_erase(names: Mapping[str, Identifier]) -> str:
+    """The query for the records in the staging table."""
+    query = SQL["records_to_erase"].format(**names)
+    return textwrap.indent(query, "    ").lstrip()
+
+
+class Eraser(Turns):
+    """Erases some records. The caller closes it after use.
+
+    Args:
+        connect: opens a session.
+        names: the result of ``names_of``.
+        digests: of the records, by their ids with 15 characters.
+        folder: an empty folder for temporary files.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Session],
+        names: Mapping[str, Identifier],
+        digests: Mapping[str, str],
+        folder: Path,
+    ) -> None:
+        super().__init__(connect, names)
+        self._folder = folder
+        self._query = records_to_erase(names)
+        self._records = [
+            {"kind": "record", "short_id": short_id, "record_sha256": digest}
+            for short_id, digest in digests.items()
+        ]
+
+    def counts(self) -> dict[str, Named]:
+        """The number of rows that name the records, by table. Nothing is changed."""
+        with self._staged(self._records) as session:
+            return {place.part: self._count(session, place) for place in PLACES}
+
+    def staged_files(self) -> int:
+        """The number of files on the stage, which killed sweeps have left there."""
+        return len(self._ask(lambda session: session.rows("list_stage")))
+
+    def note(self) -> None:
+        """Note in ``_erased`` that the records are erased. From then on no sweep inserts them.
+
+        Raises:
+            BooksDifferError: after COMMIT, not all of them are noted.
+        """
+        self._in_turn(self._records, lambda statement: statement("note_erased"))
+        noted = {str(one) for (one,) in self._ask(lambda it: it.rows("erased_digests"))}
+        missing = [it for it in self._records if it["record_sha256"] not in noted]
+        if missing:
+            raise BooksDifferError(
+                f"after COMMIT, {len(missing)} of {len(self._records)} records are not in"
+                f" {self._names['erased']}: {ENDED_FROM_OUTSIDE}, so run the command again"
+            )
+
+    def renew(self, replaced: Sequence[Replaced]) -> None:
+        """Let the load records and keys of event files name the content that replaced theirs."""
+        if not replaced:
+            return
+
+        def write(statement: Callable[..., int]) -> None:
+            statement("renew_loads")
+            for part, column, end in KEYS:
+                statement("renew_key", erasable=self._names[part], column=column, end=end)
+
+        self._in_turn([{"kind": "replacement", **it._asdict()} for it in replaced], write)
+
+    def clear(self, without: Callable[[str], str]) -> None:
+        """Remove the rows of the records, and clear the values of others that name them.
+
+        Args:
+            without: a payload without the values that name the records.
+
+        Raises:
+            BooksDifferError: some rows still name the records.
+        """
+        more = True
+        while more:
+            with self._staged(self._records) as session:
+                found = [self._payloads(session, part) for part in ("table", "listed")]
+            more = any(len(payloads) == MOST for payloads in found)
+            self._in_turn(
+                [
+                    *self._records,
+                    *(
+                        {"kind": "payload", "found": text, "payload": json.loads(without(text))}
+                        for text in dict.fromkeys(text for texts in found for text in texts)
+                    ),
+                ],
+                self._clear,
+            )
+        left = [part for part, named in self.counts().items() if any(named)]
+        if left:
+            raise BooksDifferError(
+                f"rows of {', '.join(str(self._names[part]) for part in left)} still name the"
+                f" records: {ENDED_FROM_OUTSIDE}, so run the command again"
+            )
+
+    def empty_stage(self) -> None:
+        """Remove all files from the stage. A sweep that runs now uploads its files again."""
+        self._ask(lambda session: session.rows("empty_stage"))
+
+    def _count(self, session: Session, place: Place) -> Named:
+        name, own = self._names[place.part], 0
+        parts: dict[str, Any] = {"erasable": name, "records": self._query}
+        if place.has_record:
+            ((own,),) = session.rows("count_own", **parts)
+        ((others,),) = session.rows(
+            "count_others",
+            **parts,
+            key=", ".join(f"{name}.{column}" for column in place.key.split(", ")),
+            condition=" OR ".join(place.conditions(name).values()),
+            # A column that is no record id is never the same as one.
+            owner="record_id" if place.has_record else place.key.split(", ")[0],
+        )
+        return Named(int(own), int(others))
+
+    def _payloads(self, session: Session, part: str) -> list[str]:
+        rows = session.rows(
+            "named_payloads",
+            erasable=self._names[part],
+            records=self._query,
+            most=MOST,
+        )
+        return [str(text) for (text,) in rows]
+
+    def _clear(self, statement: Callable[..., int]) -> None:
+        statement("note_removed")
+        for place in PLACES:
+            name = self._names[place.part]
+            if place.has_record:
+                statement("remove_own", erasable=name)
+            for column, condition in place.conditions(name).items():
+                if place.columns[column] == "payload":
+                    statement("clear_payload", erasable=name)
+                    continue
+                value = CLEARED[place.columns[column]]
+                parts = {"column": column, "value": value, "condition": condition}
+                statement("clear_column", erasable=name, **parts)
+
+    def _in_turn(
+        self, lines: Sequence[Mapping[str, Any]], write: Callable[[Callable[..., int]], object]
+    ) -> None:
+        """Run statements in one guarded transaction, until it succeeds or fails for good."""
+
+        def once() -> None:
+            with self._staged(lines) as session:
+                guarded = Guarded(session, self._names)
+                with session.transaction():
+                    guarded.take_lock(self._seen_token)
+                    write(
+                        lambda name, **parts: session.change(
+                            name,
+                            [guarded.token],
+                            **{"records": self._query, **parts},
+                        )
+                    )
+            self._seen_token = guarded.token
+            self.close()  # a session for reading that is older need not see these rows
+
+        self._again_and_again("erase", once)
+
+    @contextlib.contextmanager
+    def _staged(self, lines: Iterable[Mapping[str, Any]]) -> Iterator[Session]:
+        """A session whose staging table has these lines."""
+        path = self._folder / uuid.uuid4().hex
+        encoded = [json.dumps(line).encode() + b"\n" for line in lines]
+        with local_storage("what is to be erased"):
+            path.mkdir()
+            with gzip.open(path / "rows_0.gz", "wb") as file:
+                file.writelines(encoded)
+        with self._connect() as session:
+            batch = Batch((), path / "rows_*.gz", len(encoded))
+            self._stage(Attempt(session, self._names, batch), f"erase/{path.name}")
+            yield session

@@ -1,0 +1,304 @@
+"""The operator's command ``erase``: what it removes, what stays, and what it tells."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.storage.blob import ContainerClient
+from local.account import Account
+from local.command_line import Done, sync_command
+from local.event_files import check, delete, listed, poll, restore
+
+from salesforce_client.src.app.model import RejectedEvent
+
+from .conftest import Place, Put
+
+SHORT, LONG = "0035f00000AbCdE", "0035f00000AbCdEAAV"
+DIGEST = hashlib.sha256(LONG.encode()).hexdigest()
+OTHER, THIRD = "0035f00000XxXxXAAV", "0015f00000XxXxXAAV"
+USER = "0055f00000AbCdEAAV"
+AT = "2026-02-01T00:10:00.000Z"
+CLOCK = {"deleted_date": "2026-02-01T00:00:00.000Z"}
+TABLES = (
+    *("", "_loads", "_gaps", "_rejects", "_polls", "_restores", "_checks", "_listed"),
+    "_acknowledged",
+)
+FILES = {"pending": 0, "loaded": 3, "refused": 0}
+
+
+@pytest.fixture
+def eraser(place: Place) -> Place:
+    """The service user may take the role that erases."""
+    place.run("GRANT ROLE delete_tracker_eraser TO USER delete_sync_svc")
+    return place
+
+
+def erase(place: Place, *arguments: str, typed: str | None = None) -> Done:
+    role = place.name("delete_tracker_eraser")
+    return sync_command(place.settings, "erase", *arguments, "--role", role, typed=typed)
+
+
+def fill(put: Put) -> list[str]:
+    """Two event files and that of a check, in which one record and one user are named."""
+    header = f'{{"ChangeEventHeader":{{"recordIds":["{LONG}","{OTHER}"],"transactionKey":"t"}}'
+    shared = f'{header},"Name":"Jane Doe"}}'
+    return [
+        put(
+            delete("e1", record_id=LONG, payload=shared, deleted_by=USER),
+            delete("e2", record_id=OTHER, payload=shared, deleted_by=LONG, owner_id=SHORT),
+            delete("e3", record_id=THIRD, deleted_by=USER, payload=f'{{"By":"{USER}","N":"Acme"}}'),
+            poll("p1", objects='["Account"]'),
+            RejectedEvent("r1", "t", f"e:{LONG}", b"\1", "s", b"\x24" + LONG.encode(), "x", AT),
+            RejectedEvent("r2", "t", "e9", b"\1", "s", b"something else", "x", AT),
+        ),
+        put(
+            restore("s1", record_id=LONG),
+            restore("s2", record_id=OTHER, restored_by=USER),
+            delete("e4", record_id=THIRD, deleted_date="2026-02-01T05:00:00.000Z"),
+        ),
+        put(
+            check("c1", listed=3),
+            listed("c1", record_id=LONG, deleted_by=USER, deleted_date="2026-02-01T09:00:00.000Z"),
+            listed("c1", record_id=OTHER, merged_into=LONG, deleted_by=USER),
+            listed("c1", record_id=THIRD, owner_id=LONG),
+        ),
+    ]
+
+
+def everything(place: Place) -> str:
+    """All rows of all tables, as a text."""
+    return "\n".join(
+        f"{table} {row}"
+        for table in TABLES
+        for row in place.rows(f"SELECT * FROM delete_tracker{table}")
+    )
+
+
+def contents(events: ContainerClient) -> bytes:
+    return b"".join(events.download_blob(blob.name).readall() for blob in events.list_blobs())
+
+
+def names(text: str) -> bool:
+    return SHORT in text or SHORT.encode().hex().upper() in text or "Jane" in text
+
+
+def deletes(place: Place) -> list[tuple[Any, ...]]:
+    return place.rows(
+        "SELECT event_id, record_id, deleted_by, owner_id, deleted_date FROM delete_tracker"
+        " ORDER BY event_id"
+    )
+
+
+def verdicts(place: Place) -> list[tuple[Any, ...]]:
+    return place.rows(
+        "SELECT object_name, day, verdict, reason FROM delete_tracker_completeness"
+        " WHERE day < '2026-02-03' ORDER BY 1, 2"
+    )
+
+
+def test_nothing_of_a_record_is_left_and_nothing_comes_back(
+    eraser: Place,
+    put: Put,
+    events: ContainerClient,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """In tables, companions, stage and files, payloads of siblings, logs, and texts of queries.
+
+    All other rows and verdicts are as before, also after a full sweep and another check.
+    """
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    before, judged = deletes(eraser), verdicts(eraser)
+    assert names(everything(eraser))
+    eraser.run(
+        "INSERT INTO delete_tracker_acknowledged (kind, id, why)"
+        f" SELECT 'reject', 'r2', 'see {LONG}'"
+    )
+    account.forget_statements()
+    call = erase(eraser, "--record", LONG, "--json", "--yes")
+    assert call.code == 0, call.text
+    assert call.json["tables"] == {
+        eraser.name("DELETE_TRACKER"): {"removed": 2, "cleared": 1},
+        eraser.name("DELETE_TRACKER_LISTED"): {"removed": 1, "cleared": 2},
+        eraser.name("DELETE_TRACKER_RESTORES"): {"removed": 1, "cleared": 0},
+        eraser.name("DELETE_TRACKER_REJECTS"): {"removed": 0, "cleared": 1},
+        eraser.name("DELETE_TRACKER_ACKNOWLEDGED"): {"removed": 0, "cleared": 1},
+    }
+    assert call.json["event_files"] == {"replaced": 3, "removed": 3, "cleared": 4}
+    assert call.json["record_sha256"] == [DIGEST]
+    told = call.text + caplog.text + "".join(one.line for one in account.statements())
+    assert SHORT not in told
+    kept = [
+        (key, record, None if by == LONG else by, None if owner == SHORT else owner, date)
+        for key, record, by, owner, date in before
+        if record != LONG
+    ]
+    for again in (False, True):
+        assert not names(everything(eraser))
+        assert SHORT.encode() not in contents(events)
+        assert b"Jane" not in contents(events)
+        assert eraser.rows("LIST @delete_tracker_stage") == []
+        assert deletes(eraser) == kept
+        assert verdicts(eraser) == judged
+        if not again:
+            status = sync_command(eraser.settings, "status", "--json").json
+            assert {it: one["number"] for it, one in status["files"].items()} == FILES
+            assert sync_command(eraser.settings, "sweep", "--full", "--yes").code == 0
+    doctor = sync_command(eraser.settings, "doctor", "--json").json
+    (books,) = [it for it in doctor["findings"] if it["check"] == "rows"]
+    assert books["status"] == "ok", books
+    assert "1 of them erased" in books["told"]
+
+
+def test_rows_that_arrive_later_are_not_inserted(eraser: Place, put: Put) -> None:
+    """A check lists the record again, and a replay brings its event again.
+
+    Rows of other records that name it are inserted, without what names it.
+    """
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    assert erase(eraser, "--record", SHORT, "--yes").code == 0
+    kept, judged = deletes(eraser), verdicts(eraser)
+    put(
+        delete("e1", record_id=SHORT),
+        delete("e9", record_id=LONG),
+        restore("s9", record_id=LONG),
+        check("c2", listed=2, checked_at="2026-02-02T01:00:00.000Z"),
+        listed("c2", record_id=LONG, deleted_date="2026-02-01T09:00:00.000Z"),
+        listed(
+            "c2", record_id=OTHER, deleted_by=LONG, merged_into=LONG, payload=f'{{"M":"{LONG}"}}'
+        ),
+        delete("e8", record_id=THIRD, payload=f'{{"ids":["{LONG}"],"Name":"Jane"}}'),
+        RejectedEvent("r8", "t", f"e:{LONG}", b"\1", "s", b"\x24" + LONG.encode(), "x", AT),
+    )
+    call = sync_command(eraser.settings, "sweep", "--yes", "--json")
+    assert (call.json["figures"]["erased"], call.json["figures"]["recovered"]) == (4, 0)
+    assert [it for it in deletes(eraser) if it[0] != "e8"] == kept
+    assert verdicts(eraser) == judged
+    assert not names(everything(eraser))
+    doctor = sync_command(eraser.settings, "doctor", "--json").json
+    assert [it["status"] for it in doctor["findings"] if it["check"] == "rows"] == ["ok"]
+
+
+def test_a_users_deletes_stay_without_the_user(eraser: Place, put: Put) -> None:
+    """Only values that name the user are cleared, so the name of the account stays."""
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    before = deletes(eraser)
+    call = erase(eraser, "--user", USER, "--yes", "--json")
+    assert call.code == 0, call.text
+    assert USER not in everything(eraser)
+    assert deletes(eraser) == [
+        (key, record, None if by == USER else by, owner, date)
+        for key, record, by, owner, date in before
+    ]
+    assert eraser.rows(
+        "SELECT payload:By::VARCHAR, payload:N::VARCHAR FROM delete_tracker WHERE event_id = 'e3'"
+    ) == [(None, "Acme")]
+
+
+def test_without_yes_nothing_is_changed(eraser: Place, put: Put, events: ContainerClient) -> None:
+    """The counts are shown, and a person is asked."""
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    before = everything(eraser), contents(events)
+    call = erase(eraser, "--record", LONG, "--json")
+    assert (call.code, call.json["changed"]) == (1, False)
+    assert call.json["event_files"] == {"replaced": 3, "removed": 3, "cleared": 4}
+    assert "Nothing was changed: add --yes to erase this." in call.err
+    refused = erase(eraser, "--record", LONG, typed="n\n")
+    assert refused.code == 2
+    assert "Erase this for good? [y/N] " in refused.err
+    assert (everything(eraser), contents(events)) == before
+    assert eraser.rows("SELECT * FROM delete_tracker_erased") == []
+    assert erase(eraser, "--record", LONG, typed="y\n").code == 0
+
+
+STEPS = (
+    'INSERT INTO "DELETE_TRACKER_ERASED"',
+    'UPDATE "DELETE_TRACKER_LOADS" SET sha256',
+    'UPDATE "DELETE_TRACKER_REJECTS" SET reject_id',
+    "DELETE FROM",
+    "REMOVE @",
+)
+
+
+@pytest.mark.parametrize("statement", STEPS)
+def test_a_command_that_was_ended_is_completed_by_the_same_command(
+    eraser: Place, put: Put, events: ContainerClient, account: Account, statement: str
+) -> None:
+    """Whichever step was the last, the second call leaves what one call leaves."""
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    account.fault("refuse", statement, number="003001")
+    first = erase(eraser, "--record", LONG, "--yes", "--json")
+    assert first.code == 4, first.text
+    account.clear_faults()
+    sync_command(eraser.settings, "sweep", "--yes")
+    call = erase(eraser, "--record", LONG, "--yes", "--json")
+    assert call.code == 0, call.text
+    assert not names(everything(eraser))
+    assert SHORT.encode() not in contents(events)
+    doctor = sync_command(eraser.settings, "doctor", "--json").json
+    assert [it["status"] for it in doctor["findings"] if it["check"] == "rows"] == ["ok"]
+    assert [key for key, *_ in deletes(eraser)] == ["e2", "e3", "e4"]
+
+
+def test_a_file_that_is_pending_or_refused_by_the_sync_is_searched_too(
+    eraser: Place, put: Put, events: ContainerClient
+) -> None:
+    """A file that cannot be read is named, and the exit code tells of it."""
+    names_of_files = fill(put)
+    bad = put(content=b"not an event file")
+    call = erase(eraser, "--record", LONG, "--yes", "--json")
+    assert call.code == 1
+    assert call.json["unreadable"] == {bad: "it is not a SQLite file"}
+    assert SHORT.encode() not in contents(events)
+    sync_command(eraser.settings, "sweep", "--yes")
+    assert [key for key, *_ in deletes(eraser)] == ["e2", "e3", "e4"]
+    assert len(names_of_files) == 3
+
+
+def test_keys_that_name_the_content_of_a_file_are_renewed(
+    eraser: Place, put: Put, events: ContainerClient, tmp_path: Path
+) -> None:
+    """A row that the sync refuses has no other key. A full sweep must not insert it again."""
+    name = put(delete("e1", record_id=LONG), delete("e2", record_id=OTHER, payload="[1]"))
+    sync_command(eraser.settings, "sweep", "--yes")
+    assert erase(eraser, "--record", LONG, "--yes").code == 0
+    sync_command(eraser.settings, "sweep", "--full", "--yes")
+    ((key, count),) = eraser.rows("SELECT MIN(reject_id), COUNT(*) FROM delete_tracker_rejects")
+    digest = events.get_blob_client(name).get_blob_properties().metadata["sha256"]
+    assert (key, count) == (f"{digest}:2", 1)
+
+
+def test_a_role_that_may_not_erase_changes_nothing(place: Place, put: Put) -> None:
+    """The loader lacks the rights. The message names each."""
+    fill(put)
+    sync_command(place.settings, "sweep", "--yes")
+    before = everything(place)
+    call = sync_command(place.settings, "erase", "--record", LONG, "--yes")
+    assert call.code == 4
+    assert "UPDATE, DELETE on DELETE_TRACKER; " in call.err
+    assert "INSERT on DELETE_TRACKER_ERASED" in call.err
+    assert "name the role that may with --role" in call.err
+    assert everything(place) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--record", SHORT, "x"], "id 2 is no record id of 15 or 18 characters"),
+        (["--record", LONG.lower()], "id 1 does not fit its last three characters"),
+        (["--user", LONG], "--user takes the id of a user, which begins with 005"),
+    ],
+)
+def test_an_id_at_fault_is_not_quoted(arguments: list[str], says: str) -> None:
+    call = sync_command({}, "erase", *arguments)
+    assert call.code == 2
+    assert says in call.err
+    assert SHORT.lower() not in call.text.lower()
