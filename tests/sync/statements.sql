@@ -80,9 +80,14 @@ SELECT
     o.acknowledged_at AS acknowledged_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_ACKNOWLEDGED" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT kind, id, TRUE AS is_there FROM "DELETE_TRACKER_ACKNOWLEDGED") t
-    ON COALESCE(t.kind, '') = COALESCE(o.kind, '')
-    AND COALESCE(t.id, '') = COALESCE(o.id, '')
+LEFT JOIN (
+    SELECT kind, id, TRUE AS is_there
+    FROM "DELETE_TRACKER_ACKNOWLEDGED"
+) t
+    ON COALESCE(t.kind, '')
+        = COALESCE(o.kind, '')
+    AND COALESCE(t.id, '')
+        = COALESCE(o.id, '')
 WHERE t.is_there IS NULL;
 
 -- copy_checks
@@ -108,8 +113,12 @@ SELECT
     o.compared_at AS compared_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_CHECKS" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT check_id, TRUE AS is_there FROM "DELETE_TRACKER_CHECKS") t
-    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
+LEFT JOIN (
+    SELECT check_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_CHECKS"
+) t
+    ON COALESCE(t.check_id, '')
+        = COALESCE(o.check_id, '')
 WHERE t.is_there IS NULL;
 
 -- copy_erased
@@ -122,9 +131,14 @@ SELECT
     o.rows_removed AS rows_removed
 FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT record_sha256, erased_at, TRUE AS is_there FROM "DELETE_TRACKER_ERASED") t
-    ON COALESCE(t.record_sha256, '') = COALESCE(o.record_sha256, '')
-    AND COALESCE(t.erased_at, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
+LEFT JOIN (
+    SELECT record_sha256, erased_at, TRUE AS is_there
+    FROM "DELETE_TRACKER_ERASED"
+) t
+    ON COALESCE(t.record_sha256, '')
+        = COALESCE(o.record_sha256, '')
+    AND COALESCE(t.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
+        = COALESCE(o.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
 WHERE t.is_there IS NULL;
 
 -- copy_gaps
@@ -145,8 +159,12 @@ SELECT
     o.loaded_at AS loaded_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_GAPS" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT gap_id, TRUE AS is_there FROM "DELETE_TRACKER_GAPS") t
-    ON COALESCE(t.gap_id, '') = COALESCE(o.gap_id, '')
+LEFT JOIN (
+    SELECT gap_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_GAPS"
+) t
+    ON COALESCE(t.gap_id, '')
+        = COALESCE(o.gap_id, '')
 WHERE t.is_there IS NULL;
 
 -- copy_listed
@@ -169,10 +187,16 @@ SELECT
     o.loaded_at AS loaded_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_LISTED" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT check_id, record_id, deleted_date, TRUE AS is_there FROM "DELETE_TRACKER_LISTED") t
-    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
-    AND COALESCE(t.record_id, '') = COALESCE(o.record_id, '')
-    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+LEFT JOIN (
+    SELECT check_id, record_id, deleted_date, TRUE AS is_there
+    FROM "DELETE_TRACKER_LISTED"
+) t
+    ON COALESCE(t.check_id, '')
+        = COALESCE(o.check_id, '')
+    AND COALESCE(t.record_id, '')
+        = COALESCE(o.record_id, '')
+    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+        = COALESCE(o.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
 LEFT JOIN (
     SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
     UNION
@@ -203,9 +227,14 @@ SELECT
     o.loaded_at AS loaded_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_LOADS" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT event_file, sha256, TRUE AS is_there FROM "DELETE_TRACKER_LOADS") t
-    ON COALESCE(t.event_file, '') = COALESCE(o.event_file, '')
-    AND COALESCE(t.sha256, '') = COALESCE(o.sha256, '')
+LEFT JOIN (
+    SELECT event_file, sha256, TRUE AS is_there
+    FROM "DELETE_TRACKER_LOADS"
+) t
+    ON COALESCE(t.event_file, '')
+        = COALESCE(o.event_file, '')
+    AND COALESCE(t.sha256, '')
+        = COALESCE(o.sha256, '')
 WHERE t.is_there IS NULL;
 
 -- copy_polls
@@ -234,8 +263,12 @@ SELECT
     o.loaded_at AS loaded_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_POLLS" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT poll_id, TRUE AS is_there FROM "DELETE_TRACKER_POLLS") t
-    ON COALESCE(t.poll_id, '') = COALESCE(o.poll_id, '')
+LEFT JOIN (
+    SELECT poll_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_POLLS"
+) t
+    ON COALESCE(t.poll_id, '')
+        = COALESCE(o.poll_id, '')
 WHERE t.is_there IS NULL;
 
 -- copy_rejects
@@ -257,8 +290,12 @@ SELECT
     o.loaded_at AS loaded_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_REJECTS" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT reject_id, TRUE AS is_there FROM "DELETE_TRACKER_REJECTS") t
-    ON COALESCE(t.reject_id, '') = COALESCE(o.reject_id, '')
+LEFT JOIN (
+    SELECT reject_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_REJECTS"
+) t
+    ON COALESCE(t.reject_id, '')
+        = COALESCE(o.reject_id, '')
 WHERE t.is_there IS NULL;
 
 -- copy_restores
@@ -279,8 +316,12 @@ SELECT
     o.loaded_at AS loaded_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER_RESTORES" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT restore_id, TRUE AS is_there FROM "DELETE_TRACKER_RESTORES") t
-    ON COALESCE(t.restore_id, '') = COALESCE(o.restore_id, '')
+LEFT JOIN (
+    SELECT restore_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_RESTORES"
+) t
+    ON COALESCE(t.restore_id, '')
+        = COALESCE(o.restore_id, '')
 LEFT JOIN (
     SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
     UNION
@@ -305,8 +346,12 @@ SELECT
     o.ingested_at AS ingested_at
 FROM "AUDIT"."OLD"."DELETE_TRACKER" o
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-LEFT JOIN (SELECT event_id, TRUE AS is_there FROM "DELETE_TRACKER") t
-    ON COALESCE(t.event_id, '') = COALESCE(o.event_id, '')
+LEFT JOIN (
+    SELECT event_id, TRUE AS is_there
+    FROM "DELETE_TRACKER"
+) t
+    ON COALESCE(t.event_id, '')
+        = COALESCE(o.event_id, '')
 LEFT JOIN (
     SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
     UNION
@@ -538,9 +583,14 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_ACKNOWLEDGED") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_ACKNOWLEDGED" o
-    LEFT JOIN (SELECT kind, id, TRUE AS is_there FROM "DELETE_TRACKER_ACKNOWLEDGED") t
-    ON COALESCE(t.kind, '') = COALESCE(o.kind, '')
-    AND COALESCE(t.id, '') = COALESCE(o.id, '')
+    LEFT JOIN (
+    SELECT kind, id, TRUE AS is_there
+    FROM "DELETE_TRACKER_ACKNOWLEDGED"
+) t
+    ON COALESCE(t.kind, '')
+        = COALESCE(o.kind, '')
+    AND COALESCE(t.id, '')
+        = COALESCE(o.id, '')
 WHERE t.is_there IS NULL
 ) u;
 
@@ -554,8 +604,12 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_CHECKS") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_CHECKS" o
-    LEFT JOIN (SELECT check_id, TRUE AS is_there FROM "DELETE_TRACKER_CHECKS") t
-    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
+    LEFT JOIN (
+    SELECT check_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_CHECKS"
+) t
+    ON COALESCE(t.check_id, '')
+        = COALESCE(o.check_id, '')
 WHERE t.is_there IS NULL
 ) u;
 
@@ -569,9 +623,14 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_ERASED") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_ERASED" o
-    LEFT JOIN (SELECT record_sha256, erased_at, TRUE AS is_there FROM "DELETE_TRACKER_ERASED") t
-    ON COALESCE(t.record_sha256, '') = COALESCE(o.record_sha256, '')
-    AND COALESCE(t.erased_at, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
+    LEFT JOIN (
+    SELECT record_sha256, erased_at, TRUE AS is_there
+    FROM "DELETE_TRACKER_ERASED"
+) t
+    ON COALESCE(t.record_sha256, '')
+        = COALESCE(o.record_sha256, '')
+    AND COALESCE(t.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
+        = COALESCE(o.erased_at, '0001-01-01'::TIMESTAMP_NTZ)
 WHERE t.is_there IS NULL
 ) u;
 
@@ -585,8 +644,12 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_GAPS") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_GAPS" o
-    LEFT JOIN (SELECT gap_id, TRUE AS is_there FROM "DELETE_TRACKER_GAPS") t
-    ON COALESCE(t.gap_id, '') = COALESCE(o.gap_id, '')
+    LEFT JOIN (
+    SELECT gap_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_GAPS"
+) t
+    ON COALESCE(t.gap_id, '')
+        = COALESCE(o.gap_id, '')
 WHERE t.is_there IS NULL
 ) u;
 
@@ -600,10 +663,16 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_LISTED") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_LISTED" o
-    LEFT JOIN (SELECT check_id, record_id, deleted_date, TRUE AS is_there FROM "DELETE_TRACKER_LISTED") t
-    ON COALESCE(t.check_id, '') = COALESCE(o.check_id, '')
-    AND COALESCE(t.record_id, '') = COALESCE(o.record_id, '')
-    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ) = COALESCE(o.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+    LEFT JOIN (
+    SELECT check_id, record_id, deleted_date, TRUE AS is_there
+    FROM "DELETE_TRACKER_LISTED"
+) t
+    ON COALESCE(t.check_id, '')
+        = COALESCE(o.check_id, '')
+    AND COALESCE(t.record_id, '')
+        = COALESCE(o.record_id, '')
+    AND COALESCE(t.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
+        = COALESCE(o.deleted_date, '0001-01-01'::TIMESTAMP_NTZ)
 LEFT JOIN (
     SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
     UNION
@@ -622,9 +691,14 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_LOADS") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_LOADS" o
-    LEFT JOIN (SELECT event_file, sha256, TRUE AS is_there FROM "DELETE_TRACKER_LOADS") t
-    ON COALESCE(t.event_file, '') = COALESCE(o.event_file, '')
-    AND COALESCE(t.sha256, '') = COALESCE(o.sha256, '')
+    LEFT JOIN (
+    SELECT event_file, sha256, TRUE AS is_there
+    FROM "DELETE_TRACKER_LOADS"
+) t
+    ON COALESCE(t.event_file, '')
+        = COALESCE(o.event_file, '')
+    AND COALESCE(t.sha256, '')
+        = COALESCE(o.sha256, '')
 WHERE t.is_there IS NULL
 ) u;
 
@@ -638,8 +712,12 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_POLLS") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_POLLS" o
-    LEFT JOIN (SELECT poll_id, TRUE AS is_there FROM "DELETE_TRACKER_POLLS") t
-    ON COALESCE(t.poll_id, '') = COALESCE(o.poll_id, '')
+    LEFT JOIN (
+    SELECT poll_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_POLLS"
+) t
+    ON COALESCE(t.poll_id, '')
+        = COALESCE(o.poll_id, '')
 WHERE t.is_there IS NULL
 ) u;
 
@@ -653,8 +731,12 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_REJECTS") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_REJECTS" o
-    LEFT JOIN (SELECT reject_id, TRUE AS is_there FROM "DELETE_TRACKER_REJECTS") t
-    ON COALESCE(t.reject_id, '') = COALESCE(o.reject_id, '')
+    LEFT JOIN (
+    SELECT reject_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_REJECTS"
+) t
+    ON COALESCE(t.reject_id, '')
+        = COALESCE(o.reject_id, '')
 WHERE t.is_there IS NULL
 ) u;
 
@@ -668,8 +750,12 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER_RESTORES") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER_RESTORES" o
-    LEFT JOIN (SELECT restore_id, TRUE AS is_there FROM "DELETE_TRACKER_RESTORES") t
-    ON COALESCE(t.restore_id, '') = COALESCE(o.restore_id, '')
+    LEFT JOIN (
+    SELECT restore_id, TRUE AS is_there
+    FROM "DELETE_TRACKER_RESTORES"
+) t
+    ON COALESCE(t.restore_id, '')
+        = COALESCE(o.restore_id, '')
 LEFT JOIN (
     SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
     UNION
@@ -688,8 +774,12 @@ CROSS JOIN (SELECT COUNT(*) AS rows_new FROM "DELETE_TRACKER") n
 CROSS JOIN (
     SELECT COUNT(*) AS rows_unmoved
     FROM "AUDIT"."OLD"."DELETE_TRACKER" o
-    LEFT JOIN (SELECT event_id, TRUE AS is_there FROM "DELETE_TRACKER") t
-    ON COALESCE(t.event_id, '') = COALESCE(o.event_id, '')
+    LEFT JOIN (
+    SELECT event_id, TRUE AS is_there
+    FROM "DELETE_TRACKER"
+) t
+    ON COALESCE(t.event_id, '')
+        = COALESCE(o.event_id, '')
 LEFT JOIN (
     SELECT record_sha256 FROM "DELETE_TRACKER_ERASED"
     UNION

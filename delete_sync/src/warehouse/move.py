@@ -127,7 +127,7 @@ def clauses_of(
     same = []
     for name in key:
         nothing = NOTHING[columns[name].kind]
-        same.append(f"COALESCE(t.{name}, {nothing}) = COALESCE(o.{name}, {nothing})")
+        same.append(f"COALESCE(t.{name}, {nothing})\n        = COALESCE(o.{name}, {nothing})")
     erasable = part in ERASABLE
     erased = SQL["erased_in_either"].format(**names, erased_old=old("erased"))
     is_new = "t.is_there IS NULL"

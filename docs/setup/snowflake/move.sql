@@ -1,6 +1,6 @@
 -- The role for the command move of the sync: it copies delete_tracker and its companion tables.
--- First run 1_tables.sql, 2_access.sql and 3_views.sql for the new schema, with its names instead of
--- audit.salesforce. Replace everything in <angle brackets>. Drop the role when the move is done.
+-- First run 1_tables.sql, 2_access.sql and 3_views.sql for the new schema, with its names instead
+-- of audit.salesforce. Replace everything in <angle brackets>. Drop the role after the move.
 USE ROLE USERADMIN;
 
 CREATE ROLE IF NOT EXISTS delete_tracker_mover

@@ -1,3 +1,6 @@
-LEFT JOIN (SELECT {key}, TRUE AS is_there FROM {to}) t
+LEFT JOIN (
+    SELECT {key}, TRUE AS is_there
+    FROM {to}
+) t
     ON {same_key}
 {erased_join}WHERE {is_new}
