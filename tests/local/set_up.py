@@ -89,7 +89,7 @@ def own_names(text: str, schema: str) -> str:
         (r'"<new schema>"', f"{schema}_NEW"),
         (
             r"\b(delete_sync_loader|delete_tracker_reader|delete_tracker_mover|delete_sync_svc"
-            r"|delete_sync_wh)\b",
+            r"|delete_sync_wh|delete_tracker_dashboard|delete_tracker_dashboard_wh)\b",
             rf"\1_{schema}",
         ),
     ):
