@@ -8,8 +8,9 @@ as Salesforce does if a record is changed and deleted in one transaction. The fi
 them. The second poll also asks Salesforce for its list of deleted records, and finds them. At the
 end the demo compares the table with what happened in the org.
 
-    --keep    leave the emulators running on the ports of local.settings.example.json,
-              for `func start`
+    --keep         leave the emulators running on the ports of local.settings.example.json,
+                   for `func start`
+    --dashboard    instead, load a month of the mock's history, and show the dashboard
 """
 
 import argparse
@@ -83,16 +84,27 @@ def main(
         action="store_true",
         help="leave the emulators running on fixed ports until Ctrl-C",
     )
-    ports = (blob_port, snowflake_port) if parser.parse_args(arguments).keep else None
+    parser.add_argument(
+        "--dashboard",
+        action="store_true",
+        help="instead, load a month of history and show the dashboard until Ctrl-C",
+    )
+    options = parser.parse_args(arguments)
+    ports = (blob_port, snowflake_port) if options.keep else None
     for number in signals.ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup lets it live on
             signal.signal(number, end)
     with contextlib.suppress(KeyboardInterrupt):
         if ports:
             refuse_used(*ports)
-        installation.install(installation.parts())
+        dashboard = [installation.dashboard()] if options.dashboard else []
+        installation.install([*installation.parts(), *dashboard])
         environments.go_on_in_dev()
         with temporary_folder():
+            if options.dashboard:
+                from local import dashboard_demo
+
+                return dashboard_demo.demonstrate()
             return demonstrate(ports)
     return 130
 

@@ -38,7 +38,7 @@ PAGES = sorted(
     for folder in (".", "salesforce_client", "delete_sync", "proto")
     for page in (REPOSITORY / folder).glob("*.md")
 ) + sorted(DOCS.rglob("*.md"))
-OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "git", "openssl", "pip", "sf", "source"}
+OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "git", "openssl", "pip", "sf", "snow", "source"}
 READERS = {"salesforce_client": read_collector, "delete_sync": read_sync}
 
 

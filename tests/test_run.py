@@ -32,6 +32,7 @@ def test_without_arguments_it_runs_everything() -> None:
     [
         (["lint"], STYLE),
         (["lock"], ["-m tests.local.requirements"]),
+        (["browser"], ["-m pytest tests/dashboard/in_browser.py"]),
         (["mutants"], ["-m tests.local.mutants"]),
         (["test"], [ALL_TESTS]),
         (["test", "-k", "cursor"], ["-m pytest -k cursor"]),

@@ -8,10 +8,17 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from salesforce_client.src.app.mock_salesforce.faults import Faults, UnknownFaultError
+from salesforce_client.src.app.mock_salesforce.history import MASS_RECORDS
 from salesforce_client.src.app.mock_salesforce.ids import KEY_PREFIXES, number_of, record_id
 from salesforce_client.src.app.mock_salesforce.org import TOPICS, Org
 from salesforce_client.src.app.mock_salesforce.rest_faults import CHOICES
-from salesforce_client.src.app.mock_salesforce.rhythm import BLOCKS, HIDEABLE, RHYTHM, Step
+from salesforce_client.src.app.mock_salesforce.rhythm import (
+    BIG_DELETE,
+    BLOCKS,
+    HIDEABLE,
+    RHYTHM,
+    Step,
+)
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 SINCE = NOW - timedelta(days=10)
@@ -239,6 +246,19 @@ def test_a_modstamp_moves_while_the_record_is_in_the_bin(bins: str, least: float
         assert it.drifts_at
         assert it.purged_at
         assert it.at < it.drifts_at < it.purged_at
+
+
+def test_one_in_so_many_big_deletes_is_a_mass_delete() -> None:
+    """It has one user and one event, and the life of each of its records knows of it."""
+    some = org("mass_delete=4")
+    sizes = [len(it.ids) for it in some.history.between(SINCE, NOW) if it.step == BIG_DELETE]
+    mass = sizes.count(MASS_RECORDS)
+    assert 0.1 < mass / len(sizes) < 0.4
+    assert max(size for size in sizes if size != MASS_RECORDS) <= 20
+    by_event = Counter(it.at for it in some.changes(["Account"], SINCE, NOW) if it.kind == "delete")
+    assert [*by_event.values()].count(MASS_RECORDS) == mass
+    ordinary = [len(it.ids) for it in org("").history.between(SINCE, NOW)]
+    assert max(ordinary) <= 20
 
 
 def test_a_long_transaction_dates_its_changes_before_it_commits_them() -> None:

@@ -27,6 +27,7 @@ NO_MYPY = "mypy needs Python 3.10 or newer"
 WORDS = {
     "lint": LINT,
     "types": TYPES,
+    "browser": [["-m", "pytest", "tests/dashboard/in_browser.py"]],
     "mutants": [["-m", "tests.local.mutants"]],
     "bench": [[f"tests/benchmarks/{name}.py"] for name in BENCHMARKS],
     "lock": [["-m", "tests.local.requirements"]],
@@ -101,7 +102,7 @@ def _install_for_all_tests() -> None:
     install: list[Callable[[], object]] = [
         *(
             partial(environments.group, name)
-            for name in ("fakesnow", "connector5", "operator", "stubs", "java")
+            for name in ("fakesnow", "connector5", "operator", "stubs", "java", "dashboard", "snow")
         ),
         node.node_modules,
         partial(node.node_modules, node.CHECKERS),

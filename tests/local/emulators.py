@@ -68,7 +68,7 @@ def azurite(
         *([] if on_disk else ["--inMemoryPersistence"]),
     ]
     address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
-    with _process(
+    with process(
         "Azurite", [*node.azurite(node_options), *options, *address, *by_identity], port
     ) as pid:
         uri = {
@@ -94,7 +94,7 @@ def snowflake(port: int = 0) -> Iterator[Server]:
         "SNOWFLAKE_PORT": str(port),
         "SNOWFLAKE_PROTOCOL": "http",
     }
-    with _process("snowflake", command, port, {"PYTHONPATH": str(TESTS)}) as pid:
+    with process("snowflake", command, port, {"PYTHONPATH": str(TESTS)}) as pid:
         yield Server(port, pid, settings)
 
 
@@ -120,13 +120,16 @@ def in_use(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _process(
+def process(
     name: str,
     command: Sequence[str],
     port: int,
     environment: Mapping[str, str] = MappingProxyType({}),
+    cwd: Path | None = None,
 ) -> Iterator[int]:
     """Start a server process, wait until its port answers, and yield its process id.
+
+    It runs in a temporary folder, unless ``cwd`` is another one.
 
     At the end, also on Ctrl-C, the server ends with every process that it started.
     """
@@ -136,7 +139,7 @@ def _process(
         with output.open("w") as log, signals.held():
             process = subprocess.Popen(
                 command,
-                cwd=folder,
+                cwd=cwd or folder,
                 env={**os.environ, "TMPDIR": folder, **environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -31,11 +31,13 @@ WORKER_PACKAGES = ["worker-2025", "worker-2026"]
 NEWER = ["3.11", "3.12", "3.13"]
 VERSIONS = {
     "connector5": NEWER,
+    "dashboard": NEWER,
     "fakesnow": NEWER,
     "java": NEWER,
     "mutants": NEWER,
     "operator": NEWER,
     "peers": NEWER,
+    "snow": NEWER,
     "stubs": ["3.11", "3.12"],
     "telemetry": NEWER,
 }

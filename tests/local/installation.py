@@ -53,6 +53,16 @@ def parts() -> list[Part]:
     ]
 
 
+def dashboard() -> Part:
+    """What the demo of the dashboard needs besides."""
+    return Part(
+        "Streamlit, which shows the dashboard",
+        420,
+        lambda: environments.has_group("dashboard"),
+        lambda: environments.group("dashboard"),
+    )
+
+
 def install(needed: Sequence[Part]) -> None:
     """Say what is missing, how large it is and how long it takes, and install it."""
     missing = [part for part in needed if not part.is_there()]

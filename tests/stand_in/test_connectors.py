@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from local import emulators, environments
 
+from .conftest import Connect
+
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE.parent / "contract/golden/v2.db"
 both_majors = pytest.mark.parametrize(("group", "major"), [("dev", "4"), ("connector5", "5")])
@@ -67,3 +69,14 @@ def test_a_connector_loads_rows(
         "SELECT": [2003, "02000"],
         "INSERT": [100078, "22000"],
     }
+
+
+def test_values_are_bound_in_the_order_of_the_text(connect: Connect) -> None:
+    """Also if a question mark is inside an expression, and another one is not."""
+    with connect(paramstyle="qmark").connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ? AS a, UPPER(LEFT(?, 1)) AS b FROM (SELECT 1 AS k) "
+            "WHERE k < 1 + (? + 1) AND ? = 'd' QUALIFY COUNT(*) OVER (PARTITION BY k) < ?",
+            ("a", "bc", 2, "d", 5),
+        )
+        assert cursor.fetchall() == [("a", "B")]

@@ -48,7 +48,8 @@ class Moved:
         assert self.old("sweep", "--yes").code == 4
         assert self.old("acknowledge", "x-1", "--why", WHY, "--yes").code == 0
         place.run(
-            f"INSERT INTO delete_tracker_erased (record_sha256) SELECT SHA2('{ERASED}', 256);"
+            f"INSERT INTO delete_tracker_erased (record_sha256, rows_removed)"
+            f" SELECT SHA2('{ERASED}', 256), 1;"
             f"DELETE FROM delete_tracker WHERE record_id = '{ERASED}'"
         )
         events.delete_blob(self.gone)

@@ -8,6 +8,13 @@ CREATE WAREHOUSE IF NOT EXISTS delete_sync_wh
     INITIALLY_SUSPENDED = TRUE
     STATEMENT_TIMEOUT_IN_SECONDS = 900
     COMMENT = 'One sweep a day';
+CREATE WAREHOUSE IF NOT EXISTS delete_tracker_dashboard_wh
+    WAREHOUSE_SIZE = XSMALL
+    AUTO_SUSPEND = 60
+    AUTO_RESUME = TRUE
+    INITIALLY_SUSPENDED = TRUE
+    STATEMENT_TIMEOUT_IN_SECONDS = 300
+    COMMENT = 'The dashboard, while somebody looks at it';
 
 USE ROLE USERADMIN;
 
@@ -15,12 +22,14 @@ CREATE ROLE IF NOT EXISTS delete_sync_loader COMMENT = 'delete_sync: loads delet
 CREATE ROLE IF NOT EXISTS delete_tracker_reader
     COMMENT = 'Analysts: read delete_tracker and its companion tables';
 CREATE ROLE IF NOT EXISTS delete_tracker_eraser COMMENT = 'Erases the data of a person';
+CREATE ROLE IF NOT EXISTS delete_tracker_dashboard COMMENT = 'The dashboard: reads the views alone';
 
 USE ROLE SECURITYADMIN;
 
 GRANT ROLE delete_sync_loader TO ROLE SYSADMIN;
 GRANT ROLE delete_tracker_reader TO ROLE SYSADMIN;
 GRANT ROLE delete_tracker_eraser TO ROLE SYSADMIN;
+GRANT ROLE delete_tracker_dashboard TO ROLE SYSADMIN;
 
 GRANT USAGE ON WAREHOUSE delete_sync_wh TO ROLE delete_sync_loader;
 GRANT USAGE ON DATABASE audit TO ROLE delete_sync_loader;
@@ -90,6 +99,14 @@ GRANT SELECT ON TABLE audit.salesforce.delete_tracker_acknowledged TO ROLE delet
 -- With a future grant on the schema, Snowflake ignores the database's future grants on views there.
 GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_reader;
 GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_reader;
+
+-- The dashboard has the rights of the role that deploys it, for every viewer.
+-- So this role reads the views, and no table.
+GRANT USAGE ON WAREHOUSE delete_tracker_dashboard_wh TO ROLE delete_tracker_dashboard;
+GRANT USAGE ON DATABASE audit TO ROLE delete_tracker_dashboard;
+GRANT USAGE, CREATE STREAMLIT ON SCHEMA audit.salesforce TO ROLE delete_tracker_dashboard;
+GRANT SELECT ON ALL VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_dashboard;
+GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.salesforce TO ROLE delete_tracker_dashboard;
 
 -- The service user. A user of TYPE = SERVICE has no password and no MFA.
 USE ROLE USERADMIN;

@@ -89,7 +89,7 @@ def describe(session: Session, sql: str) -> Result:
 def bound(statement: exp.Expr, bindings: Sequence[Any]) -> exp.Expr:
     """Put values in the place of question marks."""
     values = iter(bindings)
-    for placeholder in list(statement.find_all(exp.Placeholder)) if bindings else ():
+    for placeholder in list(statement.find_all(exp.Placeholder, bfs=False)) if bindings else ():
         placeholder.replace(exp.convert(next(values)))
     return statement
 

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from .ids import KEY_PREFIXES, OBJECTS, number_of, random_of, record_id
-from .rhythm import BIN_DAYS, HIDEABLE, RESTORES, Plan, Step
+from .rhythm import BIG_DELETE, BIN_DAYS, HIDEABLE, RESTORES, Plan, Step
 
 EPOCH = datetime(2025, 1, 1, tzinfo=timezone.utc)
 LONGEST_DRIFT = timedelta(minutes=4320)
 PLACES = 100  # record numbers for each event
+MASS_RECORDS = 90
 # The records that a wildcard or an overflow deletes and does not name have these places.
 UNNAMED = range(1, 4)
 DELETE_EVENT_TOPIC = "/event/Delete_Event__e"
@@ -197,7 +198,12 @@ class History:
 
     def _draw(self, number: int) -> tuple[str, str, int]:
         """Return the id and the user of an event, and how many records its step has."""
-        return chance_of(number, self.step(number))[1:]
+        step = self.step(number)
+        event_id, user, records = chance_of(number, step)[1:]
+        if self.plan.mass_delete and step == BIG_DELETE:
+            is_mass = random_of("mass", number).randrange(self.plan.mass_delete) == 0
+            records = MASS_RECORDS if is_mass else records
+        return event_id, user, records
 
     def _live(self, entity: str, number: int, place: int) -> tuple[Change, ...]:
         first = self.step(number)

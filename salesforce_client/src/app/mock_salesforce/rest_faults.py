@@ -45,6 +45,10 @@ REST_FAULTS: dict[str, tuple[str, str]] = {
         "n[:minutes], 4:8",
         "one in n transactions dates its changes this many minutes before it commits them",
     ),
+    "mass_delete": (
+        "n, 20",
+        "one in n of the deletes that delete up to 20 accounts at once deletes 90",
+    ),
     "modstamp_drift": (
         "n, 3",
         "the SystemModstamp of one in n deleted records moves to a later time in the recycle bin, "

@@ -38,6 +38,7 @@ class Step(NamedTuple):
 
 
 Rhythm = tuple[Step, ...]
+BIG_DELETE = Step("Account", "DELETE", 20)
 RHYTHM: Rhythm = (
     Step("Opportunity", "EVENT"),
     Step("Account", "CREATE"),
@@ -45,7 +46,7 @@ RHYTHM: Rhythm = (
     Step("Contact", "DELETE"),
     Step("Case", "EVENT"),
     Step("Account", "UPDATE"),
-    Step("Account", "DELETE", 20),
+    BIG_DELETE,
     Step("Contact", "UPDATE"),
     Step("Opportunity", "EVENT"),
     Step("Account", "DELETE"),
@@ -114,6 +115,7 @@ class Plan:
         long_minutes: how long before its end such a transaction dates its deletes.
         empty_hours: all recycle bins are emptied every so many hours. 0: never.
         readable_hours: how long queryAll returns a purged record.
+        mass_delete: one in so many big deletes is a mass delete. 0: none.
     """
 
     interval: timedelta
@@ -125,6 +127,7 @@ class Plan:
     long_minutes: float = 0
     empty_hours: float = 0
     readable_hours: float = READABLE_HOURS
+    mass_delete: int = 0
 
 
 def plan_of(interval_seconds: float, faults: Faults) -> Plan:
@@ -143,4 +146,5 @@ def plan_of(interval_seconds: float, faults: Faults) -> Plan:
         float(minutes or 8),
         float(empty or 0),
         float(readable or READABLE_HOURS),
+        int(faults.number("mass_delete") or 0),
     )
