@@ -88,7 +88,8 @@ def own_names(text: str, schema: str) -> str:
         (r'"<operator>"', f"delete_sync_svc_{schema}"),
         (r'"<new schema>"', f"{schema}_NEW"),
         (
-            r"\b(delete_(?:sync_(?:loader|svc|wh)|tracker_(?:reader|mover|eraser|dashboard(?:_wh)?)))\b",
+            r"\b(delete_sync_(?:loader|svc|wh)"
+            r"|delete_tracker_(?:reader|mover|eraser|dashboard|dashboard_wh))\b",
             rf"\1_{schema}",
         ),
     ):
