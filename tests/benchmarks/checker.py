@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import memory
 
 from salesforce_client.src.app.checks.all_objects import Checks
-from salesforce_client.src.app.model import now
+from salesforce_client.src.app.model.times import now
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import opened, poll
 

@@ -71,7 +71,8 @@ def prepare(service: Any, org_id: str, now: datetime) -> None:
 
     The topic has no cursor, so that the poll reads all its events.
     """
-    from salesforce_client.src.app.model import Progress, timestamp
+    from salesforce_client.src.app.model.checks import Progress
+    from salesforce_client.src.app.model.times import timestamp
     from salesforce_client.src.app.storage.progress import CheckBlobs
 
     cursors = service.get_container_client("cursors")

@@ -28,7 +28,8 @@ OBJECTS = 20
 
 def upload_checks(count: int, storage: Mapping[str, str]) -> None:
     """Upload a file for the check of each object, after the files of the events."""
-    from salesforce_client.src.app.model import Check, ListedDelete, identity
+    from salesforce_client.src.app.model.ids import identity
+    from salesforce_client.src.app.model.rows import Check, ListedDelete
     from salesforce_client.src.app.storage.blobs import connect
     from salesforce_client.src.app.storage.store import Store
 

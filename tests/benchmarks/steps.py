@@ -34,7 +34,7 @@ from salesforce_client.src.app.decoding.avro.reference import reference_reader  
 from salesforce_client.src.app.decoding.interpreter import Interpreter  # noqa: E402
 from salesforce_client.src.app.decoding.values import ENCODER, as_json  # noqa: E402
 from salesforce_client.src.app.mock_salesforce import schemas  # noqa: E402
-from salesforce_client.src.app.model import Delivery  # noqa: E402
+from salesforce_client.src.app.model.rows import Delivery  # noqa: E402
 from salesforce_client.src.app.salesforce.subscription import response_of  # noqa: E402
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire  # noqa: E402
 from salesforce_client.src.app.storage.event_file import EventFile  # noqa: E402

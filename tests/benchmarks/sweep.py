@@ -38,7 +38,7 @@ INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 def upload(count: int, storage: Mapping[str, str], rows_in_a_file: int) -> None:
     """Upload the event files."""
-    from salesforce_client.src.app.model import Delete
+    from salesforce_client.src.app.model.rows import Delete
     from salesforce_client.src.app.storage.blobs import connect
     from salesforce_client.src.app.storage.store import Store
 

@@ -26,7 +26,8 @@ from salesforce_client.src.app.mock_salesforce import (
     MockSalesforce,
 )
 from salesforce_client.src.app.mock_salesforce.login_answers import LOGIN_ANSWERS
-from salesforce_client.src.app.model import Session, with_checksum
+from salesforce_client.src.app.model.events import Session
+from salesforce_client.src.app.model.ids import with_checksum
 from salesforce_client.src.app.salesforce import token_answers
 from salesforce_client.src.app.salesforce.login import authenticate, claims
 from salesforce_client.src.app.settings import read

@@ -30,7 +30,8 @@ from salesforce_client.src.app.decoding.values import ENCODER, as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.events import encode
-from salesforce_client.src.app.model import Delete, Event
+from salesforce_client.src.app.model.events import Event
+from salesforce_client.src.app.model.rows import Delete
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SYMBOLS = [f"S{number}" for number in range(70)]  # the compiled engine knows the first 64 of them

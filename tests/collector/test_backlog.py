@@ -17,15 +17,9 @@ from salesforce_client.src.app.backlog import (
     End,
 )
 from salesforce_client.src.app.errors import AllUndecodableError, SalesforceUnavailableError
-from salesforce_client.src.app.model import (
-    Delivery,
-    Event,
-    Position,
-    Preset,
-    RejectedEvent,
-    Response,
-    Start,
-)
+from salesforce_client.src.app.model.events import Event, Response
+from salesforce_client.src.app.model.positions import Position, Preset, Start
+from salesforce_client.src.app.model.rows import Delivery, RejectedEvent
 
 TOPIC = "/data/AccountChangeEvent"
 BEGAN_AT = "2026-02-01T12:00:00.000Z"

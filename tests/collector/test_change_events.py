@@ -12,7 +12,8 @@ from salesforce_client.src.app.decoding.decode import Decoded, Fields
 from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import Delete, Event, Gap, Restore
+from salesforce_client.src.app.model.events import Event
+from salesforce_client.src.app.model.rows import Delete, Gap, Restore
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")

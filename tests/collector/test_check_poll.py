@@ -21,7 +21,7 @@ from local.proxy import Request, proxy
 from salesforce_client.src.app.completeness import REACH
 from salesforce_client.src.app.errors import SettingsError
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
-from salesforce_client.src.app.model import moment_of
+from salesforce_client.src.app.model.times import moment_of
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 

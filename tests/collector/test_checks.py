@@ -30,15 +30,14 @@ from salesforce_client.src.app.errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from salesforce_client.src.app.model import (
+from salesforce_client.src.app.model.checks import (
     Entry,
     KeptEntries,
     Member,
     Progress,
     StoredProgress,
-    moment_of,
-    timestamp,
 )
+from salesforce_client.src.app.model.times import moment_of, timestamp
 from salesforce_client.src.app.report import Report, TopicReport
 from salesforce_client.src.app.storage.event_file import EventFile
 

@@ -28,20 +28,10 @@ from salesforce_client.src.app.errors import (
     StorageUnavailableError,
     TopicError,
 )
-from salesforce_client.src.app.model import (
-    Cursor,
-    Delivery,
-    Event,
-    Gap,
-    Position,
-    Preset,
-    Response,
-    Session,
-    Start,
-    StoredCursor,
-    now,
-    timestamp,
-)
+from salesforce_client.src.app.model.events import Event, Response, Session
+from salesforce_client.src.app.model.positions import Cursor, Position, Preset, Start, StoredCursor
+from salesforce_client.src.app.model.rows import Delivery, Gap
+from salesforce_client.src.app.model.times import now, timestamp
 from salesforce_client.src.app.publisher import Store
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.storage.event_file import EventFile

@@ -17,7 +17,7 @@ from local.environments import REPOSITORY
 
 from salesforce_client.src.app.commands.poll import told
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
-from salesforce_client.src.app.model import timestamp
+from salesforce_client.src.app.model.times import timestamp
 from salesforce_client.src.app.report import Report, TopicReport
 
 EVENT, ACCOUNT, _ = DEFAULT_TOPICS

@@ -19,13 +19,9 @@ from salesforce_client.src.app.commands.replay import moved_back
 from salesforce_client.src.app.commands.status import object_of
 from salesforce_client.src.app.console import StoppedError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
-from salesforce_client.src.app.model import (
-    Cursor,
-    Position,
-    Progress,
-    StoredCursor,
-    timestamp,
-)
+from salesforce_client.src.app.model.checks import Progress
+from salesforce_client.src.app.model.positions import Cursor, Position, StoredCursor
+from salesforce_client.src.app.model.times import timestamp
 
 EVENT, ACCOUNT, _ = DEFAULT_TOPICS
 Settings = dict[str, str]

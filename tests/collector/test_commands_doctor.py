@@ -32,7 +32,8 @@ from local.environments import REPOSITORY
 from salesforce_client.src.app.commands.installation import versions
 from salesforce_client.src.app.commands.machine_checks import clock
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
-from salesforce_client.src.app.model import Poll, timestamp
+from salesforce_client.src.app.model.rows import Poll
+from salesforce_client.src.app.model.times import timestamp
 from salesforce_client.src.app.storage.event_file import EventFile
 
 TABLE = REPOSITORY / "tests/doctor.md"

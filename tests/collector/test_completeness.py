@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from salesforce_client.src.app import completeness
 from salesforce_client.src.app.completeness import DAY, HOUR, MINUTE, Window
-from salesforce_client.src.app.model import DeletedAnswer, Progress, moment_of, timestamp
+from salesforce_client.src.app.model.checks import DeletedAnswer, Progress
+from salesforce_client.src.app.model.times import moment_of, timestamp
 
 BEGAN = datetime(2026, 11, 20, 12, 0, 30, tzinfo=timezone.utc)
 NEW = Progress("Account", timestamp(BEGAN))

@@ -22,17 +22,9 @@ from salesforce_client.src.app.errors import (
     SessionExpiredError,
     TopicError,
 )
-from salesforce_client.src.app.model import (
-    Delivery,
-    Event,
-    Gap,
-    Position,
-    Preset,
-    RejectedEvent,
-    Response,
-    Session,
-    Start,
-)
+from salesforce_client.src.app.model.events import Event, Response, Session
+from salesforce_client.src.app.model.positions import Position, Preset, Start
+from salesforce_client.src.app.model.rows import Delivery, Gap, RejectedEvent
 
 TOPIC = "/data/AccountChangeEvent"
 BEGAN_AT = "2026-02-01T12:00:00.000Z"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from salesforce_client.src.app.errors import LocalStorageError
-from salesforce_client.src.app.model import Delete, RejectedEvent, Schema
+from salesforce_client.src.app.model.rows import Delete, RejectedEvent, Schema
 from salesforce_client.src.app.storage.event_file import EventFile
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -23,7 +23,7 @@ WRITE = """
 import re, sys
 from datetime import datetime, timezone
 from pathlib import Path
-from salesforce_client.src.app.model import Delete
+from salesforce_client.src.app.model.rows import Delete
 from salesforce_client.src.app.storage.event_file import EventFile
 
 def rows(response, count):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salesforce_client.src.app.decoding.event_plan import EventPlan, plan
 from salesforce_client.src.app.errors import EventFieldsError
-from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, Clause, EventRules
+from salesforce_client.src.app.model.event_rules import DEFAULT_EVENT_FIELDS, Clause, EventRules
 
 TOPIC, CHANNEL = "/event/Delete_Event__e", "/event/Deletes__chn"
 STANDARD = ("CreatedDate", "CreatedById")

@@ -18,16 +18,9 @@ from salesforce_client.src.app.errors import (
 from salesforce_client.src.app.mock_salesforce import schemas
 from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.ids import record_id
-from salesforce_client.src.app.model import (
-    DEFAULT_EVENT_FIELDS,
-    Delete,
-    Event,
-    EventRules,
-    Gap,
-    RejectedEvent,
-    Restore,
-    Schema,
-)
+from salesforce_client.src.app.model.event_rules import DEFAULT_EVENT_FIELDS, EventRules
+from salesforce_client.src.app.model.events import Event
+from salesforce_client.src.app.model.rows import Delete, Gap, RejectedEvent, Restore, Schema
 
 ACCOUNTS, PLATFORM = "/data/AccountChangeEvent", "/event/Delete_Event__e"
 COMMITTED = 1767225600123

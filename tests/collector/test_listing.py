@@ -11,16 +11,10 @@ import pytest
 
 from salesforce_client.src.app.checks.listing import Listing
 from salesforce_client.src.app.completeness import DAY, Window
-from salesforce_client.src.app.model import (
-    Deletion,
-    Entry,
-    Found,
-    ListedDelete,
-    Restore,
-    Row,
-    timestamp,
-    with_checksum,
-)
+from salesforce_client.src.app.model.checks import Deletion, Entry, Found
+from salesforce_client.src.app.model.ids import with_checksum
+from salesforce_client.src.app.model.rows import ListedDelete, Restore, Row
+from salesforce_client.src.app.model.times import timestamp
 
 START = datetime(2026, 11, 10, tzinfo=timezone.utc)
 WINDOW = Window(START, START + DAY, START + DAY, main=True, ends_day=True)

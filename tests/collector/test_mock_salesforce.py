@@ -13,7 +13,7 @@ import pytest
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, TOPICS, Org
-from salesforce_client.src.app.model import with_checksum
+from salesforce_client.src.app.model.ids import with_checksum
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 from salesforce_client.src.app.salesforce.wire.pubsub_api_pb2_grpc import PubSubStub
 

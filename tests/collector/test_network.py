@@ -23,7 +23,8 @@ from salesforce_client.src.app.errors import (
     SalesforceUnavailableError,
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate
-from salesforce_client.src.app.model import Preset, Session
+from salesforce_client.src.app.model.events import Session
+from salesforce_client.src.app.model.positions import Preset
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.network import Route, route_to
 from salesforce_client.src.app.salesforce.pubsub import PubSub

@@ -7,7 +7,7 @@ from typing import Optional
 
 import pytest
 
-from salesforce_client.src.app.model import Member
+from salesforce_client.src.app.model.checks import Member
 from salesforce_client.src.app.objects import Objects, named_objects
 
 ACCOUNT, STANDARD, CUSTOM = "/data/AccountChangeEvent", "/data/ChangeEvents", "/data/My__chn"

@@ -24,7 +24,8 @@ from salesforce_client.src.app.backlog import HOLD_SECONDS
 from salesforce_client.src.app.collect import Collection, Limits
 from salesforce_client.src.app.decoding.interpreter import Interpreter
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
-from salesforce_client.src.app.model import Preset, moment_of, now, timestamp
+from salesforce_client.src.app.model.positions import Preset
+from salesforce_client.src.app.model.times import moment_of, now, timestamp
 from salesforce_client.src.app.report import TopicReport
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.pubsub import PubSub

@@ -12,7 +12,9 @@ from azure.storage.blob import ContainerClient
 from local.environments import REPOSITORY
 
 from salesforce_client.src.app.errors import EventFileError
-from salesforce_client.src.app.model import Delete, Poll, Position, Row, timestamp
+from salesforce_client.src.app.model.positions import Position
+from salesforce_client.src.app.model.rows import Delete, Poll, Row
+from salesforce_client.src.app.model.times import timestamp
 from salesforce_client.src.app.storage.blobs import begun_at, blob_name
 from salesforce_client.src.app.storage.event_file import EventFile
 from salesforce_client.src.app.storage.past_files import PastFiles

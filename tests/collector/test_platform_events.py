@@ -13,7 +13,9 @@ from salesforce_client.src.app.decoding.platform_events import from_platform_eve
 from salesforce_client.src.app.decoding.rows import Origin
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, Clause, Delete, Event, Restore
+from salesforce_client.src.app.model.event_rules import DEFAULT_EVENT_FIELDS, Clause
+from salesforce_client.src.app.model.events import Event
+from salesforce_client.src.app.model.rows import Delete, Restore
 
 EVENT = Event("e1", "s1", b"payload", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/event/Delete_Event__e", "2026-01-01T00:00:05.000Z")

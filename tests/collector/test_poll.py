@@ -33,7 +33,7 @@ from salesforce_client.src.app.mock_salesforce import (
     MockSalesforce,
 )
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.model import moment_of, now, timestamp
+from salesforce_client.src.app.model.times import moment_of, now, timestamp
 from salesforce_client.src.app.report import Report
 from salesforce_client.src.app.run import run
 

@@ -9,7 +9,13 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from salesforce_client.src.app.errors import StorageRefusedError
-from salesforce_client.src.app.model import Entry, KeptEntries, Member, Progress, StoredProgress
+from salesforce_client.src.app.model.checks import (
+    Entry,
+    KeptEntries,
+    Member,
+    Progress,
+    StoredProgress,
+)
 from salesforce_client.src.app.storage.progress import CheckBlobs
 
 ORG = "00D5f000004rDelEAE"

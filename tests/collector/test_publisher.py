@@ -20,15 +20,8 @@ from salesforce_client.src.app.errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from salesforce_client.src.app.model import (
-    Cursor,
-    Delivery,
-    Gap,
-    Poll,
-    Position,
-    Row,
-    StoredCursor,
-)
+from salesforce_client.src.app.model.positions import Cursor, Position, StoredCursor
+from salesforce_client.src.app.model.rows import Delivery, Gap, Poll, Row
 from salesforce_client.src.app.publisher import Publisher, leave_polls
 from salesforce_client.src.app.report import Report, TopicReport
 

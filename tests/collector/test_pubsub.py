@@ -27,7 +27,8 @@ from salesforce_client.src.app.errors import (
 )
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
-from salesforce_client.src.app.model import Event, Position, Preset, Session, Start
+from salesforce_client.src.app.model.events import Event, Session
+from salesforce_client.src.app.model.positions import Position, Preset, Start
 from salesforce_client.src.app.salesforce import rpc_errors
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.network import Route

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from salesforce_client.src.app.decoding.record_ids import read_record_ids
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import with_checksum
+from salesforce_client.src.app.model.ids import with_checksum
 
 A, B = "001D000000IqhSLIAZ", "005A0000001vZ9yIAE"
 FIELD = "Record_Id__c"

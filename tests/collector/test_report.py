@@ -22,17 +22,9 @@ from salesforce_client.src.app.errors import (
     StorageUnavailableError,
     TopicError,
 )
-from salesforce_client.src.app.model import (
-    Delivery,
-    Gap,
-    OrgLimit,
-    Poll,
-    RejectedEvent,
-    Restore,
-    Row,
-    moment_of,
-    now,
-)
+from salesforce_client.src.app.model.limits import OrgLimit
+from salesforce_client.src.app.model.rows import Delivery, Gap, Poll, RejectedEvent, Restore, Row
+from salesforce_client.src.app.model.times import moment_of, now
 from salesforce_client.src.app.report import CheckReport, Report, TopicReport
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

@@ -25,9 +25,9 @@ from salesforce_client.src.app.mock_salesforce import MockSalesforce, schemas
 from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.ids import record_id
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.model import (
+from salesforce_client.src.app.model.event_rules import EventRules
+from salesforce_client.src.app.model.rows import (
     Delete,
-    EventRules,
     Gap,
     RejectedEvent,
     ResolvedReject,

@@ -25,7 +25,8 @@ from salesforce_client.src.app.errors import (
     ListTooLongError,
     ListTrimmedError,
 )
-from salesforce_client.src.app.model import Deletion, Described, Entry, Member, Session
+from salesforce_client.src.app.model.checks import Deletion, Described, Entry, Member
+from salesforce_client.src.app.model.events import Session
 from salesforce_client.src.app.salesforce.lists import MOST_BYTES, Lists
 from salesforce_client.src.app.salesforce.rest import Rest
 

@@ -16,7 +16,7 @@ from salesforce_client.src.app.errors import (
     StorageUnavailableError,
     TopicError,
 )
-from salesforce_client.src.app.model import Position, Preset
+from salesforce_client.src.app.model.positions import Position, Preset
 from salesforce_client.src.app.retries import ATTEMPTS_PER_POSITION, Retries, Retry
 
 HERE = Position(b"here", "2026-02-01T11:00:00.000Z", "e")

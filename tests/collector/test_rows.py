@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from salesforce_client.src.app.decoding.rows import Origin, fitting, noted, rejected, without_nul
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
-from salesforce_client.src.app.model import Event, RejectedEvent, identity
+from salesforce_client.src.app.model.events import Event
+from salesforce_client.src.app.model.ids import identity
+from salesforce_client.src.app.model.rows import RejectedEvent
 
 EVENT = Event("e1", "s1", b"", b"\0\1")
 ORIGIN = Origin("00D000000000001EAA", "/data/AccountChangeEvent", "2026-01-01T00:00:05.000Z")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from salesforce_client.src.app.errors import SettingsError
 from salesforce_client.src.app.mock_salesforce import certificate
-from salesforce_client.src.app.model import EventRules
+from salesforce_client.src.app.model.event_rules import EventRules
 from salesforce_client.src.app.settings import Endpoint, Mock, Salesforce, Settings, read
 from salesforce_client.src.app.settings_reader import BlobAccount, SettingsReader
 

@@ -27,7 +27,7 @@ from salesforce_client.src.app.errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from salesforce_client.src.app.model import Cursor, Position, StoredCursor
+from salesforce_client.src.app.model.positions import Cursor, Position, StoredCursor
 from salesforce_client.src.app.storage.blobs import EventFiles, connect, container
 from salesforce_client.src.app.storage.cursors import Cursors, from_json, to_json
 from salesforce_client.src.app.storage.store import Store

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salesforce_client.src.app.errors import SettingsError
-from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, Clause, EventRules
+from salesforce_client.src.app.model.event_rules import DEFAULT_EVENT_FIELDS, Clause, EventRules
 from salesforce_client.src.app.settings import read
 
 ONE, OTHER = "/event/Delete_Event__e", "/event/Other__e"

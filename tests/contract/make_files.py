@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
 # Python finds these through the line above.
-from salesforce_client.src.app.model import (  # noqa: E402
+from salesforce_client.src.app.model.rows import (  # noqa: E402
     Check,
     Delete,
     Gap,

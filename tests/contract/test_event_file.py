@@ -22,7 +22,7 @@ from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.decoding.values import as_json
-from salesforce_client.src.app.model import Delete
+from salesforce_client.src.app.model.rows import Delete
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
 

@@ -26,7 +26,7 @@ from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_files import values
 from delete_sync.src.event_files.event_file import FORMATS, EventFile
 from delete_sync.src.model import Figures
-from salesforce_client.src.app.model import with_checksum
+from salesforce_client.src.app.model.ids import with_checksum
 
 NAME = "events_20260201T001059Z.db"
 SHA256 = "f" * 64

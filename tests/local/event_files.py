@@ -8,7 +8,7 @@ from typing import Any
 
 from azure.storage.blob import ContainerClient
 
-from salesforce_client.src.app.model import Check, Delete, ListedDelete, Poll, Restore
+from salesforce_client.src.app.model.rows import Check, Delete, ListedDelete, Poll, Restore
 
 Row = dict[str, Any]
 

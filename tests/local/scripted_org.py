@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from salesforce_client.src.app.errors import CallsSpentError, CollectorError
-from salesforce_client.src.app.model import (
+from salesforce_client.src.app.model.checks import (
     DeletedAnswer,
     Deletion,
     Described,
@@ -25,9 +25,9 @@ from salesforce_client.src.app.model import (
     Found,
     FoundPage,
     Member,
-    timestamp,
-    with_checksum,
 )
+from salesforce_client.src.app.model.ids import with_checksum
+from salesforce_client.src.app.model.times import timestamp
 
 USER, OWNER = "0055f0000000001AAA", "0055f0000000002AAA"
 FIELDS = frozenset({"Id", "OwnerId", "LastModifiedById", "MasterRecordId"})

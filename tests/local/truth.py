@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Optional
 from azure.storage.blob import ContainerClient
 
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
-from salesforce_client.src.app.model import identity
+from salesforce_client.src.app.model.ids import identity
 
 from . import event_files, warehouse
 

@@ -18,7 +18,7 @@ from local import apps, emulators, warehouse
 from local.event_files import delete, poll
 from local.proxy import Request, proxy
 
-from salesforce_client.src.app.model import timestamp
+from salesforce_client.src.app.model.times import timestamp
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile
 

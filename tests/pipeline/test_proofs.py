@@ -17,7 +17,7 @@ from local.truth import RecordedGap, difference_of_restores, expired, wrong_gaps
 from salesforce_client.src.app.mock_salesforce.faults import Faults
 from salesforce_client.src.app.mock_salesforce.history import Change
 from salesforce_client.src.app.mock_salesforce.org import Org
-from salesforce_client.src.app.model import identity
+from salesforce_client.src.app.model.ids import identity
 
 NOW = datetime(2026, 2, 1, 12, 10, tzinfo=timezone.utc)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

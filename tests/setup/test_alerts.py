@@ -28,7 +28,7 @@ from local.event_files import poll as poll_row
 
 from delete_sync.src.model import Unproven
 from delete_sync.src.report import Report
-from salesforce_client.src.app.model import timestamp
+from salesforce_client.src.app.model.times import timestamp
 from salesforce_client.src.app.storage.blobs import blob_name
 from salesforce_client.src.app.storage.event_file import EventFile
 

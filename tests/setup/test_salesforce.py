@@ -19,7 +19,7 @@ from local import metadata, node
 
 from salesforce_client.src.app.decoding.event_plan import OPERATION, plan
 from salesforce_client.src.app.mock_salesforce import schemas
-from salesforce_client.src.app.model import DEFAULT_EVENT_FIELDS, EventRules
+from salesforce_client.src.app.model.event_rules import DEFAULT_EVENT_FIELDS, EventRules
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROJECT = REPOSITORY / "docs/setup/salesforce"

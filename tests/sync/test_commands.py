@@ -18,7 +18,8 @@ from local.event_files import check, delete, listed, poll
 
 from delete_sync.src.__main__ import COMMANDS
 from delete_sync.src.commands.query import only_reads
-from salesforce_client.src.app.model import Gap, RejectedEvent, timestamp
+from salesforce_client.src.app.model.rows import Gap, RejectedEvent
+from salesforce_client.src.app.model.times import timestamp
 
 from .conftest import PASSWORD, Place, Put
 

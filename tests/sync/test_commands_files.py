@@ -14,7 +14,7 @@ from local.event_files import check, delete, listed, restore
 
 from delete_sync.src.event_files.contents import TABLES, Contents
 from delete_sync.src.event_files.event_file import FORMATS
-from salesforce_client.src.app.model import RejectedEvent
+from salesforce_client.src.app.model.rows import RejectedEvent
 
 from .conftest import PASSWORD, Place, Put
 

@@ -23,7 +23,7 @@ from delete_sync.src.report import Report
 from delete_sync.src.warehouse.columns import columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, DELETES, LEFT_NULL
 from delete_sync.src.warehouse.staging import batch_writer
-from salesforce_client.src.app.model import ResolvedReject
+from salesforce_client.src.app.model.rows import ResolvedReject
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
 Put = Callable[..., str]

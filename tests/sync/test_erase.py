@@ -12,7 +12,7 @@ from local.account import Account
 from local.command_line import Done, sync_command
 from local.event_files import check, delete, listed, poll, restore
 
-from salesforce_client.src.app.model import RejectedEvent
+from salesforce_client.src.app.model.rows import RejectedEvent
 
 from .conftest import Place, Put
 

@@ -19,7 +19,7 @@ from delete_sync.src.event_files.erasure import Digests, Erased, Ids, payload
 from delete_sync.src.event_files.event_file import FORMATS, EventFile
 from delete_sync.src.event_files.rewrite import rewrite, search
 from delete_sync.src.model import Named
-from salesforce_client.src.app.model import RejectedEvent
+from salesforce_client.src.app.model.rows import RejectedEvent
 from salesforce_client.src.app.storage.event_file import EventFile as Writer
 
 SHORT, LONG = "0035f00000AbCdE", "0035f00000AbCdEAAV"

@@ -21,7 +21,7 @@ from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUn
 from delete_sync.src.event_files.event_file import FORMAT_VERSION
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from salesforce_client.src.app.model import Gap, Poll, RejectedEvent
+from salesforce_client.src.app.model.rows import Gap, Poll, RejectedEvent
 from salesforce_client.src.app.storage.event_file import EventFile
 
 BROKEN = Path(__file__).resolve().parent.parent / "contract/broken"

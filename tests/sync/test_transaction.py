@@ -25,7 +25,8 @@ from delete_sync.src.errors import (
 from delete_sync.src.report import Report
 from delete_sync.src.warehouse.attempt import Attempt
 from delete_sync.src.warehouse.session import SQL
-from salesforce_client.src.app.model import ResolvedReject, timestamp
+from salesforce_client.src.app.model.rows import ResolvedReject
+from salesforce_client.src.app.model.times import timestamp
 
 from .test_sync import GAP, REJECT
 

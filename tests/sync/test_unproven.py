@@ -14,7 +14,7 @@ from delete_sync.src.errors import WarehouseRefusedError
 from delete_sync.src.model import Unproven
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
-from salesforce_client.src.app.model import timestamp
+from salesforce_client.src.app.model.times import timestamp
 
 from .conftest import Place
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient
 
 from .decoding.event_plan import plan
-from .model import OrgLimit, Session
+from .model.events import Session
+from .model.limits import OrgLimit
 from .salesforce.clock import ahead_seconds
 from .salesforce.limits import read_limits
 from .salesforce.lists import Lists

@@ -26,7 +26,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 from .errors import AllUndecodableError, SalesforceUnavailableError
-from .model import Delivery, Event, Position, Preset, RejectedEvent, Response, Start
+from .model.events import Event, Response
+from .model.positions import Position, Preset, Start
+from .model.rows import Delivery, RejectedEvent
 
 HOLD_SECONDS = 285.0  # Salesforce sends an empty response within 270 seconds of silence
 

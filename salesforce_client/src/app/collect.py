@@ -17,7 +17,8 @@ from typing import NamedTuple
 from .backlog import HOLD_SECONDS, Bounds
 from .drain import FAILED, Beginning, Drain, Outcome, Records, Source
 from .errors import CollectorError, SalesforceUnavailableError
-from .model import Cursor, Preset, moment_of
+from .model.positions import Cursor, Preset
+from .model.times import moment_of
 from .objects import named_objects
 from .publisher import Publisher, Store, leave_polls
 from .report import ObjectsOf, Report, TopicReport

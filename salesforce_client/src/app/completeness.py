@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple, Optional
 
-from .model import DeletedAnswer, Progress, moment_of, timestamp
+from .model.checks import DeletedAnswer, Progress
+from .model.times import moment_of, timestamp
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 REACH = 15 * DAY - HOUR

@@ -18,7 +18,9 @@ from typing import NamedTuple, Optional, Protocol
 
 from .backlog import Backlog, Bounds, End
 from .errors import CollectorError, GapError
-from .model import Delivery, Event, Gap, Position, Preset, Response, Session, Start
+from .model.events import Event, Response, Session
+from .model.positions import Position, Preset, Start
+from .model.rows import Delivery, Gap
 from .retries import Retries
 
 log = logging.getLogger(__name__)

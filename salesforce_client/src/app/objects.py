@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Optional
 
-from .model import Member
+from .model.checks import Member
 
 # The topic of the changes of one object (Salesforce "Change Data Capture Developer Guide",
 # "Subscription Channels"). The topic /data/ChangeEvents has the changes of many objects.

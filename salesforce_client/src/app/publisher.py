@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Optional, Protocol
 
 from .errors import CollectorError, StorageRefusedError, StorageUnavailableError
-from .model import Cursor, Delivery, Position, Row, StoredCursor
+from .model.positions import Cursor, Position, StoredCursor
+from .model.rows import Delivery, Row
 from .report import Report, reason_of
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,10 @@ from typing import Optional, Union
 
 from . import __version__
 from .errors import CollectorError, RunFailedError
-from .model import Delete, Delivery, Gap, OrgLimit, Poll, Restore, identity, now
+from .model.ids import identity
+from .model.limits import OrgLimit
+from .model.rows import Delete, Delivery, Gap, Poll, Restore
+from .model.times import now
 
 ERROR_CHARACTERS = 500
 ObjectsOf = Callable[[str], Optional[Sequence[str]]]

@@ -14,17 +14,9 @@ from pathlib import Path
 from typing import Optional, Protocol, Union
 
 from .errors import CollectorError
-from .model import (
-    Delete,
-    Delivery,
-    Event,
-    RejectedEvent,
-    ResolvedReject,
-    Restore,
-    Row,
-    StoredRejects,
-    now,
-)
+from .model.events import Event
+from .model.rows import Delete, Delivery, RejectedEvent, ResolvedReject, Restore, Row, StoredRejects
+from .model.times import now
 from .publisher import OpenFile
 
 MOST_ROWS = 250_000  # of a new file

@@ -14,7 +14,7 @@ from .errors import (
     SessionExpiredError,
     TryAgainError,
 )
-from .model import Position, Start
+from .model.positions import Position, Start
 
 ATTEMPTS_PER_POSITION = 5
 

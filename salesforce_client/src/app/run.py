@@ -21,7 +21,9 @@ from .checks.poll import Poll
 from .collect import Collection, Limits, not_begun
 from .decoding.interpreter import Interpreter
 from .errors import CollectorError
-from .model import DELIVERIES, OrgLimit, Preset, moment_of, now
+from .model.limits import DELIVERIES, OrgLimit
+from .model.positions import Preset
+from .model.times import moment_of, now
 from .report import Report
 from .reprocess import Reprocessed, SchemaOf, reprocess
 from .salesforce.lists import Lists

@@ -15,7 +15,7 @@ from typing import Optional
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from .addresses import beyond_host, fault_of_port, is_loopback, shown, split
-from .model import EventRules
+from .model.event_rules import EventRules
 from .settings_reader import BlobAccount, SettingsReader
 from .topic_settings import read_check_objects, read_event_rules, read_topics
 

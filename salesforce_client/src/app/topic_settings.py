@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
-from .model import DEFAULT_EVENT_FIELDS, Clause, EventRules
+from .model.event_rules import DEFAULT_EVENT_FIELDS, Clause, EventRules
 from .settings_reader import SettingsReader
 
 TOPICS = "SALESFORCE_TOPICS"

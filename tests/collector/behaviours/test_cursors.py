@@ -27,7 +27,7 @@ from local.faulty_org import CHANGES, EVENT, NOW, Org, Rows, keys
 from salesforce_client.src.app.errors import LimitExceededError, StorageRefusedError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
 from salesforce_client.src.app.mock_salesforce.org import RETENTION
-from salesforce_client.src.app.model import with_checksum
+from salesforce_client.src.app.model.ids import with_checksum
 from salesforce_client.src.app.report import Report
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Optional, Protocol
 
 from ..completeness import DAY
-from ..model import moment_of, timestamp
+from ..model.times import moment_of, timestamp
 
 STORED_AT_ONCE = 25
 

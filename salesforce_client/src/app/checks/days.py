@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from ..model import Entry
+from ..model.checks import Entry
 from .file import CheckFile
 
 

@@ -19,7 +19,8 @@ from ..errors import (
     StorageRefusedError,
     StorageUnavailableError,
 )
-from ..model import Deletion, Found, FoundPage, timestamp
+from ..model.checks import Deletion, Found, FoundPage
+from ..model.times import timestamp
 from .file import CheckFile
 from .listing import Listing
 from .poll import Poll

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, Optional, Protocol
 
 from ..errors import CollectorError, StorageRefusedError
-from ..model import Entry, KeptEntries, Progress, Row
+from ..model.checks import Entry, KeptEntries, Progress
+from ..model.rows import Row
 from ..publisher import OpenFile
 
 log = logging.getLogger(__name__)

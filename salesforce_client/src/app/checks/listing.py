@@ -25,7 +25,9 @@ from datetime import timedelta
 from typing import Optional
 
 from ..completeness import Window
-from ..model import Deletion, Entry, Found, ListedDelete, Restore, Row, moment_of
+from ..model.checks import Deletion, Entry, Found
+from ..model.rows import ListedDelete, Restore, Row
+from ..model.times import moment_of
 
 GET_DELETED, QUERY_ALL, BOTH = "getDeleted", "queryAll", "both"
 BIN, PURGED, UNKNOWN = "bin", "purged", "unknown"

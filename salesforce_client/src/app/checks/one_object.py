@@ -19,7 +19,8 @@ from ..errors import (
     LocalStorageError,
     StorageUnavailableError,
 )
-from ..model import Described, Progress, timestamp
+from ..model.checks import Described, Progress
+from ..model.times import timestamp
 from ..report import CheckReport, reason_of
 from . import reasons
 from .days import Days

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..model import timestamp
+from ..model.times import timestamp
 
 
 @dataclass(frozen=True)

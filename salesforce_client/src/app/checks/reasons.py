@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Optional
 
 from .. import completeness
-from ..model import DeletedAnswer
+from ..model.checks import DeletedAnswer
 
 FILTERED = (
     "its channel has a filter expression; if all its deletes are wanted, name the object in"

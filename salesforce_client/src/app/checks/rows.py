@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .. import __version__, completeness
 from ..completeness import Window
-from ..model import Check, identity, timestamp
+from ..model.ids import identity
+from ..model.rows import Check
+from ..model.times import timestamp
 from ..report import CheckReport
 from .file import CheckFile
 from .poll import Poll

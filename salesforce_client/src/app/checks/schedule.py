@@ -8,7 +8,8 @@ from typing import Optional, Protocol
 
 from .. import completeness
 from ..errors import CheckFailedError, CollectorError, StorageUnavailableError
-from ..model import Progress, StoredProgress, identity
+from ..model.checks import Progress, StoredProgress
+from ..model.ids import identity
 from .file import CheckFile
 from .poll import Poll
 

@@ -10,7 +10,8 @@ from typing import Optional, Protocol
 
 from ..backlog import CAUGHT_UP
 from ..errors import CheckRefusedError, CollectorError
-from ..model import Member, moment_of
+from ..model.checks import Member
+from ..model.times import moment_of
 from ..objects import Members, Objects
 from ..report import Report, TopicReport
 from .poll import Poll

@@ -14,7 +14,8 @@ from typing import Protocol
 from .. import completeness
 from ..completeness import Window
 from ..errors import ListTooLongError, ListTrimmedError
-from ..model import DeletedAnswer, Entry, timestamp
+from ..model.checks import DeletedAnswer, Entry
+from ..model.times import timestamp
 from . import reasons
 from .days import Days
 from .details import DetailLists, Details, TooManyRecordsError

@@ -11,7 +11,7 @@ from typing import Optional
 from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
 from ..errors import CollectorError, SettingsError
-from ..model import StoredCursor
+from ..model.positions import StoredCursor
 from ..salesforce.pubsub import PubSub
 from . import installation, machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call

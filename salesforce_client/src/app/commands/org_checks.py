@@ -8,7 +8,7 @@ from typing import Optional
 
 from ..adapters import App
 from ..errors import CheckRefusedError
-from ..model import DELIVERIES, OrgLimit
+from ..model.limits import DELIVERIES, OrgLimit
 from ..objects import Members, Objects
 from ..salesforce.lists import Lists
 from ..salesforce.pubsub import PubSub

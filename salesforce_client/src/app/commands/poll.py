@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from ..adapters import App
 from ..console import FINDINGS, WELL, duration, exit_code
 from ..errors import CollectorError
-from ..model import moment_of, now
+from ..model.times import moment_of, now
 from ..report import Report
 from ..run import poll
 from .call import Call

@@ -10,7 +10,9 @@ from ..adapters import App
 from ..collect import EARLIEST_REACHES
 from ..console import TRY_AGAIN, USAGE, WELL, StoppedError
 from ..errors import CollectorError
-from ..model import DELIVERIES, Cursor, Position, StoredCursor, moment_of
+from ..model.limits import DELIVERIES
+from ..model.positions import Cursor, Position, StoredCursor
+from ..model.times import moment_of
 from ..salesforce.pubsub import PubSub
 from ..storage.blobs import blob_name
 from .call import Call

@@ -7,7 +7,7 @@ from typing import Optional, Union
 
 from ..adapters import App
 from ..errors import ReplayIdRejectedError
-from ..model import Position, Preset, StoredCursor
+from ..model.positions import Position, Preset, StoredCursor
 from ..salesforce.pubsub import PubSub
 from .findings import Finding, failure, looked, ok, warning
 

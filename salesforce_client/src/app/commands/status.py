@@ -10,7 +10,10 @@ from typing import Any, NamedTuple, Optional
 from ..adapters import App
 from ..console import FINDINGS, USAGE, WELL, StoppedError, duration, exit_code
 from ..errors import CollectorError
-from ..model import Poll, Progress, StoredCursor, moment_of
+from ..model.checks import Progress
+from ..model.positions import StoredCursor
+from ..model.rows import Poll
+from ..model.times import moment_of
 from ..objects import Objects
 from ..storage.cursors import Cursors
 from .call import Call

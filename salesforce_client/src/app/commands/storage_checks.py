@@ -9,7 +9,8 @@ from typing import Optional
 
 from ..adapters import App
 from ..console import duration
-from ..model import Poll, moment_of
+from ..model.rows import Poll
+from ..model.times import moment_of
 from .findings import Finding, failure, looked, ok, skipped, warning
 
 # The timer polls every half hour by default, and Salesforce keeps events for 72 hours.

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from ..errors import DecodeError
-from ..model import Delete, Event, Gap, Restore, identity
+from ..model.events import Event
+from ..model.ids import identity
+from ..model.rows import Delete, Gap, Restore
 from .decode import TELLS_OF_DELETES, Decoded, Fields
 from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, restores, without_nul
 from .values import text, time_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..errors import EventFieldsError
-from ..model import Clause, EventRules
+from ..model.event_rules import Clause, EventRules
 
 log = logging.getLogger(__name__)
 

@@ -7,19 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Optional, Union
 
 from ..errors import DecodeError, SchemaError
-from ..model import (
-    Delete,
-    Delivery,
-    Event,
-    EventRules,
-    Gap,
-    RejectedEvent,
-    Restore,
-    Row,
-    Schema,
-    moment_of,
-    timestamp,
-)
+from ..model.event_rules import EventRules
+from ..model.events import Event
+from ..model.rows import Delete, Delivery, Gap, RejectedEvent, Restore, Row, Schema
+from ..model.times import moment_of, timestamp
 from .change_events import from_change_event
 from .decode import Decoded, Decoder, decode_header
 from .event_plan import EventPlan, plan

@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Any, Union
 
 from ..errors import DecodeError
-from ..model import Delete, Event, Restore
+from ..model.events import Event
+from ..model.rows import Delete, Restore
 from .decode import Decoded
 from .event_plan import RESTORE, SKIP, EventPlan
 from .record_ids import read_record_ids

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import DecodeError
-from ..model import CHECKSUMS, with_checksum
+from ..model.ids import CHECKSUMS, with_checksum
 
 SHORT, LONG = 15, 18  # the characters of an id without and with its checksum
 CASES_OF = {letter: cases for cases, letter in CHECKSUMS.items()}

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..model import Event, Gap, RejectedEvent, Restore, identity
+from ..model.events import Event
+from ..model.ids import identity
+from ..model.rows import Gap, RejectedEvent, Restore
 from .values import as_json, text
 
 # An escape sequence of JSON. After an escaped backslash, u0000 is plain text.

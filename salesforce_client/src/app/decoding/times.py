@@ -15,7 +15,7 @@ import string
 from datetime import datetime
 from typing import Any, Union
 
-from ..model import timestamp
+from ..model.times import timestamp
 from .values import from_milliseconds
 
 # The beginnings of the years 2000 and 2100, in seconds since 1970.

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import random
 
-from ..model import with_checksum
+from ..model.ids import with_checksum
 
 KEY_PREFIXES = {
     "User": "005",

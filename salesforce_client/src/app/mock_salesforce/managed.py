@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from ..model import with_checksum
+from ..model.ids import with_checksum
 from ..salesforce.wire import pubsub_api_pb2 as wire
 from .calls import INVALID, NOT_FOUND, Call
 from .history import DELETE_EVENT_TOPIC

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from ..model import with_checksum
+from ..model.ids import with_checksum
 from . import schemas
 from .events import ROOM, Deleted, OrgEvent, Restored, event, position
 from .faults import Faults

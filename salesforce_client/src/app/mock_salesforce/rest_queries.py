@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import with_checksum
+from ..model.ids import with_checksum
 from .faults import Faults
 from .listing import Record
 from .org import Org

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..errors import SalesforceUnavailableError
-from ..model import OrgLimit
+from ..model.limits import OrgLimit
 from .rest import Rest
 
 ABOUT = "the limits of the org"

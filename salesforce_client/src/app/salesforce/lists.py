@@ -14,16 +14,8 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
 from ..errors import CheckRefusedError
-from ..model import (
-    DeletedAnswer,
-    Deletion,
-    Described,
-    Entry,
-    Found,
-    FoundPage,
-    Member,
-    with_checksum,
-)
+from ..model.checks import DeletedAnswer, Deletion, Described, Entry, Found, FoundPage, Member
+from ..model.ids import with_checksum
 from .queries import pages_of, strange, time_of
 from .rest import Rest
 

@@ -16,7 +16,8 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..errors import AuthenticationError, NetworkRefusedError, SalesforceUnavailableError
-from ..model import Session, with_checksum
+from ..model.events import Session
+from ..model.ids import with_checksum
 from .network import Route, route_to
 from .token_answers import refusal, token_of
 

@@ -17,7 +17,8 @@ from ..errors import (
     SessionExpiredError,
     TopicError,
 )
-from ..model import Session, Start
+from ..model.events import Session
+from ..model.positions import Start
 from .channel import open_channel
 from .network import route_to
 from .rpc_errors import ERRORS_BY_STATUS, ERRORS_OF_A_SCHEMA, ErrorsByStatus, translate

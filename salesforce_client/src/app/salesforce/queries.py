@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import CheckRefusedError, CheckUnavailableError
-from ..model import moment_of, timestamp
+from ..model.times import moment_of, timestamp
 from .rest import Rest
 from .rest_errors import INVALID_QUERY_LOCATOR
 

@@ -25,7 +25,7 @@ from ..errors import (
     ListTooLongError,
     SessionExpiredError,
 )
-from ..model import Session
+from ..model.events import Session
 from .network import Route, route_to
 from .rest_errors import error_of, is_for_now, refusal_of
 

@@ -19,7 +19,9 @@ from ..errors import (
     RequestRefusedError,
     SalesforceUnavailableError,
 )
-from ..model import Event, Position, Response, Session, Start, now
+from ..model.events import Event, Response, Session
+from ..model.positions import Position, Start
+from ..model.times import now
 from .credits import Credits
 from .network import Route
 from .rpc_errors import CURES, translate

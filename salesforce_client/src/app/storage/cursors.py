@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Optional
 
 from azure.storage.blob import ContainerClient
 
-from ..model import Cursor, Position, StoredCursor, moment_of
+from ..model.positions import Cursor, Position, StoredCursor
+from ..model.times import moment_of
 from . import versions
 from .blob_errors import translated
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
-from ..model import (
+from ..model.rows import (
     Check,
     Delete,
     Gap,

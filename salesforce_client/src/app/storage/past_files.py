@@ -18,7 +18,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from ..errors import EventFileError
-from ..model import Poll, Position, timestamp
+from ..model.positions import Position
+from ..model.rows import Poll
+from ..model.times import timestamp
 from ..scratch import local_storage
 from .blob_errors import translated
 from .blobs import begun_at, blob_name

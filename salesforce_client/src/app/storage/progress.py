@@ -16,7 +16,8 @@ from typing import Any, Optional
 from azure.storage.blob import ContainerClient
 
 from ..errors import CollectorError
-from ..model import Entry, KeptEntries, Member, Progress, StoredProgress, moment_of
+from ..model.checks import Entry, KeptEntries, Member, Progress, StoredProgress
+from ..model.times import moment_of
 from . import versions
 from .blob_errors import translated
 

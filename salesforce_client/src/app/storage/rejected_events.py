@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..model import RejectedEvent, StoredRejects, moment_of
+from ..model.rows import RejectedEvent, StoredRejects
+from ..model.times import moment_of
 from .readable import Opened, UnusableError, opened
 
 TYPES = tuple(

@@ -11,7 +11,8 @@ from typing import Optional, Union
 
 from azure.storage.blob import BlobServiceClient
 
-from ..model import Cursor, StoredCursor, StoredRejects
+from ..model.positions import Cursor, StoredCursor
+from ..model.rows import StoredRejects
 from ..scratch import local_storage
 from .blobs import EventFiles, container
 from .cursors import Cursors

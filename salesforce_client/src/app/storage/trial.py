@@ -14,7 +14,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from ..errors import StorageRefusedError
-from ..model import Cursor, Position, now
+from ..model.positions import Cursor, Position
+from ..model.times import now
 from .blob_errors import translated
 from .blobs import EventFiles
 from .cursors import Cursors
