@@ -14,7 +14,7 @@ from local import commands, environments, prose
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STYLE = ["-m ruff check .", "-m ruff format --check .", "-m tests.local.prose"]
-ALL_TESTS = "-m pytest --numprocesses 2 --dist loadfile"
+ALL_TESTS = "-m pytest --numprocesses 3 --dist worksteal"
 
 
 def steps(*arguments: str) -> list[str]:

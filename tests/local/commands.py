@@ -12,7 +12,8 @@ from pathlib import Path
 from . import environments, node
 from .environments import REPOSITORY
 
-ALL_TESTS = ["-m", "pytest", "--numprocesses", "2", "--dist", "loadfile"]  # two files at a time
+# Three tests at a time on two cores, because most of them wait for servers.
+ALL_TESTS = ["-m", "pytest", "--numprocesses", "3", "--dist", "worksteal"]
 BENCHMARKS = (
     *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
     *("checks", "comparison"),
