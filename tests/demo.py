@@ -52,7 +52,7 @@ QUERIES = {
     "The ten newest rows of delete_tracker": """
         SELECT object_name, record_id, deleted_date, deleted_by, topic, owner_id, event_id,
             ingested_at
-        FROM delete_tracker ORDER BY ingested_at DESC LIMIT 10""",
+        FROM delete_tracker ORDER BY deleted_date DESC LIMIT 10""",
     "Deletes by object, and how many of them an event or a check told of": """
         SELECT object_name, COUNT(*) AS deletes, COUNT_IF(source = 'event') AS told_by_event,
             COUNT_IF(source = 'check') AS told_by_check

@@ -42,9 +42,9 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def at_a_terminal(
-    python: str, settings: Mapping[str, str], *arguments: str, columns: int = 200
+    python: str, settings: Mapping[str, str], *arguments: str, columns: int = 200, code: int = 0
 ) -> str:
-    """What a command prints at a terminal. It must succeed."""
+    """What a command prints at a terminal. It must end with this code."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [python, "-m", "src.app", *arguments],
@@ -61,7 +61,7 @@ def at_a_terminal(
             parts.append(part)
     os.close(ours)
     text = b"".join(parts).decode()
-    assert process.wait(60) == 0, text
+    assert process.wait(60) == code, text
     return text
 
 
@@ -84,8 +84,11 @@ def test_tables_and_progress_are_drawn(
     settings = {**blob_settings, **mock.settings, **topic, "CHECK_OBJECTS": "Account"}
     drawn = at_a_terminal(python, settings, "doctor", "--yes", "--listen", "0.5")
     text = plain(drawn)
-    assert re.search(r"┃ check +┃ status +┃ seen +┃ what to do", text)
+    assert re.search(r"┃ check +┃ status +┃ seen +┃\r?\n", text), "there is nothing to do"
     assert re.search(r"\x1b\[32mok *\x1b\[0m", drawn), "ok is not green"
+    settings["SALESFORCE_CLIENT_ID"] = "another"
+    text = plain(at_a_terminal(python, settings, "doctor", "--yes", code=1))
+    assert re.search(r"┃ check +┃ status +┃ seen +┃ what to do", text)
 
 
 def test_a_narrow_terminal_shows_every_value_whole(

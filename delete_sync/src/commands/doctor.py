@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections import Counter
 from collections.abc import Iterator
 
 from ..adapters import App
-from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
+from ..console import Console, StoppedError
 from ..errors import SettingsError, SyncError
 from ..warehouse.inspection import Books, Inspection
 from . import installation, storage_checks, warehouse_checks
 from .call import Call
-from .findings import FAILURE, OK, SKIPPED, WARNING, Finding, looked, of_error, ok, skipped
+from .findings import FAILURE, OK, Finding, looked, of_error, ok, shown, skipped
 
 HELP = "look at everything that a sweep needs, and say what to do"
 EXAMPLE = "doctor --yes"
@@ -27,24 +26,7 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace, call: Call) -> int:
     """Run every check. One that fails does not stop the others."""
-    console = call.console
-    findings = []
-    for finding in _findings(call):
-        findings.append(finding)
-        if not console.draws_tables:
-            console.line(f"{finding.status:<8} {finding.check}: {finding.told}")
-            if finding.cure:
-                console.line(f"{'':<8} → {finding.cure}")
-    if console.draws_tables:
-        console.table(("check", "status", "seen", "what to do"), findings)
-    counts = Counter(finding.status for finding in findings)
-    console.line(", ".join(f"{counts[one]} {one}" for one in (OK, WARNING, FAILURE, SKIPPED)))
-    code = WELL
-    if counts[FAILURE] or counts[WARNING]:
-        unusable = any(it.check == "settings" and it.status == FAILURE for it in findings)
-        code = USAGE if unusable else FINDINGS
-    console.result({"exit_code": code, "findings": [it._asdict() for it in findings]})
-    return code
+    return shown(_findings(call), call.console)
 
 
 def _findings(call: Call) -> Iterator[Finding]:

@@ -5,9 +5,11 @@ This is a twin file. Both apps have an equal copy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Optional
 
+from ..console import FINDINGS, USAGE, WELL, Console
 from ..errors import SettingsError
 
 OK, WARNING, FAILURE, SKIPPED = "ok", "warning", "failure", "skipped"
@@ -66,3 +68,30 @@ def looked(check: str, look: Callable[[], Optional[Finding]], well: str = "") ->
         return look() or ok(check, well)
     except Exception as error:  # noqa: BLE001  (the other checks go on)
         return of_error(check, error)
+
+
+def shown(findings: Iterable[Finding], console: Console) -> int:
+    """Print each finding as soon as it is there, and their number. Returns the exit code.
+
+    A table is printed at the end. It has no column for what to do if there is nothing to do.
+    """
+    found = []
+    for finding in findings:
+        found.append(finding)
+        if not console.draws_tables:
+            console.line(f"{finding.status:<8} {finding.check}: {finding.told}")
+            if finding.cure:
+                console.line(f"{'':<8} → {finding.cure}")
+    if console.draws_tables:
+        columns = ["check", "status", "seen"]
+        if any(it.cure for it in found):
+            columns.append("what to do")
+        console.table(columns, [it[: len(columns)] for it in found])
+    counts = Counter(finding.status for finding in found)
+    console.line(", ".join(f"{counts[one]} {one}" for one in (OK, WARNING, FAILURE, SKIPPED)))
+    code = WELL
+    if counts[FAILURE] or counts[WARNING]:
+        unusable = any(it.check == "settings" and it.status == FAILURE for it in found)
+        code = USAGE if unusable else FINDINGS
+    console.result({"exit_code": code, "findings": [it._asdict() for it in found]})
+    return code

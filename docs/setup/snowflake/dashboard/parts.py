@@ -11,6 +11,7 @@ from warehouse import Row
 MOST = 1000  # rows of a table. A query asks for one more, so that the page can say what is missing
 TIME = "YYYY-MM-DD HH:mm:ss"
 DAY = "YYYY-MM-DD"
+SENTENCES = ("Reason", "Why")  # columns that would be cut at the width that others have
 
 
 def table(found: Sequence[Row], labels: Mapping[str, str], order: str, nothing: str) -> None:
@@ -45,6 +46,8 @@ def _column(label: str) -> Any:
         return st.column_config.DatetimeColumn(label, format=TIME)
     if label.startswith("Day"):
         return st.column_config.DateColumn(label, format=DAY)
+    if label in SENTENCES:
+        return st.column_config.TextColumn(label, width="medium")
     return label
 
 

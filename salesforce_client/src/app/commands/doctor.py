@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Optional
 
 from ..adapters import App
-from ..console import FINDINGS, USAGE, WELL, Console, StoppedError
+from ..console import Console, StoppedError
 from ..errors import CollectorError, SettingsError
 from ..model.positions import StoredCursor
 from ..salesforce.pubsub import PubSub
 from . import installation, machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call
-from .findings import FAILURE, OK, SKIPPED, WARNING, Finding, looked, of_error, skipped
+from .findings import FAILURE, OK, Finding, looked, of_error, shown, skipped
 from .status import age_of
 
 HELP = "look at everything that a poll needs, and say what to do"
@@ -38,25 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, call: Call) -> int:
     """Run every check. One that fails does not stop the others."""
-    console = call.console
-    findings = []
-    for finding in _findings(call, options.listen):
-        findings.append(finding)
-        if not console.draws_tables:
-            console.line(f"{finding.status:<8} {finding.check}: {finding.told}")
-            if finding.cure:
-                console.line(f"{'':<8} → {finding.cure}")
-    if console.draws_tables:
-        console.table(("check", "status", "seen", "what to do"), findings)
-    counts = Counter(finding.status for finding in findings)
-    told = ", ".join(f"{counts[one]} {one}" for one in (OK, WARNING, FAILURE, SKIPPED))
-    console.line(told)
-    code = WELL
-    if counts[FAILURE] or counts[WARNING]:
-        unusable = any(it.check == "settings" and it.status == FAILURE for it in findings)
-        code = USAGE if unusable else FINDINGS
-    console.result({"exit_code": code, "findings": [it._asdict() for it in findings]})
-    return code
+    return shown(_findings(call, options.listen), call.console)
 
 
 def _findings(call: Call, listen: float) -> Iterator[Finding]:
