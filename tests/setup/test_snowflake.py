@@ -97,6 +97,36 @@ def test_the_eraser_has_the_rights_that_the_command_looks_at() -> None:
     }
 
 
+def test_the_tear_down_drops_each_role_user_warehouse_and_policy_of_the_set_up() -> None:
+    """The schema takes its tables, views, stage and network rule with it."""
+    kinds = "ROLE|USER|WAREHOUSE|NETWORK POLICY|SCHEMA"
+    made = {
+        found
+        for path in SQL.glob("*.sql")
+        for found in re.findall(
+            rf"^CREATE ({kinds}) IF NOT EXISTS (\S+)", path.read_text(), re.MULTILINE
+        )
+    }
+    assert len(made) > 5
+    dropped = re.findall(
+        rf"^DROP ({kinds}) IF EXISTS ([^\s;]+)", (SQL / "tear_down.sql").read_text(), re.MULTILINE
+    )
+    assert made <= set(dropped)
+
+
+def test_the_issuer_has_one_form() -> None:
+    """Another form in a page would make the reader try both."""
+    told = {
+        found
+        for path in (REPOSITORY / "docs").rglob("*")
+        if path.suffix in (".md", ".sql", ".sh", ".bicep")
+        for found in re.findall(
+            r"https://(?:sts\.windows\.net|login\.microsoftonline\.com)/<[^']*", path.read_text()
+        )
+    }
+    assert told == {"https://login.microsoftonline.com/<tenant id>/v2.0"}
+
+
 def test_readers_see_every_table_but_two_and_old_and_new_views() -> None:
     """If the file runs again after ``3_views.sql``, the views that exist are granted too.
 
