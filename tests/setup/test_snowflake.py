@@ -402,10 +402,9 @@ def slips(text: str) -> list[str]:
     It knows users, roles, grants and policies.
     """
     linter = Linter(config=FluffConfig(overrides={"dialect": "snowflake"}))
-    # The grammar does not know this statement yet.
-    known = re.sub(
-        r"^ALTER USER \w+ ADD PROGRAMMATIC ACCESS TOKEN [^;]*;", "", text, flags=re.MULTILINE
-    )
+    # The grammar does not know these statements yet.
+    unknown = r"ALTER USER \w+ ADD PROGRAMMATIC ACCESS TOKEN|SHOW USER WORKLOAD IDENTITY"
+    known = re.sub(rf"^(?:{unknown}) [^;]*;", "", text, flags=re.MULTILINE)
     return [
         f"line {error.line_no}: {error.desc()}" for error in linter.parse_string(known).violations
     ]

@@ -93,9 +93,7 @@ def test_the_commands_need_no_more_than_the_grants_of_the_set_up(
     assert {one.outcome for one in sent} == {"ok"}
 
 
-def test_the_tear_down_leaves_nothing_that_the_set_up_made(
-    set_up: Session, schema: str
-) -> None:
+def test_the_tear_down_leaves_nothing_that_the_set_up_made(set_up: Session, schema: str) -> None:
     """The stand-in knows no network policies. Of these, the file is only parsed."""
     for statement in statements("tear_down.sql", schema):
         if "NETWORK POLICY" not in statement and not statement.startswith("SHOW"):

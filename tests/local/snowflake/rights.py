@@ -95,7 +95,8 @@ class Rights:
     def created(self, what: Object, owner: str) -> None:
         """An object was made: its owner has all rights, and future grants begin.
 
-        If its schema has future grants of the kind, to any role, those of the database do not count.
+        If its schema has future grants of the kind, those of the database do not count, whatever
+        role they are for.
         """
         self.forget(what)
         self.owners[what] = owner
