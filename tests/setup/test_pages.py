@@ -300,3 +300,10 @@ def test_the_key_pair_of_the_page_belongs_together(tmp_path: Path) -> None:
     )
     assert base64.b64decode(done.stdout) == public
     assert "\n" not in done.stdout
+
+
+def test_the_versions_of_python_that_readme_calls_tested_are_those_of_the_tests() -> None:
+    table = pages.rows(
+        REPOSITORY / "README.md", "Python", "Microsoft supports it until", "this project"
+    )
+    assert [row[0] for row in table if row[2].startswith("tested")] == environments.SUPPORTED

@@ -64,12 +64,12 @@ def test_the_views_made_again_keep_their_readers(
     set_up: Session, reader: Session, connect: Connect, schema: str
 ) -> None:
     """A replaced view loses its grants. The future grants of the schema give them back."""
+    loader = connect(user=f"delete_sync_svc_{schema}", warehouse=f"DELETE_SYNC_WH_{schema}")
     for name in ("3_views.sql", "2_access.sql"):
         for statement in statements(name, schema):
             set_up(statement)
-    loader = connect(user=f"delete_sync_svc_{schema}", warehouse=f"DELETE_SYNC_WH_{schema}")
-    for session in (reader, loader):
-        assert session("SELECT * FROM delete_tracker_freshness") == []
+        for session in (reader, loader):
+            assert session("SELECT * FROM delete_tracker_freshness") == []
 
 
 def test_the_commands_need_no_more_than_the_grants_of_the_set_up(
