@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local.pages import PAGES, rows
 
 from delete_sync.src import budget
 from delete_sync.src import errors as sync_errors
@@ -33,12 +34,6 @@ HOST_SETTINGS = {
     "AzureWebJobsStorage",
 }
 SCHEDULES = {"salesforce_client": "POLL_SCHEDULE", "delete_sync": "SYNC_SCHEDULE"}
-PAGES = sorted(
-    page
-    for folder in (".", "salesforce_client", "delete_sync", "proto")
-    for page in (REPOSITORY / folder).glob("*.md")
-) + sorted(DOCS.rglob("*.md"))
-OTHERS_TOOLS = {"az", "cd", "cp", "curl", "func", "git", "openssl", "pip", "sf", "snow", "source"}
 READERS = {"salesforce_client": read_collector, "delete_sync": read_sync}
 
 
@@ -112,29 +107,23 @@ def test_every_error_is_listed_in_its_module_and_in_the_operations_page(module: 
             ), name
 
 
-def rows_of(page: str, *columns: str) -> list[list[str]]:
-    """The rows of each table with these columns."""
-    head = re.escape(f"| {' | '.join(columns)} |")
-    tables = re.findall(rf"^{head}\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE)
-    return [row[2:-2].split(" | ") for table in tables for row in table.splitlines()]
-
-
 @pytest.mark.parametrize("module", [collector_errors, sync_errors], ids=["collector", "sync"])
 def test_every_error_has_a_row_that_says_what_to_do(module: Any) -> None:
     """An operator who sees its name looks into the tables at the top. Base classes are never seen.
 
     An error with a section has a row that also says where to look first.
     """
-    page = (DOCS / "operations.md").read_text()
-    seen = rows_of(page, "what you see", "look first", "error", "what to do")
-    inside = rows_of(page, "inside a poll or a sweep", "error", "what to do")
+    path = DOCS / "operations.md"
+    page = path.read_text()
+    seen = rows(path, "what you see", "look first", "error", "what to do")
+    inside = rows(path, "inside a poll or a sweep", "error", "what to do")
     assert all(all(row) and len(row) == 4 for row in seen)
     assert all(all(row) and len(row) == 3 for row in inside)
     bases = {"CollectorError", "SyncError", "TryAgainError", "ActionNeededError"}
     for name, value in inspect.getmembers(module, inspect.isclass):
         if issubclass(value, Exception) and name not in bases:
-            rows = seen if re.search(rf"^### .*\b{name}\b", page, re.MULTILINE) else inside
-            assert [row for row in rows if re.search(rf"\b{name}\b", row[-2])], name
+            table = seen if re.search(rf"^### .*\b{name}\b", page, re.MULTILINE) else inside
+            assert [row for row in table if re.search(rf"\b{name}\b", row[-2])], name
 
 
 def test_every_error_in_the_operations_page_exists() -> None:
@@ -200,37 +189,6 @@ def test_settings_named_in_any_page_exist() -> None:
             re.findall(rf"`((?:{beginnings})_[A-Z][A-Z_]*(?:__\w+)?)(?:`|=)", page.read_text())
         )
         assert named <= known, page
-
-
-def commands() -> Iterator[tuple[Path, list[str]]]:
-    """Yield the page and the words of every command in a block of shell."""
-    for page in PAGES:
-        for block in re.findall(r"```bash\n(.*?)```", page.read_text(), re.DOTALL):
-            for line in re.sub(r"\\\n\s*", " ", block).splitlines():
-                if words := re.sub(r"(^| )#.*", "", line).split():
-                    yield page, words
-
-
-def test_commands_in_the_docs_exist() -> None:
-    """Our own scripts exist with all options. Other tools are in ``OTHERS_TOOLS``."""
-    ours = 0
-    for page, (tool, *words) in commands():
-        if tool in OTHERS_TOOLS:
-            continue
-        assert tool in ("python", "python3", ".venv/bin/python", "bash"), (page, tool)
-        script = words[1].replace(".", "/") + "/__main__.py" if words[0] == "-m" else words[0]
-        homes = (REPOSITORY, page.parent, *(REPOSITORY / app for app in READERS))
-        found = [home / script for home in homes if (home / script).exists()]
-        assert found, (page, script)
-        options = {word.partition("=")[0] for word in words if word.startswith("--")}
-        code = [found[0], *(found[0].parent / "commands").glob("*.py")]
-        text = "".join(path.read_text() for path in code)
-        assert not [option for option in options if f'"{option}"' not in text], (
-            page,
-            words,
-        )
-        ours += 1
-    assert ours > 8
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -125,6 +125,19 @@ def test_a_view_is_read_with_the_rights_of_its_owner(roles: Roles) -> None:
     assert session("SELECT k FROM later") == [(1,)]
 
 
+def test_future_grants_of_a_schema_switch_those_of_the_database_off(roles: Roles) -> None:
+    """Also those to another role. Source: page "GRANT <privileges>", "Future grants"."""
+    other = f"{roles.role}_OTHER"
+    roles.admin(f"CREATE ROLE {other}")
+    roles.grant("SELECT ON FUTURE VIEWS IN DATABASE audit")
+    roles.admin("CREATE VIEW before AS SELECT k FROM t")
+    roles.admin(f"GRANT SELECT ON FUTURE VIEWS IN SCHEMA audit.{roles.schema} TO ROLE {other}")
+    roles.admin("CREATE VIEW after AS SELECT k FROM t")
+    session = roles.session()
+    assert session("SELECT k FROM before") == []
+    assert session.refused("SELECT k FROM after") == "002003"
+
+
 def test_a_temporary_table_needs_no_right_but_the_schema(roles: Roles) -> None:
     """Its owner may do everything with it."""
     session = roles.session()

@@ -93,12 +93,18 @@ class Rights:
         self._future.append((role, kind, inside, set(privileges)))
 
     def created(self, what: Object, owner: str) -> None:
-        """An object was made: its owner has all rights, and future grants begin."""
+        """An object was made: its owner has all rights, and future grants begin.
+
+        If its schema has future grants of the kind, those of the database do not count, whatever
+        role they are for.
+        """
         self.forget(what)
         self.owners[what] = owner
         kind, name = what
-        for role, future_kind, inside, privileges in self._future:
-            if kind == future_kind and name[: len(inside)] == inside:
+        fitting = [one for one in self._future if one[1] == kind and name[: len(one[2])] == one[2]]
+        nearest = max((len(inside) for _, _, inside, _ in fitting), default=0)
+        for role, _, inside, privileges in fitting:
+            if len(inside) == nearest:
                 self.grant(role, privileges, what)
 
     def forget(self, what: Object) -> None:
