@@ -28,8 +28,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROJECT = REPOSITORY / "docs/setup/salesforce"
 README = (PROJECT / "README.md").read_text()
 METADATA = sorted(PROJECT.rglob("*-meta.xml"))
-PARTS = ("integration-user", "change-events", "trigger-events", "example-trigger")
-PARTS += ("external-client-app",)
+PARTS = [
+    *("integration-user", "change-events", "trigger-events", "example-trigger"),
+    "external-client-app",
+]
 # The names that Salesforce gives an app that somebody creates in Setup. The org has one policy of
 # each kind for an app: a file with another name fails with "duplicate value found".
 PARTS_OF_THE_APP = {
@@ -127,7 +129,7 @@ def test_a_mistake_in_metadata_is_found(name: str, right: str, wrong: str, tmp_p
 def test_every_part_of_the_project_exists_and_no_source_is_outside_a_part() -> None:
     """The README deploys exactly these parts with ``sf project deploy start --source-dir``."""
     project = json.loads((PROJECT / "sfdx-project.json").read_text())
-    assert [directory["path"] for directory in project["packageDirectories"]] == [*PARTS]
+    assert [directory["path"] for directory in project["packageDirectories"]] == PARTS
     assert {*PARTS} == {
         path.name
         for path in PROJECT.iterdir()

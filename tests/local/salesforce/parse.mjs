@@ -36,10 +36,11 @@ async function problem(words) {
   if (!named) return `sf has no command ${words.slice(0, end).join(" ")}`;
   const command = commands[words.slice(0, named).join(":")];
   const args = Object.fromEntries(
-    Object.entries(command.args).map(([name, arg]) => [name, Args.string({ required: arg.required })]),
+    Object.entries(command.args).map(([name, { required }]) => [name, Args.string({ required })]),
   );
+  const declared = { args, flags: flagsOf(command), strict: command.strict };
   try {
-    await Parser.parse(words.slice(named), { args, flags: flagsOf(command), strict: command.strict });
+    await Parser.parse(words.slice(named), declared);
   } catch (error) {
     return error.message.split(/\s*\n\s*/).join(" ");
   }

@@ -1,4 +1,4 @@
-// Resolves a folder of an SFDX project and packs it, as "sf project deploy start --source-dir" does.
+// Resolves a folder of an SFDX project and packs it, as "sf project deploy start" does.
 // Arguments: the folder of the npm packages, the source folder, a folder for the package.
 // Prints the package's folder, and each component with the files that it was read from.
 import { createRequire } from "node:module";
