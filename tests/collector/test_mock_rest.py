@@ -368,16 +368,19 @@ def test_permission_sets_tell_that_the_user_sees_all_records(org: Rest) -> None:
     assert len(org.rows(short, "query")) == 1
 
 
-def test_the_tooling_api_tells_the_members_of_the_channel(org: Rest) -> None:
+def test_the_tooling_api_tells_the_members_of_the_channels(org: Rest) -> None:
     """Without a fault, they have no filter."""
     rows = org.rows(MEMBERS, "tooling/query")
-    assert [(row["SelectedEntity"], row["FilterExpression"]) for row in rows] == [
-        ("AccountChangeEvent", None),
-        ("ContactChangeEvent", None),
+    assert [
+        (row["EventChannel"], row["SelectedEntity"], row["FilterExpression"]) for row in rows
+    ] == [
+        ("ChangeEvents", "AccountChangeEvent", None),
+        ("ChangeEvents", "ContactChangeEvent", None),
+        ("Delete_Tracking__chn", "AccountChangeEvent", None),
+        ("Delete_Tracking__chn", "ContactChangeEvent", None),
     ]
-    assert {row["EventChannel"] for row in rows} == {"ChangeEvents"}
     one = f"{MEMBERS} WHERE SelectedEntity = 'ContactChangeEvent'"
-    assert len(org.rows(one, "tooling/query")) == 1
+    assert len(org.rows(one, "tooling/query")) == 2
     assert org.error("tooling/query", q=bin_query())[1] == "INVALID_TYPE"
 
 

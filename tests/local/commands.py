@@ -107,6 +107,7 @@ def _install_for_all_tests() -> None:
         ),
         node.node_modules,
         partial(node.node_modules, node.CHECKERS),
+        partial(node.node_modules, node.SALESFORCE),
         *(partial(environments.workers, version) for version in environments.SUPPORTED),
     ]
     for part in install:

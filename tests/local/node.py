@@ -14,6 +14,7 @@ from .environments import LOCAL, group, has_group, install, is_complete, once
 NPM_PACKAGES = Path(__file__).resolve().parent
 CHECKERS = NPM_PACKAGES / "checkers"
 BROWSER = NPM_PACKAGES / "browser"
+SALESFORCE = NPM_PACKAGES / "salesforce"
 
 
 def azurite(node_options: Sequence[str] = ()) -> list[str]:

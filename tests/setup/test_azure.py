@@ -308,7 +308,7 @@ def test_the_settings_are_known_to_the_app_and_complete(app: str, module: str, a
     params = bicep.body(bicep.parse(AZURE / "main.bicep")["modules"][module]["config"])["params"]
     text = json.dumps(params)
     in_bicep = set(
-        re.findall(r'"((?:SALESFORCE|SNOWFLAKE|EVENTS)_\w+|POLL_SCHEDULE|SYNC_SCHEDULE)":', text)
+        re.findall(r'"((?:SALESFORCE|SNOWFLAKE|EVENTS|CHECK)_\w+|(?:POLL|SYNC)_SCHEDULE)":', text)
     )
     shared = set(re.findall(r"^ {8}(\w+): ", (AZURE / "app.bicep").read_text(), re.MULTILINE))
     assert set(given) - shared - {"AzureWebJobsStorage__accountName"} <= in_bicep

@@ -1,6 +1,7 @@
 """Tests the SFDX project that an admin deploys.
 
-A checker reads the Apex. The metadata is compared with Salesforce's types. The key script is run.
+A checker reads the Apex. The metadata is compared with Salesforce's types. The Salesforce CLI's own
+library packs the files, and its parser reads the commands. The key script is run.
 """
 
 from __future__ import annotations
@@ -10,35 +11,37 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from local import metadata, node
+from local import metadata, node, salesforce_cli
+from local.command_line import command
 
 from salesforce_client.src.app.decoding.event_plan import OPERATION, plan
-from salesforce_client.src.app.mock_salesforce import schemas
+from salesforce_client.src.app.mock_salesforce import USERNAME, MockSalesforce, schemas
 from salesforce_client.src.app.model.event_rules import DEFAULT_EVENT_FIELDS, EventRules
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PROJECT = REPOSITORY / "docs/setup/salesforce"
+README = (PROJECT / "README.md").read_text()
 METADATA = sorted(PROJECT.rglob("*-meta.xml"))
-# Folder and suffix of each type (npm @salesforce/source-deploy-retrieve, metadataRegistry.json).
-PLACES = {
-    "CustomObject": ("objects", "object"),
-    "CustomField": ("fields", "field"),
-    "ApexClass": ("classes", "cls"),
-    "ApexTrigger": ("triggers", "trigger"),
-    "PermissionSet": ("permissionsets", "permissionset"),
-    "PlatformEventChannel": ("platformEventChannels", "platformEventChannel"),
-    "PlatformEventChannelMember": ("platformEventChannelMembers", "platformEventChannelMember"),
-    "ExternalClientApplication": ("externalClientApps", "eca"),
-    "ExtlClntAppOauthSettings": ("extlClntAppOauthSettings", "ecaOauth"),
-    "ExtlClntAppGlobalOauthSettings": ("extlClntAppGlobalOauthSets", "ecaGlblOauth"),
-    "ExtlClntAppOauthConfigurablePolicies": ("extlClntAppOauthPolicies", "ecaOauthPlcy"),
-    "ExtlClntAppConfigurablePolicies": ("extlClntAppPolicies", "ecaPlcy"),
+PARTS = [
+    *("integration-user", "change-events", "trigger-events", "example-trigger"),
+    "external-client-app",
+]
+# The names that Salesforce gives an app that somebody creates in Setup. The org has one policy of
+# each kind for an app: a file with another name fails with "duplicate value found".
+PARTS_OF_THE_APP = {
+    "ExternalClientApplication:Delete_Tracker",
+    "ExtlClntAppGlobalOauthSettings:Delete_Tracker_glbloauth",
+    "ExtlClntAppOauthSettings:Delete_Tracker_oauth",
+    "ExtlClntAppOauthConfigurablePolicies:Delete_Tracker_oauthPlcy",
+    "ExtlClntAppConfigurablePolicies:Delete_Tracker_plcy",
 }
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 
 
 def values(path: Path, name: str) -> list[str]:
@@ -75,10 +78,10 @@ def test_apex_has_no_problem_that_is_visible_without_an_org(project: Path) -> No
             "event.Operation__c =",
             "event.Operation =",
         ),
-        ("AccountDeleteEvent.trigger", "(after delete,", "(after deleted,"),
-        ("AccountDeleteEvent.trigger", "after undelete)", "after undeleted)"),
-        ("AccountDeleteEvent.trigger", "Publisher.publish(", "Publisher.send("),
-        ("AccountDeleteEvent.trigger", "Publisher.publishRestored(", "Publisher.publishUndeleted("),
+        ("LeadDeleteEvent.trigger", "(after delete,", "(after deleted,"),
+        ("LeadDeleteEvent.trigger", "after undelete)", "after undeleted)"),
+        ("LeadDeleteEvent.trigger", "Publisher.publish(", "Publisher.send("),
+        ("LeadDeleteEvent.trigger", "Publisher.publishRestored(", "Publisher.publishUndeleted("),
     ],
 )
 def test_a_mistake_in_apex_is_found(name: str, right: str, wrong: str, project: Path) -> None:
@@ -91,13 +94,9 @@ def test_a_mistake_in_apex_is_found(name: str, right: str, wrong: str, project: 
 
 
 @pytest.mark.parametrize("path", METADATA, ids=lambda path: path.name)
-def test_metadata_matches_its_type_and_is_in_the_right_folder(path: Path) -> None:
-    """Elements, values, folder and suffix of each file are those of its type."""
+def test_metadata_matches_its_type(path: Path) -> None:
+    """Elements and values of each file are those of its type."""
     assert metadata.problems(path) == []
-    folder, suffix = PLACES[ET.parse(path).getroot().tag.removeprefix(metadata.NAMESPACE)]
-    assert path.name.endswith(f".{suffix}-meta.xml")
-    where = [part.name for part in path.parents]
-    assert where[0] == folder or where[1] == folder or where[0] == "templates"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,7 @@ def test_metadata_matches_its_type_and_is_in_the_right_folder(path: Path) -> Non
         ("Delete_Event_Subscriber.permissionset-meta.xml", "allowRead", "allowReads"),
         ("Delete_Tracking__chn.platformEventChannel-meta.xml", "</label>", "</lable>"),
         (
-            "Delete_Tracker_oauth_defaultPolicy.ecaOauthPlcy-meta.xml",
+            "Delete_Tracker_oauthPlcy.ecaOauthPlcy-meta.xml",
             "AdminApprovedPreAuthorized",
             "Everyone",
         ),
@@ -130,13 +129,73 @@ def test_a_mistake_in_metadata_is_found(name: str, right: str, wrong: str, tmp_p
 def test_every_part_of_the_project_exists_and_no_source_is_outside_a_part() -> None:
     """The README deploys exactly these parts with ``sf project deploy start --source-dir``."""
     project = json.loads((PROJECT / "sfdx-project.json").read_text())
-    parts = {directory["path"] for directory in project["packageDirectories"]}
-    assert parts == {
+    assert [directory["path"] for directory in project["packageDirectories"]] == PARTS
+    assert {*PARTS} == {
         path.name
         for path in PROJECT.iterdir()
         if path.is_dir() and path.name not in ("templates", "scripts")
     }
-    assert set(re.findall(r"--source-dir (\S+)", (PROJECT / "README.md").read_text())) == parts
+    assert set(re.findall(r"--source-dir (\S+)", README)) == {*PARTS}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_cli_deploys_every_file(part: str, project: Path, tmp_path: Path) -> None:
+    """The CLI's own library knows each file's type by its folder and name, and sends it."""
+    new_key(project, tmp_path)
+    deployed = salesforce_cli.deployed(project / part, tmp_path / "package")
+    read = {path for files in deployed.components.values() for path in files if path.is_file()}
+    assert read == {path for path in (project / part).rglob("*") if path.is_file()}
+    assert "package.xml" in deployed.files
+    sent = [name for name in deployed.components if not name.startswith("CustomField:")]
+    for name in sent:  # a field is sent inside its object
+        assert any(Path(file).name.startswith(name.split(":")[1]) for file in deployed.files), name
+    if part == "external-client-app":
+        assert set(deployed.components) == PARTS_OF_THE_APP
+
+
+def test_a_file_of_an_unknown_type_is_not_deployed(project: Path, tmp_path: Path) -> None:
+    """If the library took any file, the test above would prove nothing."""
+    policy = (
+        project / "external-client-app/extlClntAppPolicies/Delete_Tracker_plcy.ecaPlcy-meta.xml"
+    )
+    policy.rename(policy.with_name("Delete_Tracker_plcy.plcy-meta.xml"))
+    with pytest.raises(RuntimeError, match="found the following close matches"):
+        salesforce_cli.deployed(project / "external-client-app", tmp_path / "package")
+
+
+def test_the_cli_understands_every_command_of_the_pages() -> None:
+    """Names, flags and values are those of the CLI's plugins, and what is named exists."""
+    given = [words for page in PAGES for words in salesforce_cli.commands(page.read_text())]
+    assert len(given) >= 15
+    assert salesforce_cli.problems(given) == []
+    for words in given:
+        flags = list(zip(words, words[1:]))
+        for flag, value in flags:
+            if flag == "--source-dir":
+                assert (PROJECT / value).is_dir()
+            if flag == "--tests":
+                assert list(PROJECT.rglob(f"{value}.cls")), value
+            if flag == "--metadata":
+                assert value in PARTS_OF_THE_APP
+            if flag == "--name" and words[2] == "permset":
+                assert list(PROJECT.rglob(f"{value}.permissionset-meta.xml")), value
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "org assign permsets --name A --target-org o",
+        "org assign permset --named A --target-org o",
+        "org assign permset --target-org o",
+        "org assign permset A --name A --target-org o",
+        "project deploy start --source-dir a --metadata B --target-org o",
+        "project deploy start --source-dir a --test-level Some --target-org o",
+        "project retrieve start --metadata A --unzip --target-org o",
+    ],
+)
+def test_a_mistake_in_a_command_is_found(slip: str) -> None:
+    """If the parser missed mistakes, the test above would prove nothing."""
+    assert salesforce_cli.problems([slip.split()])
 
 
 def test_the_event_has_the_fields_that_collector_and_mock_expect() -> None:
@@ -183,27 +242,133 @@ def test_apex_publishes_in_system_mode() -> None:
     )
 
 
-def test_the_integration_user_may_see_every_object_on_the_channel_and_log_in_to_the_app() -> None:
-    """Salesforce silently leaves an object out of the channel if the user lacks View All on it."""
-    members = {name for path in METADATA for name in values(path, "selectedEntity")}
-    channel = {name for path in METADATA for name in values(path, "eventChannel")}
-    rights = (
-        PROJECT
-        / "change-events/permissionsets/Delete_Change_Event_Subscriber.permissionset-meta.xml"
-    )
-    assert {name.replace("ChangeEvent", "") for name in members} == set(values(rights, "object"))
-    assert set(values(rights, "viewAllRecords")) == {"true"}
-    # ViewSetup is View Setup and Configuration: a check reads the user's rights and the channel.
-    assert values(rights, "name") == ["ApiEnabled", "ViewSetup"]
-    assert channel == {"Delete_Tracking__chn"}
-    assert set(
-        values(rights, "modifyAllRecords")
-        + values(rights, "allowEdit")
-        + values(rights, "allowDelete")
-    ) == {"false"}
+def rights(part: str, name: str) -> Path:
+    return PROJECT / part / f"permissionsets/{name}.permissionset-meta.xml"
+
+
+def objects_of(files: Iterable[Path], tag: str) -> set[str]:
+    return {name.removesuffix("ChangeEvent") for path in files for name in values(path, tag)}
+
+
+MEMBERS = sorted(PROJECT.rglob("*.platformEventChannelMember-meta.xml"))
+TRIGGERS = {
+    match[1]
+    for path in PROJECT.rglob("*.trigger")
+    if (match := re.search(r"^trigger \w+ on (\w+) \(", path.read_text(), re.MULTILINE))
+}
+
+
+def test_the_user_sees_every_record_of_the_objects_on_the_channel_and_of_the_triggers() -> None:
+    """Salesforce silently leaves an object out of the channel if the user lacks View All on it.
+
+    A check of an object proves nothing without it.
+    """
+    of_channel = rights("change-events", "Delete_Change_Event_Subscriber")
+    of_triggers = rights("example-trigger", "Delete_Trigger_Objects")
+    assert set(values(of_channel, "object")) == objects_of(MEMBERS, "selectedEntity")
+    assert set(values(of_triggers, "object")) == TRIGGERS
+    for path in (of_channel, of_triggers):
+        assert set(values(path, "viewAllRecords")) == {"true"}
+    assert {one for path in MEMBERS for one in values(path, "eventChannel")} == {
+        "Delete_Tracking__chn"
+    }
+
+
+def test_the_user_can_change_nothing() -> None:
+    """No permission set lets the collector write, and each has only the rights that it needs."""
+    sets = sorted(PROJECT.rglob("*.permissionset-meta.xml"))
+    tags = ("modifyAllRecords", "allowCreate", "allowEdit", "allowDelete")
+    assert {one for path in sets for tag in tags for one in values(path, tag)} == {"false"}
+    # ViewSetup is View Setup and Configuration: a check reads the user's rights and the channels.
+    assert {path.name.partition(".")[0]: values(path, "name") for path in sets} == {
+        "Delete_Tracker_Login": ["ApiEnabled"],
+        "Delete_Tracker_Check": ["ViewSetup"],
+        "Delete_Change_Event_Subscriber": [],
+        "Delete_Event_Subscriber": [],
+        "Delete_Trigger_Objects": [],
+    }
+
+
+def test_the_app_accepts_the_users_with_the_right_to_log_in() -> None:
+    """The permission set that the app names is deployed before it, in a part for every set-up."""
     (policy,) = PROJECT.rglob("*.ecaOauthPlcy-meta.xml")
-    (allowed,) = values(policy, "commaSeparatedPermissionSet")
-    assert list(PROJECT.rglob(f"{allowed}.permissionset-meta.xml"))
+    assert values(policy, "commaSeparatedPermissionSet") == ["Delete_Tracker_Login"]
+    assert rights("integration-user", "Delete_Tracker_Login").exists()
+
+
+def test_no_delete_is_reported_twice_if_all_parts_are_deployed() -> None:
+    """No object has both a trigger and a place on the channel. An org selects five at most."""
+    assert TRIGGERS
+    assert not TRIGGERS & objects_of(MEMBERS, "selectedEntity")
+    assert len(MEMBERS) <= 5
+
+
+def test_restores_are_published() -> None:
+    """The trigger runs after an undelete, and no member of the channel has a filter."""
+    for path in PROJECT.rglob("*.trigger"):
+        assert "(after delete, after undelete)" in path.read_text()
+    assert not [path for path in MEMBERS if values(path, "filterExpression")]
+    assert "changeType = 'DELETE' OR ChangeEventHeader.changeType = 'UNDELETE'" in README
+
+
+def test_all_templates_have_the_topic_of_one_way() -> None:
+    """Bicep, ``create.sh``, the local settings and the page begin with change events."""
+    templates = [
+        "docs/setup/azure/main.bicepparam",
+        "docs/setup/azure/create.sh",
+        "salesforce_client/local.settings.example.json",
+        "docs/setup/salesforce/README.md",
+    ]
+    for name in templates:
+        found = re.search(
+            r"""(?i)SALESFORCE_?TOPICS["'` ]*[:=]["'` ]*(/[\w/]+)""",
+            (REPOSITORY / name).read_text(),
+        )
+        assert found, name
+        assert found[1] == "/data/Delete_Tracking__chn", name
+
+
+def test_the_page_names_the_objects_to_check_if_a_topic_tells_none() -> None:
+    """A platform event does not tell its objects. A list has to name all objects."""
+    given = [
+        (topics.split(","), set(objects.split(",")))
+        for topics, objects in re.findall(
+            r"SALESFORCE_TOPICS=(\S*/event/[^\s`]+)\W+(?:export|and) `?CHECK_OBJECTS=([\w,]+)",
+            README,
+        )
+    ]
+    assert given == [
+        (
+            ["/data/Delete_Tracking__chn", "/event/Delete_Event__e"],
+            TRIGGERS | objects_of(MEMBERS, "selectedEntity"),
+        ),
+        (["/event/Delete_Event__e"], TRIGGERS),
+    ]
+
+
+def test_the_doctor_says_what_the_page_expects_of_it() -> None:
+    """The doctor finds nothing in the org to mend, before there is any storage."""
+    with MockSalesforce(3600, keepalive_seconds=0.2) as mock:
+        settings = {
+            **mock.settings,
+            "SALESFORCE_TOPICS": "/data/Delete_Tracking__chn",
+            "EVENTS_STORAGE": "UseDevelopmentStorage=true",
+        }
+        told = command(settings, "doctor", "--yes").out.splitlines()
+    block = README.partition("## 6.")[2].partition("```text\n")[2].partition("```")[0]
+    expected = block.replace("integration@example.com", USERNAME).splitlines()
+    assert len(expected) == 6
+    assert [line for line in expected if line not in told] == []
+    about_storage = ("container", "last poll", "versions")
+    others = [line for line in told if not line.startswith("ok") and "→" not in line]
+    assert not [
+        line for line in others[:-1] if not line.split(maxsplit=1)[1].startswith(about_storage)
+    ]
+
+
+def new_key(project: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = ["bash", str(project / "scripts/new_key.sh"), str(folder)]
+    return subprocess.run(script, check=False, capture_output=True, text=True)
 
 
 def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(
@@ -212,8 +377,7 @@ def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(
     """The key matches the certificate, only its owner may read it, and no run overwrites it."""
     keys = tmp_path / "keys"
     keys.mkdir()
-    script = ["bash", str(project / "scripts/new_key.sh"), str(keys)]
-    told = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    told = new_key(project, keys).stdout
     (made,) = project.rglob("extlClntAppGlobalOauthSets/*")
     assert metadata.problems(made) == []
     certificate = x509.load_pem_x509_certificate(values(made, "certificate")[0].encode())
@@ -222,6 +386,6 @@ def test_the_key_script_makes_a_pair_and_puts_the_certificate_into_the_app(
     assert certificate.public_key().public_bytes(*pem) == key.public_key().public_bytes(*pem)
     assert (keys / "delete_tracker.key").stat().st_mode & 0o077 == 0
     assert str(made) in told
-    again = subprocess.run(script, check=False, capture_output=True, text=True)
+    again = new_key(project, keys)
     assert again.returncode == 1
     assert "exists; move it away first" in again.stderr

@@ -16,7 +16,8 @@ collector_settings=(
     "SALESFORCE_LOGIN_URL=https://login.salesforce.com"
     "SALESFORCE_CLIENT_ID=<consumer key>"
     "SALESFORCE_USERNAME=integration@example.com"
-    "SALESFORCE_TOPICS=/event/Delete_Event__e,/data/Delete_Tracking__chn"
+    "SALESFORCE_TOPICS=/data/Delete_Tracking__chn"
+    "CHECK_OBJECTS=" # of platform events, for example Lead: a topic /event/… tells no object
 )
 sync_settings=(
     "SYNC_SCHEDULE=0 0 2 * * *"

@@ -28,6 +28,7 @@ param syncSchedule string = '0 0 2 * * *'
 param salesforceClientId string
 param salesforceUsername string
 param salesforceTopics string
+param checkObjects string = ''
 param salesforceLoginUrl string = 'https://login.salesforce.com'
 
 @description('delete_sync: the place of the table delete_tracker.')
@@ -144,6 +145,7 @@ module collector 'app.bicep' = {
       SALESFORCE_CLIENT_ID: salesforceClientId
       SALESFORCE_USERNAME: salesforceUsername
       SALESFORCE_TOPICS: salesforceTopics
+      CHECK_OBJECTS: checkObjects
       EVENTS_STORAGE__blobServiceUri: blobServiceUri
     }
     vaultReferences: { SALESFORCE_PRIVATE_KEY: 'salesforce-private-key' }

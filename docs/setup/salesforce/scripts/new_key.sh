@@ -13,6 +13,10 @@ certificate="$folder/delete_tracker.crt"
 metadata_name=Delete_Tracker_glbloauth.ecaGlblOauth-meta.xml
 metadata="$here/external-client-app/extlClntAppGlobalOauthSets/$metadata_name"
 
+if [ ! -d "$folder" ]; then
+    echo "new_key: there is no folder $folder; make it, or name another folder" >&2
+    exit 1
+fi
 if [ -e "$key" ]; then
     echo "new_key: $key exists; move it away first, or name another folder" >&2
     exit 1
@@ -43,5 +47,6 @@ new_key: done. The certificate is valid until $valid_until.
                Never put it into a repository.
   certificate  $certificate
                -> $metadata
-Next: deploy external-client-app (step 3 of README.md).
+Next: deploy external-client-app (step 4 of README.md).
+If you created the app by hand, upload the certificate in Setup instead (see "The app by hand").
 NEXT

@@ -26,6 +26,7 @@ MASS_RECORDS = 90
 UNNAMED = range(1, 4)
 DELETE_EVENT_TOPIC = "/event/Delete_Event__e"
 ALL_CHANGES = "/data/ChangeEvents"
+CHANNEL = "/data/Delete_Tracking__chn"  # that of docs/setup/salesforce
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class History:
         if step.change == "EVENT":
             return (DELETE_EVENT_TOPIC,)
         own = f"/data/{step.entity}ChangeEvent"
-        return (own,) if self.is_filtered(number) else (own, ALL_CHANGES)
+        return (own,) if self.is_filtered(number) else (own, ALL_CHANGES, CHANNEL)
 
     def hidden(self, number: int) -> str | None:
         """Return why no event tells of the changes of this number. None if an event does."""

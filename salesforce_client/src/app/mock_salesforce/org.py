@@ -18,7 +18,7 @@ from ..model.ids import with_checksum
 from . import schemas
 from .events import ROOM, Deleted, OrgEvent, Restored, event, position
 from .faults import Faults
-from .history import ALL_CHANGES, DELETE_EVENT_TOPIC, Change, history_of
+from .history import ALL_CHANGES, CHANNEL, DELETE_EVENT_TOPIC, Change, history_of
 from .ids import random_of
 from .listing import Listing
 from .rhythm import plan_of
@@ -32,6 +32,7 @@ TOPICS = {  # each with the schema id that GetTopic returns; empty if the topic 
     "/data/AccountChangeEvent": schemas.schema_id(schemas.ACCOUNT),
     "/data/ContactChangeEvent": schemas.schema_id(schemas.CONTACT),
     ALL_CHANGES: "",
+    CHANNEL: "",
 }
 
 

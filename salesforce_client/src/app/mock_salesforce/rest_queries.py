@@ -8,6 +8,7 @@ from typing import Any
 
 from ..model.ids import with_checksum
 from .faults import Faults
+from .history import ALL_CHANGES, CHANNEL
 from .listing import Record
 from .org import Org
 from .rest_errors import RestError, fail
@@ -176,10 +177,11 @@ class Queries:
         filtered = self._faults.value("filtered_channel")
         members = [
             {
-                "EventChannel": "ChangeEvents",
+                "EventChannel": topic.rpartition("/")[2],
                 "SelectedEntity": f"{name}ChangeEvent",
                 "FilterExpression": "Type = 'Customer'" if name == filtered else None,
             }
+            for topic in (ALL_CHANGES, CHANNEL)
             for name in CHANNEL_OBJECTS
         ]
         return [
