@@ -39,9 +39,9 @@ param endpointSubnetId string
 param blobZoneId string
 param vaultZoneId string
 
-@description('The default of the plan is 2,048 MB.')
+@description('The smallest instance. Both apps need less than a third of it.')
 @allowed([512, 2048, 4096])
-param instanceMemoryMB int = 2048
+param instanceMemoryMB int = 512
 
 @description('A timer runs on one instance. Every region accepts 40, but not less.')
 @minValue(1)
@@ -166,7 +166,9 @@ resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+var hasOperator = !empty(operatorPrincipalId)
+
+resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasOperator) {
   name: guid(vault.id, operatorPrincipalId, roles.keyVaultSecretsOfficer)
   scope: vault
   properties: {

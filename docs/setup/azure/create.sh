@@ -99,7 +99,8 @@ connection=$(az monitor app-insights component show --app "$prefix-insights" \
 create_app() {
     local name=$1 short=$2 secret_setting=$3 secret=$4 data_role=$5 containers=$6
     shift 6
-    local host="${short}${unique}" vault="${short}${unique}" identity principal client vault_id credentials
+    local host="${short}${unique}" vault="${short}${unique}"
+    local identity principal client vault_id credentials
     identity=$(az identity create --resource-group "$group" --name "$name-identity" \
         --query id --output tsv)
     principal=$(az identity show --resource-group "$group" --name "$name-identity" \
@@ -108,7 +109,8 @@ create_app() {
         --query clientId --output tsv)
     az storage account create --name "$host" --resource-group "$group" --location "$location" \
         --sku Standard_LRS --kind StorageV2 --allow-blob-public-access false \
-        --allow-shared-key-access false --min-tls-version TLS1_2 --https-only true --output none
+        --allow-shared-key-access false --min-tls-version TLS1_2 --https-only true \
+        --output none
     az storage container-rm create --storage-account "$host" --resource-group "$group" \
         --name package --output none
     az keyvault show --name "$vault" --resource-group "$group" --output none 2>/dev/null ||
@@ -128,7 +130,7 @@ create_app() {
     az functionapp show --resource-group "$group" --name "$name" --output none 2>/dev/null ||
         az functionapp create --resource-group "$group" --name "$name" \
             --flexconsumption-location "$location" --runtime python --runtime-version "$python" \
-            --instance-memory 2048 --maximum-instance-count 40 --https-only true \
+            --instance-memory 512 --maximum-instance-count 40 --https-only true \
             --disable-app-insights true \
             --storage-account "$host" --deployment-storage-name "$host" \
             --deployment-storage-container-name package \

@@ -116,9 +116,8 @@ var regions = [
 ]
 var isRegion = contains(regions, region)
 var regionRule = 'location must be a region with the Flex Consumption plan and availability zones'
-var checkedRegion = isRegion
-  ? region
-  : fail('${regionRule}: ${join(regions, ', ')}; not ${location}')
+var regionProblem = '${regionRule}: ${join(regions, ', ')}; not ${location}'
+var checkedRegion = isRegion ? region : fail(regionProblem)
 
 // Without a network everybody who has a role reaches storage and vaults.
 var isOpen = !privateNetwork || !empty(operatorAddresses)
@@ -199,7 +198,9 @@ resource data 'Microsoft.Storage/storageAccounts@2026-06-01' = {
 // The owner of the resource group cannot read blobs without this role.
 var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 
-resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+var hasOperator = !empty(operatorPrincipalId)
+
+resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasOperator) {
   name: guid(data.id, operatorPrincipalId, blobDataContributor)
   scope: data
   properties: {
@@ -259,6 +260,9 @@ module collector 'app.bicep' = {
   }
 }
 
+var withKey = { SNOWFLAKE_USER: snowflakeUser }
+var withIdentity = { SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY' }
+
 module sync 'app.bicep' = {
   name: 'delete-sync'
   params: {
@@ -288,11 +292,7 @@ module sync 'app.bicep' = {
         SNOWFLAKE_ROLE: snowflakeRole
         EVENTS_STORAGE__blobServiceUri: blobServiceUri
       },
-      empty(snowflakeUser)
-        ? {
-            SNOWFLAKE_AUTHENTICATOR: 'WORKLOAD_IDENTITY'
-          }
-        : { SNOWFLAKE_USER: snowflakeUser }
+      empty(snowflakeUser) ? withIdentity : withKey
     )
     vaultReferences: empty(snowflakeUser) ? {} : { SNOWFLAKE_PRIVATE_KEY: 'snowflake-private-key' }
   }
@@ -340,5 +340,5 @@ output githubClientId string = empty(githubSubject) ? '' : github!.outputs.clien
 @description('The SUBJECT of the Snowflake user, for workload identity.')
 output syncPrincipalId string = sync.outputs.principalId
 
-@description('The fixed address of the apps, for Snowflake\'s network policy. Empty without a network.')
+@description('The fixed address of the apps, for Snowflake\'s network policy.')
 output outboundAddress string = privateNetwork ? network!.outputs.address : ''
