@@ -20,8 +20,6 @@ CODE = {
 GENERATED = re.compile(
     r"/wire/|(package-lock|\.snapshot)\.json$|^tests/requirements/|^[^/]+/requirements\.txt$"
 )
-    r"/wire/|(package-lock|\.snapshot)\.json$|^tests/requirements/|^[^/]+/requirements\.txt$"
-)
 # Each phrase is in two parts, so that this file does not contain it.
 PHRASES = [
     "".join(parts)
