@@ -116,7 +116,7 @@ TOOLS: Mapping[str, Check] = {
     # See the tests below.
     **dict.fromkeys(("snow", "openssl"), shell_only),
     # Checked by the tests of their pages, or known to everybody.
-    **dict.fromkeys(("az", "sf", "func", "curl", "git", "pip", "set"), shell_only),
+    **dict.fromkeys(("az", "azd", "export", "sf", "func", "curl", "git", "pip", "set"), shell_only),
 }
 
 

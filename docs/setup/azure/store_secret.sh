@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Stores a secret in a Key Vault without printing it, lets the app read it, and shows the result.
-# Usage: store_secret.sh <vault> <name of the secret> <file> <resource id of the app>
+# Arguments: the vault, the name of the secret, a file, the resource id of the app.
 set -euo pipefail
 
 if [ $# -ne 4 ]; then
