@@ -1,8 +1,8 @@
 """Checks Bicep files against Bicep's grammar and Azure's resource types.
 
-Bicep's own compiler is in no package registry. The grammar comes from the PyPI package
-``pycep-parser``. The types are Bicep's own, for the newest version of each resource. They come
-from the npm package ``@azure/mcp``, which needs no network for that.
+This needs no compiler; ``bicep_compiler.py`` uses it if it is on PATH. The grammar comes from the
+PyPI package ``pycep-parser``. The types are Bicep's own, for the newest version of each resource.
+They come from the npm package ``@azure/mcp``, which needs no network for that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from pycep import BicepParser
 from . import node
 
 # The package knows only the names of these types.
-WITHOUT_BODY = {"Microsoft.Insights/scheduledQueryRules", "Microsoft.Insights/actionGroups"}
+WITHOUT_BODY = {
+    "Microsoft.Insights/scheduledQueryRules",
+    "Microsoft.Insights/actionGroups",
+    "Microsoft.Network/privateDnsZones",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+}
 OF_THE_LANGUAGE = {"name", "parent", "scope", "depends_on", "dependsOn"}
 SIMPLE = {"string": str, "bool": bool, "int": int}
 

@@ -17,7 +17,9 @@ CODE = {
     ".bicep", ".bicepparam", ".cls", ".ini", ".json", ".mjs", ".py", ".sh", ".sql", ".toml",
     ".trigger", ".yaml", ".yml",
 }  # fmt: skip
-GENERATED = re.compile(r"/wire/|package-lock\.json$|^tests/requirements/|^[^/]+/requirements\.txt$")
+GENERATED = re.compile(
+    r"/wire/|(package-lock|\.snapshot)\.json$|^tests/requirements/|^[^/]+/requirements\.txt$"
+)
 # Each phrase is in two parts, so that this file does not contain it.
 PHRASES = [
     "".join(parts)

@@ -116,7 +116,8 @@ TOOLS: Mapping[str, Check] = {
     # See the tests below.
     **dict.fromkeys(("snow", "openssl"), shell_only),
     # Checked by the tests of their pages, or known to everybody.
-    **dict.fromkeys(("az", "sf", "func", "curl", "git", "pip", "set", "echo", "export", "rm"), shell_only),
+    **dict.fromkeys(("az", "azd", "sf", "func", "curl", "git", "pip"), shell_only),
+    **dict.fromkeys(("echo", "export", "rm", "set"), shell_only),
 }
 
 

@@ -202,7 +202,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
 }
 
 // Azure does not validate the queries, because the tables exist only after the first telemetry.
-resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for alert in alerts: {
     name: '${prefix}-${alert.name}'
     location: location

@@ -21,9 +21,27 @@ param settings object
 @description('App settings from the vault: the name of each setting and of its secret.')
 param vaultReferences object
 
-@description('The default of the plan is 2,048 MB.')
+@description('The object id of the person who operates the app. Empty for none.')
+param operatorPrincipalId string
+
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param operatorPrincipalType string
+
+@description('The name of the service in azure.yaml.')
+param serviceName string
+
+@description('Who reaches the storage account and the vault: publicNetworkAccess and networkAcls.')
+param firewall object
+
+@description('Subnets and zones of network.bicep. Empty without a network.')
+param appSubnetId string
+param endpointSubnetId string
+param blobZoneId string
+param vaultZoneId string
+
+@description('The smallest instance. Both apps need less than a third of it.')
 @allowed([512, 2048, 4096])
-param instanceMemoryMB int = 2048
+param instanceMemoryMB int = 512
 
 @description('A timer runs on one instance. Every region accepts 40, but not less.')
 @minValue(1)
@@ -35,11 +53,12 @@ var roles = {
   storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
   storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
+  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 var dataRole = writesData ? roles.storageBlobDataContributor : roles.storageBlobDataReader
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: '${name}-identity'
   location: location
 }
@@ -63,7 +82,7 @@ resource insightsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 // The storage of the host: locks and schedule of the timer, and the published package.
 // Each app has its own, so that no timer takes another's lock.
-resource host 'Microsoft.Storage/storageAccounts@2023-05-01' = {
+resource host 'Microsoft.Storage/storageAccounts@2026-06-01' = {
   name: '${shortName}${suffix}'
   location: location
   kind: 'StorageV2'
@@ -73,6 +92,8 @@ resource host 'Microsoft.Storage/storageAccounts@2023-05-01' = {
     allowSharedKeyAccess: false
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
+    publicNetworkAccess: firewall.publicNetworkAccess
+    networkAcls: firewall.networkAcls
   }
 
   resource blobs 'blobServices' = {
@@ -94,7 +115,7 @@ resource hostRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource data 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
+resource data 'Microsoft.Storage/storageAccounts@2026-06-01' existing = {
   name: dataAccountName
 
   resource blobs 'blobServices' existing = {
@@ -112,15 +133,12 @@ resource dataRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     properties: {
       principalId: identity.properties.principalId
       principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId(
-        'Microsoft.Authorization/roleDefinitions',
-        dataRole
-      )
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', dataRole)
     }
   }
 ]
 
-resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2026-05-15' = {
   name: '${shortName}${suffix}'
   location: location
   properties: {
@@ -130,6 +148,8 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
     enableSoftDelete: true
     softDeleteRetentionInDays: 7
     enablePurgeProtection: true
+    publicNetworkAccess: firewall.publicNetworkAccess
+    networkAcls: firewall.networkAcls
   }
 }
 
@@ -146,7 +166,46 @@ resource vaultRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+var hasOperator = !empty(operatorPrincipalId)
+
+resource operatorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasOperator) {
+  name: guid(vault.id, operatorPrincipalId, roles.keyVaultSecretsOfficer)
+  scope: vault
+  properties: {
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.keyVaultSecretsOfficer
+    )
+  }
+}
+
+module hostEndpoint 'endpoint.bicep' = if (!empty(endpointSubnetId)) {
+  name: '${name}-storage'
+  params: {
+    name: '${host.name}-blob'
+    location: location
+    serviceId: host.id
+    group: 'blob'
+    subnetId: endpointSubnetId
+    zoneId: blobZoneId
+  }
+}
+
+module vaultEndpoint 'endpoint.bicep' = if (!empty(endpointSubnetId)) {
+  name: '${name}-vault'
+  params: {
+    name: '${vault.name}-vault'
+    location: location
+    serviceId: vault.id
+    group: 'vault'
+    subnetId: endpointSubnetId
+    zoneId: vaultZoneId
+  }
+}
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: '${name}-plan'
   location: location
   kind: 'functionapp'
@@ -156,15 +215,17 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 
 var authenticationString = 'ClientId=${identity.properties.clientId};Authorization=AAD'
 
-resource app 'Microsoft.Web/sites@2024-04-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   kind: 'functionapp,linux'
+  tags: { 'azd-service-name': serviceName }
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identity.id}': {} } }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
     keyVaultReferenceIdentity: identity.id
+    virtualNetworkSubnetId: empty(appSubnetId) ? null : appSubnetId
     siteConfig: { minTlsVersion: '1.2' }
     functionAppConfig: {
       deployment: {
@@ -184,7 +245,18 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       }
     }
   }
-  dependsOn: [hostRole]
+  dependsOn: [hostRole, hostEndpoint, vaultEndpoint]
+
+  // Publishing uses Entra ID. Nobody can publish with a user name and a password.
+  resource scmCredentials 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
+
+  resource ftpCredentials 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
 
   // These are all settings. The next deployment of this file removes any that was made by hand.
   resource appSettings 'config' = {
@@ -211,5 +283,6 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 }
 
 output appName string = app.name
+output appId string = app.id
 output vaultName string = vault.name
 output principalId string = identity.properties.principalId

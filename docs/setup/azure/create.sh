@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Creates with az commands the same as main.bicep, without the identity for GitHub and without a
-# Snowflake key. Fill in the first lines, log in with `az login`, and run it.
+# Creates with az commands the same as main.bicep, without the identity for GitHub, without a
+# Snowflake key and without a network. Fill in the first lines, log in with `az login`, and run it.
 # After an error you can run it again.
 set -euo pipefail
 
 group=sf-deletes
 location=westeurope
 prefix=sfdeletes
-unique=4711 # makes the names of apps, storage accounts and vaults globally unique
+operator= # object id of the user who operates the apps; empty: the user who is logged in
+unique=   # the end of globally unique names; empty: made from the subscription and the group
 python=3.13
 email=oncall@example.com
 alerts_on=false # true turns the alerts on: step 5 of README.md
@@ -33,14 +34,28 @@ if [[ ! "$prefix" =~ ^[a-z][a-z0-9]{2,10}$ ]]; then
     echo "create: prefix must begin with a letter and have 3 to 11 lower-case letters or digits" >&2
     exit 1
 fi
+regions=$(az functionapp list-flexconsumption-locations --query "[].name" --output tsv)
+if ! grep -qx "$location" <<<"$regions"; then
+    echo "create: location $location has no Flex Consumption plan. Choose one of" \
+        "'az functionapp list-flexconsumption-locations --output table'" >&2
+    exit 1
+fi
+subscription=$(az account show --query id --output tsv)
+tenant=$(az account show --query tenantId --output tsv)
+if [ -z "$operator" ]; then
+    operator=$(az ad signed-in-user show --query id --output tsv)
+fi
+if [ -z "$unique" ]; then
+    unique=$(printf %s "$subscription/$group" | cksum | cut -c1-8 | tr -d " ")
+fi
 isolation=()
 if [ "$python" = 3.12 ]; then isolation=(PYTHON_ISOLATE_WORKER_DEPENDENCIES=1); fi
 
 data="${prefix}data${unique}"
 
-grant() { # principal, role, scope
-    az role assignment create --assignee-object-id "$1" --assignee-principal-type ServicePrincipal \
-        --role "$2" --scope "$3" --output none
+grant() { # principal, role, scope, type of the principal
+    az role assignment create --assignee-object-id "$1" --role "$2" --scope "$3" \
+        --assignee-principal-type "${4:-ServicePrincipal}" --output none
 }
 
 az extension add --name application-insights --upgrade
@@ -51,7 +66,7 @@ az group create --name "$group" --location "$location" --output none
 # here, because the apps have roles on these two only.
 az storage account create --name "$data" --resource-group "$group" --location "$location" \
     --sku Standard_ZRS --kind StorageV2 --allow-blob-public-access false \
-    --allow-shared-key-access false --min-tls-version TLS1_2 --output none
+    --allow-shared-key-access false --min-tls-version TLS1_2 --https-only true --output none
 az storage account blob-service-properties update \
     --account-name "$data" --resource-group "$group" \
     --enable-delete-retention true --delete-retention-days 14 \
@@ -68,6 +83,7 @@ az storage account management-policy create --account-name "$data" --resource-gr
             "daysAfterCreationGreaterThan": '"$keep_event_files_days"'}}}}}]}'
 data_id=$(az storage account show --name "$data" --resource-group "$group" \
     --query id --output tsv)
+grant "$operator" "Storage Blob Data Contributor" "$data_id" User
 
 workspace=$(az monitor log-analytics workspace create --resource-group "$group" \
     --workspace-name "$prefix-logs" --retention-time 90 --query id --output tsv)
@@ -76,13 +92,16 @@ az monitor app-insights component create --app "$prefix-insights" --resource-gro
 insights_id=$(az monitor app-insights component show --app "$prefix-insights" \
     --resource-group "$group" --query id --output tsv)
 az resource update --ids "$insights_id" --set properties.DisableLocalAuth=true --output none
+connection=$(az monitor app-insights component show --app "$prefix-insights" \
+    --resource-group "$group" --query connectionString --output tsv)
 
 # Arguments: name, short name, setting of the secret or -, name of the secret, role on the
 # containers, containers, settings.
 create_app() {
     local name=$1 short=$2 secret_setting=$3 secret=$4 data_role=$5 containers=$6
     shift 6
-    local host="${short}${unique}" vault="${short}${unique}" identity principal client
+    local host="${short}${unique}" vault="${short}${unique}"
+    local identity principal client vault_id credentials
     identity=$(az identity create --resource-group "$group" --name "$name-identity" \
         --query id --output tsv)
     principal=$(az identity show --resource-group "$group" --name "$name-identity" \
@@ -91,7 +110,8 @@ create_app() {
         --query clientId --output tsv)
     az storage account create --name "$host" --resource-group "$group" --location "$location" \
         --sku Standard_LRS --kind StorageV2 --allow-blob-public-access false \
-        --allow-shared-key-access false --min-tls-version TLS1_2 --output none
+        --allow-shared-key-access false --min-tls-version TLS1_2 --https-only true \
+        --output none
     az storage container-rm create --storage-account "$host" --resource-group "$group" \
         --name package --output none
     az keyvault show --name "$vault" --resource-group "$group" --output none 2>/dev/null ||
@@ -100,8 +120,10 @@ create_app() {
             --output none
     grant "$principal" "Storage Blob Data Owner" "$(az storage account show --name "$host" \
         --resource-group "$group" --query id --output tsv)"
-    grant "$principal" "Key Vault Secrets User" "$(az keyvault show --name "$vault" \
-        --resource-group "$group" --query id --output tsv)"
+    vault_id=$(az keyvault show --name "$vault" --resource-group "$group" \
+        --query id --output tsv)
+    grant "$principal" "Key Vault Secrets User" "$vault_id"
+    grant "$operator" "Key Vault Secrets Officer" "$vault_id" User
     grant "$principal" "Monitoring Metrics Publisher" "$insights_id"
     for container in $containers; do
         grant "$principal" "$data_role" "$data_id/blobServices/default/containers/$container"
@@ -109,18 +131,20 @@ create_app() {
     az functionapp show --resource-group "$group" --name "$name" --output none 2>/dev/null ||
         az functionapp create --resource-group "$group" --name "$name" \
             --flexconsumption-location "$location" --runtime python --runtime-version "$python" \
-            --instance-memory 2048 --https-only true --app-insights "$prefix-insights" \
+            --instance-memory 512 --maximum-instance-count 40 --https-only true \
+            --disable-app-insights true \
             --storage-account "$host" --deployment-storage-name "$host" \
             --deployment-storage-container-name package \
             --deployment-storage-auth-type UserAssignedIdentity \
             --deployment-storage-auth-value "$identity" --output none
     az functionapp config appsettings set --resource-group "$group" --name "$name" \
         --output none --settings \
-        "AzureWebJobsStorage__accountName=$host" \
+        "AzureWebJobsStorage__blobServiceUri=https://$host.blob.core.windows.net/" \
         "AzureWebJobsStorage__credential=managedidentity" \
         "AzureWebJobsStorage__clientId=$client" \
+        "APPLICATIONINSIGHTS_CONNECTION_STRING=$connection" \
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING=ClientId=$client;Authorization=AAD" \
-        "EVENTS_STORAGE__blobServiceUri=https://$data.blob.core.windows.net" \
+        "EVENTS_STORAGE__blobServiceUri=https://$data.blob.core.windows.net/" \
         "EVENTS_STORAGE__clientId=$client" \
         "MANAGED_IDENTITY_CLIENT_ID=$client" ${isolation[@]+"${isolation[@]}"} "$@"
     # az also sets a connection string with a key. The storage account does not accept keys.
@@ -129,11 +153,17 @@ create_app() {
     az resource update --resource-group "$group" --name "$name" \
         --resource-type Microsoft.Web/sites \
         --set "properties.keyVaultReferenceIdentity=$identity" --output none
+    az functionapp config set --resource-group "$group" --name "$name" --min-tls-version 1.2 \
+        --output none
+    for credentials in scm ftp; do # publishing uses Entra ID, without user names and passwords
+        az resource update --resource-group "$group" --namespace Microsoft.Web \
+            --resource-type basicPublishingCredentialsPolicies --parent "sites/$name" \
+            --name "$credentials" --set properties.allow=false --output none
+    done
     if [ "$secret_setting" != - ]; then
-        local secret_uri="https://$vault.vault.azure.net/secrets/$secret/"
         az functionapp config appsettings set --resource-group "$group" --name "$name" \
             --output none --settings \
-            "$secret_setting=@Microsoft.KeyVault(SecretUri=$secret_uri)"
+            "$secret_setting=@Microsoft.KeyVault(VaultName=$vault;SecretName=$secret)"
     fi
 }
 
@@ -200,14 +230,23 @@ alert a-day-is-unproven 2 6h 1d \
     "AppTraces | where $both\
  | where Message matches regex @\"\\b(unproven object=|objects=unknown)\""
 
-sync_principal=$(az identity show --resource-group "$group" \
-    --name "$prefix-delete-sync-$unique-identity" --query principalId --output tsv)
+collector_app="$prefix-salesforce-client-$unique"
+sync_app="$prefix-delete-sync-$unique"
+sites="/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Web/sites"
+sync_principal=$(az identity show --resource-group "$group" --name "$sync_app-identity" \
+    --query principalId --output tsv)
 
 cat <<NEXT
 create: done. Continue with step 2 of README.md.
-  collectorApp     $prefix-salesforce-client-$unique
-  collectorVault   ${prefix}sc${unique}
-  syncApp          $prefix-delete-sync-$unique
-  dataAccount      $data
-  syncPrincipalId  $sync_principal
+  tenantId           $tenant
+  subscriptionId     $subscription
+  resourceGroupName  $group
+  collectorApp       $collector_app
+  collectorAppId     $sites/$collector_app
+  collectorVault     ${prefix}sc${unique}
+  syncApp            $sync_app
+  syncAppId          $sites/$sync_app
+  syncVault          ${prefix}ds${unique}
+  dataAccount        $data
+  syncPrincipalId    $sync_principal
 NEXT

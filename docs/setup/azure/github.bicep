@@ -6,7 +6,7 @@ param appNames string[]
 
 var websiteContributor = 'de139f84-1756-47ae-9be6-808fbbe84772'
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: '${prefix}-github'
   location: location
 
@@ -20,7 +20,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' 
   }
 }
 
-resource apps 'Microsoft.Web/sites@2024-04-01' existing = [for name in appNames: { name: name }]
+resource apps 'Microsoft.Web/sites@2025-03-01' existing = [for name in appNames: { name: name }]
 
 resource publishers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (name, place) in appNames: {

@@ -10,3 +10,6 @@ param snowflakeAccount = '<organization>-<account>'
 param snowflakeDatabase = 'AUDIT'
 param snowflakeSchema = 'SALESFORCE'
 param snowflakeWarehouse = 'DELETE_SYNC_WH'
+
+// The person who runs the deployment: the README has the command that sets the variable.
+param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
