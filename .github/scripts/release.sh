@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Makes the files of a release: both packages, the licences and the list (SBOM) of what is in them.
 #
-#   PYTHON=python3.13 bash .github/scripts/release.sh v0.2.0 <folder>
+#   bash .github/scripts/release.sh v0.2.0 <folder>
 set -euo pipefail
 
 tag=$1 version=${1#v}
 mkdir -p "$2"
 folder=$(realpath "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-python=${PYTHON:-python3}
+python=${PYTHON:-python3.13}
 
 fail() {
   echo "release.sh: $*" >&2

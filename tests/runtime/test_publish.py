@@ -75,9 +75,7 @@ def test_only_what_runs_is_in_a_package(app: str, tmp_path: Path) -> None:
         for path in (tmp_path / "found").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert found == {
-        *("src/x.sql", "src/a name.py", "src/new.py", "host.json", "requirements.txt")
-    }
+    assert found == {*("src/x.sql", "src/a name.py", "src/new.py", "host.json", "requirements.txt")}
 
 
 @pytest.mark.parametrize(

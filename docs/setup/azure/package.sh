@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Builds the package of an app: its files and the packages of its requirements.txt.
 #
-#   PYTHON=python3.13 bash docs/setup/azure/package.sh delete_sync delete_sync.zip
+#   bash docs/setup/azure/package.sh delete_sync delete_sync.zip
 #
-# PYTHON must be the version that the app has in Azure, on Linux for x86-64: the packages contain
-# compiled code. Only wheels are installed, so nothing is built from source.
+# It needs the Python version that the app has in Azure, on Linux for x86-64, because the packages
+# contain compiled code. If that is not python3.13, set PYTHON to it. Only wheels are installed, so
+# nothing is built from source.
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
-  echo "Usage: PYTHON=python3.13 bash $0 <folder of the app> <package.zip>" >&2
+  echo "Usage: bash $0 <folder of the app> <package.zip>" >&2
   exit 2
 fi
-python=${PYTHON:-python3}
+python=${PYTHON:-python3.13}
 package=$(realpath "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")/../../../$1"
 if ! machine=$("$python" -c 'import platform as it; print(it.system(), it.machine())'); then
