@@ -280,7 +280,7 @@ class Marathon:
         self.outcome.counts["polls"] += 1
         worker = apps.Worker(
             script="invoke_shifted.py",
-            environment={"CLOCK_SHIFT_SECONDS": str(self._shift.total_seconds())},
+            environment=lambda _: {"CLOCK_SHIFT_SECONDS": str(self._shift.total_seconds())},
         )
         return apps.start(
             "salesforce_client",

@@ -57,7 +57,7 @@ def main() -> int:
     """Measure, print the table, and write it into the page."""
     process.begin()
     telemetry = environments.group("telemetry")
-    deployed = environments.worker("salesforce_client", environments.RUNNING)
+    deployed = environments.group("collector")
     app = environments.REPOSITORY / "salesforce_client"
     command = [str(telemetry), "-c", FUNCTION, str(page.TESTS), str(app), "TimerPoller"]
     told: dict[str, list[dict[str, float]]] = {"without": [], "with": []}

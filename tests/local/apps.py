@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,13 @@ class Worker:
         script: the file in ``tests/local`` that calls it.
         python: the interpreter for an app.
         folder: where the folders of the apps are.
-        environment: variables that the process gets besides the settings.
+        environment: variables that the process of an app gets besides the settings.
     """
 
     script: str = "invoke.py"
     python: Callable[[str], Path] = lambda _: Path(sys.executable)
     folder: Path = REPOSITORY
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Callable[[str], Mapping[str, str]] = lambda _: {}
 
 
 HERE = Worker()
@@ -101,7 +101,7 @@ def start(
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.Popen(
         command,
-        env={**inherited, **worker.environment, **settings},
+        env={**inherited, **worker.environment(app), **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -18,6 +18,11 @@ BENCHMARKS = (
     *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
     *("checks", "comparison"),
 )
+# The dependency groups that the tests install when they first need them.
+GROUPS = (
+    *("fakesnow", "connector5", "operator", "stubs", "java", "dashboard", "snow"),
+    *("runtime", "zizmor"),
+)
 LINT = [
     ["-m", "ruff", "check", "."],
     ["-m", "ruff", "format", "--check", "."],
@@ -101,14 +106,16 @@ def _has_mypy() -> bool:
 def _install_for_all_tests() -> None:
     """Install now what the tests would install one by one, where nobody sees the progress."""
     install: list[Callable[[], object]] = [
-        *(
-            partial(environments.group, name)
-            for name in ("fakesnow", "connector5", "operator", "stubs", "java", "dashboard", "snow")
-        ),
+        *(partial(environments.group, name) for name in GROUPS),
         node.node_modules,
         partial(node.node_modules, node.CHECKERS),
         partial(node.node_modules, node.SALESFORCE),
-        *(partial(environments.workers, version) for version in environments.SUPPORTED),
+        *(partial(environments.wheels, version) for version in environments.SUPPORTED),
+        *(
+            partial(environments.worker_packages, version, name)
+            for version in environments.SUPPORTED[:-1]
+            for name in environments.WORKER_PACKAGES
+        ),
     ]
     for part in install:
         try:

@@ -37,9 +37,11 @@ VERSIONS = {
     "mutants": NEWER,
     "operator": NEWER,
     "peers": NEWER,
+    "runtime": ["3.13"],
     "snow": NEWER,
     "stubs": ["3.11", "3.12"],
     "telemetry": NEWER,
+    "zizmor": NEWER,
 }
 
 
@@ -84,41 +86,49 @@ def has_group(name: str) -> bool:
     return any(is_complete(LOCAL / f"{name}-{it}", [requirements_file(name)]) for it in versions)
 
 
-def worker(app: str, version: str) -> Path:
-    """Python of an environment in which ``app`` runs as deployed.
-
-    It has the app's ``requirements.txt``, and on 3.13 Microsoft's runtime, which is a package.
+def interpreter(version: str) -> Path:
+    """The path of an installed Python of this version.
 
     Raises:
         MissingInterpreterError: this version is not there.
     """
-    files = [REPOSITORY / app / "requirements.txt"]
-    if version == "3.13":
-        files.append(requirements_file("runtime"))
-    constraint = ("--constraint", str(requirements_file("dev")))  # for the range of azure-functions
-    return _environment(f"{app}-worker", [version], files, *constraint)
+    return Path(_interpreter([version])[1])
 
 
-def workers(version: str) -> None:
-    """Install everything that :func:`worker` and :func:`worker_packages` return for a version.
+def wheels(version: str) -> Path:
+    """A folder with the wheels from which the apps' packages are built, without the network.
+
+    On 3.13, with which releases are made, it also has the tools of a release.
 
     Raises:
         MissingInterpreterError: this version is not there.
     """
-    worker("delete_sync", version)
-    python = worker("salesforce_client", version)
-    for name in WORKER_PACKAGES if version != "3.13" else ():
-        worker_packages(python, name)
+    python = interpreter(version)
+    groups = ["collector", "sync", *(["release"] if version == "3.13" else [])]
+    files = [requirements_file(name) for name in groups]
+    home = LOCAL / f"wheels-{version}"
+
+    def build() -> None:
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+        for file in files:
+            install([*pip, "--require-hashes", "--dest", str(home), "--requirement", str(file)])
+
+    once(home, files, f"the wheels of the apps for Python {version}", build)
+    return home
 
 
-def worker_packages(python: Path, name: str) -> Path:
-    """A folder with the gRPC and protobuf that the group ``name`` has, for this interpreter."""
-    file = requirements_file(name)
-    home = python.parent.parent.with_name(f"{python.parent.parent.name}-{name}")
+def worker_packages(version: str, name: str) -> Path:
+    """A folder with the gRPC and protobuf that the group ``name`` has, for this Python version.
+
+    Raises:
+        MissingInterpreterError: this version is not there.
+    """
+    python, file = interpreter(version), requirements_file(name)
+    home = LOCAL / f"{name}-{version}"
     once(
         home,
         [file],
-        f"the packages of {name} for {python.parent.parent.name}",
+        f"the packages of {name} for Python {version}",
         lambda: _install_packages(python, [file], "--target", str(home)),
     )
     return home

@@ -1,72 +1,109 @@
 """Builds the workers that call the apps in Azure.
 
-A worker has the published folder of an app, the app's requirements, and the packages that
-Microsoft's worker adds.
+A worker has the package of an app, as the workflow builds it, and the packages that Microsoft's
+worker adds.
 """
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-
-import pathspec
 
 from . import environments
 from .apps import Worker
 from .environments import REPOSITORY
 
 APPS = ("salesforce_client", "delete_sync")
-# Never published, whatever .funcignore says (azure-functions-core-tools, FileSystemHelpers.cs).
-NEVER = [".git", ".vscode", ".funcignore", ".gitignore", "local.settings.json"]
+BUILD = "docs/setup/azure/package.sh"
+# Nothing but the servers of the test can be reached.
+OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
 
 
-def publish(app: str, to: Path, *, source: Path = REPOSITORY) -> Path:
-    """Copy into ``to / app`` the files that ``func azure functionapp publish`` would pack."""
-    root = source / app
-    ignored = pathspec.GitIgnoreSpec.from_lines(
-        [*NEVER, *(root / ".funcignore").read_text().splitlines()]
-    )
-    for path in ignored.match_tree_files(root, negate=True):
-        target = to / app / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(root / path, target)
-    return to / app
-
-
-def microsoft_runtime(folder: Path) -> Worker:
-    """Return Microsoft's runtime on Python 3.13, with both apps published into ``folder``.
-
-    Raises:
-        MissingInterpreterError: Python 3.13 is not installed.
-    """
-    return _published(
-        folder, Worker("runtime_host.py", lambda app: environments.worker(app, "3.13"), folder)
-    )
-
-
-def older_worker(version: str, packages: str, folder: Path) -> Worker:
-    """Return the worker of this Python version. Its own gRPC and protobuf hide the app's.
-
-    The dependency group ``packages`` has these two packages. This is the worst case:
-    ``func start`` without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``. In Azure the app's packages come
-    first, as Microsoft documents. Since 2026 the worker's protobuf is the pure Python one.
+def from_wheels(version: str) -> dict[str, str]:
+    """The variables with which the build scripts use this Python version, without the network.
 
     Raises:
         MissingInterpreterError: this version is not installed.
     """
-    first = environments.worker_packages(
-        environments.worker("salesforce_client", version), packages
-    )
-    environment = {"PYTHONPATH": str(first)}
-    if packages == "worker-2026":
-        environment["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
-    return _published(
-        folder,
-        Worker("invoke.py", lambda app: environments.worker(app, version), folder, environment),
-    )
+    return {
+        **os.environ,
+        "PYTHON": str(environments.interpreter(version)),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(environments.wheels(version)),
+    }
 
 
-def _published(folder: Path, worker: Worker) -> Worker:
+def package(app: str, version: str, to: Path) -> Path:
+    """Build the package of an app for a Python version, and unpack it into ``to / app``.
+
+    Raises:
+        MissingInterpreterError: this version is not installed.
+    """
+    file = to / f"{app}.zip"
+    command = ["bash", str(REPOSITORY / BUILD), app, str(file)]
+    built = subprocess.run(
+        command, env=from_wheels(version), capture_output=True, text=True, check=False
+    )
+    if built.returncode:
+        raise RuntimeError(f"{BUILD} failed: {built.stderr}")
+    with zipfile.ZipFile(file) as content:
+        content.extractall(to / app)
+    file.unlink()
+    return to / app
+
+
+def microsoft_runtime(folder: Path) -> Worker:
+    """Return Microsoft's runtime on Python 3.13, with both packages in ``folder``.
+
+    Raises:
+        MissingInterpreterError: Python 3.13 is not installed.
+    """
+    runtime = environments.group("runtime")
+    return _packaged("3.13", folder, Worker("runtime_host.py", lambda _: runtime, folder))
+
+
+def bare(version: str, folder: Path) -> Worker:
+    """Return an interpreter of this version without any package, with both packages in ``folder``.
+
+    Raises:
+        MissingInterpreterError: this version is not installed.
+    """
+    home = folder / "bare"
+    make = [str(environments.interpreter(version)), "-m", "venv", "--without-pip", str(home)]
+    subprocess.run(make, check=True)
+    return _packaged(version, folder, Worker("invoke.py", lambda _: home / "bin/python", folder))
+
+
+def older_worker(version: str, packages: str, worker: Worker) -> Worker:
+    """Return ``worker`` with the gRPC and protobuf of Microsoft's, which hide the app's.
+
+    The dependency group ``packages`` has these two packages. This is the worst case:
+    ``func start`` without ``PYTHON_ISOLATE_WORKER_DEPENDENCIES``. In Azure the app's packages come
+    first, as Microsoft documents. Since 2026 the worker's protobuf is the pure Python one.
+    """
+    first = environments.worker_packages(version, packages)
+
+    def environment(app: str) -> Mapping[str, str]:
+        given = dict(worker.environment(app))
+        given["PYTHONPATH"] = f"{first}{os.pathsep}{given['PYTHONPATH']}"
+        if packages == "worker-2026":
+            given["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
+        return given
+
+    return Worker(worker.script, worker.python, worker.folder, environment)
+
+
+def _packaged(version: str, folder: Path, worker: Worker) -> Worker:
+    """Build both packages. As in Azure, the packages in them come first."""
     for app in APPS:
-        publish(app, folder)
-    return worker
+        package(app, version, folder)
+
+    def environment(app: str) -> Mapping[str, str]:
+        packages = folder / app / ".python_packages/lib/site-packages"
+        return {**OFFLINE, "PYTHONPATH": str(packages)}
+
+    return Worker(worker.script, worker.python, folder, environment)

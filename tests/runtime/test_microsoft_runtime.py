@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,11 +20,11 @@ NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=12)
 
 
-@pytest.fixture
-def microsoft(tmp_path: Path) -> apps.Worker:
-    """Publish both apps and run them in Microsoft's runtime."""
+@pytest.fixture(scope="module")
+def microsoft(tmp_path_factory: pytest.TempPathFactory) -> apps.Worker:
+    """Microsoft's runtime with the packages that the workflow publishes."""
     try:
-        return workers.microsoft_runtime(tmp_path)
+        return workers.microsoft_runtime(tmp_path_factory.mktemp("packages"))
     except environments.MissingInterpreterError as error:
         environments.not_run(f"Microsoft's runtime: {error}")
         raise

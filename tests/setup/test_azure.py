@@ -1,22 +1,19 @@
-"""Tests the set-up files for Azure, the queries in the docs and the workflows.
+"""Tests the set-up files for Azure and the queries in the docs.
 
 Bicep is checked by its grammar and by Azure's resource types; ``test_bicep.py`` evaluates it.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from local import bicep, create_script, environments, node
+from local import bicep, create_script, node
 from local.alerts import alerts
 
 from delete_sync.src.settings import read as read_sync
@@ -25,7 +22,6 @@ from salesforce_client.src.app.settings import read as read_collector
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 AZURE = REPOSITORY / "docs/setup/azure"
 BICEP = sorted(AZURE.glob("*.bicep"))
-WORKFLOWS = sorted((REPOSITORY / ".github/workflows").glob("*.yml"))
 OF_THE_HOST = re.compile(
     r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE"
     r"|MANAGED_IDENTITY_CLIENT_ID"
@@ -155,104 +151,3 @@ def test_the_settings_are_known_to_the_app(app: str, module: str, az: create_scr
     read({**own, **filled[module]})
     known = (REPOSITORY / "docs/settings.md").read_text()
     assert not [name for name in own if f"`{name}`" not in known]
-
-
-def workflow_problems(path: Path) -> list[str]:
-    """The problems that GitHub's schema and actionlint find; actionlint also checks expressions."""
-    python = environments.dev()
-    schema = [
-        str(python),
-        "-m",
-        "check_jsonschema",
-        "--builtin-schema",
-        "vendor.github-workflows",
-        "-o",
-        "json",
-        str(path),
-    ]
-    told = json.loads(subprocess.run(schema, check=False, capture_output=True, text=True).stdout)
-    return [*(error["message"] for error in told.get("errors", [])), *node.check(path)]
-
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_are_valid(path: Path) -> None:
-    """Each workflow has valid keys, values, expressions and contexts."""
-    assert workflow_problems(path) == []
-
-
-def test_workflows_run_on_a_named_image_with_every_supported_python() -> None:
-    """GitHub moves ``ubuntu-latest`` to images for which there is no Python 3.9."""
-    for path in WORKFLOWS:
-        images = re.findall(r"runs-on: (\S+)", path.read_text())
-        assert set(images) <= {"ubuntu-24.04"}, path
-    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text()
-    matrix = re.search(r"python: \[(.*)\]", workflow)
-    assert matrix
-    assert re.findall(r'"(.*?)"', matrix[1]) == environments.SUPPORTED
-    commands = re.findall(r"run: python3 tests/run\.py (\w+)", workflow)
-    assert commands == ["lint", "types", "test"]
-    installed = re.search(r"python-version: \|\n((?: +3\.\d+\n)+)", workflow)
-    assert installed
-    assert installed[1].split() == environments.SUPPORTED
-
-
-@pytest.mark.parametrize(
-    ("name", "right", "wrong"),
-    [
-        ("ci.yml", "runs-on:", "run-on:"),
-        ("ci.yml", "contents: read", "contents: reed"),
-        ("deploy.yml", "needs: [test, changes]", "needs: [tests, changes]"),
-        ("deploy.yml", "needs.changes.outputs.apps", "needs.change.outputs.apps"),
-        ("deploy.yml", "matrix.app == ", "matrix.ap == "),
-        ("deploy.yml", "fromJSON(needs", "fromJson5(needs"),
-    ],
-)
-def test_a_mistake_in_a_workflow_is_found(
-    name: str, right: str, wrong: str, tmp_path: Path
-) -> None:
-    """If the checkers missed mistakes, the test above would prove nothing."""
-    text = (REPOSITORY / ".github/workflows" / name).read_text()
-    assert right in text
-    (tmp_path / name).write_text(text.replace(right, wrong, 1))
-    assert workflow_problems(tmp_path / name)
-
-
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ("salesforce_client/src/x.py", '["salesforce_client"]'),
-        ("delete_sync/host.json", '["delete_sync"]'),
-        ("docs/x.md", "[]"),
-        (None, '["delete_sync","salesforce_client"]'),
-    ],
-)
-def test_the_deployment_publishes_the_apps_that_changed(
-    changed: str | None, expected: str, tmp_path: Path
-) -> None:
-    """The script of the job ``changes`` runs on a repository with two commits."""
-    workflow = (REPOSITORY / ".github/workflows/deploy.yml").read_text()
-    script = re.search(r"run: \|\n((?: {10}.*\n)+)", workflow)
-    assert script
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "-C", str(tmp_path)]
-
-    def commit(path: str) -> str:
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text("x")
-        subprocess.run([*git, "add", "."], check=True)
-        subprocess.run([*git, "commit", "-qm", "x"], check=True)
-        return subprocess.run(
-            [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    subprocess.run([*git, "init", "-q"], check=True)
-    before = commit("README.md")
-    commit(changed or "x")
-    environment = {
-        **os.environ,
-        "BEFORE": before if changed else "",
-        "GITHUB_OUTPUT": str(tmp_path / "output"),
-    }
-    subprocess.run(
-        ["bash", "-eo", "pipefail", "-c", script[1]], cwd=tmp_path, env=environment, check=True
-    )
-    assert (tmp_path / "output").read_text().strip() == f"apps={expected}"
