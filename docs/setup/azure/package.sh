@@ -9,7 +9,7 @@
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
-  echo "Usage: bash $0 <folder of the app> <package.zip>" >&2
+  echo "Usage: bash $0 FOLDER_OF_THE_APP PACKAGE.zip" >&2
   exit 2
 fi
 python=${PYTHON:-python3.13}

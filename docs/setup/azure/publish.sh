@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Publishes a package, and waits until Azure lists the functions that are in it.
 #
-#   bash docs/setup/azure/publish.sh <name of the app> <package.zip>
+#   bash docs/setup/azure/publish.sh NAME_OF_THE_APP PACKAGE.zip
 #
 # It uses the login of `az`, and needs the role Website Contributor on the app. `az` has no command
 # for this: for Python it always lets Azure build again (az 2.91, enable_zip_deploy_flex).
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
-  echo "Usage: bash $0 <name of the app> <package.zip>" >&2
+  echo "Usage: bash $0 NAME_OF_THE_APP PACKAGE.zip" >&2
   exit 2
 fi
 app=$1 package=$2
