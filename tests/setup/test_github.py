@@ -152,9 +152,9 @@ def test_the_update_bot_reads_every_folder_with_dependencies() -> None:
     """A folder that moves would no longer be updated, and nobody would notice."""
     path = GITHUB / "dependabot.yml"
     assert schema_problems(path, "vendor.dependabot") == []
-    (folders,) = re.findall(r"directories: \[(.*)\]", path.read_text())
+    folders = re.findall(r"^ +- (/.*)", path.read_text(), re.MULTILINE)
     with_npm = {it.parent for it in (REPOSITORY / "tests/local").rglob("package-lock.json")}
-    assert {f"/{it.relative_to(REPOSITORY)}" for it in with_npm} == set(folders.split(", "))
+    assert {f"/{it.relative_to(REPOSITORY)}" for it in with_npm} == set(folders)
 
 
 class Clone:
