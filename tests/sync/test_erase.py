@@ -294,7 +294,10 @@ def test_a_role_that_may_not_erase_changes_nothing(place: Place, put: Put) -> No
     [
         (["--record", SHORT, "x"], "id 2 is no record id of 15 or 18 characters"),
         (["--record", LONG.lower()], "id 1 does not fit its last three characters"),
-        (["--user", LONG], "--user takes the id of a user, which begins with 005"),
+        (
+            ["--user", "005000000000001AAA", LONG],
+            "--user takes the id of a user, which begins with 005",
+        ),
     ],
 )
 def test_an_id_at_fault_is_not_quoted(arguments: list[str], says: str) -> None:

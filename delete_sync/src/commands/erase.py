@@ -33,7 +33,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     whose.add_argument(
         "--record", nargs="+", metavar="ID", help="record ids of 15 or 18 characters"
     )
-    whose.add_argument("--user", metavar="ID", help="the id of a user who deleted or owned records")
+    # Several too, because argparse would print what it does not expect.
+    whose.add_argument(
+        "--user", nargs="+", metavar="ID", help="ids of users who deleted or owned records"
+    )
     parser.add_argument(
         "--role",
         metavar="ROLE",
@@ -44,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, call: Call) -> int:
     """Count what names the person, ask, and erase it. The same call again completes it."""
     console = call.console
-    ids = Ids(whole(options.record or [options.user], is_user=bool(options.user)))
+    ids = Ids(whole(options.record or options.user, is_user=bool(options.user)))
     role = {"SNOWFLAKE_ROLE": options.role} if options.role else {}
     with call.app(**role) as app, app.eraser(ids) as eraser:
         _check_rights(app)
@@ -235,3 +238,5 @@ def _remains(now: datetime) -> Iterator[tuple[str, str]]:
     yield "replaced event files, if the account keeps deleted blobs for 14 days", after(14)
     yield "old rows in Time Travel, if it is one day, and in Fail-safe", after(8)
     yield "rejected events that name the person without an id", "somebody removes them"
+    yield "names beside a cleared id, in payloads of other records", "somebody clears them"
+    yield "other tables that are filled from this container", "the command runs for them too"

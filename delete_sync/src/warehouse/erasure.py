@@ -57,7 +57,7 @@ class Place:
 
 
 CONDITIONS = {
-    "value": "LEFT({}, 15) = r.short_id",
+    "value": "CONTAINS({}, r.short_id)",
     "text": "CONTAINS({}, r.short_id)",
     "payload": "CONTAINS({}::VARCHAR, r.short_id)",
     "hex": "CONTAINS({}, HEX_ENCODE(r.short_id))",

@@ -2,7 +2,8 @@
 -- The command erase of the sync does this too, and also changes the event files. Use this file only
 -- if you cannot run the command. Write the id with its 18 characters, also in each statement that
 -- compares only the first 15.
--- The first statement comes first, because from then on no sweep brings the rows back.
+-- Stop the app of the sync first: a sweep that runs meanwhile may bring rows back. Later sweeps do
+-- not, because of the first statement.
 INSERT INTO delete_tracker_erased (record_sha256, erased_at, rows_removed)
 SELECT SHA2('003000000000001AAA', 256), SYSDATE(), COUNT(*)
 FROM delete_tracker
@@ -38,6 +39,8 @@ WHERE LEFT(restored_by, 15) = LEFT('003000000000001AAA', 15);
 -- Rejects have their bytes as hexadecimal text, in which a record id stands letter by letter.
 UPDATE delete_tracker_rejects SET payload = ''
 WHERE CONTAINS(payload, HEX_ENCODE(LEFT('003000000000001AAA', 15)));
+UPDATE delete_tracker_rejects SET payload = '', event_id = 'erased'
+WHERE CONTAINS(event_id, LEFT('003000000000001AAA', 15));
 
 -- What is left of a sweep that was killed. A sweep that runs now uploads its files again.
 REMOVE @delete_tracker_stage;
@@ -50,6 +53,7 @@ REMOVE @delete_tracker_stage;
 --   365 days in ACCOUNT_USAGE
 -- Find the loaded event files that may contain the record: the time of the delete is between their
 -- first and last delete. Write that time, which the first statements have removed from the table.
+-- Files of checks, and files that have only restores or rejects, have no such times.
 SELECT DISTINCT event_file
 FROM delete_tracker_loads
 WHERE '2026-02-01 00:00:00'::TIMESTAMP_NTZ BETWEEN first_event_at AND last_event_at
