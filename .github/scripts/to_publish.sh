@@ -7,7 +7,7 @@
 set -euo pipefail
 
 # What is in a package, besides the app's own folder.
-also=docs/setup/azure/package.sh
+also=(docs/setup/azure/package.sh .github/workflows/publish.yml)  # the second has Python's version
 apps=()
 for app in delete_sync salesforce_client; do
   tag=refs/tags/published/$app
@@ -15,7 +15,7 @@ for app in delete_sync salesforce_client; do
   then
     # A newer run was quicker and has published a commit that contains this one.
     if git merge-base --is-ancestor HEAD "$tag"; then continue; fi
-    if git diff --quiet "$tag" HEAD -- "$app" "$also"; then continue; fi
+    if git diff --quiet "$tag" HEAD -- "$app" "${also[@]}"; then continue; fi
   fi
   apps+=("\"$app\"")
 done

@@ -173,3 +173,14 @@ def test_a_line_has_the_payload_itself(payload: bytes) -> None:
     row = (1, "e1", *[None] * 5, "2026-02-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z", payload)
     line = usual_rows.delete(row, "x.db")
     assert line is None or line.endswith(b',"payload":' + payload + b"}")
+
+
+@pytest.mark.parametrize("column", range(1, 7))
+@pytest.mark.parametrize("value", [0, 5, 0.5, b"", b"x"])
+def test_a_value_that_is_no_text_takes_the_exact_way(column: int, value: Any) -> None:
+    """A damaged file may have one, although its columns are of type TEXT."""
+    time = "2026-02-01T00:00:00.000Z"
+    row = [1, "e1", *[None] * 5, time, time, PLAIN.encode()]
+    assert usual_rows.delete(row, "x.db")
+    row[column] = value
+    assert usual_rows.delete(row, "x.db") is None

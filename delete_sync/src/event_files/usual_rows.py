@@ -35,14 +35,13 @@ def delete(row: Sequence[Any], name: str) -> bytes | None:
         name: the name of the file in the container.
     """
     _, event_id, topic, object_name, record_id, deleted_by, owner_id, date, ingested_at, raw = row
-    if record_id and len(record_id) == SHORT_ID:  # it needs its checksum
-        return None
     if not event_id or not is_time(date) or not is_time(ingested_at):
         return None
     try:
-        # All together are seldom as long as one may be. A column of type TEXT has no numbers, and
-        # bytes are an error here or below.
-        if len("".join(filter(None, row[1:7]))) > LONGEST_TEXT:
+        # All together are seldom as long as one may be. Anything but a text is an error here.
+        if len("".join([it for it in row[1:7] if it is not None])) > LONGEST_TEXT:
+            return None
+        if record_id and len(record_id) == SHORT_ID:  # it needs its checksum
             return None
         payload = orjson.loads(raw)
         line = orjson.dumps(

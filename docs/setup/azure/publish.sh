@@ -22,6 +22,9 @@ fail() {
   exit 1
 }
 
+# Without a name, az would list every app.
+[ -n "$app" ] || fail "the name of the app is empty: set COLLECTOR_APP and DELETE_SYNC_APP"
+
 # Calls a URL of the app's deployment site, and prints the status. 000: there was no answer.
 call() {
   local token
