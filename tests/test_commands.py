@@ -23,6 +23,7 @@ NEEDED = {
     "find": ["--record", "0015f00000AbCdEAAV"],
     "acknowledge": ["5b1e", "--why", "a test"],
     "query": ["SELECT 1"],
+    "erase": ["--record", "0015f00000AbCdEAAV"],
     "move": ["--from", "audit.salesforce.delete_tracker"],
 }
 COMMANDS = [
@@ -95,7 +96,7 @@ def test_the_page_shows_what_the_command_of_each_task_prints() -> None:
     text = PAGE.read_text()
     section = text.partition("| you want to | command |\n")[2].partition("\n\n")[0]
     tasks = re.findall(r"^\| (.*?) \| `python -m (src(?:\.app)?) (.*?)` \|$", section, re.MULTILINE)
-    assert len(tasks) == 16
+    assert len(tasks) == 17
     for task, app, line in tasks:
         mark = "output" if app == "src.app" else "sync output"
         shown = re.findall(rf"^<!-- {mark}: (.*?)(?: --yes)? -->$", text, re.MULTILINE)

@@ -67,11 +67,13 @@ def test_three_collectors_with_different_topics_share_the_same_containers(
 @contextlib.contextmanager
 def salesforce(*arguments: str) -> Iterator[dict[str, str]]:
     """Run a mock Salesforce in its own process; yield the settings that it prints."""
-    command = [sys.executable, "-m", "salesforce_client.src.app.mock_salesforce", *arguments]
+    command = [sys.executable, "-m", "salesforce_client.src.app", "mock", "--json"]
+    command += ["--port", "0", "--pubsub-port", "0", *arguments]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield json.loads(process.stdout.readline())
+            told = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+            yield told
         finally:
             process.send_signal(signal.SIGTERM)
 
