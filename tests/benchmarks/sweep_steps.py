@@ -39,7 +39,7 @@ from salesforce_client.src.app.salesforce.subscription import response_of  # noq
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire  # noqa: E402
 from salesforce_client.src.app.storage import event_file as writer  # noqa: E402
 
-EVENTS, ROUNDS = 40_000, 5
+EVENTS, ROUNDS = 40_000, 3
 TOPICS = {"Account delete": "/data/AccountChangeEvent", "platform event": "/event/Delete_Event__e"}
 SHA256 = "0" * 64
 PORTION = 1_000_000
