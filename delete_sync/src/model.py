@@ -98,7 +98,7 @@ class Named(NamedTuple):
 
     Attributes:
         removed: rows of these records.
-        cleared: rows of others, of which only the values that name these records are erased.
+        cleared: rows of other records. Their values that name these records are erased.
     """
 
     removed: int

@@ -77,7 +77,7 @@ class Ids:
 
 
 class Digests:
-    """Records of which only the digests of ``_erased`` are known."""
+    """Records that are known only by their digests in ``_erased``."""
 
     def __init__(self, digests: Iterable[str]) -> None:
         self._digests = frozenset(digests)
