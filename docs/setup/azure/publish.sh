@@ -54,16 +54,25 @@ if wrong=$(grep -oE 'cpython-3[0-9]+' <<< "$names" | grep -vx "cpython-${python/
 fi
 
 # For some minutes, a new app answers 503, a new role is refused, and another publish may run.
+# Without an answer of the app itself, the package may have arrived: this attempt's or an earlier one's.
+result="Nothing was published."
 for ((attempt = 1; ; attempt++)); do
   status=$(call --request POST --header "Content-Type: application/zip" \
-    --data-binary "@$package" "https://$host/api/publish?RemoteBuild=false&Deployer=publish.sh")
+    --data-binary "@$package" "https://$host/api/publish?RemoteBuild=false&Deployer=publish.sh") ||
+    fail "az has no token for $host. $result"
+  case $status in
+    000 | 408 | 5*)
+      result="It is not known whether the package was published, so $app may run either version:"
+      result+=" publish again, or publish the version before."
+      ;;
+  esac
   case $status in
     200 | 202) break ;;
     000 | 401 | 403 | 404 | 408 | 409 | 429 | 5*) ;;
     *) attempt=$attempts ;;
   esac
   [ "$attempt" -lt "$attempts" ] ||
-    fail "$app did not accept the package: $host answered $status. Nothing was published." \
+    fail "$app did not accept the package: $host answered $status. $result" \
       "The answer: $(head -c 500 "$answer")"
   echo "publish.sh: $host answered $status; trying again in $seconds s"
   sleep "$seconds"
