@@ -151,7 +151,9 @@ class GitHub:
         own = {"GITHUB_OUTPUT": str(output), "LIVE": str(self.live), "OUTCOME": outcome}
         return {**os.environ, **own, **given}
 
-    def shell(self, script: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    def shell(
+        self, script: str, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         """Run a step as GitHub does."""
         return subprocess.run(
             ["bash", "-e", "-c", script],

@@ -54,7 +54,7 @@ if wrong=$(grep -oE 'cpython-3[0-9]+' <<< "$names" | grep -vx "cpython-${python/
 fi
 
 # For some minutes, a new app answers 503, a new role is refused, and another publish may run.
-# Without an answer of the app itself, the package may have arrived: this attempt's or an earlier one's.
+# Without an answer of the app itself, the package of this attempt may have arrived.
 result="Nothing was published."
 for ((attempt = 1; ; attempt++)); do
   status=$(call --request POST --header "Content-Type: application/zip" \
