@@ -159,20 +159,20 @@ RULES: dict[str, dict[str, set[str]]] = {
         "pending": {"model", "report"},
         "sync": {
             *("budget", "culprits", "errors", "freshness", "model", "pending", "report", "scratch"),
-            *("event_files/downloads", "event_files/event_file", "event_files/erasure"),
-            "warehouse/staging",
+            *("event_files/downloads", "event_files/event_file", "event_files/file_format"),
+            *("event_files/erasure", "warehouse/staging"),
         },
         # Only these two modules build adapters. The second one runs a sweep.
         "adapters": {
             *("budget", "model", "scratch", "settings", "event_files/blobs"),
-            *("event_files/contents", "event_files/downloads", "event_files/event_file"),
+            *("event_files/contents", "event_files/downloads", "event_files/file_format"),
             *("event_files/erasure", "event_files/replacement", "warehouse/erasure"),
             *("warehouse/inspection", "warehouse/names", "warehouse/overview"),
             "warehouse/session",
         },
         "run": {
             *("adapters", "budget", "freshness", "model", "report", "settings", "sync"),
-            *("event_files/blobs", "event_files/event_file", "warehouse/load"),
+            *("event_files/blobs", "event_files/file_format", "warehouse/load"),
         },
         "event_files/*": {"event_files/*", "errors", "model", "scratch"},
         "event_files/transport": {"budget"},

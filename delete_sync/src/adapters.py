@@ -14,7 +14,7 @@ from .event_files.blobs import EventContainer
 from .event_files.contents import Contents
 from .event_files.downloads import downloads
 from .event_files.erasure import Ids
-from .event_files.event_file import FORMAT_VERSION
+from .event_files.file_format import FORMAT_VERSION
 from .event_files.replacement import Replacements
 from .model import Download, EventBlob
 from .scratch import scratch_folder

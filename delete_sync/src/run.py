@@ -16,7 +16,7 @@ from . import sync
 from .adapters import App
 from .budget import Budget, host_seconds
 from .event_files import blobs
-from .event_files.event_file import FORMAT_VERSION
+from .event_files.file_format import FORMAT_VERSION
 from .freshness import Patience
 from .model import EventBlob
 from .report import Report

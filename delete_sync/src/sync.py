@@ -22,7 +22,8 @@ from .culprits import Search
 from .errors import DataRefusedError, RefusedFileError, SyncError
 from .event_files.downloads import Source, downloads
 from .event_files.erasure import Digests
-from .event_files.event_file import FORMAT_VERSION, EventFile
+from .event_files.event_file import EventFile
+from .event_files.file_format import FORMAT_VERSION
 from .freshness import Patience, judge
 from .model import (
     Batch,

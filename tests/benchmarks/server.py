@@ -23,6 +23,7 @@ import signal
 import sys
 import threading
 import time
+import types
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import grpc
 
-from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate, schemas
+from salesforce_client.src.app.mock_salesforce import (
+    MOST_STREAMS,
+    MockSalesforce,
+    certificate,
+    schemas,
+)
 from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.history import EPOCH
 from salesforce_client.src.app.mock_salesforce.ids import record_id
@@ -80,20 +86,26 @@ def platform_event(number: int) -> bytes:
     return encode(schemas.DELETE_EVENT, value)
 
 
-@functools.cache
 def payloads(topic: str) -> list[tuple[str, bytes]]:
     """Return the schema ids and payloads that a topic repeats."""
     if topic.startswith("/event/"):
-        return [
-            (schemas.schema_id(schemas.DELETE_EVENT), platform_event(number))
-            for number in range(DIFFERENT)
-        ]
-    rare = topic == "/data/ChangeEvents"
-    changes = ["UPDATE" if rare and number % 20 else "DELETE" for number in range(DIFFERENT)]
-    return [
-        (schemas.schema_id(schemas.ACCOUNT), account(number, change))
-        for number, change in enumerate(changes)
-    ]
+        return platform_events()
+    return changes(rare=topic == "/data/ChangeEvents")
+
+
+@functools.cache
+def platform_events() -> list[tuple[str, bytes]]:
+    """Return schema id and payload of each platform event."""
+    schema_id = schemas.schema_id(schemas.DELETE_EVENT)
+    return [(schema_id, platform_event(number)) for number in range(DIFFERENT)]
+
+
+@functools.cache
+def changes(*, rare: bool) -> list[tuple[str, bytes]]:
+    """Return schema id and payload of each change. If ``rare``, 1 in 20 is a delete, else all."""
+    schema_id = schemas.schema_id(schemas.ACCOUNT)
+    kinds = ["UPDATE" if rare and number % 20 else "DELETE" for number in range(DIFFERENT)]
+    return [(schema_id, account(number, kind)) for number, kind in enumerate(kinds)]
 
 
 def response(topic: str, place: int) -> bytes:
@@ -131,7 +143,11 @@ class Fast(MockSalesforce):
 
     def _serve(self, made: certificate.Certificate | None) -> str:
         assert made
-        server = grpc.server(ThreadPoolExecutor(max_workers=64))
+        self._service = types.SimpleNamespace(delivered=0)  # type: ignore[assignment]
+        server = grpc.server(
+            ThreadPoolExecutor(max_workers=2 * MOST_STREAMS),
+            options=[("grpc.max_concurrent_streams", MOST_STREAMS)],
+        )
         server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler("eventbus.v1.PubSub", self._handlers())]
         )

@@ -16,7 +16,7 @@ from local.command_line import Done, command
 from local.emulators import free_port
 
 from salesforce_client.src.app.commands.replay import moved_back
-from salesforce_client.src.app.commands.status import object_of
+from salesforce_client.src.app.commands.state import object_of
 from salesforce_client.src.app.console import StoppedError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.model.checks import Progress

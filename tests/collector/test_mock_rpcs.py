@@ -88,6 +88,19 @@ def test_a_published_event_is_delivered(client: Client) -> None:
     stream.cancel()
 
 
+def test_a_hundred_streams_leave_room_for_other_calls(client: Client) -> None:
+    """A poll of many topics has a stream for each, and still asks for topics and schemas."""
+    first = wire.FetchRequest(topic_name=TOPIC, replay_preset=wire.LATEST, num_requested=1)
+    streams = [client.stream(client.stub.Subscribe, first) for _ in range(100)]
+    asked = wire.TopicRequest(topic_name=TOPIC)
+    answer = client.stub.GetTopic(asked, metadata=client.session, timeout=20)
+    assert answer.topic_name == TOPIC
+    assert all(list(next(stream).events) == [] for stream, _ in streams)
+    for stream, waiting in streams:
+        waiting.put(None)
+        stream.cancel()
+
+
 def test_a_publish_stream_answers_each_request(client: Client) -> None:
     """An event with a wrong schema gets its own error; the others are published."""
     wrong = wire.ProducerEvent(id="other", schema_id="x", payload=b"")

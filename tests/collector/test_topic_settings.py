@@ -53,6 +53,17 @@ def test_a_list_without_a_topic_is_reported() -> None:
     ]
 
 
+def test_more_topics_than_one_app_can_read_are_reported() -> None:
+    """Each topic uses a stream, and Salesforce accepts 1,000 of them on a connection."""
+    topics = [f"/data/Object_{number}__ChangeEvent" for number in range(501)]
+    most = ",".join([*topics[:500], topics[0]])
+    assert len(read({**MOCKED, "SALESFORCE_TOPICS": most}).topics) == 500
+    assert problems(SALESFORCE_TOPICS=",".join(topics)) == [
+        "SALESFORCE_TOPICS has 501 topics, and one app reads at most 500: give the others to a"
+        " second app with the same storage"
+    ]
+
+
 @pytest.mark.parametrize(
     "topic",
     ["Delete_Event__e", "/data/Bad Name", "/topic/Deletes", "/event/", "/event/1st", "/data/Größe"],

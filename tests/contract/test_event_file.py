@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from local.event_files import delete
 
 from delete_sync.src.errors import RefusedFileError
-from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile
+from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.model.rows import Delete

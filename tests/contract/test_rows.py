@@ -24,7 +24,8 @@ from local.event_files import delete
 
 from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_files import values
-from delete_sync.src.event_files.event_file import FORMATS, EventFile
+from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.event_files.file_format import FORMATS
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.model.ids import with_checksum
 

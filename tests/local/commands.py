@@ -16,7 +16,7 @@ from .environments import REPOSITORY
 ALL_TESTS = ["-m", "pytest", "--numprocesses", "3", "--dist", "worksteal"]
 BENCHMARKS = (
     *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
-    *("checks", "comparison"),
+    *("topics", "checks", "comparison"),
 )
 # The dependency groups that the tests install when they first need them.
 GROUPS = (

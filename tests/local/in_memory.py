@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from delete_sync.src.budget import Budget
-from delete_sync.src.event_files.event_file import FORMAT_VERSION
+from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
 from delete_sync.src.model import (
     Batch,

@@ -18,7 +18,7 @@ from typing import Any
 
 from delete_sync.src.budget import Budget
 from delete_sync.src.errors import SyncError, WarehouseUnavailableError
-from delete_sync.src.event_files.event_file import FORMAT_VERSION
+from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.model import Batch, EventBlob, Figures
 from delete_sync.src.warehouse.load import Loader
 from delete_sync.src.warehouse.names import Identifier, names_of

@@ -18,7 +18,8 @@ import snowflake.connector  # noqa: E402  (found through the lines above)
 
 from delete_sync.src.budget import Budget  # noqa: E402
 from delete_sync.src.errors import SyncError  # noqa: E402
-from delete_sync.src.event_files.event_file import FORMAT_VERSION, EventFile  # noqa: E402
+from delete_sync.src.event_files.event_file import EventFile  # noqa: E402
+from delete_sync.src.event_files.file_format import FORMAT_VERSION  # noqa: E402
 from delete_sync.src.model import EventBlob  # noqa: E402
 from delete_sync.src.warehouse.load import Loader  # noqa: E402
 from delete_sync.src.warehouse.names import Identifier, names_of  # noqa: E402

@@ -13,7 +13,7 @@ from local.environments import REPOSITORY
 from local.event_files import check, delete, listed, restore
 
 from delete_sync.src.event_files.contents import TABLES, Contents
-from delete_sync.src.event_files.event_file import FORMATS
+from delete_sync.src.event_files.file_format import FORMATS
 from salesforce_client.src.app.model.rows import RejectedEvent
 
 from .conftest import PASSWORD, Place, Put

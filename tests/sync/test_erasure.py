@@ -16,7 +16,8 @@ from local.event_files import check, delete, listed, poll, restore
 
 from delete_sync.src.errors import RefusedFileError
 from delete_sync.src.event_files.erasure import Digests, Erased, Ids, payload
-from delete_sync.src.event_files.event_file import FORMATS, EventFile
+from delete_sync.src.event_files.event_file import EventFile
+from delete_sync.src.event_files.file_format import FORMATS
 from delete_sync.src.event_files.rewrite import rewrite, search
 from delete_sync.src.model import Named
 from salesforce_client.src.app.model.rows import RejectedEvent

@@ -11,7 +11,7 @@ import pytest
 from local.in_memory import DAMAGED, GOOD, LIMITS, A, B, C, D, World, sha256
 
 from delete_sync.src.errors import DataRefusedError, UnreadableBlobError
-from delete_sync.src.event_files.event_file import FORMAT_VERSION
+from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
 from delete_sync.src.model import EventBlob, LeftFile, LoadRecord
 from delete_sync.src.pending import Pending

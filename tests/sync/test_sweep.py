@@ -41,7 +41,7 @@ from delete_sync.src.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
-from delete_sync.src.event_files.event_file import FORMAT_VERSION
+from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
 from delete_sync.src.model import Due, EventBlob, Figures, LeftFile, StagedFile, TopicPoll
 from delete_sync.src.report import Report

@@ -18,7 +18,7 @@ from local.event_files import delete
 from local.proxy import Proxy, proxy
 
 from delete_sync.src.errors import FilesRefusedError, SettingsError, WarehouseUnavailableError
-from delete_sync.src.event_files.event_file import FORMAT_VERSION
+from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
 from salesforce_client.src.app.model.rows import Gap, Poll, RejectedEvent

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from ..errors import RefusedFileError
 from ..scratch import local_storage
-from .event_file import EventFile, harden
+from .event_file import EventFile
+from .file_format import harden
 
 SQLITE = b"SQLite format 3\0"
 

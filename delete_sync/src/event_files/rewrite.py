@@ -15,7 +15,8 @@ from ..errors import RefusedFileError
 from ..model import Named
 from ..scratch import local_storage
 from .erasure import OTHERS, OWN, Erased, clear, names
-from .event_file import EventFile, harden
+from .event_file import EventFile
+from .file_format import harden
 
 ATTACHED = 7  # SQLITE_LIMIT_ATTACHED: VACUUM INTO attaches the new file
 

@@ -15,6 +15,9 @@ TOPICS = "SALESFORCE_TOPICS"
 FIELDS = "SALESFORCE_EVENT_FIELDS"
 FILTER = "SALESFORCE_EVENT_FILTER"
 CHECK_OBJECTS = "CHECK_OBJECTS"
+# Each topic uses a stream, and at times a second call beside it. Salesforce accepts 1,000 streams
+# on a connection, and further calls wait ("Pub/Sub API" guide, "Pub/Sub API Allocations").
+MOST_TOPICS = 500
 OBJECT = re.compile(r"[A-Za-z]\w*", re.ASCII)
 NOT_OBJECTS = re.compile(r".+__e|.*ChangeEvents?", re.IGNORECASE)
 TOPIC = re.compile(r"/(event|data)/([A-Za-z]\w*)", re.ASCII)
@@ -56,7 +59,15 @@ def read_topics(values: SettingsReader, *, required: bool) -> tuple[str, ...]:
             )
         elif (likely := _likely(match[1], match[2])) != topic:
             values.problem(TOPICS, f"has {topic!r}, which is not a topic: write {likely!r}", None)
-    return tuple(dict.fromkeys(names))
+    topics = tuple(dict.fromkeys(names))
+    if len(topics) > MOST_TOPICS:
+        values.problem(
+            TOPICS,
+            f"has {len(topics):,} topics, and one app reads at most {MOST_TOPICS}: give the others"
+            " to a second app with the same storage",
+            None,
+        )
+    return topics
 
 
 def read_check_objects(values: SettingsReader) -> Optional[tuple[str, ...]]:

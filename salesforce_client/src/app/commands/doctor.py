@@ -15,7 +15,7 @@ from ..salesforce.pubsub import PubSub
 from . import installation, machine_checks, org_checks, salesforce_checks, storage_checks
 from .call import Call
 from .findings import FAILURE, OK, Finding, looked, of_error, shown, skipped
-from .status import age_of
+from .state import age_of
 
 HELP = "look at everything that a poll needs, and say what to do"
 EXAMPLE = "doctor --yes"

@@ -37,6 +37,8 @@ CLIENT_ID = "3MVG9mockConsumerKeyOfTheDeleteTracker"
 USERNAME = "delete.tracker@example.com.mock"
 PRODUCTION, SANDBOX = "https://login.salesforce.com", "https://test.salesforce.com"
 DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
+# On one connection; further calls wait (Salesforce "Pub/Sub API" guide, "Pub/Sub API Allocations").
+MOST_STREAMS = 1_000
 AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 # The user's values of these settings replace those of the mock.
@@ -206,8 +208,9 @@ class MockSalesforce:
 
     def _serve(self, made: certificate.Certificate | None) -> str:
         server = grpc.server(
-            ThreadPoolExecutor(max_workers=64),
+            ThreadPoolExecutor(max_workers=2 * MOST_STREAMS),
             options=[
+                ("grpc.max_concurrent_streams", MOST_STREAMS),
                 ("grpc.max_receive_message_length", 4 * 1024 * 1024),
                 ("grpc.so_reuseport", 0),
             ],
