@@ -271,7 +271,7 @@ class Marathon:
 
         self.outcome.counts.update(harms.inflict(running))
         for process, _ in running:
-            ended = apps.finish(process, timeout=120)
+            ended = apps.finish(process)
             if wrong := endings.wrong(ended):
                 self.outcome.problems.append(f"{wrong}:\n{ended.log[-6000:]}")
             if ended.returncode >= 0:
