@@ -2,16 +2,22 @@
 """Test the promise under random faults: ``python3 tests/marathon.py --minutes 30 --seed 7``.
 
 Polls and sweeps run one at a time or several at once. Salesforce, Blob Storage and Snowflake fail
-at random, and most runs are killed at a random moment. Snowflake aborts transactions, refuses
-statements and ROLLBACKs, and loses answers and sessions. A stranger sometimes holds the lock row,
+at random. Most runs are harmed at a random moment: killed, ended by SIGTERM, suspended for some
+seconds, or left with a full disk. Snowflake aborts transactions, refuses statements and ROLLBACKs,
+and loses answers and sessions. A stranger sometimes holds the lock row or has a lease on a cursor,
 and sessions sometimes miss the last commits of others. After an abort from outside, a session
 answers in either of two ways: see ``local/snowflake/scope.py``.
 
-The collector runs on a machine whose clock begins some weeks ago and jumps ahead, sometimes by more
-than 72 hours. Salesforce hides deletes and restores from the events, merges records, and empties
-recycle bins. At the end the marathon switches every fault off and runs clean polls and sweeps. The
-last checks list everything that Salesforce still lists. The marathon then compares the tables with
-what the org published, and what the views claim with what happened in the org.
+The collector and the org begin some weeks ago. Their clocks jump ahead between the runs, sometimes
+by more than 72 hours. In a run, the clock of the collector's machine sometimes steps forwards or
+backwards, and that of the org does not. Salesforce hides deletes and restores from the events,
+merges records, and empties recycle bins.
+
+At the end the marathon switches every fault off and runs clean polls and sweeps. The last checks
+list everything that Salesforce still lists. The marathon then compares the tables with what the org
+published, and what the views claim with what happened in the org.
+
+A run that fails must end with an error that its app knows.
 
 The seed decides which faults are tried. Their exact moment also depends on the machine, and the
 history of the org on the day.
@@ -24,7 +30,6 @@ import contextlib
 import json
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,106 +41,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-from local import environments  # noqa: E402  (the line above makes it importable)
+from local import endings, environments, harms  # noqa: E402  (the line above makes them importable)
 
 if TYPE_CHECKING:
     from local.account import Account
     from local.proofs import Claims
+    from local.proxy import Proxy
 
     from salesforce_client.src.app.mock_salesforce.org import Org
 
 INTERVAL_SECONDS = 1800
 TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
 OBJECTS = ("Account", "Contact", "Opportunity", "Case", "CampaignMember")
-# These shape the history of the org, so they are the same in every poll.
-ALWAYS = (
-    "rare_changes,opaque_ids,schema_change,"
-    "hide=update_delete:4+no_right:5+cascade:4+restore:3+lost:20"
-)
-# Each marathon has some of these, also in every poll. Of each group at most one.
-HISTORIES = (
-    ("merge=bin", "merge=absent"),
-    ("redelete=one", "redelete=two", "redelete=log"),
-    ("hard_delete",),
-    ("long_transaction",),
-    ("modstamp_drift",),
-    ("empty_bin", "empty_bin=48:2"),
-    ("one_transaction",),
-    ("filtered_channel",),
-    ("rest_trim=silent:240", "rest_trim=told:240", "rest_trim=error:240"),
-)
-# An empty response comes after this many seconds of silence. The drain may count as idle before.
-KEEPALIVES = ("keepalive=0.3", "keepalive=0.3", "keepalive=0.5-2")
-FAULTS = (
-    "drop_stream=7",
-    "drop_stream=40",
-    "end_stream=25",
-    "expire_session=20",
-    "revoke_session=10",
-    "delivery_limit=50",
-    "error=subscription.internal.error:30:2",
-    "error=service.unavailable:5:1",
-    "odd_batches",
-    "empty_first=2",
-    "delay_first=0.5",
-    "duplicate=3",
-    "schema_unavailable=2",
-    "topic_unavailable=2",
-    "login_unavailable=1",
-    "corrupt=7",
-    "garbage@/event/Delete_Event__e",
-    "silent@/data/AccountChangeEvent",
-    "deny_topic@/data/ChangeEvents",
-    "latest_immediate",
-    "split",
-    "split",
-    "reject_replay_id",
-)
-# What REST does wrong. The checks must prove less, or fail.
-REST_FAULTS = (
-    "rest_error=UNKNOWN_EXCEPTION:3@deleted",
-    "rest_error=SERVER_UNAVAILABLE:2",
-    "rest_error=REQUEST_LIMIT_EXCEEDED:1@deleted",
-    "rest_error=CONCURRENT_REQUESTS:2",
-    "rest_error=QUERY_TIMEOUT:3@queryAll",
-    "rest_error=INVALID_QUERY_LOCATOR:1@page",
-    "rest_error=INVALID_FIELD:5@queryAll",
-    "rest_error=UNKNOWN_EXCEPTION:6@query",
-    "rest_error=INVALID_TYPE@deleted",
-    "rest_session=2:3",
-    "rest_page=2",
-    "rest_page=50",
-    "rest_id_limit=10",
-    "rest_timeout=6",
-    "rest_down=page",
-    "rest_down=close",
-    "rest_slow=0.2",
-    "rest_past_end",
-    "open_transaction=50",
-    "no_view_all=2@Account",
-    "view_all_data",
-    "no_view_setup=error",
-    "no_view_setup=empty",
-    "no_delete_event",
-    "not_replicateable",
-    "limits_used=90",
-    "clock_off=600",
-)
 # What Snowflake does wrong: see ``local/snowflake/faults.py``.
 SNOWFLAKE_FAULTS = ("abort", "refuse", "lose", "end", "delay")
 IDLE_SECONDS = 3  # after that, a transaction of a killed sweep no longer blocks another one
 DAY = timedelta(days=1)
+# By so many seconds the clock of the collector's machine steps in a run.
+CLOCK_STEPS = (2, 60, 240, 900, 3000)
+MOST_WRONG = timedelta(hours=1)  # the clock is right again in the next run
 OUTAGE_HOURS = (73.0, 130.0)
 LAST_JUMP = 2 * DAY
 
 
 @dataclass
 class Outcome:
-    """The result of a marathon. ``org`` is the time when it begins, and the faults of its org."""
+    """The result of a marathon.
+
+    Attributes:
+        org: the time when the marathon begins, and the faults of all its polls.
+        counts: what happened.
+        faults: how many rounds had each other fault of Salesforce.
+        problems: what must not be.
+    """
 
     seed: int
     org: str = ""
     counts: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -143,30 +86,48 @@ class Outcome:
         verdict = (
             "nothing lost, nothing duplicated" if not self.problems else "; ".join(self.problems)
         )
-        return f"seed {self.seed} ({self.org}): {figures}: {verdict}"
+        faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items()))
+        return f"seed {self.seed} ({self.org}): {figures}: faults of {faults}: {verdict}"
+
+
+@dataclass
+class Servers:
+    """The emulators of a marathon, empty at first.
+
+    Attributes:
+        settings: of both apps. They lead to Blob Storage through the proxy.
+        blob: that proxy.
+        storage: leads there directly.
+        account: the stand-in for Snowflake.
+        folder: for the temporary files of the apps.
+    """
+
+    settings: Mapping[str, str]
+    blob: Proxy
+    storage: str
+    account: Account
+    folder: Path
 
 
 class Marathon:
     """One marathon on its own emulators."""
 
-    def __init__(
-        self, seed: int, settings: Mapping[str, str], blob: Any, account: Account, minutes: float
-    ) -> None:
+    def __init__(self, seed: int, servers: Servers, minutes: float) -> None:
+        from local import marathon_faults
+
         self.outcome = Outcome(seed)
         chance = self._chance = random.Random(seed)
-        self._always = ",".join(
-            [ALWAYS, *(chance.choice(group) for group in HISTORIES if chance.random() < 0.6)]
-        )
+        self._always = marathon_faults.histories(chance)
         self._settings = {
-            **settings,
-            "MOCK_MODE": "true",
-            "MOCK_INTERVAL_SECONDS": str(INTERVAL_SECONDS),
+            **servers.settings,
+            "TMPDIR": str(servers.folder),  # killed runs leave their files there
             "IDLE_SECONDS": "0.8",
             "CHECK_HOURS": chance.choice(("1", "6", "24")),
             "MAX_BACKLOG_HOURS": "0",  # the clock of the sync is right, that of the files is not
             "MAX_SILENCE_HOURS": "0",
         }
-        self._account = account
+        self._servers = servers
+        self._account = servers.account
         # The views speak of days up to today. When the last check asks, today is over.
         today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
         self._last = today + DAY + timedelta(hours=2, seconds=20)
@@ -174,7 +135,7 @@ class Marathon:
         self.outcome.org = f"{self._begin:%Y-%m-%d}, {self._always}"
         self._shift = self._begin - datetime.now(timezone.utc)
         self._trouble = 0.0
-        blob.before = self._disturb
+        servers.blob.before, servers.blob.after = self._disturb, self._lose_answer
 
     @property
     def _now(self) -> datetime:
@@ -201,31 +162,67 @@ class Marathon:
         return self.outcome
 
     def _round(self) -> None:
+        from local import marathon_faults
+
         chance = self._chance
+        self._servers.blob.seen.clear()
         hours = chance.choice((0, 0, 1, 2, 5, chance.uniform(5, 40), chance.uniform(5, 40)))
         if chance.random() < 0.1:
             hours = chance.uniform(*OUTAGE_HOURS)
             self.outcome.counts["outages of more than 72 hours"] += 1
         self._shift += min(timedelta(hours=hours), max(self._last - LAST_JUMP - self._now, 0 * DAY))
         self._trouble = chance.choice((0, 0, 0.05, 0.2))
-        faults = [*chance.sample(FAULTS, chance.choice((0, 1, 1, 2)))]
-        faults += chance.choice(((), ("strict_retention",)))  # an old cursor is lost, or is not
-        faults += chance.sample(REST_FAULTS, chance.choice((0, 0, 1, 1, 2)))
+        faults = marathon_faults.of_a_round(chance)
+        self.outcome.faults.update(marathon_faults.names(faults))
         some = {
-            "MOCK_FAULTS": ",".join([self._always, chance.choice(KEEPALIVES), *faults]),
+            "MAX_RUN_SECONDS": "15",
             "MAX_FILE_ROWS": chance.choice(("40", "250000")),
             "MAX_CHECK_CALLS": chance.choice(("40", "100000", "100000")),
             "CHECK_OBJECTS": chance.choice(("", ",".join(OBJECTS), ",".join(OBJECTS))),
         }
-        polls = [self._start_poll(some) for _ in range(chance.choice((0, 1, 1, 1, 2)))]
-        self._disturb_snowflake()
-        sweeps = [
-            self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))})
-            for _ in range(chance.choice((0, 0, 1, 1, 2)))
-        ]
-        with self._lock_held() if sweeps and chance.random() < 0.2 else contextlib.nullcontext():
-            self._let_run(polls, within=8)
-            self._let_run(sweeps, within=6)
+        with contextlib.ExitStack() as stack:
+            salesforce = stack.enter_context(self._salesforce(faults))
+            count = chance.choice((0, 1, 1, 1, 2))
+            polls = [
+                (self._start_poll({**some, **salesforce}, self._steps()), harms.plan(chance, 8))
+                for _ in range(count)
+            ]
+            self._disturb_snowflake()
+            sweeps = [
+                (
+                    self._start_sweep({"MAX_MERGE_ROWS": chance.choice(("100", "1000000"))}),
+                    harms.plan(chance, 6),
+                )
+                for _ in range(chance.choice((0, 0, 1, 1, 2)))
+            ]
+            if sweeps and chance.random() < 0.2:
+                stack.enter_context(self._lock_held())
+            if polls and chance.random() < 0.15:
+                stack.enter_context(self._cursor_leased())
+            self._let_run([*polls, *sweeps])
+
+    @contextlib.contextmanager
+    def _salesforce(self, faults: str) -> Iterator[Mapping[str, str]]:
+        """Run the org with these faults. Yield the settings of its clients."""
+        from salesforce_client.src.app.mock_salesforce import MockSalesforce
+
+        with MockSalesforce(
+            INTERVAL_SECONDS,
+            faults=f"{faults},{self._always}",
+            key_file=self._servers.folder / "key.pem",
+        ) as mock:
+            clock = mock.org.now
+            mock.org.now = lambda: clock() + self._shift
+            yield {**mock.settings, "IDLE_SECONDS": self._settings["IDLE_SECONDS"]}
+
+    def _steps(self) -> str:
+        """The steps of the clock in one run, as ``local/invoke_shifted.py`` reads them."""
+        chance, steps = self._chance, []
+        while chance.random() < 0.2 and len(steps) < 2:
+            seconds = chance.choice(CLOCK_STEPS) * chance.choice((-1, 1))
+            steps.append(f"{chance.uniform(0, 8):.1f}:{seconds}")
+            self.outcome.counts["clock stepped"] += 1
+        return ",".join(steps)
 
     def _disturb_snowflake(self) -> None:
         """Choose what goes wrong in the sessions of this round."""
@@ -254,42 +251,42 @@ class Marathon:
                 self.outcome.counts["lock not held"] += 1
             yield
 
-    def _let_run(self, running: list[subprocess.Popen[str]], within: float) -> None:
-        """Kill most of the processes within some seconds, and wait until all of them end."""
+    @contextlib.contextmanager
+    def _cursor_leased(self) -> Iterator[None]:
+        """Let a stranger have a lease on one of the collector's blobs for the round."""
+        from azure.core.exceptions import AzureError
+        from azure.storage.blob import ContainerClient
+
+        with ContainerClient.from_connection_string(self._servers.storage, "cursors") as blobs:
+            names = sorted(blobs.list_blob_names())
+            lease = blobs.get_blob_client(self._chance.choice(names)).acquire_lease(60)
+            self.outcome.counts["blobs leased"] += 1
+            yield
+            with contextlib.suppress(AzureError):  # the lease may be over
+                lease.release()
+
+    def _let_run(self, running: Sequence[tuple[harms.Process, Sequence[harms.Step]]]) -> None:
+        """Harm the processes as planned, and wait until all of them end."""
         from local import apps
 
-        for process in running:
-            if self._chance.random() < 0.7:
-                time.sleep(self._chance.uniform(0.2, within))
-                if process.poll() is None:
-                    process.kill()
-                    self.outcome.counts["killed"] += 1
-        for process in running:
-            ended = apps.finish(process, timeout=120)
-            if ended.returncode not in (0, 1, -9) or "unexpected failure" in ended.log:
-                self.outcome.problems.append(
-                    f"a run ended with exit code {ended.returncode}:\n{ended.log[-3000:]}"
-                )
-            self.outcome.counts["failed as expected" if ended.returncode == 1 else "ended"] += (
-                ended.returncode != -9
-            )
+        self.outcome.counts.update(harms.inflict(running))
+        for process, _ in running:
+            ended = apps.finish(process)
+            if wrong := endings.wrong(ended):
+                self.outcome.problems.append(f"{wrong}:\n{ended.log[-6000:]}")
+            if ended.returncode >= 0:
+                failed = ended.returncode == 1
+                self.outcome.counts["failed as expected" if failed else "ended"] += 1
 
-    def _start_poll(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
+    def _start_poll(self, changes: Mapping[str, str], steps: str = "") -> harms.Process:
         from local import apps
 
         self.outcome.counts["polls"] += 1
-        worker = apps.Worker(
-            script="invoke_shifted.py",
-            environment=lambda _: {"CLOCK_SHIFT_SECONDS": str(self._shift.total_seconds())},
-        )
-        return apps.start(
-            "salesforce_client",
-            "TimerPoller",
-            {**self._settings, "MAX_RUN_SECONDS": "15", **changes},
-            worker,
-        )
+        clock = {"CLOCK_SHIFT_SECONDS": str(self._shift.total_seconds()), "CLOCK_STEPS": steps}
+        worker = apps.Worker(script="invoke_shifted.py", environment=lambda _: clock)
+        return apps.start("salesforce_client", "TimerPoller", {**self._settings, **changes}, worker)
 
-    def _start_sweep(self, changes: Mapping[str, str]) -> subprocess.Popen[str]:
+    def _start_sweep(self, changes: Mapping[str, str]) -> harms.Process:
         from local import apps
 
         self.outcome.counts["sweeps"] += 1
@@ -307,21 +304,28 @@ class Marathon:
         if kind < 0.3:
             raise ConnectionAbortedError  # before the request had any effect
         time.sleep(random.choice((0, 0, 1.5)))
-        return random.choice((500, 503)), b""
+        return random.choice((500, 503, 503, 403)), b""
+
+    def _lose_answer(self, _: Any) -> None:
+        """Let a share of the answers of Blob Storage be lost, after the request had its effect."""
+        if random.random() < self._trouble / 4:
+            self.outcome.counts["storage answers lost"] += 1
+            raise ConnectionAbortedError
 
     def _run_in_order(self, changes: Mapping[str, str], times: int = 1) -> None:
         """Run polls and sweeps without faults. The last ones must succeed."""
-        from local import apps
+        from local import apps, marathon_faults
 
-        settings = {
-            "MOCK_FAULTS": f"{self._always},{KEEPALIVES[0]}",
-            "MAX_RUN_SECONDS": "480",
-            "MAX_CHECK_CALLS": "100000",
-            **changes,
-        }
-        for _ in range(times):
-            polled = apps.finish(self._start_poll(settings))
-            swept = apps.finish(self._start_sweep({}))
+        with self._salesforce(marathon_faults.KEEPALIVES[0]) as salesforce:
+            settings = {
+                "MAX_RUN_SECONDS": "480",
+                "MAX_CHECK_CALLS": "100000",
+                **salesforce,
+                **changes,
+            }
+            for _ in range(times):
+                polled = apps.finish(self._start_poll(settings))
+                swept = apps.finish(self._start_sweep({}))
         for ended in (polled, swept):
             if not ended.succeeded:
                 self.outcome.problems.append(f"the last run failed:\n{ended.log[-3000:]}")
@@ -330,10 +334,9 @@ class Marathon:
         from azure.storage.blob import ContainerClient
         from local import truth
 
-        storage = self._settings["EVENTS_STORAGE"]
         with (
             tempfile.TemporaryDirectory() as folder,
-            ContainerClient.from_connection_string(storage, "events") as events,
+            ContainerClient.from_connection_string(self._servers.storage, "events") as events,
         ):
             return truth.wrong_records(connection, events, Path(folder))
 
@@ -341,8 +344,7 @@ class Marathon:
         """Let the next checks list everything that Salesforce still lists."""
         from azure.storage.blob import ContainerClient
 
-        storage = self._settings["EVENTS_STORAGE"]
-        with ContainerClient.from_connection_string(storage, "cursors") as blobs:
+        with ContainerClient.from_connection_string(self._servers.storage, "cursors") as blobs:
             for name in blobs.list_blob_names():
                 _, found, object_name = name.partition("/check/")
                 if found and object_name.removesuffix(".json") in OBJECTS:
@@ -376,7 +378,7 @@ class Marathon:
         sql = "SELECT topic, event_id FROM delete_tracker_rejects"
         rejects = set(warehouse.query(connection, sql)[1])
         gaps = truth.recorded_gaps(connection)
-        expired = truth.expired(org, TOPICS, since, until, gaps)
+        expired = truth.expired(org, TOPICS, since, until, gaps, MOST_WRONG)
         rejected = {event_id for _, event_id in rejects}
 
         def unexcused(keys: Iterable[Any]) -> list[Any]:
@@ -455,12 +457,12 @@ def run(minutes: float, seed: int) -> Outcome:
         azurite = stack.enter_context(emulators.azurite())
         snowflake = stack.enter_context(emulators.snowflake())
         blob = stack.enter_context(proxy.proxy(azurite.port))
-        settings = {
-            **snowflake.settings,
-            "EVENTS_STORAGE": emulators.connection_string(blob.port),
-        }
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="marathon-"))
+        settings = {**snowflake.settings, "EVENTS_STORAGE": emulators.connection_string(blob.port)}
         account = Account(snowflake, settings["SNOWFLAKE_SCHEMA"])
-        return Marathon(seed, settings, blob, account, minutes).run(minutes * 60)
+        storage = emulators.connection_string(azurite.port)
+        servers = Servers(settings, blob, storage, account, Path(folder))
+        return Marathon(seed, servers, minutes).run(minutes * 60)
 
 
 def main() -> int:

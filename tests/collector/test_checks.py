@@ -358,6 +358,38 @@ def test_with_a_wrong_clock_nothing_is_asked_and_nothing_is_proven(
     assert "differ by" in store.table("checks")[0]["error"]
 
 
+@pytest.mark.parametrize("by", [-HOUR, HOUR])
+def test_a_clock_that_steps_during_a_check_proves_nothing_from_then_on(
+    by: timedelta, org: ScriptedOrg, store: Memory
+) -> None:
+    """The times of later answers would be wrong. Another poll lists those windows again."""
+    org.records["Account"] = {ONE: Record([BEGAN - 3 * HOUR])}
+    days = iter(range(100))
+
+    def step(question: tuple[Any, ...]) -> None:
+        if question[0] == "deleted" and next(days) == 13:
+            org.ahead = by
+
+    org.fail = step
+    check(org, store)
+    good, rest = (
+        [row for row in store.table("checks") if (row["outcome"] == "listed") == is_good]
+        for is_good in (True, False)
+    )
+    progress = store.progress["Account"][0]
+    assert len(good) == 13
+    assert [(row["outcome"], row["window_to"]) for row in rest] == [
+        ("clock", timestamp(BEGAN - HOUR / 2))
+    ]
+    assert rest[0]["window_from"] < str(progress.window_to)
+    assert progress.succeeded_at is None
+    assert store.table("listed_deletes") == []
+    org.ahead = timedelta(0)
+    org.now = BEGAN + HOUR
+    check(org, store)
+    assert [row["record_id"] for row in store.table("listed_deletes")] == [ONE]
+
+
 def test_a_clock_that_salesforce_does_not_tell_proves_nothing(
     org: ScriptedOrg, store: Memory
 ) -> None:

@@ -88,8 +88,12 @@ def start(
     worker: Worker = HERE,
     *,
     past_due: bool = False,
+    again: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start an invocation without waiting for its end."""
+    """Start an invocation without waiting for its end.
+
+    With ``again``, Microsoft's runtime invokes the function for each line of the process's input.
+    """
     script = str(Path(__file__).with_name(worker.script))
     command = [
         str(worker.python(app)),
@@ -97,12 +101,13 @@ def start(
         str(worker.folder / app),
         function,
         *(["--past-due"] if past_due else []),
+        *(["--again"] if again else []),
     ]
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.Popen(
         command,
         env={**inherited, **worker.environment(app), **settings},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if again else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Invoke a function on a machine whose clock is wrong by CLOCK_SHIFT_SECONDS.
 
-Usage: as ``invoke.py``. Only our apps see the wrong clock. The libraries are imported first, so
-that deadlines of gRPC and signatures of Blob Storage and JWTs still fit to the servers.
+Usage: as ``invoke.py``. CLOCK_STEPS may name steps of the clock: ``2.5:600,4:-60`` means ten
+minutes forwards after 2.5 seconds, and one minute backwards after 4.
+
+Only our apps see the wrong clock. The libraries are imported first, so that deadlines of gRPC and
+signatures of Blob Storage and JWTs still fit to the servers.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import importlib
 import logging
 import os
 import sys
+import time
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,13 @@ import requests  # noqa: F401
 from azure.functions.timer import TimerRequest
 
 SHIFT = timedelta(seconds=float(os.environ["CLOCK_SHIFT_SECONDS"]))
+STEPS = [
+    (float(after), timedelta(seconds=float(seconds)))
+    for after, _, seconds in (
+        step.partition(":") for step in os.environ.get("CLOCK_STEPS", "").split(",") if step
+    )
+]
+BEGAN = time.monotonic()
 
 
 class _AnyDatetime(type):
@@ -38,7 +49,8 @@ class Shifted(datetime, metaclass=_AnyDatetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Shifted:
         """The time of the wrong clock."""
-        return super().now(tz) + SHIFT
+        passed = time.monotonic() - BEGAN
+        return super().now(tz) + SHIFT + sum((by for at, by in STEPS if at <= passed), timedelta())
 
 
 if __name__ == "__main__":

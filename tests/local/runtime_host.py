@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a function in Microsoft's own Functions runtime, and acts as the host.
 
-Usage: ``runtime_host.py <app folder> <Function> [--past-due]``
+Usage: ``runtime_host.py <app folder> <Function> [--past-due | --again]``
 
 ``azure-functions-runtime-v1`` loads and calls v1 functions in Azure from Python 3.13 on. The host
 sends it four messages:
@@ -15,6 +15,10 @@ Failures come back as answers. The last printed line is the answer to the invoca
 answer to the load if that failed. It has ``status`` (``Success`` or ``Failure``), ``message`` and
 ``stack_trace`` as the host gets them.
 
+With ``--again`` the function is invoked once for each line of the standard input, always in the
+same process. A line is JSON: settings that change for this invocation. Each answer also tells what
+the process has now: see ``holdings``.
+
 The app's root is not on ``sys.path``, so an absolute import of the app's own code fails the load.
 """
 
@@ -23,7 +27,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import re
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,11 +66,8 @@ def function(folder: Path) -> tuple[str, Any]:
     return trigger["name"], metadata
 
 
-async def fire(app: Path, name: str, *, past_due: bool) -> Any:
-    """Initialise the worker, list, load and invoke.
-
-    Returns the result of the invocation, or of the load if that failed.
-    """
+async def load(app: Path, name: str) -> tuple[str, Any]:
+    """Initialise the worker, list, and load. Returns the trigger's name and the result."""
     trigger, metadata = function(app / name)
     init = messages.WorkerInitRequest(host_version="4.1049", function_app_directory=str(app))
     started = await runtime.worker_init_request(
@@ -72,40 +77,66 @@ async def fire(app: Path, name: str, *, past_due: bool) -> Any:
     assert (await runtime.functions_metadata_request(wrap())).use_default_metadata_indexing, (
         "a function_app.py hides function.json"
     )
-    load = messages.FunctionLoadRequest(function_id="1", metadata=metadata)
+    request = messages.FunctionLoadRequest(function_id="1", metadata=metadata)
     loaded = await runtime.function_load_request(
-        wrap(messages.StreamingMessage(function_load_request=load))
+        wrap(messages.StreamingMessage(function_load_request=request))
     )
-    if loaded.result.status != messages.StatusResult.Success:
-        return loaded.result
+    return trigger, loaded.result
+
+
+async def invoke(trigger: str, *, past_due: bool) -> Any:
+    """Invoke the loaded function. Returns the result."""
     timer = json.dumps({"IsPastDue": past_due, "Schedule": {}, "ScheduleStatus": {}})
     data = messages.ParameterBinding(name=trigger, data=messages.TypedData(json=timer))
     call = messages.InvocationRequest(invocation_id="1", function_id="1", input_data=[data])
-    return (
-        await runtime.invocation_request(wrap(messages.StreamingMessage(invocation_request=call)))
-    ).result
+    message = messages.StreamingMessage(invocation_request=call)
+    return (await runtime.invocation_request(wrap(message))).result
+
+
+async def run(app: Path, name: str, *, past_due: bool, again: bool) -> bool:
+    """Load the function and invoke it. Returns whether the last result is a success."""
+    trigger, result = await load(app, name)
+    if result.status == messages.StatusResult.Success:
+        for line in sys.stdin if again else [""]:
+            os.environ.update(json.loads(line or "{}"))
+            result = await invoke(trigger, past_due=past_due)
+            if again:
+                _tell(result, holdings())
+    if not again:
+        _tell(result, {})
+    return bool(result.status == messages.StatusResult.Success)
+
+
+def holdings() -> dict[str, float]:
+    """What this process has: memory in MB, threads, descriptors, and temporary files."""
+    resident = re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
+    return {
+        "memory": int(resident[0]) / 1024,
+        "threads": sum(1 for _ in Path("/proc/self/task").iterdir()),
+        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
+        "files": sum(1 for _ in Path(tempfile.gettempdir()).rglob("*")),
+    }
+
+
+def _tell(result: Any, more: Mapping[str, float]) -> None:
+    told = {
+        "status": messages.StatusResult.Status.Name(result.status),
+        "message": result.exception.message,
+        "stack_trace": result.exception.stack_trace,
+    }
+    print(json.dumps({**told, **more}), flush=True)
 
 
 def main() -> int:
-    """Invoke the function once. Return 0 if it succeeded, else 1."""
-    app, name = Path(sys.argv[1]).resolve(), sys.argv[2]
+    """Invoke the function. Return 0 if it succeeded, else 1."""
+    app, name, *options = sys.argv[1:]
+    how = {"past_due": "--past-due" in options, "again": "--again" in options}
     runtime.start_threadpool_executor()
     try:
-        result = asyncio.run(fire(app, name, past_due="--past-due" in sys.argv[3:]))
+        succeeded = asyncio.run(run(Path(app).resolve(), name, **how))
     finally:
         runtime.stop_threadpool_executor()
-    status = messages.StatusResult.Status.Name(result.status)
-    print(
-        json.dumps(
-            {
-                "status": status,
-                "message": result.exception.message,
-                "stack_trace": result.exception.stack_trace,
-            }
-        ),
-        flush=True,
-    )
-    return 0 if status == "Success" else 1
+    return 0 if succeeded else 1
 
 
 if __name__ == "__main__":

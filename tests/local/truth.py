@@ -103,10 +103,10 @@ class RecordedGap(NamedTuple):
     begin: Optional[datetime]
     end: datetime
 
-    def has_lost(self, at: datetime) -> bool:
+    def has_lost(self, at: datetime, slack: timedelta) -> bool:
         """Whether the cursor was lost before it reached this time, and EARLIEST is later."""
-        begin = self.begin or datetime.min.replace(tzinfo=timezone.utc)
-        return begin - SLACK <= at <= self.end - RETENTION + SLACK
+        begin = self.begin or datetime.min.replace(tzinfo=timezone.utc) + slack
+        return begin - slack <= at <= self.end - RETENTION + slack
 
 
 def recorded_gaps(connection: Any) -> list[RecordedGap]:
@@ -124,13 +124,17 @@ def expired(
     since: datetime,
     until: datetime,
     gaps: Sequence[RecordedGap],
+    slack: timedelta = SLACK,
 ) -> set[str]:
-    """The ids of the events that a gap of a cursor contains, on every topic that had them."""
+    """The ids of the events that a gap of a cursor contains, on every topic that had them.
+
+    A clock that gave the times of a gap was wrong by ``slack`` at most.
+    """
     lost = [gap for gap in gaps if gap.reason == "expired_cursor"]
     found = set()
     for happening in org.history.between(since, until):
         on = set(happening.topics) & set(topics)
-        if on and on <= {gap.topic for gap in lost if gap.has_lost(happening.at)}:
+        if on and on <= {gap.topic for gap in lost if gap.has_lost(happening.at, slack)}:
             found.add(happening.event_id)
     return found
 

@@ -16,9 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 from azure.storage.blob import BlobServiceClient
-from local import apps, emulators, environments, workers
+from local import apps, emulators
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS)]
@@ -75,16 +74,6 @@ def resident_mb(pid: int) -> float:
         return 0
     resident = re.search(r"VmRSS:\s+(\d+)", status)
     return int(resident[1]) / 1024 if resident else 0
-
-
-@pytest.fixture
-def microsoft(tmp_path: Path) -> apps.Worker:
-    """Publish both apps and run them in Microsoft's runtime."""
-    try:
-        return workers.microsoft_runtime(tmp_path)
-    except environments.MissingInterpreterError as error:
-        environments.not_run(f"Microsoft's runtime: {error}")
-        raise
 
 
 def peak_mb(app: str, function: str, settings: Mapping[str, str], worker: apps.Worker) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
-from local import apps, crashes, emulators, environments, truth, workers
+from local import apps, crashes, emulators, truth
 from local.account import Account
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
@@ -18,16 +18,6 @@ from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
 
 NOW = datetime(2026, 2, 1, 12, 30, tzinfo=timezone.utc)
 LATER = NOW + timedelta(hours=12)
-
-
-@pytest.fixture(scope="module")
-def microsoft(tmp_path_factory: pytest.TempPathFactory) -> apps.Worker:
-    """Microsoft's runtime with the packages that the workflow publishes."""
-    try:
-        return workers.microsoft_runtime(tmp_path_factory.mktemp("packages"))
-    except environments.MissingInterpreterError as error:
-        environments.not_run(f"Microsoft's runtime: {error}")
-        raise
 
 
 def answer(invocation: apps.Invocation) -> dict[str, str]:

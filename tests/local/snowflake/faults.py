@@ -27,6 +27,8 @@ TEXTS = {
     "390111": ("08001", "Session no longer exists. New login required."),
 }
 
+REFUSALS = ("000604", "000604", "000630", "000625", "090073")  # of random faults
+
 
 @dataclass
 class Fault:
@@ -37,6 +39,7 @@ class Fault:
             ``lose`` the answer: run it and then answer with ``number``; ``end`` the session;
             ``delay`` by ``seconds``.
         words: the statement contains them.
+        number: of the error, for ``refuse`` and ``lose``.
         when: ``before`` or ``after`` the statement runs, for ``abort`` and ``end``.
         times: how often it still happens.
     """
@@ -85,6 +88,7 @@ class Faults:
                 return self._count(
                     Fault(
                         self.chance.choice(list(self.kinds)),
+                        number=self.chance.choice(REFUSALS),
                         when=self.chance.choice(("before", "after")),
                         seconds=self.chance.uniform(0.1, 2),
                     )

@@ -27,7 +27,7 @@ from .days import Days
 from .file import CheckFile
 from .poll import Poll
 from .rows import CheckRows
-from .windows import WindowLists, Windows
+from .windows import WindowLists, Windows, WrongClockError
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,10 @@ class ObjectCheck:
                 self.progress = replace(
                     self.progress, checked_at=began, succeeded_at=began, error=""
                 )
+        except WrongClockError as wrong:
+            why = f"{self._name}: {wrong}"
+            self._without_windows(completeness.CLOCK, why)
+            self.progress = replace(self.progress, error=why)
         except CallsSpentError as spent:
             self._wait(f"{spent.text}; if this stays, raise MAX_CHECK_CALLS")
         except Exception as error:
@@ -121,10 +125,7 @@ class ObjectCheck:
             return self._without_windows(completeness.FILTERED, reasons.FILTERED)
         described = self._lists.describe(self._name)
         if problem := reasons.clock_problem(self._lists.skew):
-            why = f"{self._name}: {problem}"
-            self._without_windows(completeness.CLOCK, why)
-            self.progress = replace(self.progress, error=why)
-            return False
+            raise WrongClockError(problem)
         if described.name != self._name:
             raise CheckRefusedError(
                 f"{self._name}: Salesforce writes the name of this object as {described.name};"

@@ -34,6 +34,10 @@ class WindowLists(DetailLists, Protocol):
         """The answer of getDeleted. ``bounded`` refuses one that needs too much memory."""
 
 
+class WrongClockError(Exception):
+    """The clocks of Salesforce and of this machine differ, or cannot be compared."""
+
+
 class Windows:
     """The windows of one object. Put them into ``waiting``, and list one after the other.
 
@@ -84,7 +88,11 @@ class Windows:
         return "" if self._covers else self._uncovered
 
     def list_next(self) -> None:
-        """List the next window, and note what is done. Its rows are in the file."""
+        """List the next window, and note what is done. Its rows are in the file.
+
+        Raises:
+            WrongClockError: nothing of the window is noted.
+        """
         window = self.waiting.popleft()
         checked_at = timestamp(self._poll.clock())
         halves = window.halves()
@@ -112,6 +120,8 @@ class Windows:
             self._drop_what_follows(window)
 
     def _listing(self, window: Window, entries: Sequence[Entry], checked_at: str) -> Listing:
+        if problem := reasons.clock_problem(self._lists.skew):
+            raise WrongClockError(problem)
         return Listing(
             self._name,
             self._rows.id_of(window, checked_at),

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Look for growth in processes that live long: ``python3 tests/benchmarks/growth.py``.
+
+One process of Microsoft's runtime runs the polls, and another one the sweeps, as in Azure. A poll
+in five meets faults of Salesforce. A poll in 25 has no cursors: it reads all events that Salesforce
+retains, and checks two objects. A sweep in five meets faults of Snowflake. Between these runs,
+polls find little or nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+import process  # noqa: E402  (found through the lines above)
+
+if TYPE_CHECKING:
+    from local.account import Account
+    from local.apps import Worker
+    from local.growth import Told
+
+INTERVAL_SECONDS = 60
+WARM_UP = 50  # caches and pools are filled after so many runs
+# The most that may be added by all runs after those.
+BOUNDS = {"memory": 4.0, "threads": 0.5, "descriptors": 0.5, "files": 0.0}
+POLLS_OF_A_SWEEP = 5
+FRESH = 25
+COLLECTOR = ("salesforce_client", "TimerPoller")
+SYNC = ("delete_sync", "SnowflakePusher")
+PACE = "keepalive=0.3"
+FAULTS = (
+    "drop_stream=3,schema_unavailable=2",
+    "login_answer=server_error:1,expire_session=2",
+    "topic_unavailable=2,rest_down=page",
+    "silent@/data/AccountChangeEvent",
+    "refuse_session",
+    "error=subscription.limit.exceeded:1:always",
+    "login_answer=ip_restricted:always",
+    "end_stream=2,rest_error=UNKNOWN_EXCEPTION:always",
+)
+SNOWFLAKE = ("refuse", "end", "abort", "lose")
+
+
+def measure(
+    worker: Worker, polls: int, settings: Mapping[str, str], account: Account
+) -> dict[str, list[Told]]:
+    """Run the polls, and a sweep after every few of them. Return what each of them told.
+
+    ``settings`` lead to the emulators, and ``account`` to their Snowflake.
+    """
+    from local import growth
+
+    from salesforce_client.src.app.mock_salesforce import MockSalesforce
+
+    settings = {
+        **settings,
+        "MOCK_MODE": "false",
+        "CHECK_OBJECTS": "Account,Contact",
+        "MAX_RUN_SECONDS": "20",
+    }
+    polled: list[Told] = []
+    swept: list[Told] = []
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="growth-")))
+
+        def salesforce(faults: str) -> Mapping[str, str]:
+            mock = MockSalesforce(
+                INTERVAL_SECONDS, faults=f"{PACE},{faults}", key_file=folder / "key.pem"
+            )
+            return {**stack.enter_context(mock).settings, "IDLE_SECONDS": "0.3"}
+
+        calm, faulty = salesforce(""), [salesforce(faults) for faults in FAULTS]
+        start = (growth.process(*app, settings, worker, folder) for app in (COLLECTOR, SYNC))
+        collector, sync = (stack.enter_context(app) for app in start)
+        cursors = ""
+        for number in range(polls):
+            if number % FRESH == 0:
+                cursors = f"{settings['CURSORS_CONTAINER']}-{number}"
+            has_faults = number % 5 == 3
+            org = faulty[number // 5 % len(faulty)] if has_faults else calm
+            polled.append(collector.invoke({**org, "CURSORS_CONTAINER": cursors}))
+            if number % POLLS_OF_A_SWEEP == POLLS_OF_A_SWEEP - 1:
+                if len(swept) % 5 == 3:
+                    account.fault(SNOWFLAKE[len(swept) // 5 % len(SNOWFLAKE)], "MERGE")
+                swept.append(sync.invoke({}))
+                account.clear_faults()
+    return {"polls": polled, "sweeps": swept}
+
+
+def growth_of(told: Sequence[Told], warm_up: int) -> dict[str, float]:
+    """By how much each kind of holdings has grown after the first runs."""
+    from local import growth
+
+    return {
+        kind: growth.grown([one.holdings[kind] for one in told[warm_up:]]) for kind in growth.KINDS
+    }
+
+
+def table(runs: Mapping[str, Sequence[Told]], every: int) -> list[str]:
+    """The holdings after some of the runs, as a table."""
+    lines = ["| runs in one process | memory in MB | threads | descriptors | temporary files |"]
+    lines.append("|---|---|---|---|---|")
+    for name, told in runs.items():
+        step = max(every * len(told) // 500, 1)
+        for number in (1, *range(step, len(told) + 1, step)):
+            has = told[number - 1].holdings
+            figures = (f"{has['memory']:.1f}", *(f"{has[it]:.0f}" for it in tuple(has)[1:]))
+            lines.append(f"| {number} {name} | {' | '.join(figures)} |")
+    return lines
+
+
+def main() -> int:
+    """Measure and print. Return whether something grew."""
+    parser = argparse.ArgumentParser(description="Look for growth in processes that live long.")
+    parser.add_argument("--polls", type=int, default=500, help="default: 500")
+    polls = parser.parse_args().polls
+    process.begin()
+    from local import emulators, workers
+    from local.account import Account
+
+    with (
+        tempfile.TemporaryDirectory() as packages,
+        emulators.azurite(on_disk=True) as azurite,
+        emulators.snowflake() as snowflake,
+    ):
+        worker = workers.microsoft_runtime(Path(packages))
+        settings = {
+            **azurite.settings,
+            **snowflake.settings,
+            "EVENTS_CONTAINER": "events",
+            "CURSORS_CONTAINER": "cursors",
+        }
+        account = Account(snowflake, settings["SNOWFLAKE_SCHEMA"])
+        runs = measure(worker, polls, settings, account)
+    print("\n".join(table(runs, 50)))
+    grew = False
+    for name, told in runs.items():
+        warm_up = WARM_UP if name == "polls" else WARM_UP // POLLS_OF_A_SWEEP
+        failed = sum(not one.succeeded for one in told)
+        grown = growth_of(told, warm_up)
+        print(f"{name}: {len(told)}, {failed} failed; grown after the first {warm_up}: {grown}")
+        grew |= any(grown[kind] > bound for kind, bound in BOUNDS.items())
+    return grew
+
+
+if __name__ == "__main__":
+    sys.exit(main())

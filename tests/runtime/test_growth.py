@@ -1,0 +1,57 @@
+"""Many runs of an app in one process. ``tests/benchmarks/growth.py`` has more of them."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from local import apps
+from local.account import Account
+from local.growth import grown
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+sys.path[:0] = [str(BENCHMARKS)]
+import growth  # noqa: E402  (found through the line above)
+
+POLLS, WARM_UP = 30, {"polls": 10, "sweeps": 2}
+MEMORY_MB = 10  # caches still fill
+
+
+def test_a_process_keeps_no_thread_no_descriptor_and_no_file_of_its_runs(
+    settings: Mapping[str, str], account: Account, microsoft: apps.Worker
+) -> None:
+    """Some polls meet faults, and some read everything again."""
+    runs = growth.measure(microsoft, POLLS, settings, account)
+    for name, told in runs.items():
+        print("\n".join(growth.table({name: told}, every=50)))
+        assert told[-1].succeeded, told[-1].message
+        more = growth.growth_of(told, WARM_UP[name])
+        assert more["memory"] < MEMORY_MB, name
+        assert {kind: more[kind] for kind in ("threads", "descriptors", "files")} == {
+            "threads": 0,
+            "descriptors": 0,
+            "files": 0,
+        }
+    assert [one.succeeded for one in runs["polls"]].count(False) > 2
+    assert [one.succeeded for one in runs["sweeps"]] == [True, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "least", "most"),
+    [
+        ([5.0] * 100, 0, 0),
+        ([5.0, 50.0] * 50, -1, 1),
+        ([5.0] * 20 + [9.0] * 80, 0, 0),
+        ([0.02 * number for number in range(200)], 3.9, 4.1),
+        ([number // 50 for number in range(400)], 7, 9),
+    ],
+    ids=["none", "up and down", "one step", "a leak", "a leak in steps"],
+)
+def test_growth_is_what_goes_on(values: list[float], least: float, most: float) -> None:
+    """Noise does not hide it."""
+    chance = random.Random(1)
+    noisy = [value + chance.gauss(0, 0.0001) for value in values]
+    assert least - 0.01 <= grown(noisy) <= most + 0.01
