@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -29,7 +29,7 @@ from contract.test_rows import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delete_sync.src.event_files import companion_rows, rows, usual_rows
+from delete_sync.src.event_files import companion_rows, lines, rows, usual_rows
 from delete_sync.src.event_files.payloads import DEEPEST, LARGEST
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.decoding.values import as_json
@@ -78,14 +78,14 @@ def exact_calls(row: Row, **file: Any) -> tuple[dict[str, Any], int]:
 def listed_line(**changes: Any) -> tuple[dict[str, Any], int]:
     """The line of an entry of a list, and how often the exact way was taken."""
     with (
-        mock.patch.object(companion_rows, "line", side_effect=companion_rows.line) as exact,
+        mock.patch.object(companion_rows, "line", side_effect=lines.line) as exact,
         tempfile.TemporaryDirectory() as folder,
     ):
         (line,), _ = read(written(Path(folder) / "x.db", listed_deletes=[{**ENTRY, **changes}]))
     return line, exact.call_count
 
 
-def both_ways(**tables: Sequence[Row]) -> list[tuple[list[dict[str, Any]], Figures]]:
+def both_ways(**tables: Any) -> list[tuple[list[dict[str, Any]], Figures]]:
     """The lines and figures of these rows, and those without the quick way."""
     with tempfile.TemporaryDirectory() as folder:
         path = written(Path(folder) / "x.db", **tables)
@@ -338,7 +338,7 @@ def test_an_entry_as_the_collector_writes_it_takes_the_quick_way(changes: dict[s
 )
 def test_an_unusual_entry_takes_the_exact_way(column: str, value: Any, expected: Any) -> None:
     line, exact = listed_line(**{column: value})
-    found = line.get(column)
+    found: Any = line.get(column)
     if column == "check_id":
         assert found.startswith(f"{SHA256}:check_id:")
     else:

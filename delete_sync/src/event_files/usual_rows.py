@@ -145,7 +145,7 @@ def _parts(payload: bytes) -> tuple[bytes, bytes]:
     """
     if payload.startswith(HEADER):
         end = payload.find(b'},"', len(HEADER))
-        if 0 < end and len(payload) - end <= MOST_FIELDS:
+        if end > 0 and len(payload) - end <= MOST_FIELDS:
             return payload[: end + 1] + b"}", payload[end + 2 :]
     return payload, b""
 
