@@ -1,20 +1,35 @@
-"""The quick way for the rows of ``events`` makes the same lines as the exact way."""
+"""The quick way for rows of ``events`` and ``listed_deletes`` makes the lines of the exact way."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from contract.test_rows import EVENTS, GOOD_EVENTS, Text, distinct, event, read, written
+from contract.make_files import LISTED
+from contract.test_rows import (
+    EVENTS,
+    GOOD_EVENTS,
+    NAME,
+    NOTED,
+    OTHERS,
+    PAYLOADS,
+    SHA256,
+    TIMES,
+    Text,
+    distinct,
+    event,
+    read,
+    written,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delete_sync.src.event_files import rows, usual_rows
+from delete_sync.src.event_files import companion_rows, lines, rows, usual_rows
 from delete_sync.src.event_files.payloads import DEEPEST, LARGEST
 from delete_sync.src.model import Figures
 from salesforce_client.src.app.decoding.values import as_json
@@ -31,6 +46,18 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 FROM_THE_COLLECTOR = st.dictionaries(st.text(max_size=3), VALUES, max_size=4).map(as_json)
+TIME = "2026-02-01T00:00:00.000Z"
+ENTRY = LISTED[0]._asdict()
+
+
+def change_event(payload: str, header: str = "{}") -> str:
+    """The payload with a header before its fields. A payload that is no object stays."""
+    comma = "" if payload == "{}" else ","
+    opening = f'{{"ChangeEventHeader":{header}{comma}'
+    return opening + payload[1:] if payload.startswith("{") else payload
+
+
+CHANGE_EVENTS = st.builds(change_event, PAYLOADS | FROM_THE_COLLECTOR, PAYLOADS)
 
 
 def nested(opening: str, closing: str, levels: int) -> str:
@@ -48,12 +75,25 @@ def exact_calls(row: Row, **file: Any) -> tuple[dict[str, Any], int]:
     return line, exact.call_count
 
 
-def both_ways(events: Sequence[Row]) -> list[tuple[list[dict[str, Any]], Figures]]:
+def listed_line(**changes: Any) -> tuple[dict[str, Any], int]:
+    """The line of an entry of a list, and how often the exact way was taken."""
+    with (
+        mock.patch.object(companion_rows, "line", side_effect=lines.line) as exact,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        (line,), _ = read(written(Path(folder) / "x.db", listed_deletes=[{**ENTRY, **changes}]))
+    return line, exact.call_count
+
+
+def both_ways(**tables: Any) -> list[tuple[list[dict[str, Any]], Figures]]:
     """The lines and figures of these rows, and those without the quick way."""
     with tempfile.TemporaryDirectory() as folder:
-        path = written(Path(folder) / "x.db", events=events)
+        path = written(Path(folder) / "x.db", **tables)
         found = [read(path)]
-        with mock.patch.object(usual_rows, "delete", return_value=None):
+        with (
+            mock.patch.object(usual_rows, "delete", return_value=None),
+            mock.patch.object(usual_rows, "listed_delete", return_value=None),
+        ):
             found.append(read(path))
     return found
 
@@ -65,6 +105,9 @@ def both_ways(events: Sequence[Row]) -> list[tuple[list[dict[str, Any]], Figures
         {"a": 'ü🦊"\\\n', "b": 1.5, "c": -7, "d": 1e300, "e": True, "f": [{}], "g": None},
         {"ChangeEventHeader": {"recordIds": ["001"], "commitTimestamp": 1767225600000}},
         {"a": json.loads(nested("[", "]", DEEPEST - 1))},
+        {"ChangeEventHeader": {}, "a": None, "b": {"ChangeEventHeader": 1}},
+        {"ChangeEventHeader": {"a": "ü"}, "a": json.loads(nested("[", "]", DEEPEST - 1))},
+        {"ChangeEventHeader": {"a": "b"}, "a": {"b": "c"}, "_tracker": {"d": "x" * 20_000}},
     ],
 )
 def test_a_payload_as_the_collector_writes_it_takes_the_quick_way(value: dict[str, Any]) -> None:
@@ -109,11 +152,48 @@ def test_a_payload_as_the_collector_writes_it_takes_the_quick_way(value: dict[st
         ({"ingested_at": "2026-02-01"}, "ingested_at is not a time"),
     ],
 )
+@pytest.mark.parametrize("wrap", [str, change_event], ids=["payload", "fields"])
 def test_a_row_at_fault_is_refused_with_the_reason_of_the_exact_way(
-    changes: dict[str, Any], problem: str
+    changes: dict[str, Any], problem: str, wrap: Callable[[str], str]
 ) -> None:
-    line, exact = exact_calls(event(**{"payload": PLAIN, **changes}))
+    """The fault may be anywhere in the payload, or in the fields after the header."""
+    row = event(**{"payload": PLAIN, **changes})
+    if isinstance(row["payload"], str):
+        row["payload"] = wrap(row["payload"])
+    line, exact = exact_calls(row)
     assert (line["kind"], line.get("error"), exact) == ("reject", problem, 1)
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ('{"ChangeEventHeader":{"a":1,"a":1},"b":1}', "has a key twice in one object"),
+        ('{"ChangeEventHeader":{},"b":1,"ChangeEventHeader":1}', "has a key twice in one object"),
+        ('{"ChangeEventHeader":{},"b":1}}', "is not JSON"),
+        ('{"ChangeEventHeader":{},"b":1,}', "is not JSON"),
+        ('{"ChangeEventHeader":{},"b"}', "is not JSON"),
+        ('{"ChangeEventHeader":{},}', "is not JSON"),
+        ('{"ChangeEventHeader":{"a":NaN},"b":1}', "is not JSON"),
+        ('{"ChangeEventHeader":{"a":{},"b":1}', "is not JSON"),
+        ('{"ChangeEventHeader":{"a":"\\ud800"},"b":1}', "has half a character"),
+        (
+            f'{{"ChangeEventHeader":{{"a":{nested("[", "]", DEEPEST - 1)}}},"b":1}}',
+            f"is more than {DEEPEST} levels deep",
+        ),
+    ],
+)
+def test_a_change_event_at_fault_is_refused_with_the_reason_of_the_exact_way(
+    payload: str, problem: str
+) -> None:
+    line, exact = exact_calls(event(payload=payload))
+    assert (line["kind"], line.get("error"), exact) == ("reject", f"payload {problem}", 1)
+
+
+def test_a_header_and_fields_are_as_large_as_their_payload() -> None:
+    """Neither of them is too large alone."""
+    header = '{"a":"' + "x" * (LARGEST - 30) + '"}'
+    line, exact = exact_calls(event(payload=change_event(PLAIN, header)))
+    assert (line["error"], exact) == ("payload is larger than a VARIANT", 1)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +207,26 @@ def test_a_row_at_fault_is_refused_with_the_reason_of_the_exact_way(
         ({"owner_id": "x" * 200, "deleted_by": "x" * 200}, {"a": "b"}),
         ({"payload": '{"a":1.0e0}'}, {"a": "1.0e0"}),
         ({"payload": '{"a":%s}' % ("1" * 38)}, {"a": "1" * 38}),
+        (
+            {"payload": '{"ChangeEventHeader":{},"a":"\\u0000"}'},
+            {"ChangeEventHeader": {}, "a": "\ufffd", "_tracker": {"nul_replaced": True}},
+        ),
+        (
+            {"payload": '{"ChangeEventHeader":{"a":"\\u0000"},"b":"c"}'},
+            {
+                "ChangeEventHeader": {"a": "\ufffd"},
+                "b": "c",
+                "_tracker": {"nul_replaced": True},
+            },
+        ),
+        (
+            {"payload": '{"ChangeEventHeader":{"a":"},"},"c":"d"}'},
+            {"ChangeEventHeader": {"a": "},"}, "c": "d"},
+        ),
+        (
+            {"payload": '{"ChangeEventHeader":{}, "a":"b"}'},
+            {"ChangeEventHeader": {}, "a": "b"},
+        ),
     ],
 )
 def test_an_unusual_row_arrives_by_the_exact_way(
@@ -157,20 +257,25 @@ def test_from_a_text_that_is_not_utf_8_on_all_rows_take_the_exact_way(tmp_path: 
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        EVENTS | st.builds(lambda row, it: {**row, "payload": it}, GOOD_EVENTS, FROM_THE_COLLECTOR),
+        EVENTS
+        | st.builds(
+            lambda row, it: {**row, "payload": it},
+            GOOD_EVENTS,
+            FROM_THE_COLLECTOR | CHANGE_EVENTS,
+        ),
         max_size=4,
     )
 )
 def test_both_ways_make_the_same_lines(events: list[dict[str, Any]]) -> None:
-    quick, exact = both_ways(distinct(events))
+    quick, exact = both_ways(events=distinct(events))
     assert quick == exact
 
 
 @settings(max_examples=200, deadline=None)
-@given(FROM_THE_COLLECTOR.map(str.encode))
+@given((FROM_THE_COLLECTOR | CHANGE_EVENTS).map(str.encode))
 def test_a_line_has_the_payload_itself(payload: bytes) -> None:
     """It is not what ``orjson`` would make of it."""
-    row = (1, "e1", *[None] * 5, "2026-02-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z", payload)
+    row = (1, "e1", *[None] * 5, TIME, TIME, payload)
     line = usual_rows.delete(row, "x.db")
     assert line is None or line.endswith(b',"payload":' + payload + b"}")
 
@@ -179,8 +284,93 @@ def test_a_line_has_the_payload_itself(payload: bytes) -> None:
 @pytest.mark.parametrize("value", [0, 5, 0.5, b"", b"x"])
 def test_a_value_that_is_no_text_takes_the_exact_way(column: int, value: Any) -> None:
     """A damaged file may have one, although its columns are of type TEXT."""
-    time = "2026-02-01T00:00:00.000Z"
-    row = [1, "e1", *[None] * 5, time, time, PLAIN.encode()]
+    row = [1, "e1", *[None] * 5, TIME, TIME, PLAIN.encode()]
     assert usual_rows.delete(row, "x.db")
     row[column] = value
     assert usual_rows.delete(row, "x.db") is None
+
+
+# -- entries of lists
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"merged_into": None, "deleted_by": None, "owner_id": None},
+        {"merged_into": ""},
+        {"check_id": "k" * 64, "deleted_by": "ü🦊"},
+        {"listed_by": "getDeleted", "state": "purged"},
+        {"listed_by": "queryAll", "state": "unknown", "payload": '{"_tracker":{"a":["ü"]}}'},
+    ],
+)
+def test_an_entry_as_the_collector_writes_it_takes_the_quick_way(changes: dict[str, Any]) -> None:
+    line, exact = listed_line(**changes)
+    row = {**ENTRY, **changes, "deleted_date": ENTRY["deleted_date"][:-1]}
+    payload = json.loads(row["payload"])
+    assert (line, exact) == ({"kind": "listed", "event_file": NAME, **row, "payload": payload}, 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("check_id", "k" * 64 + "\0", None),
+        ("check_id", "k" * 65, None),
+        ("check_id", "", None),
+        ("object_name", "x" * 256, "x" * 255),
+        ("object_name", "a\0", "a\ufffd"),
+        ("record_id", "0015f00000ABCDE", "0015f00000ABCDEAA5"),
+        ("record_id", "r" * 19, "r" * 18),
+        ("record_id", "", ""),
+        ("deleted_date", "2026-02-30T00:00:00.000Z", None),
+        ("deleted_by", b"5", "5"),
+        ("owner_id", Text(b"\xff"), "\ufffd"),
+        ("merged_into", "0015f00000ABCDE", "0015f00000ABCDEAA5"),
+        ("merged_into", "m" * 19, "m" * 18),
+        ("listed_by", "l" * 17, "l" * 16),
+        ("state", "s" * 17, "s" * 16),
+        ("payload", '{"a":"\0"}', NOTED),
+        ("payload", '{"a":1,"a":1}', None),
+        ("payload", PLAIN.encode(), None),
+        ("payload", Text(b'{"a":"\xff"}'), None),
+        ("payload", "[]", None),
+    ],
+)
+def test_an_unusual_entry_takes_the_exact_way(column: str, value: Any, expected: Any) -> None:
+    line, exact = listed_line(**{column: value})
+    found: Any = line.get(column)
+    if column == "check_id":
+        assert found.startswith(f"{SHA256}:check_id:")
+    else:
+        assert found == expected
+    assert exact == 1
+
+
+@pytest.mark.parametrize("column", [name for name in ENTRY if name != "payload"])
+@pytest.mark.parametrize("value", [0, 5, 0.5, b"", b"x"])
+def test_a_value_of_an_entry_that_is_no_text_takes_the_exact_way(column: str, value: Any) -> None:
+    """A damaged file may have one, although its columns are of type TEXT."""
+    assert usual_rows.listed_delete(tuple(ENTRY.values()), NAME)
+    assert usual_rows.listed_delete(tuple({**ENTRY, column: value}.values()), NAME) is None
+
+
+GOOD_ENTRIES = st.fixed_dictionaries(
+    {
+        "check_id": st.uuids().map(str),
+        "object_name": st.just("Account"),
+        "record_id": st.sampled_from([ENTRY["record_id"], "0015f00000ABCDE", "a\0b", "x" * 18]),
+        "deleted_date": TIMES,
+        **dict.fromkeys(("deleted_by", "owner_id"), st.none() | st.just("ü🦊")),
+        "merged_into": st.sampled_from([None, ENTRY["record_id"], "x", ""]),
+        "listed_by": st.sampled_from(["both", "getDeleted", "queryAll", "x"]),
+        "state": st.sampled_from(["bin", "purged", "unknown", "x" * 17]),
+        "payload": PAYLOADS.map(str.encode).map(Text) | FROM_THE_COLLECTOR | CHANGE_EVENTS,
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(GOOD_ENTRIES | OTHERS["listed_deletes"])
+def test_both_ways_make_the_same_line_of_an_entry(entry: dict[str, Any]) -> None:
+    quick, exact = both_ways(listed_deletes=[entry])
+    assert quick == exact

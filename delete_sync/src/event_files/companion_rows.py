@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from . import values
+from . import usual_rows, values
 from .lines import Row, line
 
 REJECTED_EVENTS = (
@@ -168,6 +168,9 @@ LISTED_DELETES = (
 
 def listed_delete(row: Row, name: str, sha256: str) -> bytes:
     """The line of a row of ``listed_deletes``. A payload at fault is left out."""
+    usual = usual_rows.listed_delete(row, name)
+    if usual:
+        return usual
     key, object_name, record_id, deleted_date, deleted_by, owner_id, *others = row
     merged_into, listed_by, state, payload = others
     return line(
