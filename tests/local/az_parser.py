@@ -1,8 +1,8 @@
 """Parses commands as Azure's command line does: a script for the environment ``azure-cli``.
 
-It reads a list of ``[words, whole]`` as JSON; the words are without ``az``. It prints a list of what
-is wrong with each, or an empty text. Required options count only in a whole command. It runs no
-command, needs no login, and any use of the network is an error.
+It reads a list of ``[words, whole]`` as JSON; the words are without ``az``. It prints what is wrong
+with each, or an empty text. Required options count only in a whole command. It runs no command,
+needs no login, and any use of the network is an error.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def stop(*_: object, **__: object) -> None:
 def require_nothing(*_: object, parser: Any, **__: object) -> None:
     """Make every option of the loaded commands optional."""
     for command in parser.subparser_map.values():
-        for action in command._actions:  # noqa: SLF001
+        for action in command._actions:
             action.required = False
 
 
@@ -56,7 +56,7 @@ def problem(words: Sequence[str], whole: bool, said: io.StringIO) -> str:
     else:
         cli.register_event(EVENT_INVOKER_CMD_TBL_LOADED, require_nothing)
         # Before the check of --ids, which wants an option too.
-        cli._event_handlers[EVENT_INVOKER_POST_PARSE_ARGS].insert(0, stop)  # noqa: SLF001
+        cli._event_handlers[EVENT_INVOKER_POST_PARSE_ARGS].insert(0, stop)
     said.seek(0)
     said.truncate()
     try:

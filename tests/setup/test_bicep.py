@@ -258,7 +258,7 @@ def test_the_commands_make_the_storage_of_bicep(az: Az) -> None:
         days = int(kept[f"{option}-days"][0])
         assert {"enabled": kept[f"enable-{option}"] == ["true"], "days": days} == data[name]
     (call,) = az.options("storage", "account", "management-policy", "create")
-    policy = json.loads(call["policy"][0].removeprefix("$").replace("\\n", ""))  # as bash quotes
+    policy = json.loads(call["policy"][0])
     (rules,) = smallest().named("Storage/storageAccounts/managementPolicies").values()
     assert policy == rules["properties"]["policy"]
     action = policy["rules"][0]["definition"]["actions"]["baseBlob"]["delete"]
