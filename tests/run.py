@@ -6,6 +6,7 @@
     python3 tests/run.py types        mypy, strict
     python3 tests/run.py test [...]   all tests, or those that pytest's arguments choose
     python3 tests/run.py browser      the dashboard in a browser, with its pictures
+    python3 tests/run.py pages        the set-up pages by the parsers of their tools, az among them
     python3 tests/run.py mutants      mutation testing of the modules that decide
     python3 tests/run.py bench        measure, and write docs/performance.md (15 minutes)
     python3 tests/run.py lock         update all dependencies and write the requirements files

@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-from pathlib import Path
 
-from local import dashboard, environments, requirements, warehouse
-
-
-def test_snowflake_yml_has_the_form_that_the_command_line_knows() -> None:
-    """It uploads every file of the folder except itself, and its names are those of the set-up."""
-    script = Path(dashboard.__file__).with_name("snowflake_project.py")
-    done = subprocess.run(
-        [str(environments.group("snow")), "-P", str(script), str(dashboard.FOLDER)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    project = json.loads(done.stdout.splitlines()[-1])
-    there = {
-        str(path.relative_to(dashboard.FOLDER))
-        for path in dashboard.FOLDER.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert set(project.pop("files")) == there - {"snowflake.yml"}
-    assert project == {
-        "name": "audit.salesforce.delete_tracker_dashboard",
-        "main_file": "streamlit_app.py",
-        "query_warehouse": "delete_tracker_dashboard_wh",
-        "grants": [["USAGE", "delete_tracker_reader"]],
-    }
-    access = (warehouse.SET_UP / "2_access.sql").read_text()
-    assert f"WAREHOUSE IF NOT EXISTS {project['query_warehouse']}" in access
+from local import dashboard, requirements, warehouse
 
 
 def test_the_tests_have_the_streamlit_that_snowflake_installs() -> None:

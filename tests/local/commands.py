@@ -19,21 +19,21 @@ BENCHMARKS = (
     *("topics", "checks", "comparison"),
 )
 # The dependency groups that the tests install when they first need them.
-GROUPS = (
-    *("fakesnow", "connector5", "operator", "stubs", "java", "dashboard", "snow"),
-    *("runtime", "zizmor"),
-)
+GROUPS = ("fakesnow", "connector5", "operator", "stubs", "dashboard", "runtime")
 LINT = [
     ["-m", "ruff", "check", "."],
     ["-m", "ruff", "format", "--check", "."],
     ["-m", "tests.local.prose"],
 ]
 TYPES = [["-m", "mypy"]]
+# pytest collects a file in_*.py only if it is named: its tests need a tool that is large.
+IN_TOOLS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("tests/*/in_*.py"))
 NO_MYPY = "mypy needs Python 3.10 or newer"
 WORDS = {
     "lint": LINT,
     "types": TYPES,
-    "browser": [["-m", "pytest", "tests/dashboard/in_browser.py"]],
+    "browser": [["-m", "pytest", *(it for it in IN_TOOLS if "/dashboard/" in it)]],
+    "pages": [["-m", "pytest", *(it for it in IN_TOOLS if "/setup/" in it)]],
     "mutants": [["-m", "tests.local.mutants"]],
     "bench": [[f"tests/benchmarks/{name}.py"] for name in BENCHMARKS],
     "lock": [["-m", "tests.local.requirements"]],
@@ -108,8 +108,6 @@ def _install_for_all_tests() -> None:
     install: list[Callable[[], object]] = [
         *(partial(environments.group, name) for name in GROUPS),
         node.node_modules,
-        partial(node.node_modules, node.CHECKERS),
-        partial(node.node_modules, node.SALESFORCE),
         *(partial(environments.wheels, version) for version in environments.SUPPORTED),
         *(
             partial(environments.worker_packages, version, name)

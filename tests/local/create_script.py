@@ -7,13 +7,14 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from . import azure_cli
 from .environments import REPOSITORY
 
 SCRIPT = REPOSITORY / "docs/setup/azure/create.sh"
 # The first ``show`` of a vault and each of an app fails, as if it did not exist. Each other command
 # answers with its own words, so that a test sees where the answer goes.
 RECORDER = r"""#!/usr/bin/env bash
-printf "%q " "$@" | tr "\n" " " >> "$RECORD"; echo >> "$RECORD"
+{ printf '%s\x1f' "$@"; printf '\x1e'; } >> "$RECORD"
 case "$1 $2 $3" in
 "keyvault show --name") if [ ! -e "$RECORD.$4" ]; then touch "$RECORD.$4"; exit 3; fi ;;
 "functionapp show "*) exit 3 ;;
@@ -26,8 +27,8 @@ echo "<$*>"
 class Az:
     """The ``az`` commands that the script calls, with their words, options and values."""
 
-    def __init__(self, lines: list[str], output: str) -> None:
-        self.commands = [shlex.split(line) for line in lines]
+    def __init__(self, commands: list[list[str]], output: str) -> None:
+        self.commands = commands
         self.output = output
 
     def options(self, *words: str) -> list[dict[str, list[str]]]:
@@ -55,7 +56,7 @@ class Az:
 class RefusedError(Exception):
     """The script ended with an error. ``calls`` are the commands before it."""
 
-    def __init__(self, stderr: str, calls: list[str]) -> None:
+    def __init__(self, stderr: str, calls: list[list[str]]) -> None:
         super().__init__(stderr)
         self.calls = calls
 
@@ -83,7 +84,7 @@ def run(folder: Path, **values: str) -> Az:
     ended = subprocess.run(
         ["bash", str(script)], check=False, env=environment, capture_output=True, text=True
     )
-    lines = record.read_text().splitlines()
+    commands = azure_cli.split(record.read_text())
     if ended.returncode:
-        raise RefusedError(ended.stderr, lines)
-    return Az(lines, ended.stdout)
+        raise RefusedError(ended.stderr, commands)
+    return Az(commands, ended.stdout)

@@ -30,6 +30,7 @@ WORKER_PACKAGES = ["worker-2025", "worker-2026"]
 # Some groups need packages that lack wheels for some Python versions. These versions have all.
 NEWER = ["3.11", "3.12", "3.13"]
 VERSIONS = {
+    "azure-cli": NEWER,
     "connector5": NEWER,
     "dashboard": NEWER,
     "fakesnow": NEWER,

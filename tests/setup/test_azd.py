@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 ID = "/subscriptions/1/resourceGroups/g/providers/Microsoft.Web/sites/a"
 AZ = r"""#!/usr/bin/env bash
 printf "%q " "$@" >> "$RECORD"; echo >> "$RECORD"
+{ printf '%s\x1f' "$@"; printf '\x1e'; } >> "$RECORD.words"
 if [ "$1 $2" = "keyvault secret" ] && [ "$(grep -c keyvault "$RECORD")" -le "${REFUSALS:-0}" ]; then
     exit 1
 fi

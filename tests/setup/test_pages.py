@@ -7,8 +7,6 @@ A tool without an entry in ``TOOLS`` fails: add how its own parser checks a comm
 from __future__ import annotations
 
 import base64
-import json
-import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -266,26 +264,6 @@ def test_every_file_that_a_page_of_the_set_up_names_exists(page: Path) -> None:
     for code in pages.inline(page):
         if re.fullmatch(rf"[\w./][\w./-]*\.(?:{ends})", code):
             assert Path(code).name in known | MADE, code
-
-
-def snow_says(commands: Sequence[Sequence[str]], home: Path) -> str:
-    """What Snowflake's command line finds wrong in these commands."""
-    done = subprocess.run(
-        [str(environments.group("snow")), "-P", str(REPOSITORY / "tests/local/snow_parser.py")],
-        input=json.dumps(commands), text=True, capture_output=True, check=False, cwd=REPOSITORY,
-        env={**os.environ, "SNOWFLAKE_HOME": str(home)},
-    )  # fmt: skip
-    assert not done.returncode or done.stdout, done.stderr
-    return done.stdout
-
-
-def test_snowflakes_command_line_knows_the_commands_of_the_pages(tmp_path: Path) -> None:
-    """It also looks whether the files are there. No command is run."""
-    found = [words[1:] for _, words in pages.commands() if words[0] == "snow"]
-    assert len(found) > 1
-    assert snow_says(found, tmp_path) == ""
-    wrong = [["sql", "--filenme", "README.md"], ["sql", "--filename", "no.sql"], ["stremlit"]]
-    assert len(snow_says(wrong, tmp_path).splitlines()) == 3
 
 
 def test_the_key_pair_of_the_page_belongs_together(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ next() {
 AZ = (
     ANSWER
     + r"""
+{ printf '%s\x1f' "$@"; printf '\x1e'; } >> "$FOLDER/words"
 echo "az $*" | tr -s '\n ' ' ' >> "$FOLDER/record"; echo >> "$FOLDER/record"
 case "$*" in
   *get-access-token*) next token ;;
