@@ -231,7 +231,7 @@ def test_without_yes_nothing_is_changed(eraser: Place, put: Put, events: Contain
 
 STEPS = (
     'INSERT INTO "DELETE_TRACKER_ERASED"',
-    "DELETE FROM",
+    'DELETE FROM "DELETE_TRACKER"\nUSING',
     "REMOVE @",
 )
 
@@ -329,7 +329,7 @@ def test_a_sweep_between_two_steps_loads_no_row_twice(
     keys += " SELECT poll_id FROM delete_tracker_polls"
     before = sorted(eraser.rows(keys))
     assert before == [(f"{digest}:2",), (f"{digest}:poll_id:1",)]
-    account.fault("refuse", "DELETE FROM", number="003001")
+    account.fault("refuse", 'DELETE FROM "DELETE_TRACKER"\nUSING', number="003001")
     assert erase(eraser, "--record", LONG, "--yes").code == 4
     account.clear_faults()
     assert metadata(events, name)["replaced"] == digest != metadata(events, name)["sha256"]
