@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -199,7 +200,7 @@ def test_a_move_that_was_killed_can_be_run_again(
         ),
         snowflake,
         through_warehouse,
-        statement(words),
+        statement(json.dumps(words)[1:-1]),  # as it is in the request
     )
     assert any(moved.content(f"{moved.place.schema}_NEW").values()) == is_copied
     call = moved.move("--yes", "--json")
