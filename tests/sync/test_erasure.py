@@ -207,7 +207,10 @@ def test_of_a_row_of_the_record_the_sync_reads_only_the_id(one: str, tmp_path: P
     assert b"Jane" not in lines
     found = [json.loads(line) for line in lines.splitlines()]
     assert {line["kind"]: line.get("record_id") for line in found} == {
-        **{"delete": LONG, "restore": LONG, "check": None, "listed": LONG}
+        "delete": LONG,
+        "restore": LONG,
+        "check": None,
+        "listed": LONG,
     }
     assert SHORT.lower() not in lines.decode().lower().replace(f'"record_id":"{LONG}"'.lower(), "")
 

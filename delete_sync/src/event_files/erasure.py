@@ -130,7 +130,9 @@ def cleaned(table: str, columns: Sequence[str], row: Row, erased: Erased) -> Row
     others = OTHERS.get(table, {})
     own = OWN.get(table, "")
     if found := _found(values.get(own), erased):
-        values.update({column: "{}" if how == "payload" else None for column, how in others.items()})
+        values.update(
+            {column: "{}" if how == "payload" else None for column, how in others.items()}
+        )
         values[own] = whole(found[0])
         if table in KEYS:
             values[KEYS[table]] = MARK
