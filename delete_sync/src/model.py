@@ -20,7 +20,8 @@ class EventBlob:
         size: bytes.
         etag: the version of the blob, without quotes.
         sha256: the SHA-256 in the metadata, 64 hex digits. Empty if the metadata has none.
-        replaced: the SHA-256 of the content that ``erase`` has replaced. Empty if it has not.
+        replaced: the SHA-256 of the content that the collector had written, if ``erase`` has
+            replaced it since. Else empty.
     """
 
     name: str
@@ -28,6 +29,15 @@ class EventBlob:
     etag: str
     sha256: str
     replaced: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The SHA-256 by which load records and keys know the file, if the metadata has one.
+
+        It is that of the content that the collector has written. So what was read before a file was
+        replaced, and what is read after it, is the same.
+        """
+        return self.replaced or self.sha256
 
 
 @dataclass(frozen=True)
@@ -48,13 +58,13 @@ class LoadRecord:
     def settles(self, blob: EventBlob, reader_version: int) -> bool:
         """Whether this blob need not be read again.
 
-        The content of a loaded file is known by the SHA-256 in the metadata, else by length and
-        ETag. A refused file is read again if the blob was changed, or by a newer reader.
+        A loaded file is known by its identity, else by length and ETag. A refused file is read
+        again if the blob was changed, or by a newer reader.
         """
         unchanged = (self.length, self.etag) == (blob.size, blob.etag)
         if self.error is not None:
             return unchanged and self.reader >= reader_version
-        return self.sha256 == blob.sha256 if blob.sha256 else unchanged
+        return self.sha256 == blob.identity if blob.identity else unchanged
 
 
 def by_file(records: Iterable[LoadRecord]) -> dict[str, list[LoadRecord]]:
@@ -69,6 +79,7 @@ def by_file(records: Iterable[LoadRecord]) -> dict[str, list[LoadRecord]]:
 class LocalFile:
     """An event file on the local disk. After reading it, the sweep removes ``path``.
 
+    ``sha256`` is the identity of the blob. Without one, it is the SHA-256 of the content.
     If ``refusal`` is not empty, the file is refused without being read, and ``refusal`` says why.
     """
 
@@ -162,7 +173,7 @@ COUNTS = ("deletes", "rejected", "gaps", "polls", "resolved", "restores", "check
 class StagedFile:
     """An event file of a batch. A refused file has an ``error`` instead of ``figures``.
 
-    ``sha256`` is the digest of the load record: the one in the metadata, else that of the content.
+    ``sha256`` is the digest of the load record: that of ``LocalFile``.
     """
 
     blob: EventBlob
@@ -276,19 +287,3 @@ class Unproven:
     first_day: date
     last_day: date
     days: int
-
-
-class Replaced(NamedTuple):
-    """An event file that ``erase`` has written anew.
-
-    Attributes:
-        event_file: its name.
-        replaced: the SHA-256 of the content before.
-        sha256, length, etag: those of the new content.
-    """
-
-    event_file: str
-    replaced: str
-    sha256: str
-    length: int
-    etag: str

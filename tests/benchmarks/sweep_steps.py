@@ -9,6 +9,7 @@ any check. The second table compares sizes and levels of the compressed files in
 from __future__ import annotations
 
 import gzip
+import hashlib
 import sqlite3
 import statistics
 import sys
@@ -31,6 +32,7 @@ from local import emulators  # noqa: E402
 from sweep import upload  # noqa: E402
 
 from delete_sync.src.event_files import event_file as reader  # noqa: E402
+from delete_sync.src.event_files.erasure import Digests  # noqa: E402
 from delete_sync.src.model import EventBlob  # noqa: E402
 from delete_sync.src.warehouse.staging import LEVEL, BatchWriter  # noqa: E402
 from salesforce_client.src.app.decoding.interpreter import Interpreter  # noqa: E402
@@ -88,9 +90,13 @@ def check(path: Path) -> None:
         pass
 
 
-def lines(path: Path) -> None:
-    """Check the rows and make the lines, without compressing them."""
-    with reader.EventFile(path, path.name, SHA256) as file:
+def lines(path: Path, erased: int = 0) -> None:
+    """Check the rows and make the lines, without compressing them.
+
+    ``erased`` is how many records are erased. No row names one.
+    """
+    digests = Digests(hashlib.sha256(str(one).encode()).hexdigest() for one in range(erased))
+    with reader.EventFile(path, path.name, SHA256, digests) as file:
         assert sum(count for count, _ in file.lines()) == EVENTS
 
 
@@ -111,6 +117,8 @@ def steps(topic: str) -> dict[str, float]:
             "limit: read, join, compress": lambda: limit(path, folder),
             "check the file": lambda: check(path),
             "check the file and the rows, make lines": lambda: lines(path),
+            "the same, with 1 erased record": lambda: lines(path, 1),
+            "the same, with 1,000 erased records": lambda: lines(path, 1_000),
             "all, with compression in a second thread": lambda: stage(path, folder),
         }
         seconds: dict[str, list[float]] = {title: [] for title in work}

@@ -84,33 +84,45 @@ def process(
     settings: Mapping[str, str], *arguments: str, folder: Path = REPOSITORY / "salesforce_client"
 ) -> Done:
     """Run a command in a process of its own, in the app's folder or in the repository's root."""
-    return _process("salesforce_client.src.app", "src.app", settings, arguments, folder)
+    return _ended(_start("salesforce_client.src.app", "src.app", settings, arguments, folder))
 
 
 def sync_process(
     settings: Mapping[str, str], *arguments: str, folder: Path = REPOSITORY / "delete_sync"
 ) -> Done:
     """Run a command of the sync in a process of its own, as ``process`` does."""
-    return _process("delete_sync.src", "src", settings, arguments, folder)
+    return _ended(_start("delete_sync.src", "src", settings, arguments, folder))
 
 
-def _process(
+def sync_started(settings: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Start a command of the sync, as ``sync_process`` does, without waiting for its end."""
+    return _start("delete_sync.src", "src", settings, arguments, REPOSITORY / "delete_sync")
+
+
+def _start(
     at_root: str,
     in_folder: str,
     settings: Mapping[str, str],
     arguments: Sequence[str],
     folder: Path,
-) -> Done:
+) -> subprocess.Popen[str]:
     module = at_root if folder == REPOSITORY else in_folder
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    done = subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,
         env={**inherited, **settings},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=120,
     )
-    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def _ended(process: subprocess.Popen[str]) -> Done:
+    with process:
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    return Done(process.returncode, out, err)

@@ -49,9 +49,25 @@ def run_until_ended(
     by: signal.Signals = signal.SIGKILL,
     worker: apps.Worker = apps.HERE,
 ) -> None:
-    """Run a function behind a proxy that ends it when a request matches.
+    """Run a function behind a proxy that ends it when a request matches: see ``until_ended``."""
 
-    ``when`` says whether the function ends ``before`` or ``after`` the request takes effect.
+    def start(changes: Mapping[str, str]) -> subprocess.Popen[str]:
+        return apps.start(*app, {**settings, **changes}, worker)
+
+    until_ended(start, server, through, match, when, by)
+
+
+def until_ended(
+    start: Callable[[Mapping[str, str]], subprocess.Popen[str]],
+    server: emulators.Server,
+    through: Callable[[int], Mapping[str, str]],
+    match: Match,
+    when: str = "before",
+    by: signal.Signals = signal.SIGKILL,
+) -> None:
+    """Start a process behind a proxy that ends it when a request matches.
+
+    ``when`` says whether the process ends ``before`` or ``after`` the request takes effect.
     Snowflake keeps the transaction of a client that is gone, until it blocks another one for as
     long as ``Account.set(idle_seconds=…)`` says.
     """
@@ -62,9 +78,9 @@ def run_until_ended(
             if not match(request) or running[0].poll() is not None:
                 return None
             end(running[0].pid, by)
-            return 503, b""  # the app is gone; an answer keeps the proxy from forwarding
+            return 503, b""  # the process is gone; an answer keeps the proxy from forwarding
 
         setattr(running_proxy, when, shoot)
-        running.append(apps.start(*app, {**settings, **through(running_proxy.port)}, worker))
+        running.append(start(through(running_proxy.port)))
         ended = apps.finish(running[0])
     assert ended.returncode == -by, ended.log

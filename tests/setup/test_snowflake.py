@@ -362,7 +362,10 @@ def test_children_of_a_merged_record_can_be_pointed_at_the_record_that_is_left(
 def test_an_erased_record_stays_erased_when_the_event_file_is_read_again(
     settings: Mapping[str, str], connection: Any
 ) -> None:
-    """Rows of other records that name it stay, without their payload."""
+    """Rows of other records that name it stay, without their payload.
+
+    All changes are in one transaction, which takes the lock as those of a sweep do.
+    """
     assert apps.poll({**settings, "MOCK_NOW": NOW.isoformat()}).succeeded
     assert apps.sweep(settings).succeeded
     (_, first), (other, _) = warehouse.query(
@@ -373,10 +376,16 @@ def test_an_erased_record_stays_erased_when_the_event_file_is_read_again(
     warehouse.query(
         connection,
         f"""UPDATE delete_tracker SET owner_id = '{first}', payload = PARSE_JSON(
-            '{{"_tracker": {{"deleted_date_from": "x"}}, "ids": ["{first}"]}}'
+            '{{"_tracker": {{"deleted_date_from": "x"}}, "ids": ["{first.upper()}"]}}'
         ) WHERE event_id = '{other}'""",
     )
     before = warehouse.query(connection, "SELECT COUNT(*) FROM delete_tracker")[1][0][0]
+    lock = "SELECT token FROM delete_tracker_lock"
+    (token,) = warehouse.query(connection, lock)[1]
+    begun, *changes, committed, removed_files, check, _ = executable("erase.sql")
+    assert (begun, committed) == ("BEGIN TRANSACTION", "COMMIT")
+    assert changes[0].startswith("UPDATE delete_tracker_lock SET previous = token")
+    assert removed_files.startswith("REMOVE ")
     for one in executable("erase.sql"):
         answer = warehouse.query(
             connection,
@@ -385,6 +394,9 @@ def test_an_erased_record_stays_erased_when_the_event_file_is_read_again(
             ),
         )[1]
     assert answer == warehouse.query(connection, "SELECT event_file FROM delete_tracker_loads")[1]
+    assert warehouse.query(connection, check.replace("003000000000001AAA", first))[1] == [(1, 0)]
+    previous = warehouse.query(connection, "SELECT previous, token FROM delete_tracker_lock")[1]
+    assert previous[0][0] == token[0] != previous[0][1]
     assert apps.sweep({**settings, "FULL_SWEEP": "true"}).succeeded
     ((after, removed),) = warehouse.query(
         connection,

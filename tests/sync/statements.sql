@@ -32,10 +32,17 @@ CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM "DELETE_T
 -- clear_column
 UPDATE "DELETE_TRACKER_LISTED" SET topic = NULL
 FROM (
-    SELECT s.v:short_id::VARCHAR AS short_id
-    FROM "DELETE_TRACKER_STAGING" s
+    SELECT q.short_id AS short_id, q.upper_id AS upper_id, q.lower_id AS lower_id
+    FROM (
+    SELECT
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+    ) q
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-    WHERE s.v:kind::VARCHAR = 'record'
 ) r
 WHERE r.id = %s;
 
@@ -396,7 +403,9 @@ FROM (
     FROM "DELETE_TRACKER_LISTED"
     JOIN (
     SELECT
-        v:short_id::VARCHAR AS short_id,
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
@@ -404,23 +413,27 @@ FROM (
 ) d
 LEFT JOIN (
     SELECT
-        v:short_id::VARCHAR AS short_id,
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) o ON o.short_id = LEFT(d.record_id, 15)
-WHERE o.short_id IS NULL;
+) r ON CONTAINS(record_id, r.short_id)
+WHERE r.short_id IS NULL;
 
 -- count_own
 SELECT COUNT(*) AS found
-FROM "DELETE_TRACKER_LISTED" t
+FROM "DELETE_TRACKER_LISTED"
 JOIN (
     SELECT
-        v:short_id::VARCHAR AS short_id,
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) r ON r.short_id = LEFT(t.record_id, 15);
+) r ON CONTAINS(record_id, r.short_id);
 
 -- count_recovered
 SELECT COUNT(*) AS recovered FROM (SELECT
@@ -1582,11 +1595,13 @@ SELECT DISTINCT "DELETE_TRACKER_LISTED".payload::VARCHAR AS payload
 FROM "DELETE_TRACKER_LISTED"
 JOIN (
     SELECT
-        v:short_id::VARCHAR AS short_id,
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) r ON CONTAINS("DELETE_TRACKER_LISTED".payload::VARCHAR, r.short_id)
+) r ON r.id = %s
 LIMIT 10;
 
 -- new_recovered
@@ -1762,7 +1777,9 @@ INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
 SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, 0 AS rows_removed
 FROM (
     SELECT
-        v:short_id::VARCHAR AS short_id,
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
@@ -1774,16 +1791,18 @@ WHERE e.record_sha256 IS NULL;
 -- note_removed
 INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
 SELECT r.record_sha256 AS record_sha256, SYSDATE() AS erased_at, COUNT(*) AS rows_removed
-FROM "DELETE_TRACKER" t
+FROM "DELETE_TRACKER"
 JOIN (
     SELECT
-        v:short_id::VARCHAR AS short_id,
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) r ON r.short_id = LEFT(t.record_id, 15)
+) r ON CONTAINS(record_id, r.short_id)
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-WHERE COALESCE(t.topic, '') <> 'check'
+WHERE COALESCE("DELETE_TRACKER".topic, '') <> 'check'
 GROUP BY r.record_sha256;
 
 -- oldest_first
@@ -1888,7 +1907,9 @@ SELECT event_file AS event_file FROM "DELETE_TRACKER_LOADS" WHERE token = %s;
 
 -- records_to_erase
 SELECT
-    v:short_id::VARCHAR AS short_id,
+    LEFT(v:long_id::VARCHAR, 15) AS short_id,
+    UPPER(v:long_id::VARCHAR) AS upper_id,
+    LOWER(v:long_id::VARCHAR) AS lower_id,
     v:record_sha256::VARCHAR AS record_sha256
 FROM "DELETE_TRACKER_STAGING"
 WHERE v:kind::VARCHAR = 'record';
@@ -2026,39 +2047,19 @@ REMOVE @"DELETE_TRACKER_STAGE"/path/;
 -- remove_own
 DELETE FROM "DELETE_TRACKER_LISTED"
 USING (
-    SELECT s.v:short_id::VARCHAR AS short_id
-    FROM "DELETE_TRACKER_STAGING" s
-    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-    WHERE s.v:kind::VARCHAR = 'record'
-) r
-WHERE LEFT("DELETE_TRACKER_LISTED".record_id, 15) = r.short_id;
-
--- renew_key
-UPDATE "DELETE_TRACKER_LISTED" SET topic =
-    REPLACE("DELETE_TRACKER_LISTED".topic, f.replaced, f.sha256)
-FROM (
-    SELECT s.v:replaced::VARCHAR AS replaced, s.v:sha256::VARCHAR AS sha256
-    FROM "DELETE_TRACKER_STAGING" s
-    JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-    WHERE s.v:kind::VARCHAR = 'replacement'
-) f
-WHERE LEFT("DELETE_TRACKER_LISTED".topic, 64) = f.replaced;
-
--- renew_loads
-UPDATE "DELETE_TRACKER_LOADS" SET sha256 = f.sha256, length = f.length, etag = f.etag
-FROM (
+    SELECT q.short_id AS short_id, q.upper_id AS upper_id, q.lower_id AS lower_id
+    FROM (
     SELECT
-        s.v:event_file::VARCHAR AS event_file,
-        s.v:replaced::VARCHAR AS replaced,
-        s.v:sha256::VARCHAR AS sha256,
-        s.v:length::INTEGER AS length,
-        s.v:etag::VARCHAR AS etag
-    FROM "DELETE_TRACKER_STAGING" s
+        LEFT(v:long_id::VARCHAR, 15) AS short_id,
+        UPPER(v:long_id::VARCHAR) AS upper_id,
+        LOWER(v:long_id::VARCHAR) AS lower_id,
+        v:record_sha256::VARCHAR AS record_sha256
+    FROM "DELETE_TRACKER_STAGING"
+    WHERE v:kind::VARCHAR = 'record'
+    ) q
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
-    WHERE s.v:kind::VARCHAR = 'replacement'
-) f
-WHERE "DELETE_TRACKER_LOADS".event_file = f.event_file
-    AND "DELETE_TRACKER_LOADS".sha256 = f.replaced;
+) r
+WHERE CONTAINS(record_id, r.short_id);
 
 -- replace_loads
 DELETE FROM "DELETE_TRACKER_LOADS"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from azure.storage.blob import ContainerClient
 from local.account import Account
-from local.command_line import Done, sync_command
+from local.command_line import Done, sync_command, sync_started
+from local.crashes import statement, through_warehouse, until_ended
 from local.emulators import Server
 from local.event_files import check, delete, listed, poll, restore
 
@@ -181,6 +183,29 @@ def test_a_move_that_failed_can_be_run_again(moved: Moved, snowflake: Server) ->
     call = moved.move("--yes", "--json")
     assert call.code == 0, call.text
     assert set(call.json["copied"].values()) == {0}
+    assert moved.content(f"{moved.place.schema}_NEW") == moved.content(moved.place.schema)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_copied"), [(COPY.format("LISTED"), False), ("v:kind::VARCHAR = 'delete'", True)]
+)
+def test_a_move_that_was_killed_can_be_run_again(
+    moved: Moved, snowflake: Server, words: str, is_copied: bool
+) -> None:
+    """In the middle of the copy, or of the sweep after it. Every row is there once."""
+    Account(snowflake, f"{moved.place.schema}_NEW").set(idle_seconds=0.2)
+    until_ended(
+        lambda changes: sync_started(
+            {**moved.new, **changes}, "move", "--from", moved.origin, "--yes"
+        ),
+        snowflake,
+        through_warehouse,
+        statement(json.dumps(words)[1:-1]),  # as it is in the request
+    )
+    assert any(moved.content(f"{moved.place.schema}_NEW").values()) == is_copied
+    call = moved.move("--yes", "--json")
+    assert call.code == 0, call.text
+    assert (call.json["copied"]["table"], call.json["differ"]) == (0 if is_copied else 2, [])
     assert moved.content(f"{moved.place.schema}_NEW") == moved.content(moved.place.schema)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient
 from local.account import Account
 from local.command_line import Done, sync_command
+from local.crashes import through_storage
+from local.emulators import Server
 from local.event_files import check, delete, listed, poll, restore
+from local.proxy import proxy
 
 from salesforce_client.src.app.model.rows import RejectedEvent
 
@@ -25,6 +27,11 @@ CLOCK = {"deleted_date": "2026-02-01T00:00:00.000Z"}
 TABLES = (
     *("", "_loads", "_gaps", "_rejects", "_polls", "_restores", "_checks", "_listed"),
     "_acknowledged",
+)
+CASES = (LONG, LONG.upper(), LONG.lower())
+FORBIDDEN = (
+    b'<?xml version="1.0"?><Error><Code>AuthorizationPermissionMismatch</Code>'
+    b"<Message>This request is not authorized.</Message></Error>"
 )
 FILES = {"pending": 0, "loaded": 3, "refused": 0}
 
@@ -79,6 +86,10 @@ def everything(place: Place) -> str:
 
 def contents(events: ContainerClient) -> bytes:
     return b"".join(events.download_blob(blob.name).readall() for blob in events.list_blobs())
+
+
+def metadata(events: ContainerClient, name: str) -> dict[str, str]:
+    return dict(events.get_blob_client(name).get_blob_properties().metadata)
 
 
 def names(text: str) -> bool:
@@ -220,9 +231,7 @@ def test_without_yes_nothing_is_changed(eraser: Place, put: Put, events: Contain
 
 STEPS = (
     'INSERT INTO "DELETE_TRACKER_ERASED"',
-    'UPDATE "DELETE_TRACKER_LOADS" SET sha256',
-    'UPDATE "DELETE_TRACKER_REJECTS" SET reject_id',
-    "DELETE FROM",
+    'DELETE FROM "DELETE_TRACKER"\nUSING',
     "REMOVE @",
 )
 
@@ -263,17 +272,105 @@ def test_a_file_that_is_pending_or_refused_by_the_sync_is_searched_too(
     assert len(names_of_files) == 3
 
 
-def test_keys_that_name_the_content_of_a_file_are_renewed(
-    eraser: Place, put: Put, events: ContainerClient, tmp_path: Path
+def test_in_each_case_an_id_is_found_in_what_is_there_and_in_what_arrives_later(
+    eraser: Place, put: Put, events: ContainerClient
 ) -> None:
-    """A row that the sync refuses has no other key. A full sweep must not insert it again."""
-    name = put(delete("e1", record_id=LONG), delete("e2", record_id=OTHER, payload="[1]"))
+    """A system may have changed the case of its 18 characters, also in a row of the record."""
+
+    def rows(number: int) -> list[Any]:
+        found: list[Any] = []
+        for case, one in enumerate(CASES):
+            key = f"{case}{number}"
+            shared = f'{{"ids":["{one}","{OTHER}"],"Name":"Jane"}}'
+            found += [
+                delete(f"own-{key}", record_id=one, payload='{"Name":"Jane"}'),
+                delete(f"other-{key}", record_id=OTHER, payload=shared, deleted_by=one),
+                RejectedEvent(f"r-{key}", "t", "e", b"\1", "s", f"{one}Jane".encode(), "x", AT),
+                RejectedEvent(f"s-{key}", "t", f"e:{one}", b"\1", "s", b"Jane", f"on {one}", AT),
+            ]
+        return found
+
+    put(*rows(0))
     sync_command(eraser.settings, "sweep", "--yes")
     assert erase(eraser, "--record", LONG, "--yes").code == 0
-    sync_command(eraser.settings, "sweep", "--full", "--yes")
-    ((key, count),) = eraser.rows("SELECT MIN(reject_id), COUNT(*) FROM delete_tracker_rejects")
-    digest = events.get_blob_client(name).get_blob_properties().metadata["sha256"]
-    assert (key, count) == (f"{digest}:2", 1)
+    assert SHORT.lower().encode() not in contents(events).lower()
+    assert b"Jane" not in contents(events)
+    for number in (0, 1):
+        if number:
+            # The sync refuses the last row. It must not become a reject.
+            put(*rows(1), delete("refused", record_id=LONG, payload='["Jane"]'))
+            call = sync_command(eraser.settings, "sweep", "--yes", "--json")
+            assert call.json["figures"]["erased"] == 4
+        found = everything(eraser).lower()
+        for text in (SHORT, SHORT.encode().hex(), "Jane", b"Jane".hex()):
+            assert text.lower() not in found, text
+        for case in (SHORT.upper(), SHORT.lower()):
+            assert case.encode().hex() not in found
+        kept = {f"other-{case}{it}" for it in range(number + 1) for case in range(len(CASES))}
+        assert {key for key, *_ in deletes(eraser)} == kept
+        rejects = eraser.rows("SELECT event_id, payload, error FROM delete_tracker_rejects")
+        assert len(rejects) == 6 * (number + 1)
+        in_tables, in_files = ("erased", "", "erased"), ("e:erased", "", "on erased")
+        assert set(rejects) == {("e", "", "x"), in_tables, *([in_files] if number else [])}
+
+
+def test_a_sweep_between_two_steps_loads_no_row_twice(
+    eraser: Place, put: Put, events: ContainerClient, account: Account
+) -> None:
+    """Rows without a key of their own have the digest of the file's first content in their key.
+
+    It stays when the file is replaced, also a second time. A full sweep may run at any time.
+    """
+    refused = delete("e2", record_id=OTHER, payload=f'["{USER}"]')
+    name = put(delete("e1", record_id=LONG), refused, delete("e3", record_id=THIRD), poll(""))
+    digest = metadata(events, name)["sha256"]
+    sync_command(eraser.settings, "sweep", "--yes")
+    keys = "SELECT reject_id FROM delete_tracker_rejects UNION ALL"
+    keys += " SELECT poll_id FROM delete_tracker_polls"
+    before = sorted(eraser.rows(keys))
+    assert before == [(f"{digest}:2",), (f"{digest}:poll_id:1",)]
+    account.fault("refuse", 'DELETE FROM "DELETE_TRACKER"\nUSING', number="003001")
+    assert erase(eraser, "--record", LONG, "--yes").code == 4
+    account.clear_faults()
+    assert metadata(events, name)["replaced"] == digest != metadata(events, name)["sha256"]
+    for arguments in ((), ("--full",)):
+        call = sync_command(eraser.settings, "sweep", *arguments, "--yes", "--json")
+        assert (call.code, call.json["synced"]) == (0, [name] if arguments else [])
+        assert sorted(eraser.rows(keys)) == before
+    assert erase(eraser, "--record", LONG, "--yes").code == 0
+    assert erase(eraser, "--user", USER, "--yes").code == 0
+    assert metadata(events, name)["replaced"] == digest
+    for arguments in ((), ("--full",)):
+        call = sync_command(eraser.settings, "sweep", *arguments, "--yes", "--json")
+        assert (call.code, call.json["synced"]) == (0, [name] if arguments else [])
+        assert sorted(eraser.rows(keys)) == before
+        assert eraser.rows("SELECT sha256 FROM delete_tracker_loads") == [(digest,)]
+        assert [key for key, *_ in deletes(eraser)] == ["e3"]
+
+
+def test_a_person_who_may_not_replace_a_file_is_told_so_and_loses_nothing(
+    eraser: Place, put: Put, events: ContainerClient, azurite: Server
+) -> None:
+    """The same command completes it, once the person has the role."""
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    before, content = deletes(eraser), contents(events)
+    with proxy(azurite.port) as through:
+        through.before = lambda it: (403, FORBIDDEN) if it.method == "PUT" else None
+        settings = {**eraser.settings, **through_storage(through.port)}
+        role = eraser.name("delete_tracker_eraser")
+        call = sync_command(settings, "erase", "--record", LONG, "--role", role, "--yes")
+    assert call.code == 4, call.text
+    assert (
+        "event file events_20260201T000000Z.db, which needs the role Storage Blob Data Contributor:"
+        in call.err
+    )
+    assert "AuthorizationPermissionMismatch" in call.err
+    assert SHORT not in call.text
+    assert (deletes(eraser), contents(events)) == (before, content)
+    assert erase(eraser, "--record", LONG, "--yes").code == 0
+    assert not names(everything(eraser))
+    assert SHORT.encode() not in contents(events)
 
 
 def test_a_role_that_may_not_erase_changes_nothing(place: Place, put: Put) -> None:

@@ -11,7 +11,7 @@ import sqlglot
 
 from delete_sync.src.warehouse.columns import Column, columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, missing
-from delete_sync.src.warehouse.erasure import records_to_erase
+from delete_sync.src.warehouse.erasure import naming, records_to_erase
 from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.session import SQL
@@ -35,9 +35,8 @@ PARTS = {
     "records": records_to_erase(NAMES),
     "condition": "r.id = %s",
     "key": "check_id",
-    "owner": "record_id",
+    "own": naming("value", NAMES["listed"], "record_id"),
     "value": "NULL",
-    "end": "LEFT",
     "most": 10,
     "missing": missing(NAMES, {companion.figure: 1 for companion in COMPANIONS}),
 }
@@ -119,7 +118,6 @@ GUARDED = (
     *(f"copy_{part}" for part in KEYS),
     # Those of the command erase.
     *("note_erased", "note_removed", "remove_own", "clear_column", "clear_payload"),
-    *("renew_loads", "renew_key"),
 )
 
 

@@ -16,7 +16,7 @@ from ..errors import RefusedFileError
 from ..event_files.erasure import Ids
 from ..event_files.rewrite import rewrite, search
 from ..event_files.values import SHORT_ID, record_id
-from ..model import LocalFile, Named, Replaced, by_file
+from ..model import LocalFile, Named
 from ..warehouse.erasure import RIGHTS
 from .call import Call
 from .find import SIZES
@@ -65,10 +65,8 @@ def run(options: argparse.Namespace, call: Call) -> int:
             return FINDINGS
         console.confirm("Erase this for good?")
         eraser.note()
-        eraser.renew(_replaced(app))
         with console.progress() as show:
             _rewrite(app, ids, [*files], show)
-        eraser.renew(_replaced(app))
         eraser.clear(ids.without)
         eraser.empty_stage()
     return _receipt(call, ids, found, unreadable)
@@ -164,22 +162,6 @@ def _rewrite(app: App, ids: Ids, names: list[str], show: Callable[[str], None]) 
             replacements.replace(file.blob, file.sha256, new)
             new.unlink()
             remove(file)
-
-
-def _replaced(app: App) -> list[Replaced]:
-    """The event files whose load record still names the content before they were replaced."""
-    found = []
-    with app.overview() as overview:
-        for page in app.events().pages():
-            if not any(blob.replaced for blob in page):
-                continue
-            records = by_file(overview.records(page[0].name, page[-1].name))
-            found += [
-                Replaced(blob.name, blob.replaced, blob.sha256, blob.size, blob.etag)
-                for blob in page
-                if any(it.sha256 == blob.replaced for it in records.get(blob.name, ()))
-            ]
-    return found
 
 
 def _found(files: Mapping[str, Named], tables: Mapping[str, Named], staged: int) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
         return LocalFile(
             blob,
             path,
-            blob.sha256,
+            blob.identity,
             f"it has {blob.size} bytes, more than an event file can have",
         )
     try:
@@ -141,8 +141,8 @@ def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
         return LocalFile(
             blob,
             path,
-            blob.sha256,
+            blob.identity,
             "its content does not match the SHA-256 in its metadata: it is damaged or was "
             "changed. Restore an earlier version of the blob if the account keeps versions",
         )
-    return LocalFile(blob, path, sha256)
+    return LocalFile(blob, path, blob.identity or sha256)

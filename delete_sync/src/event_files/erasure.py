@@ -12,24 +12,29 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from .lines import Row
 from .payloads import RefusedValueError, is_utf8, parsed
-from .values import SHORT_ID, record_id
+from .record_ids import LONG, SHORT, restored, ways, whole, with_checksum
 
-RUN = re.compile(r"[A-Za-z0-9]{15,}")
+# For each byte: itself, if it is a letter or digit of ASCII, else a blank.
+LETTERS = bytes(it if it < 128 and chr(it).isalnum() else ord(" ") for it in range(256))
+# Bounds of what is remembered, because many rows have the same: runs, and fields after a header.
+MOST_RUNS, LONGEST_RUN = 10_000, 64
+MOST_FIELDS, LONGEST_FIELDS = 100, 16_000
 MARK = "erased"  # in a text, instead of a record id
 # What stays of a payload about several records, besides the ids of the others.
 NOT_PERSONAL = ("ChangeEventHeader", "_tracker")
 # The column that says whose row it is, for each table of an event file.
 OWN = {"events": "record_id", "restores": "record_id", "listed_deletes": "record_id"}
+# Keys that may name the record or have a digest of its data.
+KEYS = {"events": "event_id", "restores": "restore_id"}
 # The columns that may name another record, and how a value of each is cleared.
 OTHERS: Mapping[str, Mapping[str, str]] = {
     "events": {"deleted_by": "value", "owner_id": "value", "payload": "payload"},
-    "rejected_events": {"event_id": "text", "error": "text", "payload": "bytes"},
+    "rejected_events": {"payload": "bytes", "event_id": "text", "error": "text"},
     "restores": {"restored_by": "value"},
     "polls": {"error": "text"},
     "checks": {"error": "text"},
@@ -40,13 +45,15 @@ OTHERS: Mapping[str, Mapping[str, str]] = {
         "payload": "payload",
     },
 }
+# Columns that are cleared too if another one names the record.
+TOLD_BY = {("rejected_events", "payload"): ("payload", "event_id")}
 
 
 class Erased(Protocol):
     """Some records whose data are erased."""
 
     def found(self, text: str) -> Sequence[str]:
-        """Their ids in a text, as they are written there, with 15 or with 18 characters."""
+        """Their ids in a text, as they are written there: see ``record_ids.ways``."""
 
 
 class Ids:
@@ -56,20 +63,17 @@ class Ids:
         ids: with 15 or with 18 characters.
 
     Attributes:
-        short: each id with 15 characters.
+        digests: what ``_erased`` has of each record, by its id with 18 characters.
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self.short = tuple(dict.fromkeys(one[:SHORT_ID] for one in ids))
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """What ``_erased`` has of each record, by its id with 15 characters."""
-        return {one: digest(one) for one in self.short}
+        short = dict.fromkeys(one[:SHORT] for one in ids)
+        self._ways = [(one, ways(one)) for one in short]
+        self.digests = {with_checksum(one): digest(one) for one in short}
 
     def found(self, text: str) -> Sequence[str]:
         """See ``Erased``."""
-        return [_whole(one, text) for one in self.short if one in text]
+        return [way for known in self._ways if (way := _first(known, text))]
 
     def without(self, text: str) -> str:
         """A payload without the values that name these records. See ``payload``."""
@@ -81,46 +85,72 @@ class Digests:
 
     def __init__(self, digests: Iterable[str]) -> None:
         self._digests = frozenset(digests)
+        self._remembered = functools.lru_cache(MOST_RUNS)(self._found_in)
 
     def __bool__(self) -> bool:
         return bool(self._digests)
 
     def found(self, text: str) -> Sequence[str]:
         """See ``Erased``."""
+        found: list[str] = []
+        for run in _runs(text):
+            found += self._remembered(run) if len(run) <= LONGEST_RUN else self._found_in(run)
+        return found
+
+    def are_in(self, values: Iterable[Any]) -> bool:
+        """Whether one of these values names one of the records."""
+        return bool(self.found("\n".join([_as_text(it) for it in values if it is not None])))
+
+    def _found_in(self, run: str) -> Sequence[str]:
+        if len(run) == LONG and with_checksum(run[:SHORT]) == run:  # nothing else can be in it
+            return [run] if digest(run[:SHORT]) in self._digests else []
         found = []
-        for run in RUN.findall(text):
-            # In the bytes of an event, something else may stand right before the id.
-            for start in range(len(run) - SHORT_ID + 1):
-                short = run[start : start + SHORT_ID]
-                if digest(short) in self._digests:
-                    found.append(_whole(short, run))
+        # In the bytes of an event, something else may stand right before the id.
+        for start in range(len(run) - SHORT + 1):
+            short, long = run[start : start + SHORT], run[start : start + LONG]
+            if digest(short) in self._digests:
+                found.append(next(way for way in ways(short) if way in run))
+            elif (own := restored(long)) and digest(own[:SHORT]) in self._digests:
+                found.append(long)
         return found
 
 
-@functools.lru_cache(maxsize=100_000)
 def digest(short: str) -> str:
     """The SHA-256 of the 18 characters of a record id, given its first 15."""
-    return hashlib.sha256(str(record_id(short)).encode()).hexdigest()
+    return hashlib.sha256(with_checksum(short).encode()).hexdigest()
 
 
 def cleaned(table: str, columns: Sequence[str], row: Row, erased: Erased) -> Row:
     """A row of an event file without values that name an erased record.
 
-    A row of an erased record itself is returned unchanged.
+    A row of an erased record itself keeps the record id, by which the tables leave it out, and
+    loses what may be personal. So nothing of it comes into a reject either.
     """
-    values, own = list(row), OWN.get(table)
-    if own and names(row[columns.index(own)], erased):
-        return row
-    for column, how in OTHERS.get(table, {}).items():
-        place = columns.index(column)
-        if names(values[place], erased):
-            values[place] = clear(how, values[place], erased)
-    return values
+    values = dict(zip(columns, row))
+    others = OTHERS.get(table, {})
+    own = OWN.get(table, "")
+    if found := _found(values.get(own), erased):
+        values.update(
+            {column: "{}" if how == "payload" else None for column, how in others.items()}
+        )
+        values[own] = whole(found[0])
+        if table in KEYS:
+            values[KEYS[table]] = MARK
+        return list(values.values())
+    for column, how in others.items():
+        if any(names(values[one], erased) for one in told_by(table, column)):
+            values[column] = clear(how, values[column], erased)
+    return list(values.values())
+
+
+def told_by(table: str, column: str) -> Sequence[str]:
+    """The columns of which one must name an erased record, so that this one is cleared."""
+    return TOLD_BY.get((table, column), (column,))
 
 
 def names(value: Any, erased: Erased) -> bool:
     """Whether a value of an event file names an erased record."""
-    return value is not None and bool(erased.found(_as_text(value)))
+    return bool(_found(value, erased))
 
 
 def clear(how: str, value: Any, erased: Erased) -> Any:
@@ -136,14 +166,14 @@ def clear(how: str, value: Any, erased: Erased) -> Any:
 def payload(text: str, erased: Erased) -> str:
     """A payload without the values that name an erased record.
 
-    If the record is one of several that the payload is about, any field may be its own. Then only
-    ``NOT_PERSONAL`` stays.
+    If the record is one of several that the payload is about, or is in an object of a list, any
+    field may be its own. Then only ``NOT_PERSONAL`` stays.
     """
     try:
-        whole = isinstance(parsed(text), dict) and is_utf8(text)
+        is_object = isinstance(parsed(text), dict) and is_utf8(text)
     except RefusedValueError:
-        whole = False
-    if not whole:  # the row becomes a reject
+        is_object = False
+    if not is_object:  # the row becomes a reject
         return _marked(text, erased)
     walk = _Walk(erased)
     value = walk.without(json.loads(text))
@@ -153,7 +183,11 @@ def payload(text: str, erased: Erased) -> str:
 
 
 class _Walk:
-    """Goes through a payload. ``is_shared``: an id was one of several, in a list or a text."""
+    """Goes through a payload.
+
+    An id in a list or in a text is one of several, and then the other fields may be about any of
+    them: ``is_shared`` says so. What names the id is taken out of the list, also a whole object.
+    """
 
     def __init__(self, erased: Erased) -> None:
         self.is_shared = False
@@ -163,9 +197,9 @@ class _Walk:
         if isinstance(value, dict):
             return {_marked(key, self._erased): self.without(it) for key, it in value.items()}
         if isinstance(value, list):
-            found = [it for it in value if not (isinstance(it, str) and self._names(it))]
+            found = [it for it in value if not self._names(it)]
             self.is_shared |= len(found) < len(value)
-            return [self.without(it) for it in found]
+            return found
         if isinstance(value, str) and (ids := self._erased.found(value)):
             if value in ids:
                 return None
@@ -173,19 +207,43 @@ class _Walk:
             return _marked(value, self._erased)
         return value
 
-    def _names(self, text: str) -> bool:
+    def _names(self, value: Any) -> bool:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return bool(self._erased.found(text))
+
+
+def _runs(text: str) -> Iterator[str]:
+    """The runs of letters and digits that are as long as an id."""
+    # In a change event, the fields after the header are mostly null, and the same in many rows.
+    header, _, fields = text.partition('},"')
+    yield from _split(header)
+    yield from _split_fields(fields) if len(fields) <= LONGEST_FIELDS else _split(fields)
+
+
+def _split(text: str) -> Sequence[str]:
+    # A regular expression takes twice as long.
+    runs = text.encode(errors="replace").translate(LETTERS).split()
+    return [run.decode() for run in runs if len(run) >= SHORT]
+
+
+_split_fields = functools.lru_cache(MOST_FIELDS)(_split)
+
+
+def _first(known: tuple[str, Sequence[str]], text: str) -> str | None:
+    """The first way in which the text has this id."""
+    short, (long, mixed, _, upper, lower) = known
+    if short in text:
+        return long if long in text else mixed if mixed in text else short
+    return upper if upper in text else lower if lower in text else None
+
+
+def _found(value: Any, erased: Erased) -> Sequence[str]:
+    return () if value is None else erased.found(_as_text(value))
 
 
 def _as_text(value: Any) -> str:
     """A value as a text. A record id is ASCII, so it is found in any bytes."""
     return value.decode(errors="surrogateescape") if isinstance(value, bytes) else str(value)
-
-
-def _whole(short: str, text: str) -> str:
-    """An id as it is written in a text: with its checksum, if that follows."""
-    whole = str(record_id(short))
-    return whole if whole in text else short
 
 
 def _marked(text: str, erased: Erased) -> str:

@@ -17,7 +17,6 @@ from ..model import Figures
 from ..scratch import local_storage
 from . import companion_rows, rows, usual_rows
 from .erasure import Digests, cleaned
-from .erasure import names as names_erased
 from .file_format import AS_TEXT, check_format, check_length, harden, printable
 from .lines import Row
 from .payloads import RefusedValueError
@@ -115,7 +114,7 @@ class EventFile:
         self._connection.text_factory = str
         try:
             for row in self._rows("events", usual_rows.COLUMNS):
-                named = self._erased and any(names_erased(it, self._erased) for it in row[1:])
+                named = self._erased and self._erased.are_in(row[1:])
                 line = None if named else usual_rows.delete(row, self._name)
                 if line:
                     self._count_delete(row[usual_rows.DELETED_DATE])

@@ -33,7 +33,7 @@ class Replacements:
 
         Args:
             blob: the event file in the container.
-            sha256: the digest that its load record has.
+            sha256: the digest by which load records and keys know the file.
             path: the new content.
 
         Raises:

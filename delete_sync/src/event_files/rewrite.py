@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import RefusedFileError
 from ..model import Named
 from ..scratch import local_storage
-from .erasure import OTHERS, OWN, Erased, clear, names
+from .erasure import OTHERS, OWN, Erased, clear, names, told_by
 from .event_file import EventFile
 from .file_format import harden
 
@@ -68,7 +68,7 @@ def rewrite(path: Path, new: Path, name: str, erased: Erased) -> None:
                 if table in there:
                     connection.execute(
                         f"UPDATE {table} SET {column} = {_cleared(column, how)}"  # noqa: S608
-                        f" WHERE {_names(column)}"
+                        f" WHERE {_any(told_by(table, column))}"
                     )
         connection.execute("COMMIT")
         # What was removed stays in free pages of this file, so only its rows are copied.
@@ -92,14 +92,14 @@ def _cleared(column: str, how: str) -> str:
     return value if how == "bytes" else f"CAST({value} AS TEXT)"
 
 
-def _any(table: str) -> str:
-    return " OR ".join(_names(column) for column in OTHERS[table])
+def _any(columns: Iterable[str]) -> str:
+    return " OR ".join(_names(column) for column in columns)
 
 
 OWN_ROWS = {table: _names(column) for table, column in OWN.items()}
 OTHER_ROWS = {
-    table: f"NOT {OWN_ROWS[table]} AND ({_any(table)})" if table in OWN else _any(table)
-    for table in OTHERS
+    table: f"NOT {OWN_ROWS[table]} AND ({_any(columns)})" if table in OWN else _any(columns)
+    for table, columns in OTHERS.items()
 }
 
 

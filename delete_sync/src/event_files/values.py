@@ -15,6 +15,7 @@ import string
 from datetime import date
 from typing import Any
 
+from . import record_ids
 from .payloads import RefusedValueError, checked, is_utf8, parsed
 
 LONGEST_TEXT = 255  # characters of a VARCHAR in the tables; Snowflake counts no bytes
@@ -23,9 +24,8 @@ MOST_BYTES = 8_000_000  # of a rejected payload, because its hex must fit into a
 EARLIEST_TIME = "1582"  # the Gregorian calendar begins; Snowflake advises against earlier years
 LENGTH_OF_DAY = len("2026-01-31")
 TIME_OF_DAY = re.compile(r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")
-SHORT_ID = 15  # characters of a record id without its checksum
+SHORT_ID = record_ids.SHORT
 ID_LETTERS = frozenset(string.ascii_letters + string.digits)
-CHECKSUM_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def text(value: Any, longest: int = LONGEST_TEXT) -> str | None:
@@ -97,18 +97,11 @@ def payload(value: Any) -> str:
 
 
 def record_id(value: Any, longest: int = LONGEST_TEXT) -> str | None:
-    """A record id. If it has 15 characters, its checksum is added.
-
-    Each of the three added characters says which of five characters are upper case
-    (Salesforce Help, "What is the 18-character ID").
-    """
+    """A record id. If it has 15 characters, its checksum is added."""
     found = text(value, longest)
     if found is None or len(found) != SHORT_ID or not set(found) <= ID_LETTERS:
         return found
-    for first in range(0, SHORT_ID, 5):
-        cases = sum(found[first + bit].isupper() << bit for bit in range(5))
-        found += CHECKSUM_LETTERS[cases]
-    return found
+    return record_ids.with_checksum(found)
 
 
 def is_key(value: Any, longest: int = LONGEST_KEY) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BooksDifferError
-from ..model import Batch, Named, Replaced
+from ..model import Batch, Named
 from ..scratch import local_storage
 from .attempt import Attempt
 from .guard import ENDED_FROM_OUTSIDE, Guarded
@@ -27,6 +27,8 @@ from .turns import Turns
 
 MOST = 10_000  # payloads of one table that are cleared in one transaction
 MARK = "'erased'"
+WAYS = ("r.short_id", "r.upper_id", "r.lower_id")
+READ_AS = {"payload": "{}::VARCHAR"}  # columns that are no text
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,9 @@ class Place:
 
     def conditions(self, name: Identifier) -> dict[str, str]:
         """When a column names the record ``r``."""
-        return {
-            column: CONDITIONS[how].format(f"{name}.{column}")
-            for column, how in self.columns.items()
-        }
+        return {column: naming(how, name, column) for column, how in self.columns.items()}
 
 
-CONDITIONS = {
-    "value": "CONTAINS({}, r.short_id)",
-    "text": "CONTAINS({}, r.short_id)",
-    "payload": "CONTAINS({}::VARCHAR, r.short_id)",
-    "hex": "CONTAINS({}, HEX_ENCODE(r.short_id))",
-}
 CLEARED = {"value": "NULL", "text": MARK, "hex": "''"}
 OWN_ROWS = ("SELECT", "UPDATE", "DELETE")
 PLACES = (
@@ -82,21 +75,29 @@ PLACES = (
     Place("checks", "check_id", {"error": "text"}),
     Place("acknowledged", "id, kind", {"why": "text"}),
 )
-# Keys that begin with the SHA-256 of their event file, because the file has no well-formed one. The
-# id of a refused file ends with it.
-KEYS = (
-    *(("rejects", "reject_id", "LEFT"), ("acknowledged", "id", "LEFT")),
-    *(("acknowledged", "id", "RIGHT"), ("gaps", "gap_id", "LEFT"), ("polls", "poll_id", "LEFT")),
-    *(("restores", "restore_id", "LEFT"), ("checks", "check_id", "LEFT")),
-    ("listed", "check_id", "LEFT"),
-)
 # What the command needs, by the name in ``names_of``.
 RIGHTS: Mapping[str, tuple[str, ...]] = {
     **{place.part: place.rights for place in PLACES},
-    "gaps": ("SELECT", "UPDATE"),
     "erased": ("SELECT", "INSERT"),
     "lock": ("SELECT", "UPDATE"),
 }
+
+
+def naming(how: str, table: str, column: str) -> str:
+    """The condition that a column names the record ``r``, in any of its ways.
+
+    A system may have changed the case of 18 characters: see ``record_ids``.
+
+    Args:
+        how: what the column has, as ``Place`` says.
+        table: its name, or that of the query.
+        column: its name.
+    """
+    if how == "hex":  # the bytes of a rejected event. Its key may name the record too
+        found = " OR ".join(f"CONTAINS({table}.{column}, HEX_ENCODE({way}))" for way in WAYS)
+        return f"({found} OR {naming('text', table, 'event_id')})"
+    text = READ_AS.get(how, "{}").format(f"{table}.{column}")
+    return f"({' OR '.join(f'CONTAINS({text}, {way})' for way in WAYS)})"
 
 
 def records_to_erase(names: Mapping[str, Identifier]) -> str:
@@ -105,13 +106,18 @@ def records_to_erase(names: Mapping[str, Identifier]) -> str:
     return textwrap.indent(query, "    ").lstrip()
 
 
+def _own(table: str) -> str:
+    """The condition that a row belongs to the record ``r``."""
+    return naming("value", table, "record_id")
+
+
 class Eraser(Turns):
     """Erases some records. The caller closes it after use.
 
     Args:
         connect: opens a session.
         names: the result of ``names_of``.
-        digests: of the records, by their ids with 15 characters.
+        digests: of the records, by their ids with 18 characters.
         folder: an empty folder for temporary files.
     """
 
@@ -126,8 +132,8 @@ class Eraser(Turns):
         self._folder = folder
         self._query = records_to_erase(names)
         self._records = [
-            {"kind": "record", "short_id": short_id, "record_sha256": digest}
-            for short_id, digest in digests.items()
+            {"kind": "record", "long_id": long_id, "record_sha256": digest}
+            for long_id, digest in digests.items()
         ]
 
     def counts(self) -> dict[str, Named]:
@@ -153,18 +159,6 @@ class Eraser(Turns):
                 f"after COMMIT, {len(missing)} of {len(self._records)} records are not in"
                 f" {self._names['erased']}: {ENDED_FROM_OUTSIDE}, so run the command again"
             )
-
-    def renew(self, replaced: Sequence[Replaced]) -> None:
-        """Let the load records and keys of event files name the content that replaced theirs."""
-        if not replaced:
-            return
-
-        def write(statement: Callable[..., int]) -> None:
-            statement("renew_loads")
-            for part, column, end in KEYS:
-                statement("renew_key", erasable=self._names[part], column=column, end=end)
-
-        self._in_turn([{"kind": "replacement", **it._asdict()} for it in replaced], write)
 
     def clear(self, without: Callable[[str], str]) -> None:
         """Remove the rows of the records, and clear the values of others that name them.
@@ -205,14 +199,13 @@ class Eraser(Turns):
         name, own = self._names[place.part], 0
         parts: dict[str, Any] = {"erasable": name, "records": self._query}
         if place.has_record:
-            ((own,),) = session.rows("count_own", **parts)
+            ((own,),) = session.rows("count_own", **parts, own=_own(name))
         ((others,),) = session.rows(
             "count_others",
             **parts,
             key=", ".join(f"{name}.{column}" for column in place.key.split(", ")),
             condition=" OR ".join(place.conditions(name).values()),
-            # A column that is no record id is never the same as one.
-            owner="record_id" if place.has_record else place.key.split(", ")[0],
+            own=_own("d") if place.has_record else "FALSE",
         )
         return Named(int(own), int(others))
 
@@ -221,16 +214,17 @@ class Eraser(Turns):
             "named_payloads",
             erasable=self._names[part],
             records=self._query,
+            condition=naming("payload", self._names[part], "payload"),
             most=MOST,
         )
         return [str(text) for (text,) in rows]
 
     def _clear(self, statement: Callable[..., int]) -> None:
-        statement("note_removed")
+        statement("note_removed", own=_own(self._names["table"]))
         for place in PLACES:
             name = self._names[place.part]
             if place.has_record:
-                statement("remove_own", erasable=name)
+                statement("remove_own", erasable=name, own=_own(name))
             for column, condition in place.conditions(name).items():
                 if place.columns[column] == "payload":
                     statement("clear_payload", erasable=name)

@@ -75,7 +75,6 @@ GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_rejects TO ROLE de
 GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_loads TO ROLE delete_tracker_eraser;
 GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_polls TO ROLE delete_tracker_eraser;
 GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_checks TO ROLE delete_tracker_eraser;
-GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_gaps TO ROLE delete_tracker_eraser;
 GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_acknowledged
     TO ROLE delete_tracker_eraser;
 GRANT SELECT, UPDATE ON TABLE audit.salesforce.delete_tracker_lock TO ROLE delete_tracker_eraser;

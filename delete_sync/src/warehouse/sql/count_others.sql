@@ -8,5 +8,5 @@ FROM (
 ) d
 LEFT JOIN (
     {records}
-) o ON o.short_id = LEFT(d.{owner}, 15)
-WHERE o.short_id IS NULL
+) r ON {own}
+WHERE r.short_id IS NULL

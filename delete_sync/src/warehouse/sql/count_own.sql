@@ -1,5 +1,5 @@
 SELECT COUNT(*) AS found
-FROM {erasable} t
+FROM {erasable}
 JOIN (
     {records}
-) r ON r.short_id = LEFT(t.record_id, 15)
+) r ON {own}

@@ -1,5 +1,7 @@
 SELECT
-    v:short_id::VARCHAR AS short_id,
+    LEFT(v:long_id::VARCHAR, 15) AS short_id,
+    UPPER(v:long_id::VARCHAR) AS upper_id,
+    LOWER(v:long_id::VARCHAR) AS lower_id,
     v:record_sha256::VARCHAR AS record_sha256
 FROM {staging}
 WHERE v:kind::VARCHAR = 'record'

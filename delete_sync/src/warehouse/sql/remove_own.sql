@@ -1,8 +1,9 @@
 DELETE FROM {erasable}
 USING (
-    SELECT s.v:short_id::VARCHAR AS short_id
-    FROM {staging} s
+    SELECT q.short_id AS short_id, q.upper_id AS upper_id, q.lower_id AS lower_id
+    FROM (
+    {records}
+    ) q
     JOIN {lock} g ON g.token = %s
-    WHERE s.v:kind::VARCHAR = 'record'
 ) r
-WHERE LEFT({erasable}.record_id, 15) = r.short_id
+WHERE {own}
