@@ -36,6 +36,7 @@ from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificat
 from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.history import EPOCH
 from salesforce_client.src.app.mock_salesforce.ids import record_id
+from salesforce_client.src.app.mock_salesforce.pubsub_service import PubSubService
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100
@@ -131,6 +132,10 @@ class Fast(MockSalesforce):
 
     def _serve(self, made: certificate.Certificate | None) -> str:
         assert made
+        # It serves nothing here. The REST API asks it for the number of delivered events.
+        self._service = PubSubService(
+            self.org, self.tokens.accepts, self.tokens.expire_tokens, self._faults, 1, BATCH
+        )
         server = grpc.server(ThreadPoolExecutor(max_workers=64))
         server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler("eventbus.v1.PubSub", self._handlers())]
