@@ -217,7 +217,8 @@ class Marathon:
 
     def _steps(self) -> str:
         """The steps of the clock in one run, as ``local/invoke_shifted.py`` reads them."""
-        chance, steps = self._chance, []
+        chance = self._chance
+        steps: list[str] = []
         while chance.random() < 0.2 and len(steps) < 2:
             seconds = chance.choice(CLOCK_STEPS) * chance.choice((-1, 1))
             steps.append(f"{chance.uniform(0, 8):.1f}:{seconds}")

@@ -2,6 +2,7 @@
 """Measure one run of the collector, and print the figures as JSON.
 
 The measurement begins with the first Subscribe. It ends when the cursor of the last file is saved.
+``BENCHMARK_WITHOUT`` names the decoders that the collector must do without, separated by blanks.
 """
 
 from __future__ import annotations
@@ -16,10 +17,30 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import memory
 
+from salesforce_client.src.app.decoding import avro, values
 from salesforce_client.src.app.run import run
 from salesforce_client.src.app.salesforce.pubsub import PubSub
 from salesforce_client.src.app.storage.store import Store
 
+
+class StandardLibrary:
+    """Writes JSON with the standard library, with the names of ``orjson``."""
+
+    JSONEncodeError = ValueError
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> bytes:
+        """Return compact JSON."""
+        return values.ENCODER.encode(value).encode()
+
+
+without = os.environ.get("BENCHMARK_WITHOUT", "").split()
+if "compiled" in without:
+    avro.compiled = lambda _, complete: complete  # type: ignore[assignment]
+if "fastavro" in without:
+    avro.suits = lambda _: False
+if "orjson" in without:
+    values.orjson = StandardLibrary  # type: ignore[assignment]
 moments: dict[str, list[tuple[float, float]]] = {"begin": [], "end": []}
 
 

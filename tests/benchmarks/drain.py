@@ -2,35 +2,52 @@
 """Compare the collector with the npm client on one server: ``python3 tests/run.py bench``.
 
 The two take turns. The collector stores everything: it closes and uploads its files, and saves its
-cursors. The npm client decodes each event and turns it into JSON, but stores nothing. Each figure
-is the median of several rounds.
+cursors. After each run, every delete must be in an event file once. The npm client decodes each
+event and turns it into JSON, but stores nothing. Each figure is the median of several rounds.
+
+With ``--against COMMIT``, the collector of an earlier commit takes its turn too.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import math
+import re
+import sqlite3
 import statistics
 import subprocess
 import sys
+import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-import page  # noqa: E402  (found through the line above)
+import earlier  # noqa: E402  (found through the line above)
+import page  # noqa: E402
 import process  # noqa: E402
-from local import node  # noqa: E402
+from local import environments, node  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BATCH = 100
 ROWS_IN_A_FILE = 20_000
 # The emulator collects its garbage on its one thread, so that the cores are free for the clients.
 ON_ONE_THREAD = ("--single-threaded-gc", "--no-incremental-marking")
+NOW, EARLIER, NPM = "now", "earlier", "npm"
+HEADER = (
+    "| case | events/s: collector | events/s: npm client | ratio "
+    "| CPU s for 100,000 events: collector | CPU s: npm client "
+    "| peak MB: collector | peak MB: npm client |"
+)
+HEADER_AGAINST = (
+    "| case | events/s: `{}` | events/s: now | ratio | ratios of all rounds "
+    "| CPU s for 100,000 events: before | CPU s: now | peak MB: before | peak MB: now |"
+)
 
 
 @dataclass(frozen=True)
@@ -86,9 +103,21 @@ def salesforce(case: Case) -> Iterator[dict[str, str]]:
 
 
 def collector(
-    case: Case, server: Mapping[str, str], storage: Mapping[str, str]
+    case: Case,
+    server: Mapping[str, str],
+    storage: Mapping[str, str],
+    repository: Path = environments.REPOSITORY,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, float]:
-    """Run the collector once, and return its figures."""
+    """Run the collector once, check that it stored everything, and return its figures.
+
+    Args:
+        case: what it reads.
+        server: the settings of the server.
+        storage: the settings of the emulator of Blob Storage.
+        repository: where the collector's code is.
+        more: further settings.
+    """
     name = uuid.uuid4().hex[:12]
     rows = case.events * len(case.topics) // case.one_in
     # All files are full. The measurement ends when the cursors of the last one are saved.
@@ -106,9 +135,31 @@ def collector(
         "BENCHMARK_FILES": str(files),
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": server["ca_file"],
         "REQUESTS_CA_BUNDLE": server["ca_file"],
+        **more,
     }
-    figures: dict[str, float] = process.told([sys.executable, str(HERE / "collector.py")], settings)
+    script = repository / "tests/benchmarks/collector.py"
+    figures: dict[str, float] = process.told([sys.executable, str(script)], settings)
+    deletes = rows + 2 * BATCH * len(case.topics)
+    keys = stored(settings["EVENTS_STORAGE"], settings["EVENTS_CONTAINER"])
+    assert len(keys) == len(set(keys)) == deletes, f"{len(set(keys))} of {deletes} are stored"
     return figures
+
+
+def stored(storage: str, container: str) -> list[str]:
+    """Return the key of each row in the event files."""
+    from azure.storage.blob import ContainerClient
+
+    keys: list[str] = []
+    with (
+        ContainerClient.from_connection_string(storage, container) as events,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        path = Path(folder) / "events.db"
+        for name in events.list_blob_names():
+            path.write_bytes(events.download_blob(name).readall())
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                keys += (key for (key,) in database.execute("SELECT event_id FROM events"))
+    return keys
 
 
 def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
@@ -126,24 +177,35 @@ def npm_client(case: Case, server: Mapping[str, str]) -> dict[str, float]:
     return figures
 
 
-def measure(case: Case, rounds: int) -> dict[str, dict[str, float]]:
-    """Return the medians of both clients, by name.
+def measure(
+    case: Case, rounds: int, *, npm: bool = True, earlier_code: Path | None = None
+) -> dict[str, list[dict[str, float]]]:
+    """Return the figures of each round, by the client's name.
 
-    The clients take turns. Each run of the collector has a new Azurite, because Azurite gets slower
-    the more it holds.
+    The clients take turns, and every second round has the opposite order. Each run of the collector
+    has a new Azurite, because Azurite gets slower the more it holds.
     """
     from local import emulators
 
-    runs: dict[str, list[dict[str, float]]] = {"ours": [], "npm": []}
+    def run(repository: Path) -> dict[str, float]:
+        with emulators.azurite(node_options=ON_ONE_THREAD) as azurite:
+            return collector(case, server, azurite.settings, repository)
+
+    clients: dict[str, Callable[[], dict[str, float]]] = {NOW: lambda: run(environments.REPOSITORY)}
+    if earlier_code:
+        clients[EARLIER] = functools.partial(run, earlier_code)
+    if npm:
+        clients[NPM] = lambda: npm_client(case, server)
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in clients}
     with salesforce(case) as server:
-        for _ in range(rounds):
-            with emulators.azurite(node_options=ON_ONE_THREAD) as azurite:
-                runs["ours"].append(collector(case, server, azurite.settings))
-            runs["npm"].append(npm_client(case, server))
-    return {name: _medians(case, some) for name, some in runs.items()}
+        for number in range(rounds):
+            for name in reversed(clients) if number % 2 else clients:
+                runs[name].append(clients[name]())
+    return runs
 
 
-def _medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
+def medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
+    """Return the events a second, CPU seconds for 100,000 events and peak MB."""
     events = case.events * len(case.topics)
     median = {
         name: statistics.median(run[name] for run in runs) for name in ("seconds", "cpu", "peak_mb")
@@ -155,42 +217,62 @@ def _medians(case: Case, runs: list[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def table(measured: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Return the figures as a table in Markdown."""
-    lines = [
-        "| case | events/s: collector | events/s: npm client | ratio "
-        "| CPU s for 100,000 events: collector | CPU s: npm client "
-        "| peak MB: collector | peak MB: npm client |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for title, by in measured.items():
-        ours, npm = by["ours"], by["npm"]
-        cells = [
-            title,
-            f"{ours['rate']:,.0f}",
-            f"{npm['rate']:,.0f}",
-            f"{ours['rate'] / npm['rate']:.2f}",
-        ]
-        cells += [f"{one['cpu']:.1f}" for one in (ours, npm)] + [
-            f"{one['peak_mb']:.0f}" for one in (ours, npm)
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def ratios(runs: Mapping[str, list[dict[str, float]]], name: str, other: str) -> list[float]:
+    """Return how many times as fast as the other one a client was in each round, in order."""
+    pairs = zip(runs[name], runs[other])
+    return sorted(theirs["seconds"] / its["seconds"] for its, theirs in pairs)
+
+
+def row(case: Case, runs: Mapping[str, list[dict[str, float]]]) -> str:
+    """Return the row of the collector and the npm client."""
+    ours, npm = medians(case, runs[NOW]), medians(case, runs[NPM])
+    cells = [case.title, f"{ours['rate']:,.0f}", f"{npm['rate']:,.0f}"]
+    cells += [f"{statistics.median(ratios(runs, NOW, NPM)):.2f}"]
+    cells += [f"{one['cpu']:.1f}" for one in (ours, npm)]
+    cells += [f"{one['peak_mb']:.0f}" for one in (ours, npm)]
+    return f"| {' | '.join(cells)} |"
+
+
+def row_against(case: Case, runs: Mapping[str, list[dict[str, float]]]) -> str:
+    """Return the row of the present collector and the earlier one."""
+    now, before = medians(case, runs[NOW]), medians(case, runs[EARLIER])
+    found = ratios(runs, NOW, EARLIER)
+    cells = [case.title, f"{before['rate']:,.0f}", f"{now['rate']:,.0f}"]
+    cells += [f"{statistics.median(found):.2f}", f"{found[0]:.2f} to {found[-1]:.2f}"]
+    cells += [f"{one['cpu']:.1f}" for one in (before, now)]
+    cells += [f"{one['peak_mb']:.0f}" for one in (before, now)]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> int:
-    """Measure, print the table, and write it into the page."""
+    """Measure, print the tables, and write them into the page."""
     parser = argparse.ArgumentParser(description="Compare the collector with the npm client.")
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    process.begin()
-    measured: dict[str, Any] = {}
-    for case in CASES:
-        measured[case.title] = measure(case, rounds)
-        print(table({case.title: measured[case.title]}).splitlines()[-1], flush=True)
-    page.write(
-        "drain", f"{table(measured)}\n\nMedians of {rounds} rounds.\nMachine: {page.machine()}."
+    parser.add_argument(
+        "--only", default="", metavar="PATTERN", help="the cases whose titles match it"
     )
+    parser.add_argument("--against", metavar="COMMIT", help="compare it with this commit too")
+    parser.add_argument("--without-npm", action="store_true", help="leave out the npm client")
+    given = parser.parse_args()
+    process.begin()
+    compared, against = list[str](), list[str]()
+    with contextlib.ExitStack() as stack:
+        code = stack.enter_context(earlier.checkout(given.against)) if given.against else None
+        for case in CASES:
+            if not re.search(given.only, case.title):
+                continue
+            runs = measure(case, given.rounds, npm=not given.without_npm, earlier_code=code)
+            if not given.without_npm:
+                compared.append(row(case, runs))
+                print(compared[-1], flush=True)
+            if code:
+                against.append(row_against(case, runs))
+                print(against[-1], flush=True)
+    about = f"Medians of {given.rounds} rounds."
+    if compared:
+        page.write_rows("drain", HEADER, compared, about)
+    if against:
+        page.write_rows("drain against", HEADER_AGAINST.format(given.against), against, about)
     return 0
 
 

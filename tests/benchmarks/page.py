@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -16,6 +17,31 @@ def write(name: str, text: str) -> None:
     head, _, rest = PAGE.read_text().partition(mark)
     _, _, tail = rest.partition(mark)
     PAGE.write_text(f"{head}{mark}\n{text}\n{mark}{tail}")
+
+
+def write_rows(name: str, header: str, rows: Sequence[str], about: str) -> None:
+    """Write a table.
+
+    If only some cases were measured, the page keeps its rows of the others. So a long benchmark can
+    run in parts.
+
+    Args:
+        name: the name of the marks.
+        header: the first line of the table.
+        rows: the lines of the cases. The first cell is the title of the case.
+        about: the text below the table.
+    """
+    mark = f"<!-- {name} -->"
+    before = PAGE.read_text().partition(mark)[2].partition(mark)[0].strip().splitlines()
+    kept = before[2:] if before[:1] == [header] else []
+    lines = {_title(line): line for line in kept if line.startswith("|")}
+    lines.update({_title(line): line for line in rows})
+    rule = "|" + "---|" * (header.count("|") - 1)
+    write(name, "\n".join([header, rule, *lines.values(), "", f"{about}\nMachine: {machine()}."]))
+
+
+def _title(line: str) -> str:
+    return line.split("|")[1].strip()
 
 
 def machine() -> str:

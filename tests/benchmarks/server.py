@@ -23,7 +23,6 @@ import signal
 import sys
 import threading
 import time
-import types
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +41,7 @@ from salesforce_client.src.app.mock_salesforce import (
 from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.history import EPOCH
 from salesforce_client.src.app.mock_salesforce.ids import record_id
+from salesforce_client.src.app.mock_salesforce.pubsub_service import PubSubService
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 
 BATCH = 100
@@ -143,7 +143,10 @@ class Fast(MockSalesforce):
 
     def _serve(self, made: certificate.Certificate | None) -> str:
         assert made
-        self._service = types.SimpleNamespace(delivered=0)  # type: ignore[assignment]
+        # It serves nothing here. The REST API asks it for the number of delivered events.
+        self._service = PubSubService(
+            self.org, self.tokens.accepts, self.tokens.expire_tokens, self._faults, 1, BATCH
+        )
         server = grpc.server(
             ThreadPoolExecutor(max_workers=2 * MOST_STREAMS),
             options=[("grpc.max_concurrent_streams", MOST_STREAMS)],

@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
 """Measure the start of each function: part of ``python3 tests/run.py bench``.
 
-The time runs from the start of Python to the function's first request.
+The time runs from the start of Python to the function's first request. With ``--against COMMIT``,
+the functions of an earlier commit are started in turn.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import statistics
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
-import page  # noqa: E402  (found through the line above)
+import earlier  # noqa: E402  (found through the line above)
+import page  # noqa: E402
 import process  # noqa: E402
 from local import environments  # noqa: E402
 
 ROUNDS = 7
+FUNCTIONS = (("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher"))
 # This program ends when the app first connects to anything.
 # Its times begin when the kernel started the process.
 UNTIL_FIRST_REQUEST = """
@@ -51,8 +57,18 @@ SETTINGS = {
 }
 
 
+def start(app: Path, function: str, settings: Mapping[str, str]) -> dict[str, float]:
+    """Start a function once, and return its times."""
+    command = [sys.executable, "-c", UNTIL_FIRST_REQUEST, str(page.TESTS), str(app), function]
+    times: dict[str, float] = process.told(command, settings)
+    return times
+
+
 def main() -> int:
     """Measure, print the table, and write it into the page."""
+    parser = argparse.ArgumentParser(description="Measure the start of each function.")
+    parser.add_argument("--against", metavar="COMMIT", help="compare it with this commit too")
+    commit = parser.parse_args().against
     process.begin()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -63,21 +79,23 @@ def main() -> int:
     )
     settings = {**SETTINGS, "SALESFORCE_PRIVATE_KEY": pem.decode()}
     lines = ["| function | imported after | first request after |", "|---|---|---|"]
-    for app, function in (("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher")):
-        command = [
-            sys.executable,
-            "-c",
-            UNTIL_FIRST_REQUEST,
-            str(page.TESTS),
-            str(environments.REPOSITORY / app),
-            function,
-        ]
-        rounds = [process.told(command, settings) for _ in range(ROUNDS)]
-        imported, request = (
-            statistics.median(one[moment] for one in rounds) for moment in ("import", "request")
-        )
-        lines.append(f"| {app}/{function} | {imported:.2f} s | {request:.2f} s |")
-        print(lines[-1], flush=True)
+    with contextlib.ExitStack() as stack:
+        code = {"": environments.REPOSITORY}
+        if commit:
+            code[f" at `{commit}`"] = stack.enter_context(earlier.checkout(commit))
+        for app, function in FUNCTIONS:
+            rounds: dict[str, list[dict[str, float]]] = {version: [] for version in code}
+            for _ in range(ROUNDS):
+                for version, folder in code.items():
+                    rounds[version].append(start(folder / app, function, settings))
+            for version, some in rounds.items():
+                imported, request = (
+                    statistics.median(one[moment] for one in some)
+                    for moment in ("import", "request")
+                )
+                cells = [f"{app}/{function}{version}", f"{imported:.2f} s", f"{request:.2f} s"]
+                lines.append(f"| {' | '.join(cells)} |")
+                print(lines[-1], flush=True)
     page.write(
         "startup",
         "\n".join([*lines, "", f"Medians of {ROUNDS} rounds.\nMachine: {page.machine()}."]),

@@ -4,25 +4,34 @@
 All load the same rows into one stand-in for Snowflake. At the end, each key must be in the table
 once. DuckDB runs the statements. So the times show the client's work and the round trips, but not
 Snowflake's own speed. Snowflake would get the same statements and bytes.
+
+With ``--against COMMIT``, the sync of an earlier commit also sweeps, in turn. The stand-in of that
+time was fakesnow alone, and its event files had another version. So each sync has its own files,
+and the table also shows the CPU time of both sides.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
-import page  # noqa: E402  (found through the lines above)
+import earlier  # noqa: E402  (found through the lines above)
+import page  # noqa: E402
 import process  # noqa: E402
 from local import environments  # noqa: E402
 from rows import INSERT_NEW, TABLE, Rows, plain  # noqa: E402
@@ -33,6 +42,13 @@ ROW_BY_ROW = 2_000
 TOGETHER = 1_000
 ROUNDS = 3
 BEGUN_AT = datetime(2026, 2, 1, tzinfo=timezone.utc)
+# Uploads the event files with the code of a commit.
+UPLOAD = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import sweep
+sweep.upload(int(sys.argv[2]), json.loads(sys.argv[3]), sweep.ROWS_IN_A_FILE)
+"""
 INSERT = "INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
@@ -145,30 +161,94 @@ def ours(
     return {**swept, **figures}
 
 
-def peer(name: str, count: int, server: Any) -> dict[str, float]:
-    """Run a library in its own environment."""
+@dataclass(frozen=True)
+class Version:
+    """The code of one commit, and what runs the stand-in that it can use."""
+
+    repository: Path
+    stand_in: Callable[[], contextlib.AbstractContextManager[Any]]
+
+
+@contextlib.contextmanager
+def fakesnow() -> Iterator[Any]:
+    """Run fakesnow without the stand-in's rules, for a sync that does not know them."""
+    from local import emulators
+
+    port = emulators.free_port()
+    program = str(environments.group("fakesnow").with_name("fakesnow"))
+    command = [program, "-s", "--host", "127.0.0.1", "-p", str(port)]
+    with emulators.process("fakesnow", command, port) as pid:
+        settings = {**emulators.snowflake_settings(port), "SNOWFLAKE_ACCOUNT": "fakesnow"}
+        yield emulators.Server(port, pid, settings)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def both_sides(count: int, version: Version) -> dict[str, float]:
+    """Sweep with the code of a commit. Return its seconds, and the CPU seconds of both sides."""
+    from local import emulators
+
+    benchmarks = version.repository / "tests/benchmarks"
+    with emulators.azurite() as azurite, version.stand_in() as server:
+        storage = {**azurite.settings, "EVENTS_CONTAINER": "events"}
+        command = [sys.executable, "-c", UPLOAD, str(benchmarks), str(count), json.dumps(storage)]
+        subprocess.run(command, check=True)
+        before, idle = os.times(), cpu_seconds(server.pid)
+        swept = process.told(
+            [sys.executable, str(benchmarks / "sweeper.py")],
+            {**storage, **server.settings, "MAX_RUN_SECONDS": "540"},
+        )
+        after, busy = os.times(), cpu_seconds(server.pid)
+        assert swept["inserted"] == rows_in(server.settings) == count, swept
+    ours = after.children_user + after.children_system
+    ours -= before.children_user + before.children_system
+    return {"seconds": swept["seconds"], "cpu": ours, "stand-in": busy - idle}
+
+
+def rows_in(settings: Mapping[str, str]) -> int:
+    """Return the number of keys in the table."""
     from local import warehouse
 
-    settings = {**server.settings, "SNOWFLAKE_SCHEMA": f"s_{uuid.uuid4().hex[:8]}"}
-    with (
-        counted(server.port) as (port, figures),
-        warehouse.connect(settings),
-    ):  # creates the schema
-        command = [str(environments.group("peers")), str(HERE / "sweep_peers.py"), name, str(count)]
-        told = process.told(command, {**settings, "SNOWFLAKE_PORT": str(port)})
-    if "error" in told:
-        raise RuntimeError(told["error"])
-    return {**told, **figures}
+    with warehouse.connect(settings) as session:
+        _, ((found,),) = warehouse.query(
+            session, "SELECT COUNT(DISTINCT event_id) FROM delete_tracker"
+        )
+    return int(found)
 
 
-def main() -> int:
-    """Measure, print the figures, and write the table into the page."""
-    parser = argparse.ArgumentParser(
-        description="Compare a sweep with simpler ways to load the rows."
-    )
-    parser.add_argument("--rows", type=int, default=500_000)
-    count = parser.parse_args().rows
-    process.begin()
+def sides(count: int, commit: str | None) -> list[str]:
+    """Return the table of both sides of a sweep, of one commit or of two in turn."""
+    from local import emulators
+
+    with contextlib.ExitStack() as stack:
+        versions = {"now": Version(environments.REPOSITORY, emulators.snowflake)}
+        if commit:
+            code = stack.enter_context(earlier.checkout(commit))
+            versions = {f"`{commit}`": Version(code, fakesnow), **versions}
+        runs: dict[str, list[dict[str, float]]] = {title: [] for title in versions}
+        for number in range(ROUNDS):
+            for title in reversed(versions) if number % 2 else versions:
+                runs[title].append(both_sides(count, versions[title]))
+                print(title, runs[title][-1], flush=True)
+    lines = [
+        "| code | rows | rows/s | CPU s: `delete_sync` | CPU s: stand-in | share of the stand-in |",
+        "|---|---|---|---|---|---|",
+    ]
+    for title, some in runs.items():
+        median = {key: statistics.median(one[key] for one in some) for key in some[0]}
+        share = median["stand-in"] / (median["stand-in"] + median["cpu"])
+        cells = [title, f"{count:,}", f"{count / median['seconds']:,.0f}"]
+        cells += [f"{median['cpu']:.1f}", f"{median['stand-in']:.1f}", f"{100 * share:.0f} %"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def ways(count: int) -> list[str]:
+    """Return the table of the ways to load rows."""
     from local import emulators
 
     runs: dict[str, tuple[int, Callable[[], dict[str, float]]]] = {
@@ -185,23 +265,15 @@ def main() -> int:
             count // 250,
             lambda: alternative(array_binding, count // 250, server, "qmark"),
         ),
-        "`write_pandas`": (count // 25, lambda: peer("write_pandas", count // 25, server)),
-        "dlt": (count // 25, lambda: peer("dlt", count // 25, server)),
     }
     measured: dict[str, list[dict[str, float]]] = {title: [] for title in runs}
-    errors: dict[str, str] = {}
     for _ in range(ROUNDS):
         with emulators.azurite() as azurite, emulators.snowflake() as server:
             for title, (_, work) in runs.items():
-                try:
-                    measured[title].append(work())
-                except Exception as error:  # noqa: BLE001  (the table shows the error)
-                    errors[title] = " ".join(str(error).split())[:160]
-                print(title, errors.get(title) or measured[title][-1], flush=True)
+                measured[title].append(work())
+                print(title, measured[title][-1], flush=True)
     seconds = {
-        title: statistics.median(one["seconds"] for one in some)
-        for title, some in measured.items()
-        if some
+        title: statistics.median(one["seconds"] for one in some) for title, some in measured.items()
     }
     slowest = ROW_BY_ROW / seconds["row by row"]
     lines = [
@@ -210,19 +282,31 @@ def main() -> int:
         "|---|---|---|---|---|---|---|",
     ]
     for title, (number, _) in runs.items():
-        if title in errors:
-            lines.append(
-                f"| {title} | {number:,} | does not run on fakesnow: `{errors[title]}` | | | | |"
-            )
-            continue
         rate, some = number / seconds[title], measured[title][-1]
         taken = f"{count / rate:,.0f} s" + (" (extrapolated)" if number < count else "")
         cells = [title, f"{number:,}", f"{rate:,.0f}", f"{rate / slowest:.0f} ×", taken]
         cells += [f"{some['statements']:,.0f}", f"{some['megabytes']:,.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
-    page.write(
-        "sweep", "\n".join([*lines, "", f"Medians of {ROUNDS} rounds.\nMachine: {page.machine()}."])
+    return lines
+
+
+def main() -> int:
+    """Measure, print the figures, and write the tables into the page."""
+    parser = argparse.ArgumentParser(
+        description="Compare a sweep with simpler ways to load the rows."
     )
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--against", metavar="COMMIT", help="compare it with this commit too")
+    parser.add_argument("--sides", action="store_true", help="leave out the other ways")
+    given = parser.parse_args()
+    process.begin()
+    tables = {"sweep sides": sides(given.rows, given.against)}
+    if not given.sides:
+        tables["sweep"] = ways(given.rows)
+    for name, lines in tables.items():
+        print("\n".join(lines), flush=True)
+        about = f"Medians of {ROUNDS} rounds.\nMachine: {page.machine()}."
+        page.write(name, "\n".join([*lines, "", about]))
     return 0
 
 

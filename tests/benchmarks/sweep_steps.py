@@ -33,6 +33,7 @@ from sweep import upload  # noqa: E402
 
 from delete_sync.src.event_files import event_file as reader  # noqa: E402
 from delete_sync.src.event_files.erasure import Digests  # noqa: E402
+from delete_sync.src.event_files.file_format import FORMAT_VERSION  # noqa: E402
 from delete_sync.src.model import EventBlob  # noqa: E402
 from delete_sync.src.warehouse.staging import LEVEL, BatchWriter  # noqa: E402
 from salesforce_client.src.app.decoding.interpreter import Interpreter  # noqa: E402
@@ -102,7 +103,7 @@ def lines(path: Path, erased: int = 0) -> None:
 
 def stage(path: Path, folder: Path) -> None:
     """All that a sweep does between an event file and the compressed lines."""
-    batch = BatchWriter(folder, "s", reader.FORMAT_VERSION)
+    batch = BatchWriter(folder, "s", FORMAT_VERSION)
     with reader.EventFile(path, path.name, SHA256) as file:
         batch.add(file, EventBlob(path.name, path.stat().st_size, "", ""), SHA256)
     assert batch.finish().figures.deletes == EVENTS

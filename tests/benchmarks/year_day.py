@@ -53,7 +53,7 @@ def main() -> None:
     datetime_module.datetime = Shifted  # type: ignore[misc]
     mock_salesforce = importlib.import_module("salesforce_client.src.app.mock_salesforce")
     run = importlib.import_module("salesforce_client.src.app.run").run
-    figures = {"polls": POLLS, "deliveries": 0, "deletes": 0, "rest_calls": 0}
+    figures: dict[str, float] = {"polls": POLLS, "deliveries": 0, "deletes": 0, "rest_calls": 0}
     with mock_salesforce.MockSalesforce(
         float(sys.argv[2]), keepalive_seconds=KEEPALIVE_SECONDS
     ) as mock:

@@ -83,7 +83,13 @@ def snowflake(port: int = 0) -> Iterator[Server]:
     """Run the stand-in for Snowflake. All connections share one empty account in memory."""
     port = port or free_port()
     command = [str(environments.group("fakesnow")), "-m", "local.snowflake", str(port)]
-    settings = {
+    with process("snowflake", command, port, {"PYTHONPATH": str(TESTS)}) as pid:
+        yield Server(port, pid, snowflake_settings(port))
+
+
+def snowflake_settings(port: int) -> dict[str, str]:
+    """Return the settings of the stand-in on this port."""
+    return {
         "SNOWFLAKE_ACCOUNT": "local",
         "SNOWFLAKE_USER": "local",
         "SNOWFLAKE_PASSWORD": "local",
@@ -94,8 +100,6 @@ def snowflake(port: int = 0) -> Iterator[Server]:
         "SNOWFLAKE_PORT": str(port),
         "SNOWFLAKE_PROTOCOL": "http",
     }
-    with process("snowflake", command, port, {"PYTHONPATH": str(TESTS)}) as pid:
-        yield Server(port, pid, settings)
 
 
 def free_port() -> int:

@@ -37,7 +37,6 @@ VERSIONS = {
     "java": NEWER,
     "mutants": NEWER,
     "operator": NEWER,
-    "peers": NEWER,
     "runtime": ["3.13"],
     "snow": NEWER,
     "stubs": ["3.11", "3.12"],

@@ -6,6 +6,8 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import marathon
@@ -121,12 +123,10 @@ def test_a_full_disk_refuses_what_a_process_writes_until_it_has_room_again(
         assert writing.stdin
         assert writing.stdout
         told = []
-        for limit in (
-            lambda: None,
-            lambda: disk.fill(writing.pid, 0),
-            lambda: disk.empty(writing.pid),
-        ):
-            limit()
+        limits: list[Callable[[int], None] | None] = [None, partial(disk.fill, size=0), disk.empty]
+        for limit in limits:
+            if limit:
+                limit(writing.pid)
             writing.stdin.write("\n")
             writing.stdin.flush()
             told.append(writing.stdout.readline().strip())

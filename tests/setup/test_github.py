@@ -7,7 +7,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 from local import environments
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

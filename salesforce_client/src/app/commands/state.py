@@ -69,7 +69,7 @@ class State(NamedTuple):
         """The exit code of the command."""
         if self.error:
             return exit_code(self.error)
-        noted = any(it.note for it in (*self.topics, *self.objects))
+        noted = any([it.note for it in self.topics] + [it.note for it in self.objects])
         return FINDINGS if noted else WELL
 
 

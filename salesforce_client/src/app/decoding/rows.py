@@ -48,6 +48,9 @@ def fitting(value: Any, column: str, notes: dict[str, Any]) -> str | None:
 
     A longer text is cut, and the notes get the name of the column.
     """
+    # Nearly all values are like this.
+    if type(value) is str and 0 < len(value) <= LONGEST_TEXT and "\0" not in value:
+        return value
     found = text(value)
     if found is None:
         return None

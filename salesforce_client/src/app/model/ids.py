@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import string
 from typing import Union
@@ -26,8 +27,12 @@ def with_checksum(record_id: str) -> str:
     Raises:
         KeyError: it has fewer than 15 characters.
     """
-    cases = record_id.encode().translate(CASES)
-    return record_id + CHECKSUMS[cases[:5]] + CHECKSUMS[cases[5:10]] + CHECKSUMS[cases[10:]]
+    return record_id + _checksum(record_id.encode().translate(CASES))
+
+
+@functools.lru_cache(maxsize=1024)
+def _checksum(cases: bytes) -> str:
+    return CHECKSUMS[cases[:5]] + CHECKSUMS[cases[5:10]] + CHECKSUMS[cases[10:]]
 
 
 def identity(*parts: Union[str, bytes]) -> str:
