@@ -38,7 +38,8 @@ def noting(moment: str, method: Any) -> Any:
 
 
 Collection.run = noting("begin", noting("stored", Collection.run))  # type: ignore[method-assign]
-Collection._wait_for_drains = noting("drained", Collection._wait_for_drains)  # type: ignore[method-assign]
+drained = noting("drained", Collection._wait_for_drains)
+setattr(Collection, "_wait_for_drains", drained)  # noqa: B010
 Checks.run = noting("checked", Checks.run)  # type: ignore[method-assign]
 began = time.monotonic()
 report = run(os.environ)

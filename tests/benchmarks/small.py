@@ -104,7 +104,7 @@ def make_check_due(connection_string: str) -> None:
         blobs = CheckBlobs(service.get_container_client("cursors"))
         stored = blobs.load_progress(ORG_ID, "Account")
         assert stored.progress
-        changed = {
+        changed: dict[str, Any] = {
             name: earlier(getattr(stored.progress, name))
             for name in ("window_to", "checked_at", "tried_at", "succeeded_at")
         }

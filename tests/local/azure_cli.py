@@ -37,8 +37,7 @@ Words = list[str]
 def recorded(text: str) -> list[Words]:
     """The words of each external command in a block of shell, as Bash passes them.
 
-    No command is run, so the block must do without the results. What stands behind ``||`` is left
-    out.
+    No command is run, so the block must do without the results. What follows ``||`` is left out.
     """
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "record"

@@ -83,7 +83,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def naming(how: str, table: str, column: str) -> str:
+def naming(how: str, table: Identifier | str, column: str) -> str:
     """The condition that a column names the record ``r``, in any of its ways.
 
     A system may have changed the case of 18 characters: see ``record_ids``.
@@ -94,7 +94,7 @@ def naming(how: str, table: str, column: str) -> str:
         column: its name.
     """
     if how == "hex":  # the bytes of a rejected event. Its key may name the record too
-        found = " OR ".join(f"CONTAINS({table}.{column}, HEX_ENCODE({way}))" for way in WAYS)
+        found = "\n    OR ".join(f"CONTAINS({table}.{column}, HEX_ENCODE({way}))" for way in WAYS)
         return f"({found} OR {naming('text', table, 'event_id')})"
     text = READ_AS.get(how, "{}").format(f"{table}.{column}")
     return f"({' OR '.join(f'CONTAINS({text}, {way})' for way in WAYS)})"
@@ -106,7 +106,7 @@ def records_to_erase(names: Mapping[str, Identifier]) -> str:
     return textwrap.indent(query, "    ").lstrip()
 
 
-def _own(table: str) -> str:
+def _own(table: Identifier | str) -> str:
     """The condition that a row belongs to the record ``r``."""
     return naming("value", table, "record_id")
 

@@ -3,7 +3,7 @@
 -- if you cannot run the command. Write the id with its 18 characters, also in each statement that
 -- compares only the first 15. Run it as delete_tracker_eraser, all statements in one session.
 -- The second statement takes the lock that each transaction of the sync takes. So a sweep that runs
--- waits until COMMIT, and then ends, because it has read event files without knowing of this record.
+-- waits until COMMIT. Then it ends, because it has read event files without knowing of this record.
 -- Later sweeps know it from the third statement.
 BEGIN TRANSACTION;
 UPDATE delete_tracker_lock SET previous = token, token = UUID_STRING(), taken_at = SYSDATE();
