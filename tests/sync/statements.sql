@@ -419,7 +419,9 @@ LEFT JOIN (
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id))
+) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id))
 WHERE r.short_id IS NULL;
 
 -- count_own
@@ -433,7 +435,9 @@ JOIN (
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id));
+) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id));
 
 -- count_recovered
 SELECT COUNT(*) AS recovered FROM (SELECT
@@ -1800,7 +1804,9 @@ JOIN (
         v:record_sha256::VARCHAR AS record_sha256
     FROM "DELETE_TRACKER_STAGING"
     WHERE v:kind::VARCHAR = 'record'
-) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id))
+) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id))
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 WHERE COALESCE("DELETE_TRACKER".topic, '') <> 'check'
 GROUP BY r.record_sha256;
@@ -2059,7 +2065,9 @@ USING (
     ) q
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 ) r
-WHERE (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id) OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id));
+WHERE (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
+    OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id));
 
 -- replace_loads
 DELETE FROM "DELETE_TRACKER_LOADS"

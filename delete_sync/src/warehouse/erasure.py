@@ -97,7 +97,8 @@ def naming(how: str, table: Identifier | str, column: str) -> str:
         found = "\n    OR ".join(f"CONTAINS({table}.{column}, HEX_ENCODE({way}))" for way in WAYS)
         return f"({found} OR {naming('text', table, 'event_id')})"
     text = READ_AS.get(how, "{}").format(f"{table}.{column}")
-    return f"({' OR '.join(f'CONTAINS({text}, {way})' for way in WAYS)})"
+    found = "\n    OR ".join(f"CONTAINS({text}, {way})" for way in WAYS)
+    return f"({found})"
 
 
 def records_to_erase(names: Mapping[str, Identifier]) -> str:
