@@ -25,6 +25,7 @@ The app's root is not on ``sys.path``, so an absolute import of the app's own co
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -108,7 +109,11 @@ async def run(app: Path, name: str, *, past_due: bool, again: bool) -> bool:
 
 
 def holdings() -> dict[str, float]:
-    """What this process has: memory in MB, threads, descriptors, and temporary files."""
+    """What this process has: memory in MB, threads, descriptors, and temporary files.
+
+    Garbage is collected before. It may have connections, which Python otherwise closes later.
+    """
+    gc.collect()
     resident = re.findall(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
     return {
         "memory": int(resident[0]) / 1024,

@@ -48,14 +48,13 @@ def test_a_marathon_draws_every_fault_of_the_mock() -> None:
 @pytest.mark.parametrize(
     ("returncode", "log", "wrong"),
     [
-        (0, "INFO root org=1\n", ""),
+        (0, f"ERROR snowflake.connector failed\n{TRACE}OSError\nINFO root org=1\n", ""),
         (-signal.SIGKILL, TRACE, ""),
         (-signal.SIGTERM, "", ""),
         (1, f"{TRACE}{COLLECTOR}.GapError: lost.\n  - more\n", ""),
         (1, f"{TRACE}KeyError: 'x'\n\nDuring …:\n\n{TRACE}{COLLECTOR}.GapError: lost\n", ""),
         (1, f"{TRACE}{COLLECTOR}.RunFailedError: 1:\n  - /event/E: GapError: a gap\n", ""),
         (1, f"{TRACE}__app__.src.errors.TableError\n", ""),
-        (0, TRACE, "a run that succeeded has a traceback"),
         (1, "", "a run ended with the unknown error without a traceback"),
         (1, f"{TRACE}KeyError: 'x'\n", "a run ended with the unknown error KeyError"),
         (1, f"{TRACE}sqlite3.OperationalError: full\n", "the unknown error OperationalError"),
