@@ -8,7 +8,7 @@
     python3 tests/run.py browser      the dashboard in a browser, with its pictures
     python3 tests/run.py pages        the set-up pages by the parsers of their tools, az among them
     python3 tests/run.py mutants      mutation testing of the modules that decide
-    python3 tests/run.py bench        measure, and write docs/performance.md (15 minutes)
+    python3 tests/run.py bench        measure, and write docs/performance.md (about an hour)
     python3 tests/run.py lock         update all dependencies and write the requirements files
 
 Arguments that begin with a file, a folder or an option go to pytest, without lint and types:

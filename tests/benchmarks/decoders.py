@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Measure what each decoder is worth in a run of the collector: ``python3 tests/run.py bench``.
+"""Measure what each decoder is worth in a run of the collector.
 
 The collector runs with all of its decoders and without some, in turn. It reads the same cases as in
-``drain.py``, those without latency.
+``drain.py``, those without latency. This takes 15 minutes, and is not part of
+``python3 tests/run.py bench``.
 """
 
 from __future__ import annotations

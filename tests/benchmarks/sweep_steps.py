@@ -8,6 +8,7 @@ any check. The second table compares sizes and levels of the compressed files in
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import sqlite3
@@ -159,8 +160,8 @@ def sweeps() -> list[str]:
     return table
 
 
-def main() -> None:
-    """Measure, print the tables, and write them into the page."""
+def rates() -> list[str]:
+    """The table of the steps."""
     columns = {title: steps(topic) for title, topic in TOPICS.items()}
     table = [f"| rows/s | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     bounds = [by["limit: read, join, compress"] for by in columns.values()]
@@ -170,12 +171,21 @@ def main() -> None:
             for by, bound in zip(columns.values(), bounds)
         )
         table.append(f"| {step} | {' | '.join(cells)} |")
-    print("\n".join(table), flush=True)
-    about = f"Medians of {{}} rounds.\nMachine: {page.machine()}."
-    page.write("sweep steps", "\n".join([*table, "", about.format(ROUNDS)]))
-    table = sweeps()
-    print("\n".join(table))
-    page.write("staged files", "\n".join([*table, "", about.format(SWEEPS)]))
+    return table
+
+
+def main() -> None:
+    """Measure, print the tables, and write them into the page."""
+    parser = argparse.ArgumentParser(description="Measure the client's share of a sweep.")
+    parser.add_argument("--staged", action="store_true", help="measure only the staged files")
+    measured = [("staged files", sweeps, SWEEPS)]
+    if not parser.parse_args().staged:
+        measured.insert(0, ("sweep steps", rates, ROUNDS))
+    for name, measure, rounds in measured:
+        table = measure()
+        print("\n".join(table), flush=True)
+        about = f"Medians of {rounds} rounds.\nMachine: {page.machine()}."
+        page.write(name, "\n".join([*table, "", about]))
 
 
 if __name__ == "__main__":
