@@ -14,6 +14,10 @@ from local import commands, environments, prose
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STYLE = ["-m ruff check .", "-m ruff format --check .", "-m tests.local.prose"]
+TOOLS = [
+    f"tests/setup/in_{tool}.py"
+    for tool in ("az", "bicep", "github", "kusto", "salesforce", "snow")
+]
 ALL_TESTS = "-m pytest --numprocesses 3 --dist worksteal"
 
 
@@ -33,6 +37,7 @@ def test_without_arguments_it_runs_everything() -> None:
         (["lint"], STYLE),
         (["lock"], ["-m tests.local.requirements"]),
         (["browser"], ["-m pytest tests/dashboard/in_browser.py"]),
+        (["pages"], [f"-m pytest {' '.join(TOOLS)}"]),
         (["mutants"], ["-m tests.local.mutants"]),
         (["test"], [ALL_TESTS]),
         (["test", "-k", "cursor"], ["-m pytest -k cursor"]),

@@ -121,28 +121,26 @@ def _code(path: Path) -> str:
     return re.sub(r"#.*", "", path.read_text())
 
 
-@pytest.mark.parametrize(
-    ("slip", "said"),
-    [
-        ("group creat --name x --location y", "'creat' is misspelled or not recognized"),
-        ("group create --nam3 x --name y --location z", "unrecognized arguments: --nam3 x"),
-        ("group create --name x", "the following arguments are required: --location"),
-        ("storage account show", "(--name | --ids) are required"),
-        (
-            "storage account create --name x --resource-group g --sku Standard",
-            "'Standard' is not a valid value for '--sku'",
-        ),
-        ("group show --name x --query [[", "invalid jmespath_type value"),
-    ],
-)
-def test_a_mistake_in_a_command_is_found(slip: str, said: str) -> None:
-    """If the parser missed mistakes, the tests above would prove nothing."""
-    (told,) = azure_cli.problems([(slip.split(), True)])
-    assert said in told
+WHOLE = {
+    "group creat --name x --location y": "'creat' is misspelled or not recognized",
+    "group create --nam3 x --name y --location z": "unrecognized arguments: --nam3 x",
+    "group create --name x": "the following arguments are required: --location",
+    "storage account show": "(--name | --ids) are required",
+    "storage account create --name x --resource-group g --sku Standard": (
+        "'Standard' is not a valid value for '--sku'"
+    ),
+    "group show --name x --query [[": "invalid jmespath_type value",
+}
+IN_A_SENTENCE = {"storage blob set-tier --teir Hot": "unrecognized arguments: --teir Hot"}
 
 
-def test_a_mistake_in_a_sentence_is_found() -> None:
-    """There, options may be missing."""
-    given = ["storage blob set-tier --teir Hot", "storage blob set-tier --tier Hot"]
-    (told,) = azure_cli.problems([(it.split(), False) for it in given])
-    assert "unrecognized arguments: --teir Hot" in told
+def test_a_mistake_in_a_command_is_found() -> None:
+    """If the parser missed mistakes, the test above would prove nothing.
+
+    In a sentence, options may be missing.
+    """
+    given = [*((it.split(), True) for it in WHOLE), *((it.split(), False) for it in IN_A_SENTENCE)]
+    told = azure_cli.problems([*given, (["storage", "blob", "set-tier", "--tier", "Hot"], False)])
+    expected = [*WHOLE.values(), *IN_A_SENTENCE.values()]
+    assert len(told) == len(expected)
+    assert [said for said, one in zip(expected, told) if said not in one] == []

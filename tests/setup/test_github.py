@@ -63,7 +63,7 @@ def test_workflows_run_on_a_named_image_with_every_supported_python() -> None:
     assert matrix
     assert re.findall(r'"(.*?)"', matrix[1]) == environments.SUPPORTED
     commands = re.findall(r"run: python3 tests/run\.py (\w+)", workflow)
-    assert commands == ["lint", "types", "test", "browser"]
+    assert commands == ["lint", "types", "pages", "test", "browser"]
     installed = re.search(r"python-version: \|\n((?: +3\.\d+\n)+)", workflow)
     assert installed
     assert installed[1].split() == environments.SUPPORTED

@@ -111,10 +111,10 @@ TOOLS: Mapping[str, Check] = {
     "cd": folder,
     "cp": copied,
     "source": sourced,
-    # See the tests below.
-    **dict.fromkeys(("snow", "openssl"), shell_only),
-    # Checked by the tests of their pages, or known to everybody.
-    **dict.fromkeys(("az", "azd", "sf", "func", "curl", "git", "pip"), shell_only),
+    # Parsed by the tools themselves, in the files in_*.py.
+    **dict.fromkeys(("az", "sf", "snow"), shell_only),
+    # No package has their parsers, or everybody knows them.
+    **dict.fromkeys(("azd", "func", "curl", "git", "openssl", "pip"), shell_only),
     **dict.fromkeys(("echo", "export", "rm", "set"), shell_only),
 }
 
