@@ -15,8 +15,7 @@ from local import commands, environments, prose
 REPOSITORY = Path(__file__).resolve().parent.parent
 STYLE = ["-m ruff check .", "-m ruff format --check .", "-m tests.local.prose"]
 TOOLS = [
-    f"tests/setup/in_{tool}.py"
-    for tool in ("az", "bicep", "github", "kusto", "salesforce", "snow")
+    f"tests/setup/in_{tool}.py" for tool in ("az", "bicep", "github", "kusto", "salesforce", "snow")
 ]
 ALL_TESTS = "-m pytest --numprocesses 3 --dist worksteal"
 
