@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 AZURE = REPOSITORY / "docs/setup/azure"
 OF_THE_HOST = re.compile(
     r"AzureWebJobsStorage__\w+|APPLICATIONINSIGHTS_\w+|POLL_SCHEDULE|SYNC_SCHEDULE"
-    r"|MANAGED_IDENTITY_CLIENT_ID"
+    r"|MANAGED_IDENTITY_CLIENT_ID|MALLOC_ARENA_MAX"
 )
 
 

@@ -270,6 +270,8 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: authenticationString
         EVENTS_STORAGE__clientId: identity.properties.clientId
         MANAGED_IDENTITY_CLIENT_ID: identity.properties.clientId
+        // Else the memory grows with each large run: see docs/collector-behaviours.md.
+        MALLOC_ARENA_MAX: '2'
       },
       pythonVersion == '3.12' ? { PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1' } : {},
       settings,

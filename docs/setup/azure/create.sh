@@ -146,7 +146,8 @@ create_app() {
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING=ClientId=$client;Authorization=AAD" \
         "EVENTS_STORAGE__blobServiceUri=https://$data.blob.core.windows.net/" \
         "EVENTS_STORAGE__clientId=$client" \
-        "MANAGED_IDENTITY_CLIENT_ID=$client" ${isolation[@]+"${isolation[@]}"} "$@"
+        "MANAGED_IDENTITY_CLIENT_ID=$client" \
+        "MALLOC_ARENA_MAX=2" ${isolation[@]+"${isolation[@]}"} "$@"
     # az also sets a connection string with a key. The storage account does not accept keys.
     az functionapp config appsettings delete --resource-group "$group" --name "$name" \
         --setting-names AzureWebJobsStorage --output none
