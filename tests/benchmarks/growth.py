@@ -2,9 +2,9 @@
 """Look for growth in processes that live long: ``python3 tests/benchmarks/growth.py``.
 
 One process of Microsoft's runtime runs the polls, and another one the sweeps, as in Azure. A poll
-in five meets faults of Salesforce. A poll in 25 has no cursors: it reads all events that Salesforce
-retains, and checks two objects. A sweep in five meets faults of Snowflake. Between these runs,
-polls find little or nothing.
+in five meets faults of Salesforce. A poll in 25 has new containers: it reads all events that
+Salesforce retains, and checks two objects. A sweep in five meets faults of Snowflake. Between these
+runs, polls find little or nothing.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ FAULTS = (
     "login_answer=ip_restricted:always",
     "end_stream=2,rest_error=UNKNOWN_EXCEPTION:always",
 )
+CONTAINERS = ("EVENTS_CONTAINER", "CURSORS_CONTAINER")
+# Otherwise each thread may get a memory area of its own, which keeps what its largest run needed.
+ARENAS = {"MALLOC_ARENA_MAX": "2"}
 SNOWFLAKE = ("refuse", "end", "abort", "lose")
 
 
@@ -61,6 +64,7 @@ def measure(
 
     settings = {
         **settings,
+        **ARENAS,
         "MOCK_MODE": "false",
         "CHECK_OBJECTS": "Account,Contact",
         "MAX_RUN_SECONDS": "20",
@@ -79,17 +83,17 @@ def measure(
         calm, faulty = salesforce(""), [salesforce(faults) for faults in FAULTS]
         start = (growth.process(*app, settings, worker, folder) for app in (COLLECTOR, SYNC))
         collector, sync = (stack.enter_context(app) for app in start)
-        cursors = ""
+        containers: dict[str, str] = {}
         for number in range(polls):
             if number % FRESH == 0:
-                cursors = f"{settings['CURSORS_CONTAINER']}-{number}"
+                containers = {name: f"{settings[name]}-{number}" for name in CONTAINERS}
             has_faults = number % 5 == 3
             org = faulty[number // 5 % len(faulty)] if has_faults else calm
-            polled.append(collector.invoke({**org, "CURSORS_CONTAINER": cursors}))
+            polled.append(collector.invoke({**org, **containers}))
             if number % POLLS_OF_A_SWEEP == POLLS_OF_A_SWEEP - 1:
                 if len(swept) % 5 == 3:
                     account.fault(SNOWFLAKE[len(swept) // 5 % len(SNOWFLAKE)], "MERGE")
-                swept.append(sync.invoke({}))
+                swept.append(sync.invoke(containers))
                 account.clear_faults()
     return {"polls": polled, "sweeps": swept}
 
