@@ -35,8 +35,8 @@ def test_a_process_keeps_no_thread_no_descriptor_and_no_file_of_its_runs(
             "descriptors": 0,
             "files": 0,
         }
-    assert [one.succeeded for one in runs["polls"]].count(False) > 2
-    assert [one.succeeded for one in runs["sweeps"]] == [True, True, True, False, True, True]
+    assert False in [one.succeeded for one in runs["polls"]]
+    assert all(one.succeeded for one in runs["sweeps"])
 
 
 @pytest.mark.parametrize(
