@@ -2,9 +2,9 @@
 """Look for growth in processes that live long: ``python3 tests/benchmarks/growth.py``.
 
 One process of Microsoft's runtime runs the polls, and another one the sweeps, as in Azure. A poll
-in five meets faults of Salesforce. A poll in 25 has new containers: it reads all events that
-Salesforce retains, and checks two objects. A sweep in five meets faults of Snowflake. Between these
-runs, polls find little or nothing.
+in five has new containers and meets faults of Salesforce: it reads what Salesforce retains, and
+checks two objects. A sweep in five meets a fault of Snowflake. The poll after a fault reads the
+rest, and the next ones find little or nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ WARM_UP = 50  # caches and pools are filled after so many runs
 # The most that may be added by all runs after those.
 BOUNDS = {"memory": 4.0, "threads": 0.5, "descriptors": 0.5, "files": 0.0}
 POLLS_OF_A_SWEEP = 5
-FRESH = 25
 COLLECTOR = ("salesforce_client", "TimerPoller")
 SYNC = ("delete_sync", "SnowflakePusher")
 PACE = "keepalive=0.3"
@@ -84,17 +83,23 @@ def measure(
         start = (growth.process(*app, settings, worker, folder) for app in (COLLECTOR, SYNC))
         collector, sync = (stack.enter_context(app) for app in start)
         containers: dict[str, str] = {}
+        faults = 0
         for number in range(polls):
-            if number % FRESH == 0:
-                containers = {name: f"{settings[name]}-{number}" for name in CONTAINERS}
             has_faults = number % 5 == 3
+            if has_faults or not containers:  # most faults need events
+                containers = {name: f"{settings[name]}-{number}" for name in CONTAINERS}
             org = faulty[number // 5 % len(faulty)] if has_faults else calm
             polled.append(collector.invoke({**org, **containers}))
             if number % POLLS_OF_A_SWEEP == POLLS_OF_A_SWEEP - 1:
-                if len(swept) % 5 == 3:
-                    account.fault(SNOWFLAKE[len(swept) // 5 % len(SNOWFLAKE)], "MERGE")
+                has_fault = len(swept) % 5 == 3
+                if has_fault:
+                    # Each sweep inserts the load records of the files that the polls have written.
+                    account.fault(SNOWFLAKE[len(swept) // 5 % len(SNOWFLAKE)], "INSERT INTO")
+                faults += has_fault
                 swept.append(sync.invoke(containers))
                 account.clear_faults()
+                if sum(account.happened().values()) != faults:
+                    raise RuntimeError(f"sweep {len(swept)} did not meet its fault")
     return {"polls": polled, "sweeps": swept}
 
 

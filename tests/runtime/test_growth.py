@@ -23,7 +23,7 @@ MEMORY_MB = 10  # caches still fill
 def test_a_process_keeps_no_thread_no_descriptor_and_no_file_of_its_runs(
     settings: Mapping[str, str], account: Account, microsoft: apps.Worker
 ) -> None:
-    """Some polls meet faults, and some read everything again."""
+    """A poll in five reads everything again and meets faults. Most of these polls fail."""
     runs = growth.measure(microsoft, POLLS, settings, account)
     for name, told in runs.items():
         print("\n".join(growth.table({name: told}, every=50)))
@@ -35,8 +35,8 @@ def test_a_process_keeps_no_thread_no_descriptor_and_no_file_of_its_runs(
             "descriptors": 0,
             "files": 0,
         }
-    assert False in [one.succeeded for one in runs["polls"]]
-    assert all(one.succeeded for one in runs["sweeps"])
+    assert [one.succeeded for one in runs["polls"]].count(False) > 2
+    assert all(one.succeeded for one in runs["sweeps"])  # a refused statement is tried again
 
 
 @pytest.mark.parametrize(
