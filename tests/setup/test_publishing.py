@@ -251,6 +251,17 @@ def test_an_older_commit_does_not_replace_a_newer_one(github: GitHub) -> None:
     assert github.live.read_text() == "newer"
 
 
+def test_a_run_again_is_red_while_nobody_knows_what_is_live(github: GitHub) -> None:
+    """The answer to its upload was lost, and main has gone back since."""
+    github.published(github.first, *APPS)
+    changed = github.push({"delete_sync/x": "new"})
+    assert not github.steps(PUBLISHES, changed, outcome="lost")[0]
+    github.push({"delete_sync/x": "first"})
+    succeeded, _, told = github.steps(PUBLISHES, changed)
+    assert not succeeded
+    assert told.endswith("Start this workflow by hand: it publishes the newest commit.\n")
+
+
 def test_main_can_go_back_to_an_older_commit(github: GitHub) -> None:
     """The tag keeps the commit that is no longer on main. Its run must not publish it again."""
     newer = github.push({"delete_sync/x": "newer"})
