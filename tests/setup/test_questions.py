@@ -69,6 +69,12 @@ def questions() -> dict[str, str]:
     return found
 
 
+def asked_at(now: datetime, query: str, account: str) -> str:
+    """The query about this account, as if it was asked at this time."""
+    time = f"TO_TIMESTAMP_NTZ('{now:%Y-%m-%d %H:%M:%S}')"
+    return query.replace("SYSDATE()", time).replace("<the account>", account)
+
+
 @pytest.fixture
 def world(settings: Mapping[str, str], connection: Any) -> World:
     today = datetime.now(timezone.utc).replace(microsecond=0)
@@ -95,7 +101,7 @@ def world(settings: Mapping[str, str], connection: Any) -> World:
         now,
         {"the account": [(account,)]}
         | {
-            question: warehouse.query(connection, query.replace("<the account>", account))[1]
+            question: warehouse.query(connection, asked_at(now, query, account))[1]
             for question, query in questions().items()
         },
     )
