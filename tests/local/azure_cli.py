@@ -12,11 +12,6 @@ from pathlib import Path
 from . import environments
 from .environments import REPOSITORY
 
-# Azure's command line loads these from elsewhere. `az extension add` installs them.
-EXTENSIONS = {
-    "application-insights": "monitor app-insights component ",
-    "scheduled-query": "monitor scheduled-query ",
-}
 # Bash calls this function for each command that it does not find, and it finds none.
 RECORD = r"""
 command_not_found_handle() { printf '%s\x1f' "$@" >&3; printf '\x1e' >&3; echo x; }
@@ -54,17 +49,6 @@ def split(record: str) -> list[Words]:
     return [one.split("\x1f")[:-1] for one in record.split("\x1e")[:-1]]
 
 
-def extension(words: Sequence[str]) -> str | None:
-    """The extension that this command belongs to."""
-    line = " ".join(words)
-    return next((name for name, group in EXTENSIONS.items() if line.startswith(group)), None)
-
-
-def missing_extensions() -> list[str]:
-    """The extensions that this machine does not have."""
-    return [name for name in EXTENSIONS if not (_extensions() / name).is_dir()]
-
-
 def problems(given: Sequence[tuple[Sequence[str], bool]]) -> list[str]:
     """What the parser says about these commands, each with the command.
 
@@ -76,15 +60,10 @@ def problems(given: Sequence[tuple[Sequence[str], bool]]) -> list[str]:
             input=json.dumps(given), text=True, capture_output=True, check=False, cwd=REPOSITORY,
             env={
                 **os.environ, **QUIET,
-                "AZURE_CONFIG_DIR": folder, "AZURE_EXTENSION_DIR": str(_extensions()),
+                "AZURE_CONFIG_DIR": folder, "AZURE_EXTENSION_DIR": f"{folder}/extensions",
             },
         )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"az_parser.py ended with {done.returncode}: {done.stderr[-2000:]}")
     told: list[str] = json.loads(done.stdout.splitlines()[-1])
     return [f"az {' '.join(words)}: {said}" for (words, _), said in zip(given, told) if said]
-
-
-def _extensions() -> Path:
-    own = Path("~/.azure/cliextensions").expanduser()
-    return Path(os.environ.get("AZURE_EXTENSION_DIR", own))

@@ -8,7 +8,9 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from local import create_script
@@ -31,11 +33,6 @@ LIMITS = {
     "Network/publicIPAddresses": r"[a-z][a-z0-9-]{0,79}",
     "Network/privateEndpoints": r"[a-z][a-z0-9-]{1,63}",
 }
-# azure-cli-extensions, ScheduleQueryCondition.g4.
-CONDITION = re.compile(
-    r"count 'rows' > 0 (where \w+ includes \* (and \w+ includes \* )*)?"
-    "at least 1 violations out of 1 aggregated points"
-)
 OF_GITHUB = {"owner", "repository", "id"}
 
 
@@ -57,7 +54,7 @@ def same(text: str) -> str:
         text,
     )
     text = re.sub(
-        r"<(\w+) [^<>]*?--(?:name|app|workspace-name) (\S+) [^<>]*--query (\w+)[^<>]*>",
+        r"<(\w+) [^<>]*?--(?:name|workspace-name) (\S+) [^<>]*--query ([\w.]+)[^<>]*>",
         lambda it: known(*it.groups()),
         text,
     )
@@ -70,8 +67,8 @@ def known(kind: str, name: str, value: str) -> str:
     """A value that only Azure knows, or that follows from the name of a storage account."""
     if value == "primaryEndpoints.blob":
         return f"https://{name}.blob.core.windows.net/"
-    kind = {"ManagedIdentity": "identity", "Insights": "monitor"}.get(kind, kind.lower())
-    return f"{{{kind} {name}.{value.lower()}}}"
+    kind = {"ManagedIdentity": "identity", "Insights": "resource"}.get(kind, kind.lower())
+    return f"{{{kind} {name}.{value.removeprefix('properties.').lower()}}}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -175,7 +172,7 @@ def az(tmp_path_factory: pytest.TempPathFactory) -> Az:
 
 def test_the_commands_grant_the_roles_that_bicep_grants(az: Az) -> None:
     """``create.sh`` also grants the roles of the person who is logged in."""
-    places = {"Storage": "storage", "KeyVault": "keyvault", "Insights": "monitor"}
+    places = {"Storage": "storage", "KeyVault": "keyvault", "Insights": "resource"}
 
     def place(scope: str) -> str:
         _, kind, _, name, below = re.fullmatch(
@@ -323,36 +320,30 @@ def test_the_commands_make_the_apps_vaults_and_logs_of_bicep(az: Az) -> None:
     assert logs["properties"]["retentionInDays"] == int(call["retention-time"][0])
 
 
-def test_the_commands_make_the_alerts_of_bicep(az: Az) -> None:
-    """Name, severity, times, query, dimensions, and that they are off, agree."""
-    minutes = {"m": "PT{}M", "h": "PT{}H", "d": "P{}D"}
+@pytest.mark.parametrize("kind", ["components", "scheduledQueryRules"])
+def test_the_commands_make_the_insights_and_the_alerts_of_bicep(kind: str, az: Az) -> None:
+    """Each property agrees. Only the descriptions of the alerts are shorter."""
     made = {}
-    for call in az.options("monitor", "scheduled-query", "create"):
-        every, window = (
-            minutes[call[name][0][-1]].format(call[name][0][:-1])
-            for name in ("evaluation-frequency", "window-size")
-        )
-        assert CONDITION.fullmatch(call["condition"][0])
-        made[call["name"][0]] = (
-            int(call["severity"][0]),
-            call["disabled"] == ["false"],
-            (every, window),
-            same(call["condition-query"][0].partition("=")[2]),
-            re.findall(r"(\w+) includes \*", call["condition"][0]),
-        )
-    in_bicep = {}
-    for name, it in smallest().named("Insights/scheduledQueryRules").items():
-        rule = it["properties"]
-        (criterion,) = rule["criteria"]["allOf"]
-        in_bicep[name] = (
-            rule["severity"],
-            rule["enabled"],
-            (rule["evaluationFrequency"], rule["windowSize"]),
-            same(criterion["query"]),
-            [column["name"] for column in criterion["dimensions"]],
-        )
-    assert made == in_bicep
-    assert not any(on for _, on, *_ in made.values())
+    for call in az.options("resource", "create"):
+        if call["resource-type"] == [f"Microsoft.Insights/{kind}"]:
+            assert call["is-full-object"] == []
+            whole = {"apiVersion": call["api-version"][0], **json.loads(call["properties"][0])}
+            made[call["name"][0]] = comparable(whole)
+    in_bicep = smallest().named(f"Insights/{kind}")
+    assert made == {name: comparable(it) for name, it in in_bicep.items()}
+    assert not any(it["properties"].get("enabled") for it in in_bicep.values())
+
+
+def comparable(resource: Mapping[str, Any]) -> Any:
+    """A resource without id, name, type and description. Of other resources it has the names."""
+    properties = {**resource["properties"], "description": ""}
+    kept = {name: resource[name] for name in ("apiVersion", "location", "kind")}
+    text = re.sub(
+        r"/subscriptions/[^\"]*/providers/Microsoft\.\w+/\w+/([\w-]+)",
+        r"{monitor \1.id}",
+        same(json.dumps({**kept, "properties": properties})),
+    )
+    return json.loads(text)
 
 
 @pytest.mark.parametrize("prefix", ["A1-", "1ab", "a-b", "ab", "abcdefghijkl"])

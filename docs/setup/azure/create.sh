@@ -58,8 +58,6 @@ grant() { # principal, role, scope, type of the principal
         --assignee-principal-type "${4:-ServicePrincipal}" --output none
 }
 
-az extension add --name application-insights --upgrade
-az extension add --name scheduled-query --upgrade
 az group create --name "$group" --location "$location" --output none
 
 # The storage account for event files and cursors has no shared keys. The containers are created
@@ -87,13 +85,14 @@ grant "$operator" "Storage Blob Data Contributor" "$data_id" User
 
 workspace=$(az monitor log-analytics workspace create --resource-group "$group" \
     --workspace-name "$prefix-logs" --retention-time 90 --query id --output tsv)
-az monitor app-insights component create --app "$prefix-insights" --resource-group "$group" \
-    --location "$location" --workspace "$workspace" --application-type web --output none
-insights_id=$(az monitor app-insights component show --app "$prefix-insights" \
-    --resource-group "$group" --query id --output tsv)
-az resource update --ids "$insights_id" --set properties.DisableLocalAuth=true --output none
-connection=$(az monitor app-insights component show --app "$prefix-insights" \
-    --resource-group "$group" --query connectionString --output tsv)
+insights=(--resource-type Microsoft.Insights/components --api-version 2020-02-02
+    --resource-group "$group" --name "$prefix-insights")
+az resource create "${insights[@]}" --is-full-object --output none --properties '{
+    "location": "'"$location"'", "kind": "web", "properties": {
+        "Application_Type": "web", "WorkspaceResourceId": "'"$workspace"'",
+        "DisableLocalAuth": true}}'
+insights_id=$(az resource show "${insights[@]}" --query id --output tsv)
+connection=$(az resource show "${insights[@]}" --query properties.ConnectionString --output tsv)
 
 # Arguments: name, short name, setting of the secret or -, name of the secret, role on the
 # containers, containers, settings.
@@ -177,20 +176,29 @@ create_app "$prefix-delete-sync-$unique" "${prefix}ds" \
 people=$(az monitor action-group create --name "$prefix-alerts" --resource-group "$group" \
     --short-name "${prefix:0:12}" --action email operator "$email" --query id --output tsv)
 
-disabled=true
-if [ "$alerts_on" = true ]; then disabled=false; fi
-
 alert() { # name, severity, every, window, query, columns that a mail shows
-    local name=$1 severity=$2 every=$3 window=$4 query=$5 shown="" column
+    local name=$1 severity=$2 every=$3 window=$4 query columns="" column
+    query=$(sed 's/[\\"]/\\&/g' <<<"$5")
     shift 5
-    for column in "$@"; do shown="$shown${shown:+and }$column includes * "; done
-    az monitor scheduled-query create --name "$prefix-$name" --resource-group "$group" \
-        --description "docs/operations.md says what to do." --disabled "$disabled" \
-        --scopes "$workspace" --severity "$severity" --evaluation-frequency "$every" \
-        --window-size "$window" --action-groups "$people" --auto-mitigate true \
-        --skip-query-validation true --condition-query "rows=$query" --output none \
-        --condition "count 'rows' > 0 ${shown:+where $shown}at least 1 violations out of 1\
- aggregated points"
+    for column in "$@"; do
+        columns="$columns${columns:+, }"'{"name": "'"$column"'", "operator": "Include",
+            "values": ["*"]}'
+    done
+    az resource create --name "$prefix-$name" --resource-group "$group" \
+        --resource-type Microsoft.Insights/scheduledQueryRules --api-version 2026-03-01 \
+        --is-full-object --output none --properties '{
+        "location": "'"$location"'", "kind": "LogAlert", "properties": {
+            "displayName": "'"$prefix: ${name//-/ }"'",
+            "description": "docs/operations.md says what to do.",
+            "severity": '"$severity"', "enabled": '"$alerts_on"', "scopes": ["'"$workspace"'"],
+            "evaluationFrequency": "'"$every"'", "windowSize": "'"$window"'",
+            "criteria": {"allOf": [{
+                "query": "'"$query"'", "dimensions": ['"$columns"'],
+                "timeAggregation": "Count", "operator": "GreaterThan", "threshold": 0,
+                "failingPeriods": {"numberOfEvaluationPeriods": 1,
+                    "minFailingPeriodsToAlert": 1}}]},
+            "autoMitigate": true, "skipQueryValidation": true,
+            "actions": {"actionGroups": ["'"$people"'"]}}}'
 }
 
 collector="AppRoleName =~ \"$prefix-salesforce-client-$unique\""
@@ -202,32 +210,32 @@ texts="$texts | extend Text = replace_regex(Text, @\"^Result: \\w*\\s+Exception:
 last_sweep="AppRequests | where $sync and Name == \"SnowflakePusher\""
 last_sweep="$last_sweep | summarize arg_max(TimeGenerated, Success, OperationId)"
 its_errors="join kind=inner (AppExceptions | where $sync) on OperationId"
-alert a-run-failed 1 15m 30m \
+alert a-run-failed 1 PT15M PT30M \
     "AppRequests | where $both and Success == false\
  | join kind=leftouter (AppExceptions | $texts) on OperationId\
  | extend Error = extract(@\"^[^\\r\\n]{0,300}\", 0, Text)\
  | extend Cause = extract(@\"\\n  - ([^\\r\\n]{0,300})\", 1, Text)\
  | extend Cause = replace_regex(Cause, @\" *\\(rpcId[^)]*\\)\", \"\")\
  | project TimeGenerated, Function = Name, Error, Cause" Function Error Cause
-alert no-successful-poll 0 30m 2h \
+alert no-successful-poll 0 PT30M PT2H \
     "AppRequests | where $collector and Name == \"TimerPoller\" and $succeeded"
-alert no-successful-sweep 2 6h 2d \
+alert no-successful-sweep 2 PT6H P2D \
     "AppRequests | where $sync and Name == \"SnowflakePusher\" and $succeeded"
-alert the-last-sweep-failed 2 1h 2d "$last_sweep | where Success == false"
-alert event-files-wait 2 1h 2d \
+alert the-last-sweep-failed 2 PT1H P2D "$last_sweep | where Success == false"
+alert event-files-wait 2 PT1H P2D \
     "$last_sweep | $its_errors | where InnermostMessage has \"BacklogError\""
-alert the-collector-is-silent 0 1h 2d \
+alert the-collector-is-silent 0 PT1H P2D \
     "$last_sweep | $its_errors | where InnermostMessage has \"SilenceError\""
-alert a-gap-was-recorded 1 30m 1h \
+alert a-gap-was-recorded 1 PT30M PT1H \
     "AppTraces | where $collector and Message matches regex @\"\\bgaps=[1-9]\""
-alert events-were-rejected 2 30m 1h \
+alert events-were-rejected 2 PT30M PT1H \
     "AppTraces | where $collector and Message matches regex @\"\\brejected=[1-9]\""
-alert a-cursor-grows-old 0 30m 2h \
+alert a-cursor-grows-old 0 PT30M PT2H \
     "AppTraces | where $collector and Message contains \"cursor_age=\""
-alert the-allocation-runs-out 1 30m 1h \
+alert the-allocation-runs-out 1 PT30M PT1H \
     "AppTraces | where $collector\
  | where Message matches regex @\"\\b(allocation=low|error=LimitExceededError)\\b\""
-alert a-day-is-unproven 2 6h 1d \
+alert a-day-is-unproven 2 PT6H P1D \
     "AppTraces | where $both\
  | where Message matches regex @\"\\b(unproven object=|objects=unknown)\""
 
