@@ -16,7 +16,7 @@ from .environments import REPOSITORY
 ALL_TESTS = ["-m", "pytest", "--numprocesses", "3", "--dist", "worksteal"]
 BENCHMARKS = (
     *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
-    *("topics", "checks", "comparison", "small"),
+    *("topics", "checks", "comparison", "small", "instance"),
 )
 # The dependency groups that the tests install when they first need them.
 GROUPS = ("fakesnow", "connector5", "operator", "stubs", "dashboard", "runtime")
