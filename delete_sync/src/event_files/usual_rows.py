@@ -16,6 +16,8 @@ certain, and they have no common key, then the payload is certain.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -31,29 +33,34 @@ COLUMNS = (
     "CASE WHEN typeof(payload) = 'text' THEN CAST(payload AS BLOB) END",
 )
 DELETED_DATE = COLUMNS.index("deleted_date")
+PAYLOAD = len(COLUMNS) - 1
 LONG_ID = 18  # characters of a record id with its checksum
 LISTED_BY = ("both", "getDeleted", "queryAll")
 STATES = ("bin", "purged", "unknown")
 HEADER = b'{"ChangeEventHeader":{'
 NO_KEYS: frozenset[str] = frozenset()
 MOST_FIELDS = 16_000  # bytes of fields that are remembered
-_is_time = functools.lru_cache(maxsize=100)(is_time)  # the events of a response have one time
+TEXT_OR_NULL = frozenset((str, type(None)))
 
 
-def delete(row: Row, name: str) -> bytes | None:
-    """The line of a row of ``events``, or nothing if the row has to take the exact way.
+def deletes(some: Sequence[Row], name: str) -> bytes | None:
+    """The lines of some rows of ``events``, or nothing if one of them has to take the exact way.
 
     Args:
-        row: the columns ``COLUMNS``, from a file whose texts are stored in UTF-8.
+        some: rows of the columns ``COLUMNS``, from a file whose texts are stored in UTF-8.
         name: the name of the file in the container.
     """
-    _, event_id, topic, object_name, record_id, deleted_by, owner_id, date, ingested_at, raw = row
-    if not event_id or not raw or not is_time(date) or not _is_time(ingested_at):
+    _, *texts, dates, ingested, payloads = zip(*some)
+    if not all(map(is_time, dates)) or not all(map(is_time, set(ingested))):
         return None
-    if not _fit(row[1:7]) or (record_id and len(record_id) == SHORT_ID):  # it needs its checksum
+    if not all(texts[0]) or not all(payloads) or not _fit([*chain(*texts)]):
         return None
-    return _line(
-        {
+    if SHORT_ID in map(len, filter(None, texts[3])):  # it needs its checksum
+        return None
+    lines = _Lines()
+    for row in some:
+        _, event_id, topic, object_name, record_id, deleted_by, owner_id, date, at, payload = row
+        values = {
             "kind": "delete",
             "event_file": name,
             "event_id": event_id,
@@ -63,11 +70,12 @@ def delete(row: Row, name: str) -> bytes | None:
             "deleted_by": deleted_by,
             "deleted_date": date[:23],
             "owner_id": owner_id,
-            "ingested_at": ingested_at[:23],
+            "ingested_at": at[:23],
             "payload": None,
-        },
-        raw,
-    )
+        }
+        if not lines.add(values, payload):
+            return None
+    return lines.joined()
 
 
 def listed_delete(row: Row, name: str) -> bytes | None:
@@ -89,7 +97,8 @@ def listed_delete(row: Row, name: str) -> bytes | None:
         return None
     if type(payload) is not str or not is_utf8(payload):
         return None
-    return _line(
+    lines = _Lines()
+    certain = lines.add(
         {
             "kind": "listed",
             "event_file": name,
@@ -106,66 +115,85 @@ def listed_delete(row: Row, name: str) -> bytes | None:
         },
         payload.encode(),
     )
+    joined = lines.joined() if certain else None
+    return joined[:-1] if joined else None
 
 
-def _fit(texts: Row) -> bool:
+def _fit(texts: Sequence[Any]) -> bool:
     """Whether all of them are texts or null, and short enough for any column."""
-    try:
-        # All together are seldom as long as one may be.
-        return len("".join([it for it in texts if it is not None])) <= LONGEST_TEXT
-    except TypeError:
-        return False
-
-
-def _line(values: dict[str, Any], payload: bytes) -> bytes | None:
-    """The line of these values and the payload, or nothing if it is not certain."""
-    header, fields = _parts(payload)
-    try:
-        values["payload"] = value = orjson.loads(header)
-        keys = _keys(fields) if fields else NO_KEYS
-        line = orjson.dumps(values)
-    except (TypeError, ValueError):
-        return None
-    certain = (
-        type(value) is dict
-        and line.endswith(header, 0, -1)
-        and len(payload) <= LARGEST
-        and not _is_deep(header)
-        and not _has_nul(line)
+    return (
+        TEXT_OR_NULL.issuperset(map(type, texts))
+        and max(map(len, filter(None, texts)), default=0) <= LONGEST_TEXT
     )
-    if not certain or keys is None or not keys.isdisjoint(value):
-        return None
-    return b"%b,%b}" % (line[:-2], fields) if fields else line
 
 
-def _parts(payload: bytes) -> tuple[bytes, bytes]:
-    """The object with the header alone, and the fields after it with their closing bracket.
+class _Lines:
+    """Lines of rows, one after the other. It remembers the fields of the last payload."""
 
-    If the payload has no header, all of it is the first part, and the second one is empty.
-    """
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._fields = b""  # with the comma before them and the bracket after them
+        self._keys: frozenset[str] = NO_KEYS
+        self._end = b""  # of a line, after its header
+
+    def add(self, values: dict[str, Any], payload: bytes) -> bool:
+        """Add the line of these values and the payload, if it is certain."""
+        if not self._fields or not payload.endswith(self._fields):
+            self._fields, self._keys = _fields(payload)
+            self._end = self._fields + b"}\n"
+        fields = self._fields
+        header = payload[: -len(fields)] + b"}" if fields else payload
+        try:
+            values["payload"] = value = orjson.loads(header)
+            line = orjson.dumps(values)
+        except (TypeError, ValueError):
+            return False
+        if (
+            type(value) is not dict
+            or not line.endswith(header, 0, -1)
+            or len(payload) > LARGEST
+            or header.count(b"{") + header.count(b"[") > DEEPEST
+        ):
+            return False
+        if not fields:
+            self._parts += (line, b"\n")
+            return True
+        self._parts += (line[:-2], self._end)
+        return bool(value) and self._keys.isdisjoint(value)  # no comma may follow {
+
+    def joined(self) -> bytes | None:
+        """All lines, each with a line break, or nothing if one of them is not certain."""
+        text = b"".join(self._parts)
+        return None if _has_nul(text) else text
+
+
+def _fields(payload: bytes) -> tuple[bytes, frozenset[str]]:
+    """The fields after the header, and their keys. Nothing if they are not certain."""
     if payload.startswith(HEADER):
-        end = payload.find(b'},"', len(HEADER))
-        if end > 0 and len(payload) - end <= MOST_FIELDS:
-            return payload[: end + 1] + b"}", payload[end + 2 :]
-    return payload, b""
+        end = payload.find(b'},"', len(HEADER)) + 1
+        if 0 < end and len(payload) - end <= MOST_FIELDS:
+            fields = payload[end:]
+            keys = _keys(fields)
+            if keys is not None:
+                return fields, keys
+    return b"", NO_KEYS
 
 
 @functools.lru_cache(maxsize=100)
 def _keys(fields: bytes) -> frozenset[str] | None:
-    """The keys of these fields, or nothing if they are not certain.
-
-    Raises:
-        ValueError: they are not JSON.
-    """
-    text = b"{" + fields
-    value = orjson.loads(text)
+    """The keys of these fields, or nothing if they are not certain."""
+    text = b"{" + fields[1:]
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return None
     certain = orjson.dumps(value) == text and not _is_deep(text) and not _has_nul(text)
     return frozenset(value) if certain else None
 
 
 def _is_deep(text: bytes) -> bool:
     """Whether the JSON may have too many levels."""
-    return _count(text, b"{") + _count(text, b"[") > DEEPEST
+    return text.count(b"{") + text.count(b"[") > DEEPEST
 
 
 def _has_nul(text: bytes) -> bool:
@@ -174,8 +202,3 @@ def _has_nul(text: bytes) -> bool:
     JSON writes it with a backslash, for which the search is fastest.
     """
     return b"\\" in text and b"\\u0000" in text
-
-
-def _count(text: bytes, byte: bytes) -> int:
-    """How often a rare byte is in the text. ``bytes.count`` takes five times as long."""
-    return len(text) - len(text.replace(byte, b""))
