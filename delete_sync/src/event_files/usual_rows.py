@@ -134,13 +134,11 @@ class _Lines:
         self._parts: list[bytes] = []
         self._fields = b""  # with the comma before them and the bracket after them
         self._keys: frozenset[str] = NO_KEYS
-        self._end = b""  # of a line, after its header
 
     def add(self, values: dict[str, Any], payload: bytes) -> bool:
         """Add the line of these values and the payload, if it is certain."""
         if not self._fields or not payload.endswith(self._fields):
             self._fields, self._keys = _fields(payload)
-            self._end = self._fields + b"}\n"
         fields = self._fields
         header = payload[: -len(fields)] + b"}" if fields else payload
         try:
@@ -158,7 +156,7 @@ class _Lines:
         if not fields:
             self._parts += (line, b"\n")
             return True
-        self._parts += (line[:-2], self._end)
+        self._parts += (line[:-2], fields, b"}\n")
         return bool(value) and self._keys.isdisjoint(value)  # no comma may follow {
 
     def joined(self) -> bytes | None:
@@ -171,7 +169,7 @@ def _fields(payload: bytes) -> tuple[bytes, frozenset[str]]:
     """The fields after the header, and their keys. Nothing if they are not certain."""
     if payload.startswith(HEADER):
         end = payload.find(b'},"', len(HEADER)) + 1
-        if 0 < end and len(payload) - end <= MOST_FIELDS:
+        if end > 0 and len(payload) - end <= MOST_FIELDS:
             fields = payload[end:]
             keys = _keys(fields)
             if keys is not None:
