@@ -276,9 +276,11 @@ def test_a_payload_that_ends_as_the_one_before_it_is_checked_too(
     assert (first["kind"], line.get("error")) == ("delete", f"payload {problem}")
 
 
-def test_a_payload_without_a_header_may_end_as_the_one_before_it(tmp_path: Path) -> None:
-    """Its line has the payload itself."""
-    payloads = ['{"ChangeEventHeader":{},"b":1}', '{"a":0,"b":1}', '{"b":1}', "{}"]
+def test_a_line_has_its_own_payload_whatever_the_one_before_it_is(tmp_path: Path) -> None:
+    """It may end as that one, or have other fields of the same length."""
+    header = '{"ChangeEventHeader":{}'
+    payloads = [header + ',"b":1}', '{"a":0,"b":1}', '{"b":1}', "{}"]
+    payloads += [header + fields for fields in (',"b":1}', ',"b":2}', ',"c":2}', "}")]
     events = [event(f"e{number}", payload=it) for number, it in enumerate(payloads)]
     with mock.patch.object(rows, "delete", side_effect=rows.delete) as exact:
         found, _ = read(written(tmp_path / "x.db", events=events))
