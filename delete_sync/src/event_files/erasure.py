@@ -22,7 +22,7 @@ from .record_ids import LONG, SHORT, restored, ways, whole, with_checksum
 # For each byte: itself, if it is a letter or digit of ASCII, else a blank.
 LETTERS = bytes(it if it < 128 and chr(it).isalnum() else ord(" ") for it in range(256))
 # Bounds of what is remembered, because many rows have the same: runs, and fields after a header.
-MOST_RUNS, LONGEST_RUN = 10_000, 64
+MOST_RUNS, LONGEST_RUN = 10_000, 256
 MOST_FIELDS, LONGEST_FIELDS = 100, 16_000
 MARK = "erased"  # in a text, instead of a record id
 # What stays of a payload about several records, besides the ids of the others.
