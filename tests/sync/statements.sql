@@ -32,15 +32,18 @@ CROSS JOIN (SELECT COALESCE(SUM(rows_removed), 0) AS rows_removed FROM "DELETE_T
 -- clear_column
 UPDATE "DELETE_TRACKER_LISTED" SET topic = NULL
 FROM (
-    SELECT q.short_id AS short_id, q.upper_id AS upper_id, q.lower_id AS lower_id
+    SELECT
+        q.short_id AS short_id, q.upper_id AS upper_id, q.lower_id AS lower_id,
+        q.reject_id AS reject_id
     FROM (
     SELECT
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
     ) q
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 ) r
@@ -406,9 +409,10 @@ FROM (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
     ) r ON r.id = %s
 ) d
 LEFT JOIN (
@@ -416,9 +420,10 @@ LEFT JOIN (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
 ) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
     OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
     OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id))
@@ -432,9 +437,10 @@ JOIN (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
 ) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
     OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
     OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id));
@@ -1602,9 +1608,10 @@ JOIN (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
 ) r ON r.id = %s
 LIMIT 10;
 
@@ -1784,13 +1791,14 @@ FROM (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
 ) r
 JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 LEFT JOIN "DELETE_TRACKER_ERASED" e ON e.record_sha256 = r.record_sha256
-WHERE e.record_sha256 IS NULL;
+WHERE e.record_sha256 IS NULL AND r.record_sha256 IS NOT NULL;
 
 -- note_removed
 INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256, erased_at, rows_removed)
@@ -1801,9 +1809,10 @@ JOIN (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
 ) r ON (CONTAINS("DELETE_TRACKER_LISTED".record_id, r.short_id)
     OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.upper_id)
     OR CONTAINS("DELETE_TRACKER_LISTED".record_id, r.lower_id))
@@ -1916,9 +1925,15 @@ SELECT
     LEFT(v:long_id::VARCHAR, 15) AS short_id,
     UPPER(v:long_id::VARCHAR) AS upper_id,
     LOWER(v:long_id::VARCHAR) AS lower_id,
-    v:record_sha256::VARCHAR AS record_sha256
+    v:record_sha256::VARCHAR AS record_sha256,
+    v:reject_id::VARCHAR AS reject_id
 FROM "DELETE_TRACKER_STAGING"
-WHERE v:kind::VARCHAR = 'record';
+WHERE v:kind::VARCHAR IN ('record', 'reject');
+
+-- rejects_with_bytes
+SELECT COUNT(*) AS found
+FROM "DELETE_TRACKER_REJECTS"
+WHERE payload <> '';
 
 -- relations
 WITH entries AS (
@@ -2059,9 +2074,10 @@ USING (
         LEFT(v:long_id::VARCHAR, 15) AS short_id,
         UPPER(v:long_id::VARCHAR) AS upper_id,
         LOWER(v:long_id::VARCHAR) AS lower_id,
-        v:record_sha256::VARCHAR AS record_sha256
+        v:record_sha256::VARCHAR AS record_sha256,
+        v:reject_id::VARCHAR AS reject_id
     FROM "DELETE_TRACKER_STAGING"
-    WHERE v:kind::VARCHAR = 'record'
+    WHERE v:kind::VARCHAR IN ('record', 'reject')
     ) q
     JOIN "DELETE_TRACKER_LOCK" g ON g.token = %s
 ) r

@@ -314,6 +314,47 @@ def test_in_each_case_an_id_is_found_in_what_is_there_and_in_what_arrives_later(
         assert set(rejects) == {("e", "", "x"), in_tables, *([in_files] if number else [])}
 
 
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_a_reject_that_names_nobody_is_found_by_the_row_that_it_was_made_of(
+    eraser: Place, put: Put, events: ContainerClient, account: Account, *, is_ended: bool
+) -> None:
+    """The sync has refused the row, and a reject has no record id.
+
+    The row is gone from the event file when a call that was ended is made again.
+    """
+    put(
+        delete("mine", record_id=LONG, payload='["Jane"]'),
+        delete("other", record_id=OTHER, payload='["Acme"]'),
+        delete("e1", record_id=LONG),
+    )
+    sync_command(eraser.settings, "sweep", "--yes")
+    shown = erase(eraser, "--record", LONG, "--json")
+    assert shown.json["tables"][eraser.name("DELETE_TRACKER_REJECTS")] == {
+        "removed": 0,
+        "cleared": 1,
+    }
+    if is_ended:
+        account.fault("refuse", 'DELETE FROM "DELETE_TRACKER"\nUSING', number="003001")
+        assert erase(eraser, "--record", LONG, "--yes").code == 4
+        account.clear_faults()
+    call = erase(eraser, "--record", LONG, "--yes", "--json")
+    assert call.code == 0, call.text
+    told = [it["what"] for it in call.json["remains"] if "rejected events" in it["what"]]
+    assert told == ["what names the person without an id in rejected events (1 have bytes)"]
+    assert b"Jane" not in contents(events)
+    for _ in range(2):
+        assert eraser.rows(
+            "SELECT event_id, payload, error FROM delete_tracker_rejects ORDER BY payload"
+        ) == [
+            ("erased", "", "payload is not a JSON object"),
+            ("other", b'["Acme"]'.hex().upper(), "payload is not a JSON object"),
+        ]
+        assert eraser.rows("SELECT COUNT(*) FROM delete_tracker_erased") == [(1,)]
+        assert sync_command(eraser.settings, "sweep", "--full", "--yes").code == 0
+    doctor = sync_command(eraser.settings, "doctor", "--json").json
+    assert [it["status"] for it in doctor["findings"] if it["check"] == "rows"] == ["ok"]
+
+
 def test_a_sweep_between_two_steps_loads_no_row_twice(
     eraser: Place, put: Put, events: ContainerClient, account: Account
 ) -> None:

@@ -14,7 +14,7 @@ from ..adapters import App
 from ..console import ACT, FINDINGS, USAGE, WELL, StoppedError
 from ..errors import RefusedFileError
 from ..event_files.erasure import Ids
-from ..event_files.rewrite import rewrite, search
+from ..event_files.rewrite import rejects, rewrite, search
 from ..event_files.values import SHORT_ID, record_id
 from ..model import LocalFile, Named
 from ..warehouse.erasure import RIGHTS
@@ -24,11 +24,17 @@ from .listing import moment, remove
 
 HELP = "erase a person's data from tables, stage and event files"
 EXAMPLE = "erase --record 0035f00000AbCdEAAV --role delete_tracker_eraser"
+REMAINS = """Without --yes, it counts what it would erase, and asks.
+
+It looks for ids only. A rejected event that names the person without an id,
+for example by a name, stays until somebody clears it: see the page Operations.
+The receipt says what else remains, and until when."""
 USERS = "005"  # how the id of a user begins
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
+    parser.description = f"{parser.description}\n\n{REMAINS}"
     whose = parser.add_mutually_exclusive_group(required=True)
     whose.add_argument(
         "--record", nargs="+", metavar="ID", help="record ids of 15 or 18 characters"
@@ -52,9 +58,11 @@ def run(options: argparse.Namespace, call: Call) -> int:
     with call.app(**role) as app, app.eraser(ids) as eraser:
         _check_rights(app)
         unreadable: dict[str, str] = {}
+        refused: list[str] = []
         with console.progress() as show:
-            files = dict(_search(app, ids, unreadable, show))
-        tables = {app.names[part].name: it for part, it in eraser.counts().items() if any(it)}
+            files = dict(_search(app, ids, unreadable, refused, show))
+        counts = eraser.counts(refused)
+        tables = {app.names[part].name: it for part, it in counts.items() if any(it)}
         found = _found(files, tables, eraser.staged_files())
         _tell(call, found, unreadable)
         if not console.may_ask:
@@ -64,12 +72,13 @@ def run(options: argparse.Namespace, call: Call) -> int:
             )
             return FINDINGS
         console.confirm("Erase this for good?")
-        eraser.note()
+        eraser.note(refused)
         with console.progress() as show:
             _rewrite(app, ids, [*files], show)
         eraser.clear(ids.without)
         eraser.empty_stage()
-    return _receipt(call, ids, found, unreadable)
+        left = eraser.rejects_with_bytes()
+    return _receipt(call, ids, found, unreadable, left)
 
 
 def whole(given: list[str], *, is_user: bool) -> list[str]:
@@ -124,9 +133,16 @@ def _check_rights(app: App) -> None:
 
 
 def _search(
-    app: App, ids: Ids, unreadable: dict[str, str], show: Callable[[str], None]
+    app: App,
+    ids: Ids,
+    unreadable: dict[str, str],
+    refused: list[str],
+    show: Callable[[str], None],
 ) -> Iterator[tuple[str, Named]]:
-    """The event files that name the records. Fills ``unreadable``."""
+    """The event files that name the records.
+
+    Fills ``unreadable``, and ``refused`` with the keys of rejects that sweeps made of their rows.
+    """
     blobs = [blob for page in app.events().pages() for blob in page]
     with app.local_files(blobs) as downloads:
         for number, file in enumerate(downloads, 1):
@@ -143,6 +159,7 @@ def _search(
                 if file.refusal:  # it does not match its SHA-256, so nobody knows what it should be
                     unreadable[name] = file.refusal
                 elif any(named):
+                    refused += rejects(file.path, file.sha256, ids)
                     yield name, named
             remove(file)
 
@@ -183,12 +200,18 @@ def _tell(call: Call, found: Mapping[str, Any], unreadable: Mapping[str, str]) -
         call.console.note(f"{name} cannot be searched: {why}")
 
 
-def _receipt(call: Call, ids: Ids, found: Mapping[str, Any], unreadable: Mapping[str, str]) -> int:
+def _receipt(
+    call: Call,
+    ids: Ids,
+    found: Mapping[str, Any],
+    unreadable: Mapping[str, str],
+    rejects_left: int,
+) -> int:
     """Say what was erased, and what remains until when. No person is named."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     code = FINDINGS if unreadable else WELL
     remains = [
-        *_remains(now),
+        *_remains(now, rejects_left),
         *((f"{name}, which cannot be read", "somebody removes it") for name in unreadable),
     ]
     console = call.console
@@ -210,7 +233,7 @@ def _receipt(call: Call, ids: Ids, found: Mapping[str, Any], unreadable: Mapping
     return code
 
 
-def _remains(now: datetime) -> Iterator[tuple[str, str]]:
+def _remains(now: datetime, rejects_left: int) -> Iterator[tuple[str, str]]:
     def after(days: int) -> str:
         return str(moment(now + timedelta(days=days)))
 
@@ -219,6 +242,9 @@ def _remains(now: datetime) -> Iterator[tuple[str, str]]:
     yield "new event files that name the person: run the command again then", after(15)
     yield "replaced event files, if the account keeps deleted blobs for 14 days", after(14)
     yield "old rows in Time Travel, if it is one day, and in Fail-safe", after(8)
-    yield "rejected events that name the person without an id", "somebody removes them"
+    yield (
+        f"what names the person without an id in rejected events ({rejects_left:,} have bytes)",
+        "somebody clears them",
+    )
     yield "names beside a cleared id, in payloads of other records", "somebody clears them"
     yield "other tables that are filled from this container", "the command runs for them too"

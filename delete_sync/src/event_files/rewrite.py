@@ -14,9 +14,11 @@ from typing import Any
 from ..errors import RefusedFileError
 from ..model import Named
 from ..scratch import local_storage
+from . import rows
 from .erasure import OTHERS, OWN, Erased, clear, names, told_by
 from .event_file import EventFile
 from .file_format import harden
+from .payloads import RefusedValueError
 
 ATTACHED = 7  # SQLITE_LIMIT_ATTACHED: VACUUM INTO attaches the new file
 
@@ -37,6 +39,27 @@ def search(path: Path, name: str, erased: Erased) -> Named:
         pass
     with _opened(path, f"{path.resolve().as_uri()}?mode=ro&immutable=1", erased) as connection:
         return Named(_count(connection, OWN_ROWS), _count(connection, OTHER_ROWS))
+
+
+def rejects(path: Path, sha256: str, erased: Erased) -> list[str]:
+    """The keys of the rejects that a sweep has made of rows of the records.
+
+    Such a reject has the payload of its row and not the record id, so it may not name the record.
+
+    Args:
+        path: a file that ``search`` has accepted.
+        sha256: the digest by which keys know the file.
+        erased: the records.
+    """
+    columns, found = ", ".join(rows.EVENTS), []
+    with _opened(path, f"{path.resolve().as_uri()}?mode=ro&immutable=1", erased) as connection:
+        own = f"SELECT {columns} FROM events NOT INDEXED WHERE {OWN_ROWS['events']}"  # noqa: S608
+        for row in connection.execute(own):
+            try:
+                rows.delete(row, path.name)
+            except RefusedValueError:
+                found.append(rows.key_of_refused(row, sha256))
+    return found
 
 
 def rewrite(path: Path, new: Path, name: str, erased: Erased) -> None:

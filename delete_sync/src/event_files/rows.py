@@ -77,11 +77,11 @@ def refused_row(row: Row, name: str, sha256: str, problem: str) -> bytes:
         sha256: the SHA-256 of its content. With the row's id it identifies the reject.
         problem: why Snowflake would refuse the row.
     """
-    number, event_id, topic, _, _, _, _, _, ingested_at, payload, replay_id, schema_id = row
+    _, event_id, topic, _, _, _, _, _, ingested_at, payload, replay_id, schema_id = row
     return line(
         kind="reject",
         refused_by="sync",
-        reject_id=f"{sha256}:{number}",
+        reject_id=key_of_refused(row, sha256),
         event_file=name,
         topic=values.text(topic),
         event_id=values.text(event_id, 1000),
@@ -91,6 +91,11 @@ def refused_row(row: Row, name: str, sha256: str, problem: str) -> bytes:
         received_at=values.text(ingested_at),
         payload=values.hexadecimal(payload),
     )
+
+
+def key_of_refused(row: Row, sha256: str) -> str:
+    """The key of the reject that a row of ``events`` becomes: the row's place."""
+    return f"{sha256}:{row[0]}"
 
 
 def _fitting(column: str, value: Any) -> str | None:

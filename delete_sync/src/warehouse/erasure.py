@@ -52,11 +52,20 @@ class Place:
 
     def conditions(self, name: Identifier) -> dict[str, str]:
         """When a column names the record ``r``."""
-        return {column: naming(how, name, column) for column, how in self.columns.items()}
+        found = {column: naming(how, name, column) for column, how in self.columns.items()}
+        if self.part == "rejects":  # ``r`` may also be the key of a reject that names no record
+            for column in ("payload", "event_id"):
+                cleared = CLEARED[self.columns[column]]
+                found[column] = (
+                    f"({found[column]}\n    OR {name}.reject_id = r.reject_id"
+                    f" AND COALESCE({name}.{column}, '') <> {cleared})"
+                )
+        return found
 
 
 CLEARED = {"value": "NULL", "text": MARK, "hex": "''"}
 OWN_ROWS = ("SELECT", "UPDATE", "DELETE")
+REJECTS = Place("rejects", "reject_id", {"payload": "hex", "event_id": "text", "error": "text"})
 PLACES = (
     Place(
         *("table", "event_id, record_id"),
@@ -69,7 +78,7 @@ PLACES = (
         *(OWN_ROWS, True),
     ),
     Place("restores", "restore_id, record_id", {"restored_by": "value"}, OWN_ROWS, True),
-    Place("rejects", "reject_id", {"payload": "hex", "event_id": "text", "error": "text"}),
+    REJECTS,
     Place("loads", "event_file, sha256, token", {"error": "text"}),
     Place("polls", "poll_id", {"error": "text"}),
     Place("checks", "check_id", {"error": "text"}),
@@ -112,6 +121,10 @@ def _own(table: Identifier | str) -> str:
     return naming("value", table, "record_id")
 
 
+def _keys(rejects: Iterable[str]) -> Iterator[dict[str, str]]:
+    return ({"kind": "reject", "reject_id": key} for key in rejects)
+
+
 class Eraser(Turns):
     """Erases some records. The caller closes it after use.
 
@@ -137,22 +150,42 @@ class Eraser(Turns):
             for long_id, digest in digests.items()
         ]
 
-    def counts(self) -> dict[str, Named]:
-        """The number of rows that name the records, by table. Nothing is changed."""
-        with self._staged(self._records) as session:
+    def counts(self, rejects: Iterable[str] = ()) -> dict[str, Named]:
+        """The number of rows that name the records, by table. Nothing is changed.
+
+        Args:
+            rejects: the keys of rejects that are about the records, but may not name them.
+        """
+        with self._staged([*self._records, *_keys(rejects)]) as session:
             return {place.part: self._count(session, place) for place in PLACES}
+
+    def rejects_with_bytes(self) -> int:
+        """The number of rejects that have the bytes of an event."""
+        ((found,),) = self._ask(lambda session: session.rows("rejects_with_bytes"))
+        return int(found)
 
     def staged_files(self) -> int:
         """The number of files on the stage, which killed sweeps have left there."""
         return len(self._ask(lambda session: session.rows("list_stage")))
 
-    def note(self) -> None:
+    def note(self, rejects: Iterable[str] = ()) -> None:
         """Note in ``_erased`` that the records are erased. From then on no sweep inserts them.
+
+        The rejects are cleared in the same transaction. The files that tell of them are replaced
+        after it, so a second call would not know them.
+
+        Args:
+            rejects: as ``counts`` has them.
 
         Raises:
             BooksDifferError: after COMMIT, not all of them are noted.
         """
-        self._in_turn(self._records, lambda statement: statement("note_erased"))
+
+        def write(statement: Callable[..., int]) -> None:
+            statement("note_erased")
+            self._clear_columns(statement, REJECTS)
+
+        self._in_turn([*self._records, *_keys(rejects)], write)
         noted = {str(one) for (one,) in self._ask(lambda it: it.rows("erased_digests"))}
         missing = [it for it in self._records if it["record_sha256"] not in noted]
         if missing:
@@ -226,13 +259,17 @@ class Eraser(Turns):
             name = self._names[place.part]
             if place.has_record:
                 statement("remove_own", erasable=name, own=_own(name))
-            for column, condition in place.conditions(name).items():
-                if place.columns[column] == "payload":
-                    statement("clear_payload", erasable=name)
-                    continue
-                value = CLEARED[place.columns[column]]
-                parts = {"column": column, "value": value, "condition": condition}
-                statement("clear_column", erasable=name, **parts)
+            self._clear_columns(statement, place)
+
+    def _clear_columns(self, statement: Callable[..., int], place: Place) -> None:
+        name = self._names[place.part]
+        for column, condition in place.conditions(name).items():
+            if place.columns[column] == "payload":
+                statement("clear_payload", erasable=name)
+                continue
+            value = CLEARED[place.columns[column]]
+            parts = {"column": column, "value": value, "condition": condition}
+            statement("clear_column", erasable=name, **parts)
 
     def _in_turn(
         self, lines: Sequence[Mapping[str, Any]], write: Callable[[Callable[..., int]], object]

@@ -85,6 +85,7 @@ SELECT
 -- This file leaves the data in these places:
 -- - the event files in the container. Sweeps insert nothing of them that names the record.
 -- - notes in the key _tracker of payloads
+-- - rejected events that name the person without an id, until somebody clears them
 -- - the reasons of refusals, the errors of polls and checks, and the notes of acknowledgements
 -- - Time Travel, for DATA_RETENTION_TIME_IN_DAYS, and Fail-safe, for seven more days
 -- - the history of queries, because these statements have the id: for 14 days in Snowsight, and for

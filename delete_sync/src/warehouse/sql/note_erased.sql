@@ -5,4 +5,4 @@ FROM (
 ) r
 JOIN {lock} g ON g.token = %s
 LEFT JOIN {erased} e ON e.record_sha256 = r.record_sha256
-WHERE e.record_sha256 IS NULL
+WHERE e.record_sha256 IS NULL AND r.record_sha256 IS NOT NULL

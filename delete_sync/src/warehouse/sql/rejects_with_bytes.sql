@@ -1,0 +1,3 @@
+SELECT COUNT(*) AS found
+FROM {rejects}
+WHERE payload <> ''
