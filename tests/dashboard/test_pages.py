@@ -86,7 +86,9 @@ def test_proven_until_comes_first(filled: Account) -> None:
     for row in verdicts:
         recovered[row[0]] += row[8]
     assert +recovered == found
-    assert [row[0] for row in verdicts if row[1:3] == ["unproven", "not covered"]] == list(OBJECTS)
+    assert [row[0] for row in verdicts if row[1:4:2] == ["unproven", "not covered"]] == list(
+        OBJECTS
+    )
 
 
 def test_deletes_are_counted_by_day_object_and_user(filled: Account) -> None:

@@ -89,13 +89,10 @@ def _draw_chart(by_day: list[warehouse.Row]) -> None:
         bars[row["day"], name if row["object_name"] in largest else "other objects"] += int(
             row["deletes"]
         )
-    st.bar_chart(
+    parts.bars(
         [
             {"Day": day, "Object": name, "Deletes": number}
             for (day, name), number in sorted(bars.items())
         ],
-        x="Day",
-        y="Deletes",
         color="Object",
-        x_label="Day (UTC)",
     )

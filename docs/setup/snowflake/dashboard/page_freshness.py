@@ -24,7 +24,7 @@ def draw() -> None:
             "minutes": "Minutes ago",
             "read_until": "Read until (UTC)",
             "proven_until": "Proven until (UTC)",
-            "last_error": "Error of the last poll",
+            "last_error": "Error",
         },
         "by topic and object",
         "No poll has reached the table yet.",

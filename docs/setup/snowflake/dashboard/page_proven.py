@@ -46,15 +46,18 @@ def draw() -> None:
     st.write(
         "A day is *proven* if every delete that Salesforce still listed is in the table, and an "
         "event told of it. It is *repaired* if only Salesforce's list told of some. Today is "
-        "never covered. Lost gaps of any age are here too."
+        "never covered. Lost gaps of any age are here too.\n\n"
+        "*Listed* counts the deletes in Salesforce's list, and *Recovered* those of them that no "
+        "event told of. *Tracked* counts the deletes that events told of, also of records that "
+        "were restored since, which the list no longer has."
     )
     parts.table(
         warehouse.rows(queries.VERDICTS),
         {
             "object_name": "Object",
             "verdict": "Verdict",
-            "reason": "Reason",
             "days": "Number of days",
+            "reason": "Reason",
             "first_day": "Day, first",
             "last_day": "Day, last",
             "listed": "Listed",

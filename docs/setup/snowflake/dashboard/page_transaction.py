@@ -42,11 +42,14 @@ def _draw_story(key: str) -> None:
         for row in warehouse.rows(queries.OBJECTS_OF_TRANSACTION, key)
     ]
     st.subheader("Its story")
-    st.write(
+    story = (
         f"User `{first['deleted_by']}` deleted {', '.join(objects)} in one transaction, at "
         f"{parts.time(first['deleted_date'])}. It began with {first['first_object_name']} "
-        f"`{first['first_record_id']}`. What has a higher number followed, for example by cascade."
+        f"`{first['first_record_id']}`."
     )
+    if len({row["sequence_number"] for row in found}) > 1:
+        story += " What has a higher number followed, for example by cascade."
+    st.write(story)
     st.write(f"Transaction key: `{key}`")
     parts.table(
         found,

@@ -91,9 +91,4 @@ def _draw_table(who: str, found: list[unusual.UnusualDay]) -> None:
 def _draw_chart(who: str, found: list[unusual.UnusualDay], counts: Counts) -> None:
     names = list(dict.fromkeys(it.name for it in found))
     chosen = st.selectbox(f"{who} to draw", names)
-    st.bar_chart(
-        [{"Day": day, "Deletes": number} for day, number in sorted(counts[chosen].items())],
-        x="Day",
-        y="Deletes",
-        x_label="Day (UTC)",
-    )
+    parts.bars([{"Day": day, "Deletes": number} for day, number in sorted(counts[chosen].items())])

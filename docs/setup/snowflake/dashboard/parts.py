@@ -9,6 +9,7 @@ import streamlit as st
 from warehouse import Row
 
 MOST = 1000  # rows of a table. A query asks for one more, so that the page can say what is missing
+AT_ONCE = 15  # rows that a table shows without a bar to scroll
 TIME = "YYYY-MM-DD HH:mm:ss"
 DAY = "YYYY-MM-DD"
 SENTENCES = ("Reason", "Why")  # columns that would be cut at the width that others have
@@ -29,7 +30,8 @@ def table(found: Sequence[Row], labels: Mapping[str, str], order: str, nothing: 
         return
     if len(found) > MOST:
         st.warning(f"The table shows the first {MOST:,} rows, {order}. There are more.")
-    texts = {name for name in labels if any(isinstance(row[name], str) for row in found)}
+    empty = {name for name in labels if all(row[name] is None for row in found)}
+    texts = empty | {name for name in labels if any(isinstance(row[name], str) for row in found)}
     st.dataframe(
         [
             {name: row[name] or "" if name in texts else row[name] for name in labels}
@@ -37,7 +39,10 @@ def table(found: Sequence[Row], labels: Mapping[str, str], order: str, nothing: 
         ],
         hide_index=True,
         width="stretch",
-        column_config={name: _column(label) for name, label in labels.items()},
+        height="content" if len(found) <= AT_ONCE else "auto",
+        column_config={
+            name: label if name in empty else _column(label) for name, label in labels.items()
+        },
     )
 
 
@@ -49,6 +54,34 @@ def _column(label: str) -> Any:
     if label in SENTENCES:
         return st.column_config.TextColumn(label, width="medium")
     return label
+
+
+def bars(found: Sequence[Row], color: str = "") -> None:
+    """Draw the number of deletes of each day as bars.
+
+    Args:
+        found: the days, each with ``Day`` and ``Deletes``.
+        color: the column whose values have a color of their own, if there is one.
+    """
+    day = {"field": "Day", "timeUnit": "utcyearmonthdate", "type": "temporal"}
+    encoding: dict[str, Any] = {
+        # A name begins where its bar begins.
+        "x": {**day, "title": "Day (UTC)", "axis": {"format": "%d %b", "labelAlign": "left"}},
+        "y": {"field": "Deletes", "type": "quantitative", "axis": {"tickMinStep": 1}},
+        "tooltip": [
+            {**day, "format": "%Y-%m-%d"},
+            {"field": "Deletes", "type": "quantitative"},
+        ],
+    }
+    if color:
+        # Two columns of names fit on a phone.
+        encoding["color"] = {
+            "field": color,
+            "type": "nominal",
+            "legend": {"orient": "bottom", "columns": 2},
+        }
+        encoding["tooltip"].append({"field": color, "type": "nominal"})
+    st.vega_lite_chart(found, {"mark": "bar", "encoding": encoding}, width="stretch")
 
 
 def time(value: Any) -> str:
