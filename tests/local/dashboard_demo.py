@@ -12,9 +12,9 @@ from .set_up import sessions, set_up_by
 DAYS = 30
 
 
-def demonstrate(days: int = DAYS) -> int:
-    """Load a history of so many days, and serve the dashboard until Ctrl-C."""
-    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as started:
+def demonstrate() -> int:
+    """Load a history of ``DAYS``, and serve the dashboard until Ctrl-C."""
+    with contextlib.ExitStack() as started:
         screen.headline("Start Azurite (for Blob Storage) and the stand-in for Snowflake")
         blob = started.enter_context(emulators.azurite())
         snowflake = started.enter_context(emulators.snowflake())
@@ -22,10 +22,11 @@ def demonstrate(days: int = DAYS) -> int:
         schema = settings["SNOWFLAKE_SCHEMA"].upper()
         with sessions(snowflake, schema) as connect:
             set_up_by(connect(), schema)
-        screen.headline(f"Load {days} days of the mock's history; this takes a few minutes")
+        screen.headline(f"Load {DAYS} days of the mock's history; this takes a few minutes")
         now = datetime.now(timezone.utc).replace(microsecond=0)
-        dashboard.fill(settings, now - timedelta(days=days), now, screen.line)
+        dashboard.fill(settings, now - timedelta(days=DAYS), now, screen.line)
         address = started.enter_context(dashboard.served(dashboard.login(settings)))
         screen.headline(f"The dashboard is at {address} until you press Ctrl-C")
-        signal.pause()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
     return 0
