@@ -148,6 +148,7 @@ def demonstrate(ports: "tuple[int, int] | None") -> int:
         settings = {**blob.settings, **snowflake.settings}
         addresses = f"Azurite on 127.0.0.1:{blob.port}, Snowflake on 127.0.0.1:{snowflake.port}"
         screen.line(addresses)
+        set_up(settings)
         second = datetime.now(timezone.utc).replace(microsecond=0)
         first = second - timedelta(hours=1)
         for title, moment in (("First", first), ("Second", second)):
@@ -166,6 +167,17 @@ def demonstrate(ports: "tuple[int, int] | None") -> int:
             with contextlib.suppress(KeyboardInterrupt):
                 signal.pause()
     return 1 if differences else 0
+
+
+def set_up(settings: "dict[str, str]") -> None:
+    """Create the tables and the views in Snowflake."""
+    from local import warehouse
+
+    screen.headline("Create the tables and views in Snowflake, as docs/setup/snowflake does")
+    with warehouse.connect(settings) as connection, screen.working("creating"):
+        for name in ("1_tables.sql", "3_views.sql"):
+            warehouse.run(connection, name)
+            screen.line(name)
 
 
 def poll(settings: "dict[str, str]", moment: datetime, *, checked: bool) -> None:
@@ -202,12 +214,10 @@ def tell(invocation: Any, began: float) -> None:
 
 
 def show_what_is_proven(settings: "dict[str, str]") -> None:
-    """Create the views of the set-up if they are missing, and ask them what is proven."""
+    """Ask the views what is proven."""
     from local import warehouse
 
     with warehouse.connect(settings) as connection:
-        with screen.working("asking"):
-            warehouse.run(connection, "3_views.sql")
         for title, query in IS_IT_COMPLETE.items():
             screen.headline(title)
             screen.table(*warehouse.query(connection, query))
