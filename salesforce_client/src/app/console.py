@@ -166,6 +166,8 @@ def failure(error: BaseException, code: int) -> Mapping[str, Any]:
         told["problems"] = list(error.problems)
     return {"exit_code": code, "meaning": EXIT_CODES[code], "error": told}
 
+WIDE = 100  # columns of a terminal
+
 
 class _Rich:
     """What the commands need of the package ``rich``."""
@@ -176,13 +178,15 @@ class _Rich:
         self._text = importlib.import_module("rich.text").Text
 
     def draw(self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        table = self._table()
+        console = self._console(file=out)
+        # Without blanks beside the values, a narrow terminal breaks fewer of them.
+        table = self._table(padding=(0, int(console.width >= WIDE)))
         for header in headers:
             table.add_column(header, overflow="fold")  # a topic that is cut names no topic
         for row in rows:
             # A text is not read as markup: names of topics or files may have brackets.
             table.add_row(*(self._text(cell, style=COLOURS.get(cell, "")) for cell in row))
-        self._console(file=out).print(table)
+        console.print(table)
 
     @contextlib.contextmanager
     def status(self, err: TextIO) -> Iterator[Callable[[str], None]]:
