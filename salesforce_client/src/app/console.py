@@ -166,6 +166,7 @@ def failure(error: BaseException, code: int) -> Mapping[str, Any]:
         told["problems"] = list(error.problems)
     return {"exit_code": code, "meaning": EXIT_CODES[code], "error": told}
 
+
 WIDE = 100  # columns of a terminal
 
 
