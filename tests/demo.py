@@ -177,7 +177,7 @@ def set_up(settings: "dict[str, str]") -> None:
     with warehouse.connect(settings) as connection, screen.working("creating"):
         for name in ("1_tables.sql", "3_views.sql"):
             warehouse.run(connection, name)
-            screen.line(name)
+    screen.line("ran 1_tables.sql and 3_views.sql")
 
 
 def poll(settings: "dict[str, str]", moment: datetime, *, checked: bool) -> None:
