@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Optional
 
 from sqlglot import exp
 
-from . import alter, names, reading, results
+from . import alter, names, passes, reading, results
 from .errors import StatementError
 from .results import Result
 from .versions import Key
@@ -109,9 +109,9 @@ def _write_table(
             reading.rewrite(session, source)
         cursor = session.fake.cursor()
         for part in cursor._transform_explode(statement):
-            session.duck.execute(cursor._transform(part, None).sql(dialect="duckdb"))
+            session.duck.execute(passes.transformed(cursor, part).sql(dialect="duckdb"))
         if query is not None:
-            rows = cursor._transform(query, None).sql(dialect="duckdb")
+            rows = passes.transformed(cursor, query).sql(dialect="duckdb")
             session.duck.execute(f"INSERT INTO {names.sql(key)} {rows}")
         session.duck.execute(f"DELETE FROM {session.account.load_history(session, key)}")
 

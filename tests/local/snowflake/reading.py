@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from sqlglot import exp
 
-from . import names
+from . import names, passes
 from .versions import Change, Key
 
 if TYPE_CHECKING:
@@ -127,20 +127,18 @@ def expand_views(session: Session, statement: exp.Expr) -> None:
 
 
 def _hides(session: Session, query: exp.Expr) -> bool:
-    keys = [names.key(session, table) for table in names.read_tables(query)]
-    return any(
-        key in session.account.views or session.sight[key, False] is not None for key in keys
-    )
+    """Whether a session may not see all rows of a table that a query reads, also in views."""
+    return any(session.sight[key, False] is not None for key in keys(session, query))
 
 
 def run(session: Session, statement: exp.Expr) -> Any:
     """Let fakesnow transform and run a statement. Return its cursor."""
     cursor = session.fake.cursor()
     for part in cursor._transform_explode(statement):
-        cursor._execute(cursor._transform(part, None), None)
+        cursor._execute(passes.transformed(cursor, part), None)
     return cursor
 
 
 def transformed(session: Session, query: exp.Expr) -> str:
     """The text of a query for DuckDB."""
-    return str(session.fake.cursor()._transform(query, None).sql(dialect="duckdb"))
+    return str(passes.transformed(session.fake.cursor(), query).sql(dialect="duckdb"))

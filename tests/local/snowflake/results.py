@@ -38,7 +38,8 @@ class Result:
     def of_cursor(cls, cursor: Any, statement: exp.Expr) -> Result:
         """The result of a statement that fakesnow ran."""
         type_id = statement_type_id(statement)
-        rowtype = describe_as_rowtype(cursor._describe_last_sql())
+        described = cursor._duck_conn.description
+        rowtype = describe_as_rowtype([(one[0], str(one[1]), *[None] * 4) for one in described])
         arrow = cursor._arrow_table
         if type_id in DML_TYPE_IDS and arrow is not None:
             values = zip(*(column.to_pylist() for column in arrow.columns))

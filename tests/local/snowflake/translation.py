@@ -38,10 +38,10 @@ def translate(session: Session, statement: exp.Expr) -> exp.Expr:
     if given not in ("", "AUTO"):
         statement = statement.transform(lambda node: _in_format(node, given))
     return (
-        statement.transform(_tries)
-        .transform(_json)
-        .transform(_texts)
-        .transform(lambda node: _columns(session, node))
+        statement.transform(_tries, copy=False)
+        .transform(_json, copy=False)
+        .transform(_texts, copy=False)
+        .transform(lambda node: _columns(session, node), copy=False)
     )
 
 
