@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from salesforce_client.src.app.mock_salesforce import MockSalesforce
 from salesforce_client.src.app.mock_salesforce.org import replay_id
 from salesforce_client.src.app.model.events import Event, Session
 from salesforce_client.src.app.model.positions import Position, Preset, Start
-from salesforce_client.src.app.salesforce import rpc_errors
+from salesforce_client.src.app.salesforce import rpc_errors, subscription
 from salesforce_client.src.app.salesforce.login import authenticate
 from salesforce_client.src.app.salesforce.network import Route
 from salesforce_client.src.app.salesforce.pubsub import PubSub
@@ -156,6 +157,42 @@ def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
         (reader,) = [thread for thread in threading.enumerate() if thread.name == f"read {TOPIC}"]
     reader.join(5)
     assert not reader.is_alive()
+
+
+def test_the_next_events_are_requested_before_a_response_is_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise the request often waits until the caller has decoded the response."""
+    put: list[str] = []
+    answered = threading.Event()
+
+    class Queue(queue.SimpleQueue[Any]):
+        """Notes what is put into it."""
+
+        def put(self, item: Any, *arguments: Any, **options: Any) -> None:
+            put.append(type(item).__name__)
+            super().put(item, *arguments, **options)
+
+    class Call:
+        """Answers the first request with a hundred events."""
+
+        def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
+            self._requests = requests
+
+        def __iter__(self) -> Iterator[wire.FetchResponse]:
+            next(self._requests)
+            yield wire.FetchResponse(events=[wire.ConsumerEvent()] * 100)
+            answered.wait(5)
+
+        def cancel(self) -> None:
+            """Nothing to do: the call ends with the test."""
+
+    monkeypatch.setattr(subscription.queue, "SimpleQueue", Queue)
+    session = Session("x", "https://x.my.salesforce.com", "00D")
+    with Subscription(Call, TOPIC, EARLIEST, session, Route()) as stream:
+        assert stream.next(5)
+        assert put == ["FetchRequest", "FetchRequest", "tuple"]
+        answered.set()
 
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])

@@ -30,6 +30,8 @@ from .wire import pubsub_api_pb2 as wire
 # How many bytes of a topic may wait to be decoded. If a run ends before their turn, Salesforce
 # delivers these events again.
 AHEAD_BYTES = 500_000
+# Makes a named tuple of a plain one, in half the time that a call of its class takes.
+new_event = tuple.__new__
 
 
 def response_of(received: wire.FetchResponse, arrived_at: str) -> Response:
@@ -43,7 +45,7 @@ def response_of(received: wire.FetchResponse, arrived_at: str) -> Response:
         arrived_at: when the message arrived, as UTC text. It is used only if there are no events.
     """
     events = [
-        Event(event.id, event.schema_id, event.payload, delivered.replay_id)
+        new_event(Event, (event.id, event.schema_id, event.payload, delivered.replay_id))
         for delivered in received.events
         for event in (delivered.event,)
     ]
@@ -76,9 +78,9 @@ class Subscription:
         self._route = route
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
-        self._responses: queue.SimpleQueue[
-            Union[tuple[wire.FetchResponse, int, str], Exception]
-        ] = queue.SimpleQueue()
+        self._responses: queue.SimpleQueue[Union[tuple[Response, int], Exception]] = (
+            queue.SimpleQueue()
+        )
         self._ahead = threading.Condition()
         self._ahead_bytes = 0
         self._closed = False
@@ -113,11 +115,11 @@ class Subscription:
             return None
         if isinstance(received, Exception):
             raise received
-        response, size, arrived_at = received
+        response, size = received
         with self._ahead:
             self._ahead_bytes -= size
             self._ahead.notify()
-        return response_of(response, arrived_at)
+        return response
 
     def _ask(self, **start: Any) -> None:
         """Request more events, if there is little credit left."""
@@ -128,19 +130,25 @@ class Subscription:
 
     def _read(self) -> None:
         try:
-            for response in self._call:
-                size = response.ByteSize()
-                # Only an empty response needs a time. Reading the clock each time costs 3 %.
-                arrived_at = "" if response.events else now()
+            for received in self._call:
+                size = received.ByteSize()
+                self._credits.settle(len(received.events), received.pending_num_requested)
                 with self._ahead:
                     self._ahead_bytes += size
-                    self._responses.put((response, size, arrived_at))
+                    waiting = self._ahead_bytes >= self._most_ahead_bytes
+                if not waiting:
+                    # The request is sent before the caller gets the response. Otherwise it would
+                    # often be sent only after the caller has decoded the response.
+                    self._ask()
+                # Only an empty response needs a time. Reading the clock each time costs 3 %.
+                response = response_of(received, "" if received.events else now())
+                self._responses.put((response, size))
+                with self._ahead:
                     self._ahead.wait_for(
                         lambda: self._closed or self._ahead_bytes < self._most_ahead_bytes
                     )
                 if self._closed:
                     return
-                self._credits.settle(len(response.events), response.pending_num_requested)
                 self._ask()
             self._responses.put(
                 SalesforceUnavailableError(
