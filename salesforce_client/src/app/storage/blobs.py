@@ -18,7 +18,6 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient, ExponentialRetry
 
 from ..errors import EventFileError, StorageUnavailableError
@@ -83,6 +82,9 @@ def connect(
                     connection_string, **client_options
                 )
             else:
+                # Loading it takes a tenth of the start, and a connection string does not need it.
+                from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
                 ways = (
                     PERSONS_LOGIN if person else {"managed_identity_client_id": client_id or None}
                 )
