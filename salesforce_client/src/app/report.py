@@ -60,9 +60,8 @@ class TopicReport:
     def count(self, delivery: Delivery, rpc_id: str) -> None:
         """Add a delivery's figures."""
         rows = Counter(map(type, delivery.rows))
-        self.objects.update(
-            row.object_name for row in delivery.rows if isinstance(row, Delete) and row.object_name
-        )
+        named = {row.object_name for row in delivery.rows if type(row) is Delete}
+        self.objects.update(filter(None, named))
         self.received += delivery.received
         self.skipped += delivery.skipped
         self.rejected += len(delivery.rejects)

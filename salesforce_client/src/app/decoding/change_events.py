@@ -15,7 +15,7 @@ from ..model.events import Event
 from ..model.ids import identity
 from ..model.rows import Delete, Gap, Restore
 from .decode import TELLS_OF_DELETES, Decoded, Fields
-from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, noted, restores, without_nul
+from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, new_row, noted, restores, without_nul
 from .values import text, time_of
 
 # A restore needs only the header of its event, so the body is not read (``Decoder``).
@@ -86,20 +86,23 @@ def _deletes(
         wildcard = record_id[-1] == "*"
         unnamed = unnamed or wildcard
         rows.append(
-            Delete(
-                f"{event.event_id}:{record_id}",
-                origin.topic,
-                object_name,
-                record_id,
-                deleted_by,
-                committed,
-                owner_id,
-                noted(payload, {**notes, "wildcard": True} if wildcard else notes)
-                if wildcard or notes
-                else payload,
-                origin.received_at,
-                event.replay_id,
-                event.schema_id,
+            new_row(
+                Delete,
+                (
+                    f"{event.event_id}:{record_id}",
+                    origin.topic,
+                    object_name,
+                    record_id,
+                    deleted_by,
+                    committed,
+                    owner_id,
+                    noted(payload, {**notes, "wildcard": True} if wildcard else notes)
+                    if wildcard or notes
+                    else payload,
+                    origin.received_at,
+                    event.replay_id,
+                    event.schema_id,
+                ),
             )
         )
     if unnamed:

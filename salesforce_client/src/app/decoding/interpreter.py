@@ -43,7 +43,7 @@ class Interpreter:
         self._org_id = org_id
         self._event_rules = event_rules
         self._decoders: dict[str, Decoder] = {}
-        self._plans: dict[str, dict[str, EventPlan]] = {}  # by topic, then by schema id
+        self._plans: dict[tuple[str, str], EventPlan] = {}  # by topic and schema id
 
     def read(
         self, topic: str, events: Sequence[Event], *, received_at: Optional[str] = None
@@ -60,25 +60,25 @@ class Interpreter:
             CollectorError: a schema could not be fetched for now. The caller retries the events.
         """
         origin = self._origin(topic, received_at)
-        plans = self._plans.setdefault(topic, {})
+        # Nearly all events have the schema of the event before them.
+        schema_id: Optional[str] = None
+        event_plan: Optional[EventPlan] = None
         rows: list[Row] = []
         rejects: list[RejectedEvent] = []
         skipped = 0
         last: Optional[Decoded] = None
         for event in events:
             try:
-                decoder = self._decoders.get(event.schema_id) or self._decoder(event.schema_id)
+                if event.schema_id != schema_id:
+                    decoder = self._decoder(event.schema_id)
+                    schema_id, event_plan = event.schema_id, None
                 decoded = decoder.decode(event.payload)
-                told: Told = (
-                    from_change_event(decoded, event, origin, decoder.fields)
-                    if decoder.is_change
-                    else from_platform_event(
-                        decoded,
-                        event,
-                        origin,
-                        plans.get(event.schema_id) or self._plan(topic, event.schema_id, decoder),
-                    )
-                )
+                told: Told
+                if decoder.is_change:
+                    told = from_change_event(decoded, event, origin, decoder.fields)
+                else:
+                    event_plan = event_plan or self._plan(topic, event.schema_id, decoder)
+                    told = from_platform_event(decoded, event, origin, event_plan)
             except (DecodeError, SchemaError) as error:
                 try:
                     decoded, told = self._by_header_alone(event, origin, error)
@@ -127,13 +127,17 @@ class Interpreter:
             raise reason from None
 
     def _decoder(self, schema_id: str) -> Decoder:
-        decoder = self._decoders[schema_id] = Decoder(self._schema_of(schema_id))
+        decoder = self._decoders.get(schema_id)
+        if decoder is None:
+            decoder = self._decoders[schema_id] = Decoder(self._schema_of(schema_id))
         return decoder
 
     def _plan(self, topic: str, schema_id: str, decoder: Decoder) -> EventPlan:
-        rules = self._event_rules.get(topic, DEFAULT_RULES)
-        names = [name for name, _ in decoder.fields]
-        found = self._plans[topic][schema_id] = plan(rules, topic, schema_id, names)
+        found = self._plans.get((topic, schema_id))
+        if found is None:
+            rules = self._event_rules.get(topic, DEFAULT_RULES)
+            names = [name for name, _ in decoder.fields]
+            found = self._plans[topic, schema_id] = plan(rules, topic, schema_id, names)
         return found
 
     def _schemas(self, schema_ids: set[str]) -> list[Schema]:

@@ -23,14 +23,16 @@ from .rows import (
     WITHOUT_ID,
     Origin,
     fitting,
+    new_row,
     noted,
     restores,
     without_nul,
 )
 from .times import read_time
 
-DIGEST_BYTES = 8  # 16 hex digits
-LONGEST_ID = LONGEST_TEXT - len(f":{16 * '0'}:{18 * '0'}")  # so the key has room for a record id
+DIGEST_CHARACTERS = 16
+# So the key has room for a record id.
+LONGEST_ID = LONGEST_TEXT - len(f":{DIGEST_CHARACTERS * '0'}:{18 * '0'}")
 MOST_CHARACTERS = 16_000_000  # of the payloads of all rows of one event
 
 
@@ -51,21 +53,22 @@ def from_platform_event(
         DecodeError: the event can be read but cannot become a row, because it has no id or too long
             an id, or because its field of the record id is not usable.
     """
-    key = _key(event)
+    _check_id(event.event_id)
     value, payload = decoded
-    kind = plan.kind(value)
+    kind = plan.kind(value) if plan.clauses else plan.otherwise
     if kind == SKIP:
         return ()
     assert payload is not None  # it is None only for change events
-    record_ids, restored = read_record_ids(value.get(plan.record_id), plan.record_id)
-    deleted_date, read_from = _deleted_date(value, plan, origin)
+    get = value.get
+    record_ids, restored = read_record_ids(get(plan.record_id), plan.record_id)
+    deleted_date, read_from = read_time(get(plan.deleted_date)) or _instead(value, origin)
     notes: dict[str, Any] = {}
     if read_from:
         notes["deleted_date_from"] = read_from
     if restored:
         notes["record_id_from"] = "checksum"
-    get = value.get
     user = get(plan.deleted_by) or get("CreatedById")
+    key = _key(event)
     if kind == RESTORE:
         key = key.replace("\0", INSTEAD_OF_NUL)
         keys = (
@@ -74,27 +77,48 @@ def from_platform_event(
             else {f"{key}:{record_id}": record_id for record_id in record_ids}
         )
         return restores(keys, origin, event, get(plan.object_name), user, deleted_date)
-    object_name = fitting(get(plan.object_name), "object_name", notes)
-    deleted_by = fitting(user, "deleted_by", notes)
-    owner_id = fitting(get(plan.owner_id), "owner_id", notes)
-    plain = without_nul(payload)
-    if plain is not payload or "\0" in key:
-        key = key.replace("\0", INSTEAD_OF_NUL)
-        notes["nul_replaced"] = True
-    row = Delete(
-        key,
-        origin.topic,
-        object_name,
-        record_ids[0],
-        deleted_by,
-        deleted_date,
-        owner_id,
-        noted(plain, notes) if notes else plain,
-        origin.received_at,
-        event.replay_id,
-        event.schema_id,
+    object_name, owner_id = get(plan.object_name), get(plan.owner_id)
+    # Nearly all events are like this. JSON without a backslash has no U+0000.
+    if not (
+        type(object_name) is type(user) is type(owner_id) is str
+        and 0 < len(object_name) <= LONGEST_TEXT
+        and 0 < len(user) <= LONGEST_TEXT
+        and 0 < len(owner_id) <= LONGEST_TEXT
+        and "\\" not in payload
+        and "\0" not in key
+    ):
+        object_name = fitting(object_name, "object_name", notes)
+        user = fitting(user, "deleted_by", notes)
+        owner_id = fitting(owner_id, "owner_id", notes)
+        plain = without_nul(payload)
+        if plain is not payload or "\0" in key:
+            key = key.replace("\0", INSTEAD_OF_NUL)
+            notes["nul_replaced"] = True
+        payload = plain
+    row = new_row(
+        Delete,
+        (
+            key,
+            origin.topic,
+            object_name,
+            record_ids[0],
+            user,
+            deleted_date,
+            owner_id,
+            noted(payload, notes) if notes else payload,
+            origin.received_at,
+            event.replay_id,
+            event.schema_id,
+        ),
     )
     return (row,) if len(record_ids) == 1 else _one_for_each(record_ids, row)
+
+
+def _check_id(event_id: str) -> None:
+    if not event_id:
+        raise DecodeError(WITHOUT_ID)
+    if len(event_id) > LONGEST_ID:
+        raise DecodeError(f"the event's id has more than {LONGEST_ID} characters")
 
 
 def _key(event: Event) -> str:
@@ -103,11 +127,7 @@ def _key(event: Event) -> str:
     Publishers choose the event id, and some use the same id again. The digest of the bytes
     distinguishes such events.
     """
-    if not event.event_id:
-        raise DecodeError(WITHOUT_ID)
-    if len(event.event_id) > LONGEST_ID:
-        raise DecodeError(f"the event's id has more than {LONGEST_ID} characters")
-    return f"{event.event_id}:{sha256(event.payload).digest()[:DIGEST_BYTES].hex()}"
+    return f"{event.event_id}:{sha256(event.payload).hexdigest()[:DIGEST_CHARACTERS]}"
 
 
 def _one_for_each(record_ids: Sequence[str], row: Delete) -> Sequence[Delete]:
@@ -120,10 +140,7 @@ def _one_for_each(record_ids: Sequence[str], row: Delete) -> Sequence[Delete]:
     ]
 
 
-def _deleted_date(value: Mapping[str, Any], plan: EventPlan, origin: Origin) -> tuple[str, str]:
-    """When it was deleted or restored, and how that was found out, as ``_tracker`` says it."""
-    found = read_time(value.get(plan.deleted_date))
-    if found:
-        return found
+def _instead(value: Mapping[str, Any], origin: Origin) -> tuple[str, str]:
+    """The time of an event that does not tell its own, and what it is, as ``_tracker`` says it."""
     found = read_time(value.get("CreatedDate"))
     return (found[0], "created_date") if found else (origin.received_at, "ingested_at")

@@ -15,6 +15,8 @@ from .values import as_json, text
 ESCAPE = re.compile(r"\\(?:u0000|.)")
 WITHOUT_ID = "the event has no id; a second delivery of it would make a duplicate row"
 INSTEAD_OF_NUL = "\ufffd"  # the Unicode replacement character
+# Makes a named tuple of a plain one, in half the time that a call of its class takes.
+new_row = tuple.__new__
 LONGEST_TEXT = 255  # characters of a text column in Snowflake, also of the key
 
 

@@ -7,10 +7,11 @@ import hashlib
 import string
 from typing import Union
 
-# For each byte: 1 if it is an upper-case letter, else 0.
-CASES = bytes.maketrans(
-    bytes(range(256)),
-    bytes(ord("1" if chr(it) in string.ascii_uppercase else "0") for it in range(256)),
+PLAIN = (string.ascii_letters + string.digits).encode()
+# For each byte: 1 if it is an upper-case letter, 0 if it is another character of ids, else a blank.
+CASES = bytes(
+    ord("1" if it in string.ascii_uppercase.encode() else "0" if it in PLAIN else " ")
+    for it in range(256)
 )
 CHECKSUMS = {
     f"{bits:05b}"[::-1].encode(): letter
@@ -21,17 +22,26 @@ CHECKSUMS = {
 def with_checksum(record_id: str) -> str:
     """The 18-character form of a 15-character Salesforce id.
 
-    Each of the three added characters says which of five characters are upper case
+    Raises:
+        KeyError: it has fewer than 15 characters, or one that is not in ids.
+    """
+    return record_id + checksum(record_id)
+
+
+def checksum(record_id: str) -> str:
+    """The last three characters of the 18-character form of a 15-character Salesforce id.
+
+    Each of them says which of five characters are upper case
     (Salesforce Help, "What is the 18-character ID").
 
     Raises:
-        KeyError: it has fewer than 15 characters.
+        KeyError: it has fewer than 15 characters, or one that is not in ids.
     """
-    return record_id + _checksum(record_id.encode().translate(CASES))
+    return _of_cases(record_id.encode().translate(CASES))
 
 
 @functools.lru_cache(maxsize=1024)
-def _checksum(cases: bytes) -> str:
+def _of_cases(cases: bytes) -> str:
     return CHECKSUMS[cases[:5]] + CHECKSUMS[cases[5:10]] + CHECKSUMS[cases[10:]]
 
 

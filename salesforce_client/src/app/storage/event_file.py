@@ -95,7 +95,7 @@ class EventFile:
         self.path = path
         self.begun_at = begun_at
         self._fill_bytes = fill_bytes
-        self._rows = 0
+        self._rows = self._bytes = 0
         with self._writing():
             self._connection = sqlite3.connect(
                 path,
@@ -123,7 +123,9 @@ class EventFile:
                         self._connection.execute(
                             _insert(kind, len(some)), list(itertools.chain.from_iterable(some))
                         )
-                        if self._page_bytes < PAGE_BYTES and self._bytes() >= SMALL_BYTES:
+                        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+                        self._bytes = pages * self._page_bytes
+                        if self._page_bytes < PAGE_BYTES and self._bytes >= SMALL_BYTES:
                             self._enlarge_pages()
         except BaseException:
             # Without a journal, a part of a failed statement stays. So the file must not be used.
@@ -133,7 +135,7 @@ class EventFile:
 
     def is_full(self, most_rows: int) -> bool:
         """Whether the file has at least ``most_rows`` rows or its maximum size."""
-        return self._rows >= most_rows or self._bytes() >= self._fill_bytes
+        return self._rows >= most_rows or self._bytes >= self._fill_bytes
 
     def close(self) -> None:
         """Commit and close the file. It is then complete, without a journal file."""
@@ -146,11 +148,6 @@ class EventFile:
     def abandon(self) -> None:
         """Close the file unfinished. Nobody may read it."""
         self._connection.close()
-
-    def _bytes(self) -> int:
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        size: int = pages * self._page_bytes
-        return size
 
     def _enlarge_pages(self) -> None:
         """Write the file again with large pages. For ``SMALL_BYTES`` this takes milliseconds."""
