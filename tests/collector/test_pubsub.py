@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -159,22 +158,45 @@ def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
     assert not reader.is_alive()
 
 
-def test_the_next_events_are_requested_before_a_response_is_handed_over(
+def test_a_caller_that_waits_gets_a_response_after_the_next_request_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Otherwise the request often waits until the caller has decoded the response."""
-    put: list[str] = []
-    answered = threading.Event()
-
-    class Queue(queue.SimpleQueue[Any]):
-        """Notes what is put into it."""
-
-        def put(self, item: Any, *arguments: Any, **options: Any) -> None:
-            put.append(type(item).__name__)
-            super().put(item, *arguments, **options)
+    """Otherwise the request is often sent only after the caller has decoded the response."""
+    monkeypatch.setattr(subscription, "SENT_SECONDS", 60)
+    sent: list[int] = []
+    first = threading.Event()
 
     class Call:
-        """Answers the first request with a hundred events."""
+        """Sends slowly. Answers the first request with a hundred events."""
+
+        def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
+            threading.Thread(target=self._send, args=(requests,)).start()
+
+        def __iter__(self) -> Iterator[wire.FetchResponse]:
+            assert first.wait(5)
+            yield wire.FetchResponse(events=[wire.ConsumerEvent()] * 100)
+
+        @staticmethod
+        def _send(requests: Iterator[wire.FetchRequest]) -> None:
+            for request in requests:
+                time.sleep(0.1)
+                sent.append(request.num_requested)
+                first.set()
+
+        def cancel(self) -> None:
+            """Nothing to do: the call ends with its requests."""
+
+    session = Session("x", "https://x.my.salesforce.com", "00D")
+    with Subscription(Call, TOPIC, EARLIEST, session, Route()) as stream:
+        assert stream.next(5)
+        assert sent == [100, 100]
+
+
+def test_a_caller_gets_a_response_although_the_next_request_cannot_be_sent() -> None:
+    """The server may accept no more bytes for a time."""
+
+    class Call:
+        """Takes the first request alone, and answers it with a hundred events."""
 
         def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
             self._requests = requests
@@ -182,17 +204,13 @@ def test_the_next_events_are_requested_before_a_response_is_handed_over(
         def __iter__(self) -> Iterator[wire.FetchResponse]:
             next(self._requests)
             yield wire.FetchResponse(events=[wire.ConsumerEvent()] * 100)
-            answered.wait(5)
 
         def cancel(self) -> None:
-            """Nothing to do: the call ends with the test."""
+            """Nothing to do."""
 
-    monkeypatch.setattr(subscription.queue, "SimpleQueue", Queue)
     session = Session("x", "https://x.my.salesforce.com", "00D")
     with Subscription(Call, TOPIC, EARLIEST, session, Route()) as stream:
         assert stream.next(5)
-        assert put == ["FetchRequest", "FetchRequest", "tuple"]
-        answered.set()
 
 
 @pytest.mark.parametrize("bad", [b"garbage", b"\0" * 8, replay_id(1), b"\xff" * 8 + b"\0\0"])
