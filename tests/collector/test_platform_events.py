@@ -288,6 +288,40 @@ def test_a_text_that_does_not_fit_into_its_column_is_cut_and_noted() -> None:
     assert (row.object_name, notes(row)) == (longer[:255], {"cut": ["owner_id"]})
 
 
+COLUMNS = [
+    ("Object_Name__c", "object_name"),
+    ("Deleted_By__c", "deleted_by"),
+    ("Owner_Id__c", "owner_id"),
+]
+
+
+@pytest.mark.parametrize(("field", "column"), COLUMNS)
+def test_one_text_that_does_not_fit_is_cut_and_the_others_stay(field: str, column: str) -> None:
+    """A text of 255 characters still fits."""
+    usual = delete()._asdict()
+    for text, cut in (("x" * 255, None), ("x" * 256, {"cut": [column]})):
+        row = delete(**{field: text})
+        assert notes(row) == cut
+        assert row._asdict() == {**usual, column: "x" * 255, "payload": row.payload}
+
+
+@pytest.mark.parametrize("value", [7, True, 1.5])
+@pytest.mark.parametrize(("field", "column"), COLUMNS)
+def test_one_value_that_is_not_a_text_becomes_one(field: str, column: str, value: Any) -> None:
+    """The payload keeps it unchanged."""
+    row = delete(**{field: value})
+    assert row == delete()._replace(**{column: str(value), "payload": row.payload})
+    assert json.loads(row.payload) == {**VALUE, field: value}
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+@pytest.mark.parametrize(("field", "column"), [COLUMNS[0], COLUMNS[2]])
+def test_one_missing_value_leaves_its_column_empty(field: str, column: str, nothing: Any) -> None:
+    """An empty text is a missing value. Of the deleter, the publisher takes its place."""
+    row = delete(**{field: nothing})
+    assert row == delete()._replace(**{column: None, "payload": row.payload})
+
+
 def test_a_nul_in_any_text_is_replaced_and_noted() -> None:
     """Snowflake stores no U+0000."""
     row = delete(Object_Name__c="a\0", Deleted_By__c="b\0", Owner_Id__c="c\0", Notes__c="d\0")

@@ -81,13 +81,14 @@ class Subscription:
         self._route = route
         self._credits = Credits()
         self._requests: queue.SimpleQueue[Union[wire.FetchRequest, None]] = queue.SimpleQueue()
-        self._responses: queue.SimpleQueue[Union[tuple[Response, int], Exception]] = (
-            queue.SimpleQueue()
-        )
+        self._responses: queue.SimpleQueue[
+            Union[tuple[wire.FetchResponse, int, str], Exception]
+        ] = queue.SimpleQueue()
         self._ahead = threading.Condition()
         self._ahead_bytes = 0
         self._closed = False
         self._sent = threading.Event()  # gRPC has sent the last request
+        self._caller_waits = False  # in ``next``
         preset, replay_id = _preset(start)
         self._sent_replay_id = bool(replay_id)
         # Only the first request needs them. Salesforce ignores them in later requests.
@@ -113,17 +114,20 @@ class Subscription:
         Raises:
             CollectorError: the stream failed or the server closed it. It can no longer be used.
         """
+        self._caller_waits = True
         try:
             received = self._responses.get(timeout=max(timeout, 0))
         except queue.Empty:
             return None
+        finally:
+            self._caller_waits = False
         if isinstance(received, Exception):
             raise received
-        response, size = received
+        response, size, arrived_at = received
         with self._ahead:
             self._ahead_bytes -= size
             self._ahead.notify()
-        return response
+        return response_of(response, arrived_at)
 
     def _outgoing(self) -> Iterator[wire.FetchRequest]:
         """The requests, for gRPC. As soon as it has sent one, it waits here for the next one."""
@@ -141,22 +145,21 @@ class Subscription:
 
     def _read(self) -> None:
         try:
-            for received in self._call:
-                size = received.ByteSize()
-                self._credits.settle(len(received.events), received.pending_num_requested)
+            for response in self._call:
+                size = response.ByteSize()
+                # Only an empty response needs a time. Reading the clock each time costs 3 %.
+                arrived_at = "" if response.events else now()
+                self._credits.settle(len(response.events), response.pending_num_requested)
                 with self._ahead:
-                    caller_waits = not self._ahead_bytes
                     self._ahead_bytes += size
                     enough = self._ahead_bytes >= self._most_ahead_bytes
                 if not enough:
                     self._ask()
-                    if caller_waits:
+                    if self._caller_waits:
                         # Otherwise Python would often run the caller first, and the request would
                         # be sent only after the caller has decoded the response.
                         self._sent.wait(SENT_SECONDS)
-                # Only an empty response needs a time. Reading the clock each time costs 3 %.
-                response = response_of(received, "" if received.events else now())
-                self._responses.put((response, size))
+                self._responses.put((response, size, arrived_at))
                 with self._ahead:
                     self._ahead.wait_for(
                         lambda: self._closed or self._ahead_bytes < self._most_ahead_bytes
