@@ -79,6 +79,18 @@ def interpreter(error: CollectorError | None = None) -> Interpreter:
     return Interpreter(Schemas(error), "00D", {})
 
 
+def test_the_events_of_one_response_may_have_different_schemas() -> None:
+    """A channel carries events of several types. Each has fields of its own."""
+    packaged = schemas.BY_ID[DELETE_EVENT].replace("Record_Id__c", "acme__Record_Id__c")
+    by_id = {**schemas.BY_ID, "packaged": packaged}
+    events = [platform(1), platform(2)._replace(schema_id="packaged"), change(3), platform(4)]
+    read = Interpreter(by_id.__getitem__, "00D", {}).read("/data/All__chn", events)
+    rows = [row for row in read.rows if isinstance(row, Delete)]
+    assert [row.record_id for row in rows] == [record_id("Account", it) for it in (1, 2, 3, 4)]
+    assert ["acme__Record_Id__c" in json.loads(row.payload) for row in rows] == [0, 1, 0, 0]
+    assert not any("_tracker" in row.payload for row in rows if row.object_name == "Account")
+
+
 def test_events_become_rows_in_their_order() -> None:
     """The result also counts skipped events, and has the publishing time of the last event."""
     told = interpreter().read(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -117,42 +117,54 @@ def test_a_stream_can_start_from_the_position_of_an_empty_response(
     assert drained(source, TOPIC, after(position))[0] == []
 
 
+class Answering:
+    """A call that takes requests in a thread, as gRPC does, and answers each with 100 events."""
+
+    def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
+        self.asked: list[int] = []
+        self._taken: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        threading.Thread(target=self._take, args=(requests,)).start()
+
+    def _take(self, requests: Iterator[wire.FetchRequest]) -> None:
+        for request in requests:
+            self.asked.append(request.num_requested)
+            self._taken.put(True)
+        self._taken.put(False)
+
+    def __iter__(self) -> Iterator[wire.FetchResponse]:
+        event = wire.ConsumerEvent(event=wire.ProducerEvent(payload=bytes(1000)))
+        while self._taken.get():
+            yield wire.FetchResponse(events=[event] * 100, latest_replay_id=b"1")
+
+    def cancel(self) -> None:
+        """Nothing to do: the call ends with its requests."""
+
+    def asked_in_the_end(self, number: int) -> bool:
+        """Whether the number of requests reaches ``number`` and stays there."""
+        deadline = time.monotonic() + 10
+        while len(self.asked) < number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        return self.asked == [100] * number
+
+
 def test_no_more_events_are_requested_while_too_many_bytes_wait() -> None:
     """Bytes count, not responses, as a response may have a few kB or 3 MB.
 
     The waiting reader thread ends when the stream is closed.
     """
-    events = [wire.ConsumerEvent(event=wire.ProducerEvent(payload=bytes(1000)))] * 100
-    asked: list[int] = []
+    calls: list[Answering] = []
 
-    class Call:
-        """Answers each of the first twenty requests with a hundred events."""
-
-        def __init__(self, requests: Iterator[wire.FetchRequest], **_: Any) -> None:
-            self._requests = itertools.islice(requests, 20)
-
-        def __iter__(self) -> Iterator[wire.FetchResponse]:
-            for request in self._requests:
-                asked.append(request.num_requested)
-                yield wire.FetchResponse(events=events, latest_replay_id=b"1")
-
-        def cancel(self) -> None:
-            """Nothing to do: the call ends with its requests."""
-
-    def asked_in_the_end(number: int) -> bool:
-        """Whether the number of requests reaches ``number`` and stays there."""
-        deadline = time.monotonic() + 10
-        while len(asked) < number and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.3)
-        return asked == [100] * number
+    def method(requests: Iterator[wire.FetchRequest], **options: Any) -> Answering:
+        calls.append(Answering(requests, **options))
+        return calls[0]
 
     session = Session("x", "https://x.my.salesforce.com", "00D")
-    with Subscription(Call, TOPIC, EARLIEST, session, Route(), ahead_bytes=250_000) as stream:
-        assert asked_in_the_end(3)
+    with Subscription(method, TOPIC, EARLIEST, session, Route(), ahead_bytes=250_000) as stream:
+        assert calls[0].asked_in_the_end(3)
         for number in range(4, 8):
             assert stream.next(5)
-            assert asked_in_the_end(number)
+            assert calls[0].asked_in_the_end(number)
         (reader,) = [thread for thread in threading.enumerate() if thread.name == f"read {TOPIC}"]
     reader.join(5)
     assert not reader.is_alive()

@@ -63,7 +63,16 @@ def test_the_checksum_restores_the_case_of_an_id(value: str) -> None:
         (f"https://x.my.salesforce.com/{A}", "has a URL instead of a record id"),
         *(
             (it, "has a character that no record id has")
-            for it in ("n/a", f"{A}*", "001*", "001D000000Iqh-L", f"{A}\0", "001D000000Iqh\u0661L")
+            for it in (
+                "n/a",
+                f"{A}*",
+                "001*",
+                "001D000000Iqh-L",
+                f"{A[:4]}-{A[5:]}",
+                f"{A[:4]}\u0661{A[5:]}",
+                f"{A}\0",
+                "001D000000Iqh\u0661L",
+            )
         ),
         *(
             (it, "has more characters than a record id, which has 15 or 18")
