@@ -52,7 +52,7 @@ def main(arguments: Sequence[str], usage: str | None) -> int:
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     python = str(environments.dev())
-    environment = {**os.environ, "PYTHONUTF8": "1"}
+    environment = _environment()
     if not arguments and not _has_mypy():
         environments.say(f"Types are not checked: {NO_MYPY}.")
     folder = (_folder_of(arguments[0]) if arguments else None) or REPOSITORY
@@ -64,6 +64,17 @@ def main(arguments: Sequence[str], usage: str | None) -> int:
         if done.returncode:
             return done.returncode
     return 0
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the steps. Python keeps compiled files for the processes that they start.
+
+    Without such files, an app compiles all its packages at each start, which takes longer than
+    most tests. An image for containers often forbids them.
+    """
+    kept = {name: it for name, it in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    cache = str(environments.LOCAL / "pycache")
+    return {**kept, "PYTHONUTF8": "1", "PYTHONPYCACHEPREFIX": cache}
 
 
 def chosen(arguments: Sequence[str]) -> list[Command]:
