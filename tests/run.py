@@ -16,7 +16,7 @@ Arguments that begin with a file, a folder or an option go to pytest, without li
     python3 tests/run.py tests/sync/test_sql.py -k merge
     python3 tests/run.py -k cursor
 
-The first run installs what it needs below .local: 2.4 GB for the tests, 0.3 GB more for browser,
+The first run installs what it needs below .local: 2.5 GB for the tests, 0.3 GB more for browser,
 1.0 GB more for pages.
 Types need Python 3.10 or newer.
 """

@@ -39,7 +39,7 @@ def parts() -> list[Part]:
         ),
         Part(
             "the stand-in for Snowflake",
-            270,
+            370,
             lambda: environments.has_group("fakesnow"),
             lambda: environments.group("fakesnow"),
         ),
