@@ -168,6 +168,14 @@ def failure(error: BaseException, code: int) -> Mapping[str, Any]:
 
 
 WIDE = 100  # columns of a terminal
+# A table that is wider than the terminal by this factor would be mostly broken words.
+TOO_WIDE = 4 / 3
+
+
+def _whole(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The columns of a terminal that a table needs if no word is broken."""
+    words = [" ".join(column).split() for column in zip(headers, *rows)]
+    return sum(max(map(len, column), default=0) + 1 for column in words) + 1
 
 
 class _Rich:
@@ -179,15 +187,29 @@ class _Rich:
         self._text = importlib.import_module("rich.text").Text
 
     def draw(self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Draw a table. If the terminal is too narrow for it, draw each row as a block of lines."""
         console = self._console(file=out)
+        if _whole(headers, rows) > console.width * TOO_WIDE:
+            for number, row in enumerate(rows, 1):
+                console.print(self._text(f"── {number} of {len(rows)}"))
+                block = self._table.grid(padding=(0, 2, 0, 0))
+                block.add_column(style="bold", no_wrap=True)
+                block.add_column(overflow="fold")
+                for header, cell in zip(headers, row):
+                    block.add_row(self._text(header), self._cell(cell))
+                console.print(block)
+            return
         # Without blanks beside the values, a narrow terminal breaks fewer of them.
         table = self._table(padding=(0, int(console.width >= WIDE)))
         for header in headers:
             table.add_column(header, overflow="fold")  # a topic that is cut names no topic
         for row in rows:
-            # A text is not read as markup: names of topics or files may have brackets.
-            table.add_row(*(self._text(cell, style=COLOURS.get(cell, "")) for cell in row))
+            table.add_row(*map(self._cell, row))
         console.print(table)
+
+    def _cell(self, cell: str) -> Any:
+        # A text is not read as markup: names of topics or files may have brackets.
+        return self._text(cell, style=COLOURS.get(cell, ""))
 
     @contextlib.contextmanager
     def status(self, err: TextIO) -> Iterator[Callable[[str], None]]:

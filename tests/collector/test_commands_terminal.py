@@ -9,7 +9,7 @@ import pty
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,17 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def at_a_terminal(
-    python: str, settings: Mapping[str, str], *arguments: str, columns: int = 200, code: int = 0
+    python: str,
+    settings: Mapping[str, str],
+    *arguments: str,
+    columns: int = 200,
+    code: int = 0,
+    run: Sequence[str] = ("-m", "src.app"),
 ) -> str:
     """What a command prints at a terminal. It must end with this code."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [python, "-m", "src.app", *arguments],
+        [python, *run, *arguments],
         cwd=HOME,
         env={**environment(settings), "COLUMNS": str(columns)},
         stdin=theirs,
@@ -101,6 +106,35 @@ def test_a_narrow_terminal_shows_every_value_whole(
     assert "…" not in text.partition("topic")[2]
     first = [it.split("│")[1].strip() for it in text.splitlines() if it.startswith("│")]
     assert "".join(first) == DEFAULT_TOPICS[0]
+
+
+@pytest.mark.parametrize("app", ["salesforce_client.src.app", "delete_sync.src"])
+def test_a_row_that_is_too_wide_is_a_block_of_lines(python: str, app: str) -> None:
+    """A table is drawn up to four thirds of the width. Beyond, no value is broken."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from {app}.console import Console
+console = Console(sys.stdout, sys.stderr, sys.stdin)
+console.table(("id", "[status] x"), [("1" * 30, "ok"), ("2" * 30, "-")])
+"""
+
+    def drawn(columns: int) -> str:
+        return at_a_terminal(python, {}, columns=columns, run=["-c", code])
+
+    # The columns of the table without a broken word: 30 and 8, and three lines.
+    assert "┏" in drawn(31)
+    assert re.search(r"\x1b\[32mok *\x1b\[0m", drawn(30)), "ok is not green"
+    assert [it.rstrip() for it in plain(drawn(30)).splitlines()] == [
+        "── 1 of 2",
+        f"id          {'1' * 18}",
+        f"            {'1' * 12}",
+        "[status] x  ok",
+        "── 2 of 2",
+        f"id          {'2' * 18}",
+        f"            {'2' * 12}",
+        "[status] x  -",
+    ]
 
 
 @contextlib.contextmanager
