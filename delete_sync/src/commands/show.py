@@ -19,7 +19,7 @@ from .listing import NAME, named, remove, shown
 HELP = "show what is in an event file, also in a refused one"
 EXAMPLE = "show events_20260131T120000Z.db --rows 20"
 ROWS = 5
-WIDEST = 40  # characters of a value in a table
+WIDEST = 64  # characters of a value in a table; the longest id or digest has that many
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

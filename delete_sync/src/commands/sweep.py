@@ -18,16 +18,15 @@ from ..run import sweep
 from .call import Call
 from .listing import named
 
-HELP = (
-    "load the pending event files now, all files again, or single files again; there is no time"
-    " limit, so MAX_RUN_SECONDS does not count"
-)
+HELP = "load the pending event files now, all files again, or single files again"
+NO_LIMIT = "There is no time limit: MAX_RUN_SECONDS does not count."
 EXAMPLE = "sweep events_20260131T120000Z.db"
 SHOW_SECONDS = 1.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of this command."""
+    parser.description = f"{parser.description}\n\n{NO_LIMIT}"
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--full", action="store_true", help="load every file again")
     which.add_argument(
