@@ -124,6 +124,8 @@ console.table(("id", "[status] x"), [("1" * 30, "ok"), ("2" * 30, "-")])
 
     # The columns of the table without a broken word: 30 and 8, and three lines.
     assert "┏" in drawn(31)
+    assert f"│{'1' * 30}│" in plain(drawn(43)), "blanks beside the values break them"
+    assert f"│ {'1' * 30} │" in plain(drawn(47)), "there is room for blanks"
     assert re.search(r"\x1b\[32mok *\x1b\[0m", drawn(30)), "ok is not green"
     assert [it.rstrip() for it in plain(drawn(30)).splitlines()] == [
         "── 1 of 2",

@@ -167,7 +167,6 @@ def failure(error: BaseException, code: int) -> Mapping[str, Any]:
     return {"exit_code": code, "meaning": EXIT_CODES[code], "error": told}
 
 
-WIDE = 100  # columns of a terminal
 # A table that is wider than the terminal by this factor would be mostly broken words.
 TOO_WIDE = 4 / 3
 
@@ -189,7 +188,8 @@ class _Rich:
     def draw(self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Draw a table. If the terminal is too narrow for it, draw each row as a block of lines."""
         console = self._console(file=out)
-        if _whole(headers, rows) > console.width * TOO_WIDE:
+        whole = _whole(headers, rows)
+        if whole > console.width * TOO_WIDE:
             for number, row in enumerate(rows, 1):
                 console.print(self._text(f"── {number} of {len(rows)}"))
                 block = self._table.grid(padding=(0, 2, 0, 0))
@@ -200,7 +200,7 @@ class _Rich:
                 console.print(block)
             return
         # Without blanks beside the values, a narrow terminal breaks fewer of them.
-        table = self._table(padding=(0, int(console.width >= WIDE)))
+        table = self._table(padding=(0, int(whole + 2 * len(headers) <= console.width)))
         for header in headers:
             table.add_column(header, overflow="fold")  # a topic that is cut names no topic
         for row in rows:
