@@ -49,7 +49,7 @@ SHA256 = "0" * 64
 PORTION = 1_000_000
 ROWS, SWEEPS = 250_000, 3
 # Megabytes and level of the compressed files. The first is the default.
-CHOICES = [(1, 1), (8, 1), (16, 1), (1, 3), (1, 6)]
+CHOICES = [(8, 1), (1, 1), (16, 1), (8, 3), (8, 6)]
 
 
 def event_file(topic: str, folder: Path) -> Path:

@@ -239,8 +239,8 @@ def test_a_compressed_file_is_full_at_exactly_its_size(tmp_path: Path) -> None:
     assert (len(names(full)), len(names(not_full))) == (2, 1)
 
 
-@pytest.mark.parametrize(("size", "parts"), [(MEGABYTE // 4, 1), (2 * MEGABYTE, 3)])
-def test_by_default_a_compressed_file_has_about_a_megabyte(
+@pytest.mark.parametrize(("size", "parts"), [(2 * MEGABYTE, 1), (9 * MEGABYTE, 3)])
+def test_by_default_a_compressed_file_has_about_eight_megabytes(
     tmp_path: Path, size: int, parts: int
 ) -> None:
     """The connector holds four compressed files in memory."""
