@@ -69,6 +69,7 @@ def test_the_checksum_restores_the_case_of_an_id(value: str) -> None:
                 "001*",
                 "001D000000Iqh-L",
                 f"{A[:4]}-{A[5:]}",
+                f"{A[:4]}\ud800{A[5:]}",
                 f"{A[:4]}\u0661{A[5:]}",
                 f"{A}\0",
                 "001D000000Iqh\u0661L",

@@ -53,7 +53,7 @@ def _is_usual(value: str) -> bool:
     """Whether a text of 18 characters is a record id with its checksum. Nearly all values are."""
     try:
         return checksum(value[:SHORT]) == value[SHORT:]
-    except KeyError:
+    except (KeyError, UnicodeEncodeError):
         return False
 
 
