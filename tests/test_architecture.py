@@ -152,7 +152,7 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("event_files/contents", "event_files/values", "freshness", "pending"),
             *("warehouse/columns", "warehouse/inspection", "warehouse/move", "warehouse/overview"),
             # What erasing needs, and how it finds and clears values.
-            *("event_files/erasure", "event_files/rewrite", "warehouse/erasure"),
+            *("event_files/erasure", "event_files/rewrite", "warehouse/places"),
         },
         "__main__": {"commands/*", "errors"},
         "culprits": {"errors", "model"},

@@ -18,8 +18,8 @@ from local.warehouse import executable, run, statements
 from sqlfluff.core import FluffConfig, Linter
 
 from delete_sync.src.warehouse import inspection
-from delete_sync.src.warehouse.erasure import RIGHTS
 from delete_sync.src.warehouse.names import Identifier, names_of
+from delete_sync.src.warehouse.places import RIGHTS
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SQL = warehouse.SET_UP

@@ -11,9 +11,10 @@ import sqlglot
 
 from delete_sync.src.warehouse.columns import Column, columns_of
 from delete_sync.src.warehouse.companions import COMPANIONS, missing
-from delete_sync.src.warehouse.erasure import naming, records_to_erase
+from delete_sync.src.warehouse.erasure import records_to_erase
 from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.names import Identifier, names_of
+from delete_sync.src.warehouse.places import naming
 from delete_sync.src.warehouse.session import SQL
 
 ORIGIN = names_of(Identifier("DELETE_TRACKER"), Identifier("AUDIT"), Identifier("OLD"))

@@ -17,7 +17,7 @@ from ..event_files.erasure import Ids
 from ..event_files.rewrite import rejects, rewrite, search
 from ..event_files.values import SHORT_ID, record_id
 from ..model import LocalFile, Named
-from ..warehouse.erasure import RIGHTS
+from ..warehouse.places import RIGHTS
 from .call import Call
 from .find import SIZES
 from .listing import moment, remove
