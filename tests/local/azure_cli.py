@@ -12,11 +12,13 @@ from pathlib import Path
 from . import environments
 from .environments import REPOSITORY
 
+# Prints the words of a command by one write, because the commands of a pipe print at once.
+PRINT_WORDS = r"""printf -v words '%s\x1f' "$@"; printf '%s\x1e' "$words" """
 # Bash calls this function for each command that it does not find, and it finds none.
-RECORD = r"""
-command_not_found_handle() { printf '%s\x1f' "$@" >&3; printf '\x1e' >&3; echo x; }
-cd() { :; }
-source() { :; }
+RECORD = f"""
+command_not_found_handle() {{ {PRINT_WORDS} >&3; echo x; }}
+cd() {{ :; }}
+source() {{ :; }}
 PATH=/nowhere
 """
 QUIET = {

@@ -13,8 +13,10 @@ from .environments import REPOSITORY
 SCRIPT = REPOSITORY / "docs/setup/azure/create.sh"
 # The first ``show`` of a vault and each of an app fails, as if it did not exist. Each other command
 # answers with its own words, so that a test sees where the answer goes.
-RECORDER = r"""#!/usr/bin/env bash
-{ printf '%s\x1f' "$@"; printf '\x1e'; } >> "$RECORD"
+RECORDER = (
+    "#!/usr/bin/env bash\n"
+    + azure_cli.PRINT_WORDS
+    + r""" >> "$RECORD"
 case "$1 $2 $3" in
 "keyvault show --name") if [ ! -e "$RECORD.$4" ]; then touch "$RECORD.$4"; exit 3; fi ;;
 "functionapp show "*) exit 3 ;;
@@ -22,6 +24,7 @@ case "$1 $2 $3" in
 esac
 echo "<$*>"
 """
+)
 
 
 class Az:

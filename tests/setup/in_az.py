@@ -66,6 +66,14 @@ def of_scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Words
     }
 
 
+def test_the_commands_of_a_pipe_are_recorded_each_by_itself() -> None:
+    """They run at once, so their words could be mixed."""
+    expected = [["az", "a", "--b", "c d", ""], ["az", "e", "f"], ["jq", "-r", "."]]
+    for _ in range(100):
+        found = azure_cli.recorded("az a --b 'c d' '' | jq -r . | az e f")
+        assert sorted(found) == expected
+
+
 def test_az_understands_every_command(of_scripts: dict[str, list[Words]]) -> None:
     """Commands, options and choices are known, and no required option is missing."""
     given = [(words, True) for words in [*of_blocks(), *chain(*of_scripts.values())]]

@@ -13,17 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local import azure_cli
 from local.bicep_compiler import AZURE, committed
 from ruamel.yaml import YAML
 
 ID = "/subscriptions/1/resourceGroups/g/providers/Microsoft.Web/sites/a"
-AZ = r"""#!/usr/bin/env bash
+AZ = (
+    r"""#!/usr/bin/env bash
 printf "%q " "$@" >> "$RECORD"; echo >> "$RECORD"
-{ printf '%s\x1f' "$@"; printf '\x1e'; } >> "$RECORD.words"
+"""
+    + azure_cli.PRINT_WORDS
+    + r""" >> "$RECORD.words"
 if [ "$1 $2" = "keyvault secret" ] && [ "$(grep -c keyvault "$RECORD")" -le "${REFUSALS:-0}" ]; then
     exit 1
 fi
 """
+)
 
 
 def project() -> dict[str, Any]:

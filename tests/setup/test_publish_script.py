@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from local import azure_cli
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Web/sites/my-app"
@@ -25,8 +26,8 @@ next() {
 """
 AZ = (
     ANSWER
-    + r"""
-{ printf '%s\x1f' "$@"; printf '\x1e'; } >> "$FOLDER/words"
+    + azure_cli.PRINT_WORDS
+    + r""" >> "$FOLDER/words"
 echo "az $*" | tr -s '\n ' ' ' >> "$FOLDER/record"; echo >> "$FOLDER/record"
 case "$*" in
   *get-access-token*) next token ;;
