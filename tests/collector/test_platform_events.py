@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any, Union
 
 import pytest
@@ -169,7 +170,7 @@ def test_the_longest_key_fits_into_its_column() -> None:
     assert {len(row.event_id) for row in rows} == {255}
 
 
-RESTORES = PLAN._replace(clauses=[Clause("restore", "Op__c", frozenset(("undelete",)))])
+RESTORES = replace(PLAN, clauses=[Clause("restore", "Op__c", frozenset(("undelete",)))])
 
 
 def restores(**changes: Any) -> list[Restore]:
@@ -180,7 +181,7 @@ def restores(**changes: Any) -> list[Restore]:
 
 def test_an_event_that_is_neither_a_delete_nor_a_restore_is_no_row() -> None:
     """Its other fields do not matter."""
-    assert told(PLAN._replace(otherwise="skip"), Record_Id__c=None) == []
+    assert told(replace(PLAN, otherwise="skip"), Record_Id__c=None) == []
     assert len(deletes(RESTORES, Op__c="DELETE")) == 1
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Optional
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Optional
 
 from ..errors import EventFieldsError
 from ..model.event_rules import Clause, EventRules
@@ -16,7 +19,8 @@ RESTORE, SKIP = "restore", "skip"
 UNDELETE = Clause(RESTORE, OPERATION, frozenset(("undelete",)))
 
 
-class EventPlan(NamedTuple):
+@dataclass(frozen=True)
+class EventPlan:
     """The fields of one schema that fill the columns. A name is empty if there is no such field.
 
     Attributes:
@@ -31,6 +35,19 @@ class EventPlan(NamedTuple):
     owner_id: str = ""
     clauses: Sequence[Clause] = ()
     otherwise: str = SKIP
+
+    @cached_property
+    def columns(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        """Takes a decoded event, and returns the values of the five columns in this order.
+
+        The value is None if there is no field for the column.
+        """
+        names = (
+            self.object_name, self.record_id, self.deleted_by, self.deleted_date, self.owner_id,
+        )  # fmt: skip
+        if all(names):
+            return itemgetter(*names)  # one call for all fields
+        return lambda value: tuple(map(value.get, names))
 
     def kind(self, value: Any) -> str:
         """What an event with these fields is: ``delete``, ``restore`` or ``skip``."""

@@ -53,22 +53,26 @@ def from_platform_event(
         DecodeError: the event can be read but cannot become a row, because it has no id or too long
             an id, or because its field of the record id is not usable.
     """
-    _check_id(event.event_id)
+    event_id, schema_id, content, replay_id = event
+    if not 0 < len(event_id) <= LONGEST_ID:
+        raise _unusable(event_id)
     value, payload = decoded
     kind = plan.kind(value) if plan.clauses else plan.otherwise
     if kind == SKIP:
         return ()
     assert payload is not None  # it is None only for change events
-    get = value.get
-    record_ids, restored = read_record_ids(get(plan.record_id), plan.record_id)
-    deleted_date, read_from = read_time(get(plan.deleted_date)) or _instead(value, origin)
+    object_name, record_id, user, time, owner_id = plan.columns(value)
+    record_ids, restored = read_record_ids(record_id, plan.record_id)
+    deleted_date, read_from = read_time(time) or _instead(value, origin)
     notes: dict[str, Any] = {}
     if read_from:
         notes["deleted_date_from"] = read_from
     if restored:
         notes["record_id_from"] = "checksum"
-    user = get(plan.deleted_by) or get("CreatedById")
-    key = _key(event)
+    user = user or value.get("CreatedById")
+    # Publishers choose the event id, and some use the same id again. The digest of the bytes
+    # distinguishes such events.
+    key = f"{event_id}:{sha256(content).hexdigest()[:DIGEST_CHARACTERS]}"
     if kind == RESTORE:
         key = key.replace("\0", INSTEAD_OF_NUL)
         keys = (
@@ -76,14 +80,14 @@ def from_platform_event(
             if len(record_ids) == 1
             else {f"{key}:{record_id}": record_id for record_id in record_ids}
         )
-        return restores(keys, origin, event, get(plan.object_name), user, deleted_date)
-    object_name, owner_id = get(plan.object_name), get(plan.owner_id)
+        return restores(keys, origin, event, object_name, user, deleted_date)
     # Nearly all events are like this. JSON without a backslash has no U+0000.
     if not (
         type(object_name) is type(user) is type(owner_id) is str
-        and 0 < len(object_name) <= LONGEST_TEXT
-        and 0 < len(user) <= LONGEST_TEXT
-        and 0 < len(owner_id) <= LONGEST_TEXT
+        and object_name
+        and user
+        and owner_id
+        and len(object_name) + len(user) + len(owner_id) <= LONGEST_TEXT
         and "\\" not in payload
         and "\0" not in key
     ):
@@ -107,27 +111,17 @@ def from_platform_event(
             owner_id,
             noted(payload, notes) if notes else payload,
             origin.received_at,
-            event.replay_id,
-            event.schema_id,
+            replay_id,
+            schema_id,
         ),
     )
     return (row,) if len(record_ids) == 1 else _one_for_each(record_ids, row)
 
 
-def _check_id(event_id: str) -> None:
+def _unusable(event_id: str) -> DecodeError:
     if not event_id:
-        raise DecodeError(WITHOUT_ID)
-    if len(event_id) > LONGEST_ID:
-        raise DecodeError(f"the event's id has more than {LONGEST_ID} characters")
-
-
-def _key(event: Event) -> str:
-    """The key of an event.
-
-    Publishers choose the event id, and some use the same id again. The digest of the bytes
-    distinguishes such events.
-    """
-    return f"{event.event_id}:{sha256(event.payload).hexdigest()[:DIGEST_CHARACTERS]}"
+        return DecodeError(WITHOUT_ID)
+    return DecodeError(f"the event's id has more than {LONGEST_ID} characters")
 
 
 def _one_for_each(record_ids: Sequence[str], row: Delete) -> Sequence[Delete]:

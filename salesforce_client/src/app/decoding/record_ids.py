@@ -37,8 +37,13 @@ def read_record_ids(value: Any, field: str) -> tuple[Sequence[str], bool]:
             event becomes either rows or a rejected event.
     """
     if isinstance(value, str):
-        if len(value) == LONG and _is_usual(value):
-            return (value,), False
+        if len(value) == LONG:
+            # Nearly all values are one record id with its checksum.
+            try:
+                if checksum(value[:SHORT]) == value[SHORT:]:
+                    return (value,), False
+            except (KeyError, UnicodeEncodeError):
+                pass
         found = [_whole(item, field) for item in _items(value)]
         if not found:
             raise DecodeError(f"{field} is empty: the event names no record")
@@ -47,14 +52,6 @@ def read_record_ids(value: Any, field: str) -> tuple[Sequence[str], bool]:
     if value is None:
         raise DecodeError(f"{field} is null: the event names no record")
     raise DecodeError(f"{field} is not text")
-
-
-def _is_usual(value: str) -> bool:
-    """Whether a text of 18 characters is a record id with its checksum. Nearly all values are."""
-    try:
-        return checksum(value[:SHORT]) == value[SHORT:]
-    except (KeyError, UnicodeEncodeError):
-        return False
 
 
 def _is_plain(text: str) -> bool:
