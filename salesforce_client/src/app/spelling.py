@@ -51,7 +51,8 @@ def changes(one: str, other: str, most: int) -> int:
     If there are more than ``most``, the result is any number above ``most``. This is the "optimal
     string alignment" distance.
     """
-    if abs(len(one) - len(other)) > most:
+    # One change takes away at most one letter. This sees at once that most words are unlike.
+    if abs(len(one) - len(other)) > most or len(set(one) - set(other)) > most:
         return most + 1
     before: list[int] = []
     last = list(range(len(other) + 1))
