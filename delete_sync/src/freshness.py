@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from .errors import ActionNeededError, BacklogError, SilenceError
 from .model import LeftFile, TopicPoll
 
 
-@dataclass(frozen=True)
-class Patience:
+class Patience(NamedTuple):
     """How many hours may pass. 0 switches a check off.
 
     Attributes:

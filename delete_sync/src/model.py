@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -12,8 +11,7 @@ from typing import NamedTuple, Union
 LONGEST_ERROR = 500  # characters of the reason for a refusal, in the load record and in the log
 
 
-@dataclass(frozen=True)
-class EventBlob:
+class EventBlob(NamedTuple):
     """An event file, as the container shows it.
 
     Attributes:
@@ -40,8 +38,7 @@ class EventBlob:
         return self.replaced or self.sha256
 
 
-@dataclass(frozen=True)
-class LoadRecord:
+class LoadRecord(NamedTuple):
     """What ``<table>_loads`` says about an event file. A refused file has an ``error``.
 
     ``token`` names the transaction that wrote it.
@@ -75,8 +72,7 @@ def by_file(records: Iterable[LoadRecord]) -> dict[str, list[LoadRecord]]:
     return found
 
 
-@dataclass(frozen=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """An event file on the local disk. After reading it, the sweep removes ``path``.
 
     ``sha256`` is the identity of the blob. Without one, it is the SHA-256 of the content.
@@ -89,8 +85,7 @@ class LocalFile:
     refusal: str = ""
 
 
-@dataclass(frozen=True)
-class UnavailableFile:
+class UnavailableFile(NamedTuple):
     """An event file that this sweep cannot download, and why. The next sweep tries again.
 
     ``needs_a_person`` is true if the next sweep cannot download it either.
@@ -116,16 +111,14 @@ class Named(NamedTuple):
     cleared: int
 
 
-@dataclass(frozen=True)
-class LeftFile:
+class LeftFile(NamedTuple):
     """An event file that is still pending after a sweep, and why."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """The figures of one event file.
 
     The times are those of the first and the last delete, as UTC text without a zone. They are None
@@ -169,8 +162,7 @@ class Figures:
 COUNTS = ("deletes", "rejected", "gaps", "polls", "resolved", "restores", "checks", "listed")
 
 
-@dataclass(frozen=True)
-class StagedFile:
+class StagedFile(NamedTuple):
     """An event file of a batch. A refused file has an ``error`` instead of ``figures``.
 
     ``sha256`` is the digest of the load record: that of ``LocalFile``.
@@ -192,8 +184,7 @@ class StagedFile:
         return self.blob.name
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """The rows of one merge, in compressed files that are ready for upload.
 
     Attributes:
@@ -218,8 +209,7 @@ class Batch:
         return Figures.counted(counts, None, None)
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What the transaction of a batch did.
 
     Attributes:
@@ -240,8 +230,7 @@ class Loaded:
     erased: int = 0
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     """What a comparison has to do.
 
     Attributes:
@@ -255,8 +244,7 @@ class Due:
     since: datetime | None
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(NamedTuple):
     """What the comparison of a sweep did.
 
     Attributes:
@@ -270,16 +258,14 @@ class Compared:
     waiting: int = 0
 
 
-@dataclass(frozen=True)
-class TopicPoll:
+class TopicPoll(NamedTuple):
     """When a topic of the newest poll last ended caught up or idle. None if it never did."""
 
     topic: str
     last_good: datetime | None
 
 
-@dataclass(frozen=True)
-class Unproven:
+class Unproven(NamedTuple):
     """Days of an object that are not proven, for one reason that a person can remove."""
 
     object_name: str

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .budget import Budget
 from .culprits import Search
@@ -179,8 +179,7 @@ def _look_at_days(target: Target, report: Report, budget: Budget, now: datetime)
         report.verdicts_unknown = " ".join(error.text.split())
 
 
-@dataclass(frozen=True)
-class _Refusal:
+class _Refusal(NamedTuple):
     """A batch that the target has refused, and why."""
 
     batch: Batch

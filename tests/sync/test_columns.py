@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from delete_sync.src.warehouse.columns import CATALOGUE, Found, columns_of, differences
@@ -75,7 +73,7 @@ def test_another_type_cannot_be_changed_so_the_table_is_renamed() -> None:
 def test_a_column_whose_value_may_be_unknown_must_not_be_not_null() -> None:
     """A column that gets a value in every row may be NOT NULL."""
     created = as_created("table")
-    not_null = {name: replace(it, may_be_null=False) for name, it in created.items()}
+    not_null = {name: it._replace(may_be_null=False) for name, it in created.items()}
     assert [text.split(" is ")[0] for text in problems(dict(not_null))] == [
         '"T".OBJECT_NAME',
         '"T".RECORD_ID',
@@ -113,7 +111,7 @@ def test_a_number_must_have_room_for_every_digit() -> None:
 
 def test_in_the_other_tables_every_value_may_be_unknown() -> None:
     """For example, a reject may have no payload."""
-    not_null = replace(as_created("rejects")["PAYLOAD"], may_be_null=False)
+    not_null = as_created("rejects")["PAYLOAD"]._replace(may_be_null=False)
     assert problems({"PAYLOAD": not_null}, "rejects") == [
         '"T".PAYLOAD is NOT NULL, but the value may be unknown; '
         'run: ALTER TABLE "T" ALTER COLUMN PAYLOAD DROP NOT NULL'

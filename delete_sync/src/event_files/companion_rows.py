@@ -9,7 +9,7 @@ The row has the columns of the tuple beside the function, in this order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import usual_rows, values
 from .lines import Row, line
@@ -189,8 +189,7 @@ def listed_delete(row: Row, name: str, sha256: str) -> bytes:
     )
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table of an event file whose rows all become lines.
 
     Attributes:

@@ -9,8 +9,8 @@ import contextlib
 import functools
 import re
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import RefusedFileError
 
@@ -101,8 +101,7 @@ def _check_schema(found: dict[str, str], expected: dict[str, str]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Expected:
+class _Expected(NamedTuple):
     application_id: int
     schema: dict[str, str]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .names import TABLES, Identifier
 from .session import SQL, Session
@@ -20,8 +19,7 @@ LENGTHS = {"VARCHAR": LONGEST_TEXT, "INTEGER": 38}
 NEVER_NULL = {"id", "event_id", "topic", "deleted_date", "payload", "ingested_at"}
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column that a statement of the sync creates.
 
     ``length`` is the number of characters of a text, or of digits of a number, and 0 for other
@@ -38,8 +36,7 @@ class Column:
         return f"VARCHAR({self.length})" if self.kind == "VARCHAR" else self.kind
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A column in Snowflake's catalogue.
 
     ``length`` is as in ``Column``. ``fills_itself`` is true if the column has a default or is an

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .columns import Column, columns_of
 from .names import Identifier
@@ -26,8 +26,7 @@ NOTHING = {"VARCHAR": "''", "TIMESTAMP_NTZ": "'0001-01-01'::TIMESTAMP_NTZ"}
 READ_AS = {"TIMESTAMP_NTZ": "TO_TIMESTAMP_NTZ({}::VARCHAR)", "VARIANT": "{}"}
 
 
-@dataclass(frozen=True)
-class Companion:
+class Companion(NamedTuple):
     """The rows of one kind, and their table.
 
     Attributes:

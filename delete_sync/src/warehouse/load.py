@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date
 
 from ..model import Batch, Compared, Due, Loaded, LoadRecord, TopicPoll, Unproven
@@ -214,4 +213,4 @@ class Loader(Turns):
         self._seen_token = attempt.token
         self.close()  # a session for reading that is older need not see these rows
         elsewhere = frozenset(name for name, token in done.items() if token not in tokens)
-        return replace(loaded, elsewhere=elsewhere)
+        return loaded._replace(elsewhere=elsewhere)

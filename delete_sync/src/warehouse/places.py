@@ -6,7 +6,7 @@ A statement has the record as ``r``: ``sql/records_to_erase.sql`` reads it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .names import Identifier
 
@@ -15,8 +15,7 @@ WAYS = ("r.short_id", "r.upper_id", "r.lower_id")
 READ_AS = {"payload": "{}::VARCHAR"}  # columns that are no text
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A table that may name a record.
 
     Attributes:
