@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
@@ -436,6 +438,39 @@ def test_a_bundle_that_cannot_be_used_is_reported(
     if content is not None:
         path.write_text(content)
     assert problems_of(name, str(path)) == [f"{name} names {path}, {problem}"]
+
+
+def with_negative_serial_number(pem: str) -> str:
+    """The certificate with a number that breaks a rule. Its signature no longer matches."""
+    found = x509.load_pem_x509_certificate(pem.encode())
+    number = found.serial_number.to_bytes(20, "big")
+    der = found.public_bytes(serialization.Encoding.DER)
+    at = der.index(number)
+    return ssl.DER_cert_to_PEM_cert(der[:at] + bytes([number[0] | 128]) + der[at + 1 :])
+
+
+AUTHORITY = certificate.make().authority.decode()
+DAMAGED = AUTHORITY.replace("MII", "AAA")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [with_negative_serial_number(AUTHORITY), AUTHORITY.replace(" CERT", " TRUSTED CERT")],
+    ids=["negative number", "trusted"],
+)
+def test_a_bundle_may_have_what_openssl_accepts(tmp_path: Path, content: str) -> None:
+    """Lists of authorities have such certificates, and no warning about them is of use."""
+    path = tmp_path / "bundle.pem"
+    path.write_text(content)
+    assert salesforce(REQUESTS_CA_BUNDLE=str(path)).ca_file == str(path)
+
+
+def test_a_bundle_with_a_damaged_certificate_is_reported(tmp_path: Path) -> None:
+    """OpenSSL refuses the whole file."""
+    path = tmp_path / "bundle.pem"
+    path.write_text(AUTHORITY + DAMAGED)
+    (problem,) = problems_of("REQUESTS_CA_BUNDLE", str(path))
+    assert problem == f"REQUESTS_CA_BUNDLE names {path}, which holds no certificate in PEM form"
 
 
 def test_a_bundle_must_be_a_file(tmp_path: Path) -> None:
