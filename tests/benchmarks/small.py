@@ -13,7 +13,6 @@ import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -108,7 +107,7 @@ def make_check_due(connection_string: str) -> None:
             name: earlier(getattr(stored.progress, name))
             for name in ("window_to", "checked_at", "tried_at", "succeeded_at")
         }
-        assert blobs.save_progress(ORG_ID, replace(stored.progress, **changed), stored.etag)
+        assert blobs.save_progress(ORG_ID, stored.progress._replace(**changed), stored.etag)
 
 
 def polls() -> list[str]:

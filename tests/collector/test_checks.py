@@ -10,7 +10,7 @@ import gc
 import random
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -778,7 +778,7 @@ def test_an_old_day_whose_first_half_is_not_covered_is_listed_again_later(
     day = datetime(2026, 11, 12, tzinfo=timezone.utc)
     check(org, store)
     store.progress["Account"] = (
-        replace(store.progress["Account"][0], listed_again={}),
+        store.progress["Account"][0]._replace(listed_again={}),
         store.progress["Account"][1],
     )
 

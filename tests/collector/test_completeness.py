@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -35,7 +34,7 @@ def since(window_to: str, **more: object) -> Progress:
     """Progress whose last window ended then. No old day must be listed again."""
     listed = {f"2026-11-{day:02}": timestamp(BEGAN) for day in range(1, 31)}
     fields = {"window_to": timestamp(at(window_to)), "listed_again": listed, **more}
-    return replace(NEW, **fields)  # type: ignore[arg-type]
+    return NEW._replace(**fields)  # type: ignore[arg-type]
 
 
 def answer(latest: datetime, earliest: datetime | None = None) -> DeletedAnswer:
@@ -155,7 +154,7 @@ def test_windows_leave_no_hole_and_no_request_is_longer_than_a_day(
     """
     began = began.replace(tzinfo=timezone.utc)
     before = (began - pause).replace(second=0, microsecond=0)
-    windows = main_windows(replace(NEW, window_to=timestamp(before)), began)
+    windows = main_windows(NEW._replace(window_to=timestamp(before)), began)
     if not windows:
         assert before - HOUR >= began.replace(second=0, microsecond=0) - completeness.MARGIN
         return
@@ -216,8 +215,7 @@ def test_a_day_is_listed_again_after_seven_days_and_before_it_leaves_the_reach()
         for one in windows:
             if not one.main:
                 again.setdefault(one.day, []).append((began - one.start) // DAY)
-        progress = replace(
-            progress,
+        progress = progress._replace(
             window_to=timestamp(windows[-1].end),
             listed_again={**progress.listed_again, **done},
         )
@@ -231,8 +229,8 @@ def test_a_day_that_waited_is_still_listed_before_it_leaves_the_reach() -> None:
     """If a check does not take place, another one comes before the day is out of reach."""
     progress = since("19 11:30")
     listed = {day: at for day, at in progress.listed_again.items() if day != "2026-11-06"}
-    assert days_again(replace(progress, listed_again=listed)) == ["2026-11-06"]
-    later = days_again(replace(progress, listed_again=listed), BEGAN + DAY)
+    assert days_again(progress._replace(listed_again=listed)) == ["2026-11-06"]
+    later = days_again(progress._replace(listed_again=listed), BEGAN + DAY)
     assert "2026-11-06" not in later, "it is out of reach, and Salesforce would refuse"
 
 
@@ -247,7 +245,7 @@ def test_seven_days_count_from_the_end_of_the_day_to_the_minute() -> None:
     progress = since("17 11:30", listed_again=listed)
     assert days_again(progress, at("17 23:59")) == []
     assert days_again(progress, at("18 00:00")) == ["2026-11-10"]
-    done = replace(progress, listed_again={**listed, "2026-11-10": timestamp(at("18 00:00"))})
+    done = progress._replace(listed_again={**listed, "2026-11-10": timestamp(at("18 00:00"))})
     assert days_again(done, at("18 00:30")) == []
 
 
@@ -255,8 +253,8 @@ def test_a_day_that_begins_with_the_reach_is_a_whole_one() -> None:
     """Its first minute is still within reach."""
     progress = since("20 21:30")
     listed = {day: when for day, when in progress.listed_again.items() if day != "2026-11-06"}
-    assert days_again(replace(progress, listed_again=listed), at("20 22:59")) == ["2026-11-06"]
-    later = days_again(replace(progress, listed_again=listed), at("20 23:00"))
+    assert days_again(progress._replace(listed_again=listed), at("20 22:59")) == ["2026-11-06"]
+    later = days_again(progress._replace(listed_again=listed), at("20 23:00"))
     assert "2026-11-06" not in later
 
 
@@ -270,9 +268,9 @@ def test_a_day_that_the_first_window_listed_late_is_not_listed_again_at_once() -
     """It was older than seven days then."""
     progress = since("19 11:30")
     again = {**progress.listed_again, "2026-11-10": timestamp(at("18 12:00"))}
-    assert days_again(replace(progress, listed_again=again)) == []
+    assert days_again(progress._replace(listed_again=again)) == []
     again = {**progress.listed_again, "2026-11-10": timestamp(at("17 12:00"))}
-    assert days_again(replace(progress, listed_again=again)) == ["2026-11-10"]
+    assert days_again(progress._replace(listed_again=again)) == ["2026-11-10"]
 
 
 # -- what an answer proves
@@ -346,14 +344,14 @@ def test_a_new_object_is_due() -> None:
 
 def test_an_object_is_checked_at_most_once_in_check_hours() -> None:
     """The time counts from the beginning of one poll to the beginning of another one."""
-    checked = replace(NEW, checked_at=timestamp(BEGAN), tried_at=timestamp(BEGAN))
+    checked = NEW._replace(checked_at=timestamp(BEGAN), tried_at=timestamp(BEGAN))
     assert not completeness.is_due(checked, BEGAN + 24 * HOUR - MINUTE, 24)
     assert completeness.is_due(checked, BEGAN + 24 * HOUR, 24)
 
 
 def test_a_check_that_did_not_work_is_tried_again_after_an_hour() -> None:
     """Not in every poll, because each try lets the topics wait."""
-    tried = replace(NEW, tried_at=timestamp(BEGAN))
+    tried = NEW._replace(tried_at=timestamp(BEGAN))
     assert not completeness.is_due(tried, BEGAN + HOUR - MINUTE, 24)
     assert completeness.is_due(tried, BEGAN + HOUR, 24)
     assert completeness.is_due(tried, BEGAN + HOUR / 2, 0.5)
@@ -363,7 +361,7 @@ def test_an_object_is_overdue_after_three_times_check_hours() -> None:
     """The time counts from the last success, or from when a poll first wanted to check it."""
     assert not completeness.is_overdue(NEW, BEGAN + 72 * HOUR, 24)
     assert completeness.is_overdue(NEW, BEGAN + 72 * HOUR + MINUTE, 24)
-    succeeded = replace(NEW, succeeded_at=timestamp(BEGAN + DAY))
+    succeeded = NEW._replace(succeeded_at=timestamp(BEGAN + DAY))
     assert not completeness.is_overdue(succeeded, BEGAN + 96 * HOUR, 24)
     assert completeness.is_overdue(succeeded, BEGAN + 96 * HOUR + MINUTE, 24)
 

@@ -35,8 +35,7 @@ HOLD_SECONDS = 285.0  # Salesforce sends an empty response within 270 seconds of
 CAUGHT_UP, IDLE, DEADLINE = "caught_up", "idle", "deadline"
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The limits of one drain.
 
     Attributes:

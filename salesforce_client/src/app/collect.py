@@ -10,7 +10,6 @@ import queue
 import threading
 import time
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
@@ -33,8 +32,7 @@ WARN_AFTER = timedelta(hours=48)
 EARLIEST_REACHES = timedelta(hours=71)
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds of one poll.
 
     Attributes:
@@ -181,7 +179,7 @@ class Collection:
     def _drain(self, topic: str) -> None:
         """Drain one topic. This runs in the topic's thread, and an error fails this topic only."""
         try:
-            beginning = replace(self._beginning(topic), awaited=topic in self._awaited)
+            beginning = self._beginning(topic)._replace(awaited=topic in self._awaited)
             outcome = Drain(
                 topic,
                 beginning,

@@ -12,7 +12,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Optional, Protocol
 
@@ -95,8 +94,7 @@ class Deliver(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Beginning:
+class Beginning(NamedTuple):
     """Where a drain starts.
 
     Attributes:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509 import load_pem_x509_certificates
@@ -39,8 +39,7 @@ MOST_CHECK_HOURS = 72  # each day must be listed once more before it leaves the 
 CA_FILES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A gRPC target ``host:port``, and whether connections to it use TLS."""
 
     target: str
@@ -64,8 +63,7 @@ class Salesforce:
     ca_file: str = ""
 
 
-@dataclass(frozen=True)
-class Mock:
+class Mock(NamedTuple):
     """The settings of the mock org. ``now`` is None if the org uses this machine's clock."""
 
     interval_seconds: float

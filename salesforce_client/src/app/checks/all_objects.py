@@ -9,8 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Optional, Protocol
+from typing import NamedTuple, Optional, Protocol
 
 from .. import completeness
 from ..errors import CollectorError
@@ -42,8 +41,7 @@ class Blobs(KeptBlobs, CallBlobs, ChannelBlobs, ProgressBlobs, Protocol):
         """Remove the entries of the days before this one."""
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """The settings of the checks.
 
     Attributes:
@@ -201,8 +199,8 @@ class Checks:
         """Leave an object to a later poll."""
         report.checks.append(told)
         name = told.object_name
-        left = replace(
-            self._schedule.progress[name], error=f"{name}: {told.reason}", outcome=told.outcome
+        left = self._schedule.progress[name]._replace(
+            error=f"{name}: {told.reason}", outcome=told.outcome
         )
         self._schedule.progress[name] = left
         self._file.move(left)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 
 from .. import completeness
@@ -98,16 +97,16 @@ class ObjectCheck:
                 stored.
         """
         began = self._poll.began_at
-        self.progress = replace(self.progress, tried_at=began)
+        self.progress = self.progress._replace(tried_at=began)
         try:
             if self._ask(filtered=filtered):
-                self.progress = replace(
-                    self.progress, checked_at=began, succeeded_at=began, error=""
+                self.progress = self.progress._replace(
+                    checked_at=began, succeeded_at=began, error=""
                 )
         except WrongClockError as wrong:
             why = f"{self._name}: {wrong}"
             self._without_windows(completeness.CLOCK, why)
-            self.progress = replace(self.progress, error=why)
+            self.progress = self.progress._replace(error=why)
         except CallsSpentError as spent:
             self._wait(f"{spent.text}; if this stays, raise MAX_CHECK_CALLS")
         except Exception as error:
@@ -115,7 +114,7 @@ class ObjectCheck:
                 raise
             self._fail(error)
         self.report.calls = self._lists.calls - self._calls_before
-        self.progress = replace(self.progress, outcome=self.report.outcome)
+        self.progress = self.progress._replace(outcome=self.report.outcome)
         self._days.flush()
         self._file.move(self.progress)
 
@@ -152,7 +151,7 @@ class ObjectCheck:
             if self._file.is_full:
                 self._publish()
         if why := windows.not_covered():
-            self.progress = replace(self.progress, error=f"{self._name}: {why}")
+            self.progress = self.progress._replace(error=f"{self._name}: {why}")
             return False
         return True
 
@@ -169,8 +168,7 @@ class ObjectCheck:
         sees = self._rows.sight == completeness.VIEW_ALL
         whole = self.progress.whole or (self.progress.blind and sees)
         # If the listing is interrupted, the next one continues where it ended.
-        self.progress = replace(
-            self.progress,
+        self.progress = self.progress._replace(
             whole=False,
             blind=not sees,
             window_to=None if whole else self.progress.window_to,
@@ -180,12 +178,12 @@ class ObjectCheck:
         """Note a window as done."""
         progress = self.progress
         if window.main:
-            progress = replace(progress, window_to=timestamp(window.end))
+            progress = progress._replace(window_to=timestamp(window.end))
         if window.ends_day:
             oldest = f"{self._poll.began - completeness.REACH:%Y-%m-%d}"
             days = {**progress.listed_again, window.day: self._poll.began_at}
-            progress = replace(
-                progress, listed_again={day: at for day, at in days.items() if day >= oldest}
+            progress = progress._replace(
+                listed_again={day: at for day, at in days.items() if day >= oldest}
             )
         self.progress = progress
 
@@ -217,12 +215,12 @@ class ObjectCheck:
             log.exception("check object=%s unexpected failure", self._name)
             why = reason_of(error)
         outcome = completeness.FAILED
-        self.progress = replace(self.progress, error=why)
+        self.progress = self.progress._replace(error=why)
         if isinstance(error, CheckRefusedError) and error.no_rights:
             outcome = completeness.NO_RIGHTS
-            self.progress = replace(self.progress, checked_at=self._poll.began_at)
+            self.progress = self.progress._replace(checked_at=self._poll.began_at)
         self._without_windows(outcome, why)
 
     def _wait(self, why: str) -> None:
         self.report.outcome, self.report.reason = WAITS, why
-        self.progress = replace(self.progress, error=why)
+        self.progress = self.progress._replace(error=why)

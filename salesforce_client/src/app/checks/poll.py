@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ..model.times import timestamp
 
 
-@dataclass(frozen=True)
-class Poll:
+class Poll(NamedTuple):
     """What the checks of all objects have in common.
 
     Attributes:

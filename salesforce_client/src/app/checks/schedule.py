@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import replace
 from typing import Optional, Protocol
 
 from .. import completeness
@@ -101,7 +100,7 @@ class Schedule:
         """
         for name, progress in self.progress.items():
             if name in with_gaps:
-                self.progress[name] = replace(progress, whole=True)
+                self.progress[name] = progress._replace(whole=True)
             if name in with_gaps or name in self._new:
                 self._file.move(self.progress[name])
         self._file.publish()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Optional
 
 
@@ -93,8 +92,7 @@ class Member(NamedTuple):
     filtered: bool
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far the checks of one object are.
 
     Attributes:
@@ -122,13 +120,12 @@ class Progress:
     succeeded_at: Optional[str] = None
     whole: bool = False
     blind: bool = False
-    listed_again: Mapping[str, str] = field(default_factory=dict)
+    listed_again: Mapping[str, str] = {}
     error: str = ""
     outcome: str = ""
 
 
-@dataclass(frozen=True)
-class StoredProgress:
+class StoredProgress(NamedTuple):
     """The result of loading the progress of an object.
 
     ``progress`` is None if there is none, or if it cannot be read. ``etag`` is the version of the
@@ -139,8 +136,7 @@ class StoredProgress:
     etag: Optional[str]
 
 
-@dataclass(frozen=True)
-class KeptEntries:
+class KeptEntries(NamedTuple):
     """The entries that earlier listings of one object and day had. ``etag`` is as above."""
 
     entries: frozenset[Entry]

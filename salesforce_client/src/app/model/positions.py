@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Optional, Union
 
@@ -40,8 +39,7 @@ class Preset(Enum):
 Start = Union[Position, Preset]
 
 
-@dataclass(frozen=True)
-class Cursor:
+class Cursor(NamedTuple):
     """The stored position of a topic. There is one for each org and topic.
 
     Attributes:
@@ -61,8 +59,7 @@ class Cursor:
     begun: bool = True
 
 
-@dataclass(frozen=True)
-class StoredCursor:
+class StoredCursor(NamedTuple):
     """The result of loading a cursor.
 
     Attributes:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Optional
 
 from azure.storage.blob import ContainerClient
@@ -52,7 +51,7 @@ class CheckBlobs:
 
     def save_progress(self, org_id: str, progress: Progress, etag: Optional[str]) -> Optional[str]:
         """Replace the version ``etag``. Returns the new one, or None if another run was first."""
-        text = json.dumps({"org_id": org_id, **asdict(progress)}, indent=2)
+        text = json.dumps({"org_id": org_id, **progress._asdict()}, indent=2)
         return self._save(_name(org_id, progress.object_name), text.encode(), etag)
 
     def load_kept(self, org_id: str, object_name: str, day: str) -> KeptEntries:
@@ -145,7 +144,7 @@ def _progress(raw: bytes, object_name: str) -> Progress:
     """
     try:
         fields: Mapping[str, Any] = json.loads(raw)
-        names = Progress.__dataclass_fields__
+        names = Progress._fields
         found = Progress(**{name: value for name, value in fields.items() if name in names})
         for time in (found.since, found.window_to, found.checked_at, found.tried_at):
             if time is not None:
