@@ -9,10 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .errors import OutOfTimeError, SettingsError
 
@@ -28,8 +27,7 @@ OVERRIDE = "AzureFunctionsJobHost__functionTimeout"
 TIMEOUT = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+)")
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(NamedTuple):
     """Two points in time, in seconds on ``clock``.
 
     Attributes:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -86,8 +85,7 @@ class Target(Records, Protocol):
         """Days from ``first`` to ``last`` that a person can get proven."""
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds of one batch: it is loaded as soon as it has this many rows or files."""
 
     merge_rows: int
@@ -186,8 +184,7 @@ class _Refusal(NamedTuple):
     error: DataRefusedError
 
 
-@dataclass(frozen=True)
-class _Sweep:
+class _Sweep(NamedTuple):
     """A sweep, and what it works with. With ``again``, it also loads files that are loaded."""
 
     store: Store

@@ -5,8 +5,6 @@ The container and the load records are in memory.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from local.in_memory import DAMAGED, GOOD, LIMITS, A, B, C, D, World, sha256
 
@@ -19,7 +17,7 @@ from delete_sync.src.report import Report
 
 DIGEST = sha256(GOOD)
 NO_TIME = "the sweep had no time for it"
-ONE_AT_A_TIME = replace(LIMITS, batch_files=1)
+ONE_AT_A_TIME = LIMITS._replace(batch_files=1)
 
 
 def record(
@@ -190,7 +188,7 @@ def test_several_full_sweeps_without_much_time_load_all_files(world: World) -> N
     world.steps.clear()
     for _ in range(3):
         # The clock is read before the batch, after its first file, and before the next batch.
-        world.sweep(replace(LIMITS, batch_files=2), run_seconds=3, full=True)
+        world.sweep(LIMITS._replace(batch_files=2), run_seconds=3, full=True)
     assert world.loads() == [f"{A} {B} again", f"{C} {D} again", f"{A} {B} again"]
 
 

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import random
 import sqlite3
-from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -81,7 +80,7 @@ def kinds(lines: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def test_the_steps_of_a_sweep_keep_their_order(world: World) -> None:
     """The tables are checked first. What the sweep judges, it asks when all files are loaded."""
     world.container.put(A, B, C)
-    world.sweep(replace(LIMITS, batch_files=2))
+    world.sweep(LIMITS._replace(batch_files=2))
     assert world.steps == [
         "connect",
         "prepare",
@@ -261,7 +260,7 @@ def test_a_failed_load_ends_the_sweep_and_closes_the_session(world: World) -> No
     world.container.put(A, B, C)
     world.warehouse.fails[B] = WarehouseUnavailableError("the session was lost")
     with pytest.raises(WarehouseUnavailableError):
-        world.sweep(replace(LIMITS, batch_files=1))
+        world.sweep(LIMITS._replace(batch_files=1))
     assert world.steps[-3:] == [f"load {A}", f"load {B}", "disconnect"]
     world.warehouse.fails.clear()
     assert world.sweep().synced == [B, C]
@@ -335,7 +334,7 @@ def test_a_batch_is_full_by_rows_by_files_or_at_the_end_of_the_time(
     """At the end of the time, rows that are already staged are still loaded. The rest is left."""
     names = [A, B, C, D]
     world.container.put(*names)
-    report = world.sweep(replace(LIMITS, **bounds), run_seconds=run_seconds)
+    report = world.sweep(LIMITS._replace(**bounds), run_seconds=run_seconds)
     assert [len(batch.files) for batch in world.warehouse.batches] == batches
     assert (len(report.synced), report.left, report.batches) == (sum(batches), left, len(batches))
     oldest = LeftFile(names[4 - left], NO_TIME) if left else None
@@ -368,7 +367,7 @@ def test_a_file_that_cannot_be_downloaded_is_left(
     """The other files are loaded. The sweep fails if the next one cannot download it either."""
     world.container.put(A, B, C, D)
     world.container.downloads_fail[B] = archived(needs_a_person=needs_a_person)
-    report = world.sweep(replace(LIMITS, batch_files=3))
+    report = world.sweep(LIMITS._replace(batch_files=3))
     assert world.loads() == [f"{A} {C}", D]
     assert (report.synced, report.left) == ([A, C, D], 1)
     assert report.oldest_left == LeftFile(B, "it is archived")
@@ -479,7 +478,7 @@ def test_only_the_file_with_a_refused_value_is_refused(
     caplog.set_level(logging.INFO)
     world.container.put(A, B, C, D)
     world.warehouse.fails[B] = BAD_VALUE
-    report = world.sweep(replace(LIMITS, batch_files=3))
+    report = world.sweep(LIMITS._replace(batch_files=3))
     assert world.loads() == [f"{A} {B} {C}", A, f"{B} {C}", B, C, f"{B}:refused", D]
     assert (report.synced, report.refused) == ([A, C, D], {B: BAD_VALUE.text})
     assert (report.batches, report.inserted, report.left) == (4, 6, 0)
@@ -548,7 +547,7 @@ def test_the_search_for_a_refused_value_ends_with_the_time(
     """What was not tried is left, and counted once. The next sweep finds the value."""
     world.container.put(A, B, C, D)
     world.warehouse.fails[D] = BAD_VALUE
-    report = world.sweep(replace(LIMITS, batch_files=4), run_seconds=run_seconds)
+    report = world.sweep(LIMITS._replace(batch_files=4), run_seconds=run_seconds)
     assert world.loads() == [f"{A} {B} {C} {D}", *halves]
     assert (report.synced, report.refused, report.left) == (synced, {}, left)
     refused = f"{NO_TIME}, after its batch was refused: {BAD_VALUE.text}"
@@ -606,7 +605,7 @@ def test_each_pending_file_is_loaded_refused_or_left_exactly_once(world: World, 
         if chance.random() < 0.2:
             world.container.downloads_fail[name] = archived(needs_a_person=chance.random() < 0.5)
     world.container.page_files = chance.randint(1, 5)
-    limits = replace(LIMITS, batch_files=chance.randint(1, 5))
+    limits = LIMITS._replace(batch_files=chance.randint(1, 5))
     settled: set[str] = set()
     for full in (False, False, True, False):
         before = settled
