@@ -99,44 +99,75 @@ def test_tables_and_progress_are_drawn(
 def test_a_narrow_terminal_shows_every_value_whole(
     python: str, mock: MockSalesforce, blob_settings: Mapping[str, str]
 ) -> None:
-    """A value that does not fit goes on in the next line. Nothing is cut."""
+    """The row of each topic becomes lines, under the topic's name. Nothing is cut or broken."""
     settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": DEFAULT_TOPICS[0]}
     text = plain(at_a_terminal(python, settings, "poll", "--yes", columns=60))
     assert max(map(len, text.splitlines())) <= 60
     assert "…" not in text.partition("topic")[2]
-    first = [it.split("│")[1].strip() for it in text.splitlines() if it.startswith("│")]
-    assert "".join(first) == DEFAULT_TOPICS[0]
+    assert f"── {DEFAULT_TOPICS[0]} (1 of 1)" in text.splitlines()
+    assert re.search(rf"^topic +{DEFAULT_TOPICS[0]}\b", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("app", ["salesforce_client.src.app", "delete_sync.src"])
-def test_a_row_that_is_too_wide_is_a_block_of_lines(python: str, app: str) -> None:
-    """A table is drawn up to four thirds of the width. Beyond, no value is broken."""
+def drawn(
+    python: str, app: str, columns: int, table: Sequence[object], **options: Sequence[str]
+) -> str:
+    """A table at a terminal of this width, with colours."""
     code = f"""
 import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
 from {app}.console import Console
 console = Console(sys.stdout, sys.stderr, sys.stdin)
-console.table(("id", "[status] x"), [("1" * 30, "ok"), ("2" * 30, "-")])
+console.table(*{table!r}, **{options!r})
 """
+    return at_a_terminal(python, {}, columns=columns, run=["-c", code])
 
-    def drawn(columns: int) -> str:
-        return at_a_terminal(python, {}, columns=columns, run=["-c", code])
 
-    # The columns of the table without a broken word: 30 and 8, and three lines.
-    assert "┏" in drawn(31)
-    assert f"│{'1' * 30}│" in plain(drawn(43)), "blanks beside the values break them"
-    assert f"│ {'1' * 30} │" in plain(drawn(47)), "there is room for blanks"
-    assert re.search(r"\x1b\[32mok *\x1b\[0m", drawn(30)), "ok is not green"
-    assert [it.rstrip() for it in plain(drawn(30)).splitlines()] == [
-        "── 1 of 2",
-        f"id          {'1' * 18}",
-        f"            {'1' * 12}",
+def lines_of(text: str) -> list[str]:
+    return [it.rstrip() for it in plain(text).splitlines()]
+
+
+APPS = ["salesforce_client.src.app", "delete_sync.src"]
+ID, DIGEST = "0015f00000AbCdEAAV", "a" * 64
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_a_row_whose_words_do_not_fit_is_a_block_of_lines(python: str, app: str) -> None:
+    """A table is drawn only if no word in it is broken. A block has the name of its row."""
+    table = ("id", "[status] x", "seen"), [(ID, "ok", "one two"), ("2", "-", "three")]
+    # The longest words: 18, 8 and 5, and four lines between the columns.
+    narrow = drawn(python, app, 35, table)
+    assert f"│{ID}│ok      │one  │" in plain(narrow), "blanks beside the values break them"
+    assert "│                  │        │two  │" in plain(narrow)
+    assert f"│ {ID} │ ok       │" in plain(drawn(python, app, 41, table)), "there is room"
+    narrower = drawn(python, app, 34, table)
+    assert re.search(r"\x1b\[32mok *\x1b\[0m", narrower), "ok is not green"
+    assert lines_of(narrower) == [
+        f"── {ID} (1 of 2)",
+        f"id          {ID}",
         "[status] x  ok",
-        "── 2 of 2",
-        f"id          {'2' * 18}",
-        f"            {'2' * 12}",
+        "seen        one two",
+        "── 2 (2 of 2)",
+        "id          2",
         "[status] x  -",
+        "seen        three",
     ]
+
+
+def test_a_block_is_named_by_the_columns_that_tell_the_rows_apart(python: str) -> None:
+    """A query knows no such column, so its blocks have numbers."""
+    table = ("file", "record", "id"), [("events.db", ID, "e1")]
+    named = drawn(python, APPS[1], 30, table, named_by=("file", "id"))
+    assert lines_of(named)[0] == "── events.db e1 (1 of 1)"
+    assert lines_of(drawn(python, APPS[1], 30, table, named_by=()))[0] == "── 1 of 1"
+
+
+def test_a_value_as_wide_as_the_terminal_is_below_its_name(python: str) -> None:
+    """Two columns are names and values, so they need no headings."""
+    table = ("login", "value"), [("user", "x"), ("digest", DIGEST)]
+    assert f"│{DIGEST}│" in plain(drawn(python, APPS[0], 73, table))
+    assert lines_of(drawn(python, APPS[0], 72, table)) == ["user    x", f"digest  {DIGEST}"]
+    below = ["user    x", "digest", f"  {DIGEST}"]
+    assert lines_of(drawn(python, APPS[0], 71, table)) == below
 
 
 @contextlib.contextmanager

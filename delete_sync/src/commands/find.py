@@ -153,10 +153,15 @@ def _tell(
     code = WELL
     if unreadable or more or not (found or in_tables):
         code = FINDINGS
-    console.table(Row._fields, [[shown(it) for it in row] for row in found])
+    console.table(
+        Row._fields,
+        [[shown(it) for it in row] for row in found],
+        named_by=("event_file", "table", "id"),
+    )
     console.table(
         ("in the tables", "id", "object_name", "time", "told_by", "event_file"),
         [[shown(it) for it in row.values()] for row in in_tables],
+        named_by=("in the tables", "id"),
     )
     if places.get("erased_at"):
         console.line(f"the data of this record were erased at {places['erased_at']}")

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, call: Call) -> int:
                 session.rollback()
             else:
                 session.commit()
-    console.table(columns, [[shown(it) for it in row] for row in rows])
+    console.table(columns, [[shown(it) for it in row] for row in rows], named_by=())
     console.note(f"{len(rows)} row(s)")
     console.result({"exit_code": WELL, "columns": columns, "rows": rows})
     return WELL

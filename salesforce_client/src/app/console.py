@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional, TextIO
 
 from .errors import SettingsError, TryAgainError
@@ -93,13 +93,25 @@ class Console:
         self._err.write(f"{text}\n")
         self._err.flush()
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Print a table. With ``--json`` nothing is printed."""
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        named_by: Optional[Sequence[str]] = None,
+    ) -> None:
+        """Print a table. With ``--json`` nothing is printed.
+
+        Args:
+            headers: the names of the columns.
+            rows: the values.
+            named_by: the columns that name a row, if it is a block of lines. Without it, the first.
+        """
         if self._as_json or not rows:
             return
         cells = [["-" if cell in (None, "") else str(cell) for cell in row] for row in rows]
         if self._rich and self.draws_tables:
-            self._rich.draw(self._out, headers, cells)
+            names = headers[:1] if named_by is None else named_by
+            self._rich.draw(self._out, headers, cells, names)
             return
         widths = [max(map(len, column)) for column in zip(headers, *cells)]
         for row in (headers, *cells):
@@ -167,14 +179,26 @@ def failure(error: BaseException, code: int) -> Mapping[str, Any]:
     return {"exit_code": code, "meaning": EXIT_CODES[code], "error": told}
 
 
-# A table that is wider than the terminal by this factor would be mostly broken words.
-TOO_WIDE = 4 / 3
+def _longest(cells: Iterable[str]) -> int:
+    return max(map(len, cells), default=0)
 
 
-def _whole(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """The columns of a terminal that a table needs if no word is broken."""
-    words = [" ".join(column).split() for column in zip(headers, *rows)]
-    return sum(max(map(len, column), default=0) + 1 for column in words) + 1
+def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The widths of the columns, so that a terminal of this width breaks no word.
+
+    Empty if the terminal is too narrow for that. Texts with several words get more lines.
+    """
+    columns = list(zip(headers, *rows))
+    least = [_longest(" ".join(column).split()) for column in columns]
+    widths = [_longest(column) for column in columns]
+    if sum(least) > room:
+        return []
+    while sum(widths) > room:
+        widest = max(
+            range(len(widths)), key=lambda number: (widths[number] > least[number], widths[number])
+        )
+        widths[widest] -= 1
+    return widths
 
 
 class _Rich:
@@ -185,27 +209,46 @@ class _Rich:
         self._table = importlib.import_module("rich.table").Table
         self._text = importlib.import_module("rich.text").Text
 
-    def draw(self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Draw a table. If the terminal is too narrow for it, draw each row as a block of lines."""
+    def draw(
+        self,
+        out: TextIO,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        named_by: Sequence[str],
+    ) -> None:
+        """Draw a table. If the terminal breaks a word in it, draw each row as a block of lines."""
         console = self._console(file=out)
-        whole = _whole(headers, rows)
-        if whole > console.width * TOO_WIDE:
-            for number, row in enumerate(rows, 1):
-                console.print(self._text(f"── {number} of {len(rows)}"))
-                block = self._table.grid(padding=(0, 2, 0, 0))
-                block.add_column(style="bold", no_wrap=True)
-                block.add_column(overflow="fold")
-                for header, cell in zip(headers, row):
-                    block.add_row(self._text(header), self._cell(cell))
-                console.print(block)
+        for padding in (1, 0):  # without blanks beside the values, more of them fit
+            room = console.width - (2 * padding + 1) * len(headers) - 1
+            if widths := _widths(headers, rows, room):
+                table = self._table(padding=(0, padding))
+                for header, width in zip(headers, widths):
+                    table.add_column(header, width=width)
+                for row in rows:
+                    table.add_row(*map(self._cell, row))
+                console.print(table)
+                return
+        if len(headers) == 2:
+            self._lines(console, rows)
             return
-        # Without blanks beside the values, a narrow terminal breaks fewer of them.
-        table = self._table(padding=(0, int(whole + 2 * len(headers) <= console.width)))
-        for header in headers:
-            table.add_column(header, overflow="fold")  # a topic that is cut names no topic
-        for row in rows:
-            table.add_row(*map(self._cell, row))
-        console.print(table)
+        for number, row in enumerate(rows, 1):
+            name = " ".join(row[headers.index(one)] for one in named_by)
+            of_all = f"{number} of {len(rows)}"
+            console.print(self._text(f"── {name} ({of_all})" if name else f"── {of_all}"))
+            self._lines(console, list(zip(headers, row)))
+
+    def _lines(self, console: Any, pairs: Sequence[Sequence[str]]) -> None:
+        """Draw names and their values. A value that would be broken beside its name is below it."""
+        indent = _longest(name for name, _ in pairs) + 2
+        for name, value in pairs:
+            is_beside = indent + _longest(value.split()) <= console.width
+            if not is_beside:
+                console.print(self._text(name, style="bold"))
+            line = self._table.grid()
+            line.add_column(style="bold", width=indent if is_beside else 2)
+            line.add_column(overflow="fold")
+            line.add_row(self._text(name if is_beside else ""), self._cell(value))
+            console.print(line)
 
     def _cell(self, cell: str) -> Any:
         # A text is not read as markup: names of topics or files may have brackets.
