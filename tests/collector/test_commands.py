@@ -15,10 +15,11 @@ from local.command_line import Done, command, process
 from local.emulators import AZURITE_KEY, connection_string, free_port
 from local.environments import REPOSITORY
 
-from salesforce_client.src.app.commands.poll import told
+from salesforce_client.src.app.commands.poll import said, told
+from salesforce_client.src.app.errors import TopicError
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.model.times import timestamp
-from salesforce_client.src.app.report import Report, TopicReport
+from salesforce_client.src.app.report import CheckReport, Report, TopicReport
 
 EVENT, ACCOUNT, _ = DEFAULT_TOPICS
 OTHER_ORG = "00DXX0000000001EAA"
@@ -63,6 +64,47 @@ def test_a_poll_reads_and_tells_what_it_read(
     topic, ended, received, deletes, *rest = row.split()
     assert (topic, ended, rest) == (EVENT, "caught_up", ["0", "0", "moved", "-"])
     assert int(received) == int(deletes) > 10
+    told = f"{received} event(s) read, {deletes} delete(s); all is well"
+    assert call.out.splitlines()[-1] == told
+    done.append(again := command(org, "poll", "--yes"))
+    assert again.out.splitlines()[-1] == "no new event; all is well"
+
+
+def topic(ended: str, error: Exception | None = None, **figures: int) -> TopicReport:
+    return TopicReport("/event/A__e", ended=ended, error=error, **figures)
+
+
+@pytest.mark.parametrize(
+    ("topics", "checks", "code", "says"),
+    [
+        ([topic("caught_up")], [], 0, "no new event; all is well"),
+        (
+            [topic("idle", received=1_000, deletes=2), topic("deadline", received=1)],
+            [],
+            0,
+            "1,001 event(s) read, 2 delete(s); 1 of 2 topic(s) not read to the end: the time was"
+            " up; all is well",
+        ),
+        (
+            [topic("failed", TopicError("x"))],
+            [],
+            4,
+            "no new event; 1 of 1 topic(s) failed; a person must act",
+        ),
+        (
+            [topic("caught_up")],
+            [CheckReport("A"), CheckReport("B", outcome="waits", reason="no time")],
+            1,
+            "no new event; 1 of 2 object(s) checked; look at what is listed above",
+        ),
+    ],
+)
+def test_one_sentence_says_what_a_poll_did(
+    topics: list[TopicReport], checks: list[CheckReport], code: int, says: str
+) -> None:
+    """Also if there was nothing new."""
+    report = Report("", {str(at): it for at, it in enumerate(topics)}, "", checks=checks)
+    assert said(report, code) == says
 
 
 def test_a_poll_as_json_is_one_object(

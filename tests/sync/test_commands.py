@@ -18,6 +18,8 @@ from local.event_files import check, delete, listed, poll
 
 from delete_sync.src.__main__ import COMMANDS
 from delete_sync.src.commands.query import only_reads
+from delete_sync.src.commands.sweep import said
+from delete_sync.src.report import Report
 from salesforce_client.src.app.model.rows import Gap, RejectedEvent
 from salesforce_client.src.app.model.times import timestamp
 
@@ -144,7 +146,55 @@ def test_a_sweep_loads_the_pending_files(place: Place, put: Put, done: list[Done
     assert call.json["figures"]["inserted"] == 3
     done.append(call := sync_command(place.settings, "sweep", "--yes"))
     assert call.code == 0
-    assert call.out.splitlines() == ["figure  number", "files   2"]
+    assert call.out.splitlines() == [
+        "figure  number",
+        "files   2",
+        "synced  0",
+        "left    0",
+        "nothing was pending; all is well",
+    ]
+
+
+EMPTY = "the container has no event file"
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "says"),
+    [
+        (Report(""), 0, f"{EMPTY}; all is well"),
+        (Report(""), 4, f"{EMPTY}; a person must act"),
+        (Report("", files=3), 0, "nothing was pending; all is well"),
+        (
+            Report("", files=3, refused_before=1),
+            0,
+            "nothing was pending; 1 refused before, which the command status names; all is well",
+        ),
+        (
+            Report("", files=3, synced=["a", "b"], inserted=1_000, recovered=1),
+            0,
+            "event files: 2 loaded; 1,001 new delete(s); all is well",
+        ),
+        (
+            Report("", files=4, synced=["a"], refused={"b": ""}, left=1, elsewhere=1),
+            4,
+            "event files: 1 loaded, 1 loaded by another sweep, 1 refused, 1 still pending;"
+            " 0 new delete(s); a person must act",
+        ),
+        (
+            Report("", files=1, left=1),
+            1,
+            "event files: 1 still pending; 0 new delete(s); look at what is listed above",
+        ),
+        (
+            Report("", files=1, unavailable={"a": ""}, left=1),
+            3,
+            "event files: 1 still pending; 0 new delete(s); try again",
+        ),
+    ],
+)
+def test_one_sentence_says_what_a_sweep_did(report: Report, code: int, says: str) -> None:
+    """Also if it found nothing to do. The figures alone do not tell whether that is well."""
+    assert said(report, code) == says
 
 
 @pytest.mark.parametrize("typed", [None, "n\n", ""])
@@ -178,6 +228,8 @@ def test_a_sweep_that_refuses_a_file_needs_a_person(
     assert call.json["refused"] == {bad: "it is not a SQLite file"}
     assert call.json["error"].startswith("FilesRefusedError: 1 event file(s) were refused")
     assert bad in call.err
+    again = sync_command(place.settings, "sweep", "--yes")
+    assert "nothing was pending; 1 refused before" in again.out
 
 
 def test_a_full_sweep_loads_every_file_again(place: Place, put: Put) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..adapters import App
-from ..console import FINDINGS, WELL, Console, exit_code
+from ..console import ENDINGS, FINDINGS, WELL, Console, exit_code
 from ..errors import SyncError
 from ..model import EventBlob
 from ..report import Report
@@ -22,6 +22,7 @@ HELP = "load the pending event files now, all files again, or single files again
 NO_LIMIT = "There is no time limit: MAX_RUN_SECONDS does not count."
 EXAMPLE = "sweep events_20260131T120000Z.db"
 SHOW_SECONDS = 1.0
+ALWAYS = ("files", "synced", "left")  # figures that are shown also if they are 0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,10 +78,10 @@ def tell(report: Report, console: Console) -> tuple[int, dict[str, Any]]:
         code = FINDINGS
     figures = report.figures()
     console.table(
-        ("figure", "number"), [(name, number) for name, number in figures.items() if number]
+        ("figure", "number"),
+        [(name, number) for name, number in figures.items() if number or name in ALWAYS],
     )
-    if not any(figures.values()):
-        console.line("the container has no event file")
+    console.line(said(report, code))
     if error:
         console.note(f"{type(error).__name__}: {error}")
     return code, {
@@ -92,6 +93,27 @@ def tell(report: Report, console: Console) -> tuple[int, dict[str, Any]]:
         "duplicates": list(report.duplicates),
         "error": f"{type(error).__name__}: {error}" if error else None,
     }
+
+
+def said(report: Report, code: int) -> str:
+    """One sentence: whether anything was pending, what became of it, and whether all is well."""
+    became = [
+        f"{number:,} {how}"
+        for number, how in (
+            (len(report.synced), "loaded"),
+            (report.elsewhere, "loaded by another sweep"),
+            (len(report.refused), "refused"),
+            (report.left, "still pending"),
+        )
+        if number
+    ]
+    parts = ["nothing was pending" if report.files else "the container has no event file"]
+    if became:
+        deletes = report.inserted + report.recovered
+        parts = [f"event files: {', '.join(became)}", f"{deletes:,} new delete(s)"]
+    if report.refused_before:
+        parts.append(f"{report.refused_before:,} refused before, which the command status names")
+    return "; ".join([*parts, ENDINGS[code]])
 
 
 def told(report: Report, seconds: float) -> str:

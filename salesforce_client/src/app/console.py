@@ -25,6 +25,12 @@ EXIT_CODES = {
     TRY_AGAIN: "try again",
     ACT: "a person must act",
 }
+ENDINGS = {
+    WELL: "all is well",
+    FINDINGS: "look at what is listed above",
+    TRY_AGAIN: "try again",
+    ACT: "a person must act",
+}
 COLOURS = {"ok": "green", "warning": "yellow", "failure": "red", "skipped": "dim"}
 
 

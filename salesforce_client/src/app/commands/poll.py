@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 
 from ..adapters import App
-from ..console import FINDINGS, WELL, duration, exit_code
+from ..console import ENDINGS, FINDINGS, WELL, duration, exit_code
 from ..errors import CollectorError
 from ..model.times import moment_of, now
 from ..report import Report
@@ -82,6 +82,7 @@ def tell(report: Report, call: Call) -> int:
         console.line(f"{topic}: its objects are not known: name them in CHECK_OBJECTS")
     for name in report.files:
         console.line(f"event file {name}")
+    console.line(said(report, code))
     if error:
         console.note(f"{type(error).__name__}: {error}" if _known(error) else _unexpected(error))
     console.result(
@@ -96,6 +97,23 @@ def tell(report: Report, call: Call) -> int:
         }
     )
     return code
+
+
+def said(report: Report, code: int) -> str:
+    """One sentence: whether anything was new, what was checked, and whether all is well."""
+    topics = report.topics.values()
+    received, deletes = (sum(getattr(it, one) for it in topics) for one in ("received", "deletes"))
+    parts = [f"{received:,} event(s) read, {deletes:,} delete(s)" if received else "no new event"]
+    for number, what in (
+        (sum(it.ended == "deadline" for it in topics), "not read to the end: the time was up"),
+        (sum(it.error is not None for it in topics), "failed"),
+    ):
+        if number:
+            parts.append(f"{number:,} of {len(topics):,} topic(s) {what}")
+    if report.checks:
+        checked = sum(it.outcome == LISTED for it in report.checks)
+        parts.append(f"{checked:,} of {len(report.checks):,} object(s) checked")
+    return "; ".join([*parts, ENDINGS[code]])
 
 
 def _known(error: Exception) -> bool:
