@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,9 @@ from local.emulators import Server
 from local.event_files import check, delete, listed, poll, restore
 from local.proxy import proxy
 
+from delete_sync.src.event_files.erasure import Ids
+from delete_sync.src.run import opened
+from delete_sync.src.warehouse.erasure import Eraser
 from salesforce_client.src.app.model.rows import RejectedEvent
 
 from .conftest import Place, Put
@@ -48,6 +53,11 @@ def erase(place: Place, *arguments: str, typed: str | None = None) -> Done:
     return sync_command(place.settings, "erase", *arguments, "--role", role, typed=typed)
 
 
+def named(one: str) -> str:
+    """A payload that names a record."""
+    return f'{{"Master":"{one}"}}'
+
+
 def fill(put: Put) -> list[str]:
     """Two event files and that of a check, in which one record and one user are named."""
     header = f'{{"ChangeEventHeader":{{"recordIds":["{LONG}","{OTHER}"],"transactionKey":"t"}}'
@@ -69,7 +79,9 @@ def fill(put: Put) -> list[str]:
         put(
             check("c1", listed=3),
             listed("c1", record_id=LONG, deleted_by=USER, deleted_date="2026-02-01T09:00:00.000Z"),
-            listed("c1", record_id=OTHER, merged_into=LONG, deleted_by=USER),
+            listed(
+                "c1", record_id=OTHER, merged_into=LONG, deleted_by=USER, payload=named(LONG)
+            ),
             listed("c1", record_id=THIRD, owner_id=LONG),
         ),
     ]
@@ -116,6 +128,7 @@ def test_nothing_of_a_record_is_left_and_nothing_comes_back(
     events: ContainerClient,
     account: Account,
     caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     """In tables, companions, stage and files, payloads of siblings, logs, and texts of queries.
 
@@ -129,6 +142,8 @@ def test_nothing_of_a_record_is_left_and_nothing_comes_back(
         "INSERT INTO delete_tracker_acknowledged (kind, id, why)"
         f" SELECT 'reject', 'r2', 'see {LONG}'"
     )
+    (tmp_path / "rows_0.gz").write_text(LONG)
+    eraser.run(f"PUT 'file://{tmp_path}/rows_0.gz' '@delete_tracker_stage/killed'")
     account.forget_statements()
     call = erase(eraser, "--record", LONG, "--json", "--yes")
     assert call.code == 0, call.text
@@ -140,6 +155,7 @@ def test_nothing_of_a_record_is_left_and_nothing_comes_back(
         eraser.name("DELETE_TRACKER_ACKNOWLEDGED"): {"removed": 0, "cleared": 1},
     }
     assert call.json["event_files"] == {"replaced": 3, "removed": 3, "cleared": 4}
+    assert call.json["staged_files"] == 1
     assert call.json["record_sha256"] == [DIGEST]
     told = call.text + caplog.text + "".join(one.line for one in account.statements())
     assert SHORT not in told
@@ -230,7 +246,7 @@ def test_without_yes_nothing_is_changed(eraser: Place, put: Put, events: Contain
 
 
 STEPS = (
-    'INSERT INTO "DELETE_TRACKER_ERASED"',
+    'INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256',
     'DELETE FROM "DELETE_TRACKER"\nUSING',
     "REMOVE @",
 )
@@ -255,6 +271,81 @@ def test_a_command_that_was_ended_is_completed_by_the_same_command(
     doctor = sync_command(eraser.settings, "doctor", "--json").json
     assert [it["status"] for it in doctor["findings"] if it["check"] == "rows"] == ["ok"]
     assert [key for key, *_ in deletes(eraser)] == ["e2", "e3", "e4"]
+
+
+ENDED = (
+    ('INSERT INTO "DELETE_TRACKER_ERASED" (record_sha256', "1 of 1 records are not in"),
+    ('DELETE FROM "DELETE_TRACKER"\nUSING', "still name the records"),
+)
+
+
+@pytest.mark.parametrize(("statement", "says"), ENDED)
+def test_a_transaction_that_is_ended_from_outside_is_noticed(
+    eraser: Place, put: Put, account: Account, statement: str, says: str
+) -> None:
+    """Its statements change nothing then, and no error tells of it."""
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    account.fault("abort", statement, times=1)
+    call = erase(eraser, "--record", LONG, "--yes")
+    assert call.code in (3, 4), call.text
+    assert says in call.err
+    assert "run the command again" in call.err
+    assert SHORT not in call.text
+    assert erase(eraser, "--record", LONG, "--yes").code == 0
+    assert not names(everything(eraser))
+
+
+def test_payloads_are_cleared_in_as_many_transactions_as_they_need(
+    eraser: Place, put: Put, tmp_path: Path
+) -> None:
+    """One transaction clears at most so many of each table."""
+    put(*(delete(f"e{n}", record_id=OTHER, payload=f'{{"n":{n},"By":"{LONG}"}}') for n in range(5)))
+    sync_command(eraser.settings, "sweep", "--yes")
+    role, ids = eraser.name("delete_tracker_eraser"), Ids([LONG])
+    with (
+        opened({**eraser.settings, "SNOWFLAKE_ROLE": role}) as app,
+        contextlib.closing(
+            Eraser(lambda: app.session("erase"), app.names, ids.digests, tmp_path, most=2)
+        ) as small,
+    ):
+        small.clear(ids.without)
+    assert not names(everything(eraser))
+    assert len(deletes(eraser)) == 5
+
+
+def test_what_cannot_be_searched_is_named(
+    eraser: Place, put: Put, events: ContainerClient
+) -> None:
+    """A file that does not match its SHA-256 stays, because nobody knows what it should be."""
+    name = put(delete("e1", record_id=LONG))
+    events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
+    call = erase(eraser, "--record", LONG, "--yes", "--json")
+    assert call.code == 1, call.text
+    assert "does not match" in call.json["unreadable"][name]
+    assert call.json["event_files"]["replaced"] == 0
+    what = {it["what"]: it["until"] for it in call.json["remains"]}
+    assert what[f"{name}, which cannot be read"] == "somebody removes it"
+
+
+def test_a_file_that_cannot_be_downloaded_is_named(
+    eraser: Place, put: Put, azurite: Server
+) -> None:
+    fill(put)
+    last = put(delete("e9", record_id=LONG))
+    with proxy(azurite.port) as through:
+        through.before = lambda it: (
+            (403, FORBIDDEN) if it.method == "GET" and last in it.path else None
+        )
+        settings = {**eraser.settings, **through_storage(through.port)}
+        role = eraser.name("delete_tracker_eraser")
+        call = sync_command(
+            settings, "erase", "--record", LONG, "--role", role, "--yes", "--json"
+        )
+    assert call.code == 1, call.text
+    assert [*call.json["unreadable"]] == [last]
+    assert last in call.err
+    assert call.json["event_files"]["replaced"] == 3
 
 
 def test_a_file_that_is_pending_or_refused_by_the_sync_is_searched_too(
@@ -427,6 +518,17 @@ def test_a_role_that_may_not_erase_changes_nothing(place: Place, put: Put) -> No
     assert "INSERT on DELETE_TRACKER_ERASED" in call.err
     assert "name the role that may with --role" in call.err
     assert everything(place) == before
+
+
+def test_a_role_that_may_not_empty_the_stage_changes_nothing(eraser: Place, put: Put) -> None:
+    fill(put)
+    sync_command(eraser.settings, "sweep", "--yes")
+    before = everything(eraser)
+    eraser.run("REVOKE WRITE ON STAGE delete_tracker_stage FROM ROLE delete_tracker_eraser")
+    call = erase(eraser, "--record", LONG, "--yes")
+    assert call.code == 4
+    assert "lacks WRITE on DELETE_TRACKER_STAGE" in call.err
+    assert everything(eraser) == before
 
 
 @pytest.mark.parametrize(

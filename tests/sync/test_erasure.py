@@ -39,7 +39,14 @@ def erased(request: pytest.FixtureRequest) -> Erased:
 
 
 @pytest.mark.parametrize("one", [SHORT, LONG, f"{SHORT}aav", LONG.upper(), LONG.lower()])
-@pytest.mark.parametrize("around", ["{}", "at {}:x", "$24{}0", "{0},{0}", "€{}"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        *("{}", "at {}:x", "$24{}0", "{0},{0}", "€{}"),
+        # After the header of a change event, also if more fields follow than are remembered.
+        *('{{"h":{{"a":1}},"b":"{}"}}', f'{{{{"h":{{{{"a":1}}}},"b":"{{}}{" " * 16_000}"}}}}'),
+    ],
+)
 def test_an_id_is_found_in_any_text(erased: Erased, one: str, around: str) -> None:
     """Also if letters or digits stand around it, as in the bytes of a rejected event.
 
@@ -105,12 +112,28 @@ def test_nothing_else_is_found(erased: Erased, text: str) -> None:
         ),
         ({"_tracker": {"ids": f"{LONG};{OTHER}"}}, {"_tracker": {"ids": f"erased;{OTHER}"}}),
         ({LONG: 1.5}, {"erased": 1.5}),
+        # A list without the record after one with it.
+        (
+            {"Ids": [LONG, OTHER], "Others": [OTHER], "Name": "Jane"},
+            {"Ids": None, "Others": None, "Name": None},
+        ),
     ],
 )
 def test_a_payload_loses_the_values_that_name_the_record(
     erased: Erased, given: dict[str, Any], left: dict[str, Any]
 ) -> None:
     assert json.loads(payload(json.dumps(given), erased)) == left
+
+
+def test_the_rest_of_a_payload_gets_no_longer(erased: Erased) -> None:
+    """Its column has a limit, and an escaped letter is longer than the letter."""
+    assert payload(f'{{"Owner": "{LONG}", "Name": "Zoë"}}', erased) == '{"Owner":null,"Name":"Zoë"}'
+
+
+def test_both_lengths_of_an_id_are_replaced_in_full(erased: Erased) -> None:
+    """The longer one first, so that no end of it is left."""
+    text = f'["{SHORT}","{LONG}","{LONG.lower()}"]'
+    assert payload(text, erased) == '["erased","erased","erased"]'
 
 
 @pytest.mark.parametrize("text", [f'["{LONG}"]', f'{{"a":"{LONG}",', f'{{"a":"{LONG}","a":1}}'])
@@ -137,7 +160,14 @@ ROWS: Sequence[Any] = (
     poll("p1", error=f"about {LONG}."),
     check("c1", error=f"about {SHORT}"),
     listed("c1", record_id=LONG),
-    listed("c1", record_id=OTHER, deleted_by=LONG, owner_id=LONG, merged_into=LONG),
+    listed(
+        "c1",
+        record_id=OTHER,
+        deleted_by=LONG,
+        owner_id=LONG,
+        merged_into=LONG,
+        payload=f'{{"m":"{LONG}"}}',
+    ),
 )
 
 
@@ -188,6 +218,7 @@ def test_a_file_is_written_anew_without_the_record(erased: Erased, tmp_path: Pat
     assert after["checks"][0]["error"] == "about erased"
     (entry,) = after["listed_deletes"]
     assert (entry["deleted_by"], entry["owner_id"], entry["merged_into"]) == (None, None, None)
+    assert entry["payload"] == '{"m":null}'
 
 
 @pytest.mark.parametrize("one", [SHORT, LONG, LONG.upper(), LONG.lower()])

@@ -25,7 +25,7 @@ from .places import CLEARED, PLACES, REJECTS, Place, naming, own_rows
 from .session import SQL, Session
 from .turns import Turns
 
-MOST = 10_000  # payloads of one table that are cleared in one transaction
+MOST = 10_000
 
 
 def records_to_erase(names: Mapping[str, Identifier]) -> str:
@@ -46,6 +46,7 @@ class Eraser(Turns):
         names: the result of ``names_of``.
         digests: of the records, by their ids with 18 characters.
         folder: an empty folder for temporary files.
+        most: payloads of one table that are cleared in one transaction.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class Eraser(Turns):
         names: Mapping[str, Identifier],
         digests: Mapping[str, str],
         folder: Path,
+        *,
+        most: int = MOST,
     ) -> None:
         super().__init__(connect, names)
-        self._folder = folder
+        self._folder, self._most = folder, most
         self._query = records_to_erase(names)
         self._records = [
             {"kind": "record", "long_id": long_id, "record_sha256": digest}
@@ -120,7 +123,7 @@ class Eraser(Turns):
         while more:
             with self._staged(self._records) as session:
                 found = [self._payloads(session, part) for part in ("table", "listed")]
-            more = any(len(payloads) == MOST for payloads in found)
+            more = any(len(payloads) == self._most for payloads in found)
             self._in_turn(
                 [
                     *self._records,
@@ -162,7 +165,7 @@ class Eraser(Turns):
             erasable=self._names[part],
             records=self._query,
             condition=naming("payload", self._names[part], "payload"),
-            most=MOST,
+            most=self._most,
         )
         return [str(text) for (text,) in rows]
 
