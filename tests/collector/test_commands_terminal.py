@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from local import environments
 from local.apps import NOT_INHERITED
+from local.command_line import command
 from local.environments import REPOSITORY
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
@@ -170,11 +171,34 @@ def test_a_value_as_wide_as_the_terminal_is_below_its_name(python: str) -> None:
     assert lines_of(drawn(python, APPS[0], 71, table)) == below
 
 
+def test_a_doctor_at_a_narrow_terminal_prints_one_line_for_each_check(
+    python: str, mock: MockSalesforce, blob_settings: Mapping[str, str]
+) -> None:
+    """Blocks of lines would fill several screens."""
+    settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": DEFAULT_TOPICS[0]}
+    options = ("doctor", "--yes", "--listen", "0.1")
+    text = plain(at_a_terminal(python, settings, *options, columns=50, code=1))
+    assert f"ok       topic {DEFAULT_TOPICS[0]}: exists, and the user may subscribe" in text
+    assert "┃" not in text
+
+
+def test_a_line_of_the_log_does_not_break_the_line_of_progress(
+    python: str, mock: MockSalesforce, blob_settings: Mapping[str, str]
+) -> None:
+    """It has a line of its own, and the progress goes on below it."""
+    topic = DEFAULT_TOPICS[0]
+    settings = {**blob_settings, **mock.settings, "SALESFORCE_TOPICS": topic}
+    for arguments in (["poll"], ["replay", topic]):
+        assert command(settings, *arguments, "--yes").code == 0
+    text = at_a_terminal(python, settings, "poll", "--yes")
+    assert re.search(rf"\r\x1b\[2Ktopic={topic} start=EARLIEST [^\r]*\r\n", text), text
+
+
 @contextlib.contextmanager
 def mock_process(python: str, *options: str) -> Iterator[dict[str, Any]]:
-    command = [python, "-m", "src.app", "mock", "--json", "--port", "0", "--pubsub-port", "0"]
+    line = [python, "-m", "src.app", "mock", "--json", "--port", "0", "--pubsub-port", "0"]
     process = subprocess.Popen(
-        [*command, *options],
+        [*line, *options],
         cwd=HOME,
         env=environment({}),
         stdout=subprocess.PIPE,

@@ -168,7 +168,7 @@ def _show(told: dict[str, Any], states: dict[str, Files], call: Call) -> None:
     if told["missing_tables"]:
         console.line(f"{', '.join(told['missing_tables'])}: {NO_TABLES}")
         return
-    _table(told["sweeps"], "sweeps", call)
+    _table(told["sweeps"], "last sweeps", call)
     _table(told["open"][:SHOWN], "open reasons", call)
     _rest(told["open_number"], len(told["open"]), call)
     for name in ("freshness", "verdicts"):
@@ -182,6 +182,7 @@ def _show(told: dict[str, Any], states: dict[str, Files], call: Call) -> None:
 
 def _table(rows: list[dict[str, Any]], name: str, call: Call) -> None:
     if rows:
+        call.console.line(f"{name}:")
         call.console.table([*rows[0]], [[shown(it) for it in row.values()] for row in rows])
     else:
         call.console.line(f"{name}: none")

@@ -46,6 +46,7 @@ def run(options: argparse.Namespace, call: Call) -> int:
         call.console.confirm(question(app, only, full=options.full))
         report = watched(app, call.console, full=options.full, only=only)
     code, told = tell(report, call.console)
+    call.console.line(said(report, code))
     call.console.result({"exit_code": code, **told})
     return code
 
@@ -81,7 +82,6 @@ def tell(report: Report, console: Console) -> tuple[int, dict[str, Any]]:
         ("figure", "number"),
         [(name, number) for name, number in figures.items() if number or name in ALWAYS],
     )
-    console.line(said(report, code))
     if error:
         console.note(f"{type(error).__name__}: {error}")
     return code, {

@@ -5,7 +5,6 @@ From the repository's root, the command is ``python -m salesforce_client.src.app
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +43,6 @@ def main(
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     sys.exit(
         main(
             sys.argv[1:],

@@ -124,6 +124,12 @@ class Console:
             padded = [cell.ljust(width) for cell, width in zip(row, widths)]
             self.line("  ".join(padded).rstrip())
 
+    def has_room_for(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+        """Whether tables are drawn, and this one breaks no word."""
+        if self._rich is None or not self.draws_tables:
+            return False
+        return self._rich.has_room_for(self._out, headers, rows)
+
     def result(self, value: Mapping[str, Any]) -> None:
         """Print the result as JSON, if ``--json`` was given."""
         if self._as_json:
@@ -207,6 +213,17 @@ def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]], room: int) ->
     return widths
 
 
+def _layout(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], columns: int
+) -> tuple[int, list[int]]:
+    """The blanks beside the values of a table, and its widths as ``_widths`` has them."""
+    for padding in (1, 0):  # without blanks, more values fit
+        room = columns - (2 * padding + 1) * len(headers) - 1
+        if widths := _widths(headers, rows, room):
+            return padding, widths
+    return 0, []
+
+
 class _Rich:
     """What the commands need of the package ``rich``."""
 
@@ -224,19 +241,34 @@ class _Rich:
     ) -> None:
         """Draw a table. If the terminal breaks a word in it, draw each row as a block of lines."""
         console = self._console(file=out)
-        for padding in (1, 0):  # without blanks beside the values, more of them fit
-            room = console.width - (2 * padding + 1) * len(headers) - 1
-            if widths := _widths(headers, rows, room):
-                table = self._table(padding=(0, padding))
-                for header, width in zip(headers, widths):
-                    table.add_column(header, width=width)
-                for row in rows:
-                    table.add_row(*map(self._cell, row))
-                console.print(table)
-                return
-        if len(headers) == 2:
+        padding, widths = _layout(headers, rows, console.width)
+        if widths:
+            table = self._table(padding=(0, padding))
+            for header, width in zip(headers, widths):
+                table.add_column(header, width=width)
+            for row in rows:
+                table.add_row(*map(self._cell, row))
+            console.print(table)
+        elif len(headers) == 2:
             self._lines(console, rows)
-            return
+        else:
+            self._blocks(console, headers, rows, named_by)
+
+    def has_room_for(
+        self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> bool:
+        """Whether the terminal is wide enough for a table."""
+        _, widths = _layout(headers, rows, self._console(file=out).width)
+        return bool(widths)
+
+    def _blocks(
+        self,
+        console: Any,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        named_by: Sequence[str],
+    ) -> None:
+        """Draw each row as a heading and lines."""
         for number, row in enumerate(rows, 1):
             name = " ".join(row[headers.index(one)] for one in named_by)
             of_all = f"{number} of {len(rows)}"

@@ -73,20 +73,21 @@ def looked(check: str, look: Callable[[], Optional[Finding]], well: str = "") ->
 def shown(findings: Iterable[Finding], console: Console) -> int:
     """Print each finding as soon as it is there, and their number. Returns the exit code.
 
-    A table is printed at the end. It has no column for what to do if there is nothing to do.
+    At a terminal that is wide enough, a table is printed at the end. It has no column for what to
+    do if there is nothing to do.
     """
     found = []
     for finding in findings:
         found.append(finding)
         if not console.draws_tables:
-            console.line(f"{finding.status:<8} {finding.check}: {finding.told}")
-            if finding.cure:
-                console.line(f"{'':<8} → {finding.cure}")
-    if console.draws_tables:
-        columns = ["check", "status", "seen"]
-        if any(it.cure for it in found):
-            columns.append("what to do")
-        console.table(columns, [it[: len(columns)] for it in found])
+            _show(finding, console)
+    columns = ["check", "status", "seen", "what to do"][: 4 if any(it.cure for it in found) else 3]
+    rows = [it[: len(columns)] for it in found]
+    if console.has_room_for(columns, rows):
+        console.table(columns, rows)
+    elif console.draws_tables:
+        for finding in found:
+            _show(finding, console)
     counts = Counter(finding.status for finding in found)
     console.line(", ".join(f"{counts[one]} {one}" for one in (OK, WARNING, FAILURE, SKIPPED)))
     code = WELL
@@ -95,3 +96,9 @@ def shown(findings: Iterable[Finding], console: Console) -> int:
         code = USAGE if unusable else FINDINGS
     console.result({"exit_code": code, "findings": [it._asdict() for it in found]})
     return code
+
+
+def _show(finding: Finding, console: Console) -> None:
+    console.line(f"{finding.status:<8} {finding.check}: {finding.told}")
+    if finding.cure:
+        console.line(f"{'':<8} → {finding.cure}")

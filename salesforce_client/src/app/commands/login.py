@@ -41,6 +41,7 @@ def run(options: argparse.Namespace, call: Call) -> int:
         "instance_url": session.instance_url,
         "public_key_sha256": hashlib.sha256(public).hexdigest(),
     }
-    call.console.table(("login", "is well"), list(told.items()))
+    call.console.table(("login", "value"), list(told.items()))
+    call.console.line("the login is well")
     call.console.result({"exit_code": WELL, **told})
     return WELL

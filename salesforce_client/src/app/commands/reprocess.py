@@ -68,7 +68,7 @@ def _tell(
     became: Counter[str] = sum((it.became for _, it in done), Counter())
     left = sum(len(it.left) for _, it in done)
     console.table(
-        ("file", "deletes", "restores", "nothing", "still rejected"),
+        ("file", "deletes", "restores", "skipped", "still rejected"),
         [
             (name, *(it.became[kind] for kind in ("delete", "restore", "nothing")), len(it.left))
             for name, it in done
