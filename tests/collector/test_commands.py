@@ -70,8 +70,10 @@ def test_a_poll_reads_and_tells_what_it_read(
     assert again.out.splitlines()[-1] == "no new event; all is well"
 
 
-def topic(ended: str, error: Exception | None = None, **figures: int) -> TopicReport:
-    return TopicReport("/event/A__e", ended=ended, error=error, **figures)
+def topic(
+    ended: str, error: Exception | None = None, received: int = 0, deletes: int = 0
+) -> TopicReport:
+    return TopicReport("/event/A__e", ended=ended, error=error, received=received, deletes=deletes)
 
 
 @pytest.mark.parametrize(

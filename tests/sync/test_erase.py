@@ -79,9 +79,7 @@ def fill(put: Put) -> list[str]:
         put(
             check("c1", listed=3),
             listed("c1", record_id=LONG, deleted_by=USER, deleted_date="2026-02-01T09:00:00.000Z"),
-            listed(
-                "c1", record_id=OTHER, merged_into=LONG, deleted_by=USER, payload=named(LONG)
-            ),
+            listed("c1", record_id=OTHER, merged_into=LONG, deleted_by=USER, payload=named(LONG)),
             listed("c1", record_id=THIRD, owner_id=LONG),
         ),
     ]
@@ -314,9 +312,7 @@ def test_payloads_are_cleared_in_as_many_transactions_as_they_need(
     assert len(deletes(eraser)) == 5
 
 
-def test_what_cannot_be_searched_is_named(
-    eraser: Place, put: Put, events: ContainerClient
-) -> None:
+def test_what_cannot_be_searched_is_named(eraser: Place, put: Put, events: ContainerClient) -> None:
     """A file that does not match its SHA-256 stays, because nobody knows what it should be."""
     name = put(delete("e1", record_id=LONG))
     events.get_blob_client(name).set_blob_metadata({"sha256": "0" * 64})
@@ -339,9 +335,7 @@ def test_a_file_that_cannot_be_downloaded_is_named(
         )
         settings = {**eraser.settings, **through_storage(through.port)}
         role = eraser.name("delete_tracker_eraser")
-        call = sync_command(
-            settings, "erase", "--record", LONG, "--role", role, "--yes", "--json"
-        )
+        call = sync_command(settings, "erase", "--record", LONG, "--role", role, "--yes", "--json")
     assert call.code == 1, call.text
     assert [*call.json["unreadable"]] == [last]
     assert last in call.err
