@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from local import emulators, environments, warehouse
+from local import apps, emulators, environments, forks, warehouse
 from local.account import Account
 
 from salesforce_client.src.app.mock_salesforce import MockSalesforce
@@ -20,7 +20,8 @@ HOURLY = 3600.0  # seconds: one event an hour, so 72 of them are retained
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Show the progress of installations, although pytest hides what tests print."""
+    """Start the apps faster, and show the progress of installations, which pytest would hide."""
+    apps.started = forks.started
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         environments.visibly = capture.global_and_fixture_disabled

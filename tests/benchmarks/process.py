@@ -6,7 +6,6 @@ They run in the development environment, and they measure other processes.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -31,10 +30,9 @@ def told(command: Sequence[str], settings: Mapping[str, str], timeout: float | N
     Raises:
         subprocess.SubprocessError: the command failed, or took longer than ``timeout`` seconds.
     """
-    inherited = {key: value for key, value in os.environ.items() if key not in apps.NOT_INHERITED}
     ran = subprocess.run(
         command,
-        env={**inherited, **settings},
+        env={**apps.inherited(), **settings},
         capture_output=True,
         text=True,
         check=True,

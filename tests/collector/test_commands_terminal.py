@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from local import environments
-from local.apps import NOT_INHERITED
+from local.apps import inherited
 from local.command_line import command
 from local.environments import REPOSITORY
 
@@ -38,8 +38,7 @@ def python() -> str:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    return {**inherited, **settings, "COLUMNS": "200", "TERM": "xterm"}
+    return {**inherited(), **settings, "COLUMNS": "200", "TERM": "xterm"}
 
 
 def at_a_terminal(

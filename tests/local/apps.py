@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,22 @@ class Worker:
 
 
 HERE = Worker()
+
+
+def inherited() -> dict[str, str]:
+    """The variables that a process of an app has beside those that it is given."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+
+
+def new_process(
+    app: str, command: Sequence[str], env: Mapping[str, str], **pipes: Any
+) -> subprocess.Popen[str]:
+    """Start a new process of an app."""
+    return subprocess.Popen(command, env=env, text=True, **pipes)
+
+
+# Starts the process of an app. tests/conftest.py replaces it by a faster way.
+started: Callable[..., subprocess.Popen[str]] = new_process
 
 
 @dataclass(frozen=True)
@@ -103,14 +119,13 @@ def start(
         *(["--past-due"] if past_due else []),
         *(["--again"] if again else []),
     ]
-    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
-    return subprocess.Popen(
+    return started(
+        app,
         command,
-        env={**inherited, **worker.environment(app), **settings},
+        {**inherited(), **worker.environment(app), **settings},
         stdin=subprocess.PIPE if again else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     )
 
 

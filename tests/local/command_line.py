@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from delete_sync.src.__main__ import main as main_of_sync
 from salesforce_client.src.app.__main__ import main as main_of_collector
 
-from .apps import NOT_INHERITED
+from .apps import inherited
 from .environments import REPOSITORY
 
 NOWHERE = Path(__file__).parent / "no-such-folder"
@@ -107,11 +106,10 @@ def _start(
     folder: Path,
 ) -> subprocess.Popen[str]:
     module = at_root if folder == REPOSITORY else in_folder
-    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,
-        env={**inherited, **settings},
+        env={**inherited(), **settings},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -127,7 +126,7 @@ def visit(
             text=True,
             check=False,
             timeout=600,
-            env=environment(),
+            env=apps.inherited(),
         )
     if done.returncode:
         raise RuntimeError(f"AppTest failed:\n{done.stderr[-4000:]}")
@@ -137,11 +136,6 @@ def visit(
 def _shown(one: dict[str, Any]) -> Shown:
     tables, options, charts = (one.pop(name) for name in ("tables", "options", "charts"))
     return Shown(one, tables, options, charts)
-
-
-def environment() -> dict[str, str]:
-    """The variables of this process, without a proxy."""
-    return {name: value for name, value in os.environ.items() if name not in apps.NOT_INHERITED}
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import node
-from .dashboard import environment
+from .apps import inherited
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def pictures(
         check=False,
         timeout=900,
         # The package of the browser unpacks it into the temporary folder.
-        env={**environment(), "TMPDIR": str(modules.parent)},
+        env={**inherited(), "TMPDIR": str(modules.parent)},
     )
     if done.returncode:
         raise RuntimeError(f"the browser failed:\n{done.stderr[-4000:]}")
