@@ -82,8 +82,8 @@ def without_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
 # The rule, the reading of an ended transaction, what goes wrong without the rule, and seeds. The
 # first of them shows it on most machines.
 RULES = [
-    (without_guard, "silent", "doubled", range(102, 150)),
-    (without_known_token, "silent", "doubled", range(140, 190)),
+    (without_guard, "silent", "doubled", range(103, 150)),
+    (without_known_token, "silent", "doubled", range(102, 150)),
     (without_known_token, "error", "doubled", range(102, 150)),
     (without_read_back, "silent", "green_but_not_loaded", range(114, 150)),
 ]
