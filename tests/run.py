@@ -7,6 +7,7 @@
     python3 tests/run.py test [...]   all tests, or those that pytest's arguments choose
     python3 tests/run.py browser      the dashboard in a browser, with its pictures
     python3 tests/run.py pages        the set-up pages by the parsers of their tools, az among them
+    python3 tests/run.py versions     the packages of the apps on each version of Python
     python3 tests/run.py mutants      mutation testing of the modules that decide
     python3 tests/run.py bench        measure, and write docs/performance.md (about an hour)
     python3 tests/run.py lock         update all dependencies and write the requirements files
@@ -16,8 +17,8 @@ Arguments that begin with a file, a folder or an option go to pytest, without li
     python3 tests/run.py tests/sync/test_sql.py -k merge
     python3 tests/run.py -k cursor
 
-The first run installs what it needs below .local: 2.5 GB for the tests, 0.3 GB more for browser,
-1.0 GB more for pages.
+The first run installs what it needs below .local: 2.5 GB for the tests and versions,
+0.3 GB more for browser, 1.0 GB more for pages.
 Types need Python 3.10 or newer.
 """
 

@@ -37,6 +37,7 @@ def test_without_arguments_it_runs_everything() -> None:
         (["lock"], ["-m tests.local.requirements"]),
         (["browser"], ["-m pytest tests/dashboard/in_browser.py"]),
         (["pages"], [f"-m pytest {' '.join(TOOLS)}"]),
+        (["versions"], ["-m pytest tests/runtime/in_versions.py"]),
         (["mutants"], ["-m tests.local.mutants"]),
         (["test"], [ALL_TESTS]),
         (["test", "-k", "cursor"], ["-m pytest -k cursor"]),

@@ -26,7 +26,7 @@ LINT = [
     ["-m", "tests.local.prose"],
 ]
 TYPES = [["-m", "mypy"]]
-# pytest collects a file in_*.py only if it is named: its tests need a tool that is large.
+# pytest collects a file in_*.py only if it is named: its tests need large tools, or much time.
 IN_TOOLS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("tests/*/in_*.py"))
 NO_MYPY = "mypy needs Python 3.10 or newer"
 WORDS = {
@@ -34,6 +34,7 @@ WORDS = {
     "types": TYPES,
     "browser": [["-m", "pytest", *(it for it in IN_TOOLS if "/dashboard/" in it)]],
     "pages": [["-m", "pytest", *(it for it in IN_TOOLS if "/setup/" in it)]],
+    "versions": [["-m", "pytest", *(it for it in IN_TOOLS if "/runtime/" in it)]],
     "mutants": [["-m", "tests.local.mutants"]],
     "bench": [[f"tests/benchmarks/{name}.py"] for name in BENCHMARKS],
     "lock": [["-m", "tests.local.requirements"]],
@@ -119,12 +120,7 @@ def _install_for_all_tests() -> None:
     install: list[Callable[[], object]] = [
         *(partial(environments.group, name) for name in GROUPS),
         node.node_modules,
-        *(partial(environments.wheels, version) for version in environments.SUPPORTED),
-        *(
-            partial(environments.worker_packages, version, name)
-            for version in environments.SUPPORTED[:-1]
-            for name in environments.WORKER_PACKAGES
-        ),
+        partial(environments.wheels, "3.13"),
     ]
     for part in install:
         try:

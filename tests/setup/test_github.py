@@ -63,10 +63,9 @@ def test_workflows_run_on_a_named_image_with_every_supported_python() -> None:
     assert matrix
     assert re.findall(r'"(.*?)"', matrix[1]) == environments.SUPPORTED
     commands = re.findall(r"run: python3 tests/run\.py (\w+)", workflow)
-    assert commands == ["lint", "types", "pages", "test", "browser"]
-    installed = re.search(r"python-version: \|\n((?: +3\.\d+\n)+)", workflow)
-    assert installed
-    assert installed[1].split() == environments.SUPPORTED
+    assert commands == ["lint", "types", "pages", "test", "browser", "versions"]
+    installed = re.findall(r"python-version: \|\n((?: +3\.\d+\n)+)", workflow)
+    assert [versions.split() for versions in installed] == [environments.SUPPORTED] * 2
 
 
 def test_the_packages_are_built_with_the_python_of_the_apps() -> None:
