@@ -105,7 +105,8 @@ RULES: dict[str, dict[str, set[str]]] = {
             *("salesforce/pubsub", "salesforce/rest", "storage/blobs"),
         },
         "settings_sources": {"errors"},
-        "console": {"errors"},
+        "console": {"drawing", "errors"},
+        "drawing": set(),
         # The commands get every adapter from the composition root.
         "commands/*": {
             *("commands/*", "console", "errors", "model/*", "report", "run", "settings_sources"),
@@ -140,7 +141,8 @@ RULES: dict[str, dict[str, set[str]]] = {
         "settings_reader": {"addresses", "errors", "private_key", "spelling"},
         "settings": {"addresses", "settings_reader"},
         "settings_sources": {"errors"},
-        "console": {"errors"},
+        "console": {"drawing", "errors"},
+        "drawing": set(),
         "budget": {"errors"},
         "report": {"errors", "model"},
         "freshness": {"errors", "model"},
@@ -193,6 +195,7 @@ TWINS = {  # path in salesforce_client: path in delete_sync
     "src/app/scratch.py": "src/scratch.py",
     "src/app/settings_sources.py": "src/settings_sources.py",
     "src/app/console.py": "src/console.py",
+    "src/app/drawing.py": "src/drawing.py",
     "src/app/storage/blob_errors.py": "src/event_files/blob_errors.py",
     "src/app/commands/call.py": "src/commands/call.py",
     "src/app/commands/command_line.py": "src/commands/command_line.py",
@@ -204,7 +207,7 @@ CORE = [
         f"delete_sync.src.{module}"
         for module in (
             *("model", "errors", "addresses", "spelling", "private_key", "settings_reader"),
-            *("scratch", "settings_sources", "console"),
+            *("scratch", "settings_sources", "console", "drawing"),
             *("budget", "report", "freshness", "culprits", "pending", "sync", "settings"),
         )
     ),
@@ -215,7 +218,7 @@ CORE = [
             *("model.limits", "model.positions", "model.rows", "model.times"),
             *("errors", "addresses", "spelling", "private_key", "settings_reader"),
             *("settings", "topic_settings", "scratch", "report"),
-            *("settings_sources", "console"),
+            *("settings_sources", "console", "drawing"),
             *("retries", "backlog", "drain", "publisher", "collect", "reprocess"),
             *("budget", "objects", "completeness"),
             *("checks.poll", "checks.reasons", "checks.listing", "checks.calls", "checks.file"),

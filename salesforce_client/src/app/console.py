@@ -10,11 +10,11 @@ This is a twin file. Both apps have an equal copy.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional, TextIO
 
+from .drawing import drawing
 from .errors import SettingsError, TryAgainError
 
 WELL, FINDINGS, USAGE, TRY_AGAIN, ACT = 0, 1, 2, 3, 4
@@ -31,7 +31,6 @@ ENDINGS = {
     TRY_AGAIN: "try again",
     ACT: "a person must act",
 }
-COLOURS = {"ok": "green", "warning": "yellow", "failure": "red", "skipped": "dim"}
 
 
 class StoppedError(Exception):
@@ -79,9 +78,9 @@ class Console:
         self._out, self._err, self._answer = out, err, answer
         self._as_json, self._yes = as_json, yes
         terminal = err.isatty() and not as_json
-        self._rich = _rich() if terminal else None
+        self._drawing = drawing() if terminal else None
         self._asks = terminal and answer.isatty()
-        self.draws_tables = self._rich is not None and out.isatty()
+        self.draws_tables = self._drawing is not None and out.isatty()
 
     @property
     def may_ask(self) -> bool:
@@ -115,9 +114,9 @@ class Console:
         if self._as_json or not rows:
             return
         cells = [["-" if cell in (None, "") else str(cell) for cell in row] for row in rows]
-        if self._rich and self.draws_tables:
+        if self._drawing and self.draws_tables:
             names = headers[:1] if named_by is None else named_by
-            self._rich.draw(self._out, headers, cells, names)
+            self._drawing.draw(self._out, headers, cells, names)
             return
         widths = [max(map(len, column)) for column in zip(headers, *cells)]
         for row in (headers, *cells):
@@ -126,9 +125,9 @@ class Console:
 
     def has_room_for(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         """Whether tables are drawn, and this one breaks no word."""
-        if self._rich is None or not self.draws_tables:
+        if self._drawing is None or not self.draws_tables:
             return False
-        return self._rich.has_room_for(self._out, headers, rows)
+        return self._drawing.has_room_for(self._out, headers, rows)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """Print the result as JSON, if ``--json`` was given."""
@@ -157,8 +156,8 @@ class Console:
 
         Without ``rich``, each new text is a line of its own.
         """
-        if self._rich:
-            with self._rich.status(self._err) as show:
+        if self._drawing:
+            with self._drawing.status(self._err) as show:
                 yield show
             return
         last: list[str] = [""]
@@ -189,117 +188,3 @@ def failure(error: BaseException, code: int) -> Mapping[str, Any]:
     if isinstance(error, SettingsError):
         told["problems"] = list(error.problems)
     return {"exit_code": code, "meaning": EXIT_CODES[code], "error": told}
-
-
-def _longest(cells: Iterable[str]) -> int:
-    return max(map(len, cells), default=0)
-
-
-def _widths(headers: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
-    """The widths of the columns, so that a terminal of this width breaks no word.
-
-    Empty if the terminal is too narrow for that. Texts with several words get more lines.
-    """
-    columns = list(zip(headers, *rows))
-    least = [_longest(" ".join(column).split()) for column in columns]
-    widths = [_longest(column) for column in columns]
-    if sum(least) > room:
-        return []
-    while sum(widths) > room:
-        widest = max(
-            range(len(widths)), key=lambda number: (widths[number] > least[number], widths[number])
-        )
-        widths[widest] -= 1
-    return widths
-
-
-def _layout(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], columns: int
-) -> tuple[int, list[int]]:
-    """The blanks beside the values of a table, and its widths as ``_widths`` has them."""
-    for padding in (1, 0):  # without blanks, more values fit
-        room = columns - (2 * padding + 1) * len(headers) - 1
-        if widths := _widths(headers, rows, room):
-            return padding, widths
-    return 0, []
-
-
-class _Rich:
-    """What the commands need of the package ``rich``."""
-
-    def __init__(self) -> None:
-        self._console = importlib.import_module("rich.console").Console
-        self._table = importlib.import_module("rich.table").Table
-        self._text = importlib.import_module("rich.text").Text
-
-    def draw(
-        self,
-        out: TextIO,
-        headers: Sequence[str],
-        rows: Sequence[Sequence[str]],
-        named_by: Sequence[str],
-    ) -> None:
-        """Draw a table. If the terminal breaks a word in it, draw each row as a block of lines."""
-        console = self._console(file=out)
-        padding, widths = _layout(headers, rows, console.width)
-        if widths:
-            table = self._table(padding=(0, padding))
-            for header, width in zip(headers, widths):
-                table.add_column(header, width=width)
-            for row in rows:
-                table.add_row(*map(self._cell, row))
-            console.print(table)
-        elif len(headers) == 2:
-            self._lines(console, rows)
-        else:
-            self._blocks(console, headers, rows, named_by)
-
-    def has_room_for(
-        self, out: TextIO, headers: Sequence[str], rows: Sequence[Sequence[str]]
-    ) -> bool:
-        """Whether the terminal is wide enough for a table."""
-        _, widths = _layout(headers, rows, self._console(file=out).width)
-        return bool(widths)
-
-    def _blocks(
-        self,
-        console: Any,
-        headers: Sequence[str],
-        rows: Sequence[Sequence[str]],
-        named_by: Sequence[str],
-    ) -> None:
-        """Draw each row as a heading and lines."""
-        for number, row in enumerate(rows, 1):
-            name = " ".join(row[headers.index(one)] for one in named_by)
-            of_all = f"{number} of {len(rows)}"
-            console.print(self._text(f"── {name} ({of_all})" if name else f"── {of_all}"))
-            self._lines(console, list(zip(headers, row)))
-
-    def _lines(self, console: Any, pairs: Sequence[Sequence[str]]) -> None:
-        """Draw names and their values. A value that would be broken beside its name is below it."""
-        indent = _longest(name for name, _ in pairs) + 2
-        for name, value in pairs:
-            is_beside = indent + _longest(value.split()) <= console.width
-            if not is_beside:
-                console.print(self._text(name, style="bold"))
-            line = self._table.grid()
-            line.add_column(style="bold", width=indent if is_beside else 2)
-            line.add_column(overflow="fold")
-            line.add_row(self._text(name if is_beside else ""), self._cell(value))
-            console.print(line)
-
-    def _cell(self, cell: str) -> Any:
-        # A text is not read as markup: names of topics or files may have brackets.
-        return self._text(cell, style=COLOURS.get(cell, ""))
-
-    @contextlib.contextmanager
-    def status(self, err: TextIO) -> Iterator[Callable[[str], None]]:
-        with self._console(file=err).status("") as status:
-            yield lambda text: status.update(self._text(text))
-
-
-def _rich() -> Optional[_Rich]:
-    try:
-        return _Rich()
-    except ImportError:
-        return None
