@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -341,6 +342,27 @@ def test_a_file_that_cannot_be_downloaded_is_named(
     assert [*call.json["unreadable"]] == [last]
     assert last in call.err
     assert call.json["event_files"]["replaced"] == 3
+
+
+def test_a_file_that_can_no_longer_be_read_ends_the_erase(
+    eraser: Place, put: Put, events: ContainerClient, azurite: Server
+) -> None:
+    """After the search, each file is read once more. The same command completes the erase."""
+    name, *_ = fill(put)
+    downloads = itertools.count()
+    with proxy(azurite.port) as through:
+        through.before = lambda it: (
+            (403, FORBIDDEN) if it.method == "GET" and name in it.path and next(downloads) else None
+        )
+        settings = {**eraser.settings, **through_storage(through.port)}
+        role = eraser.name("delete_tracker_eraser")
+        call = sync_command(settings, "erase", "--record", LONG, "--role", role, "--yes")
+    assert call.code == 4, call.text
+    assert f"{name} cannot be read any more" in call.err
+    assert "The erase is not complete: run the same command again" in call.err
+    assert erase(eraser, "--record", LONG, "--yes").code == 0
+    assert not names(everything(eraser))
+    assert SHORT.encode() not in contents(events)
 
 
 def test_a_file_that_is_pending_or_refused_by_the_sync_is_searched_too(

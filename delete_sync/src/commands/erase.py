@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..adapters import App
-from ..console import ACT, FINDINGS, USAGE, WELL, StoppedError
+from ..console import ACT, FINDINGS, TRY_AGAIN, USAGE, WELL, StoppedError
 from ..errors import RefusedFileError
 from ..event_files.erasure import Ids
 from ..event_files.rewrite import rejects, rewrite, search
@@ -173,7 +173,11 @@ def _rewrite(app: App, ids: Ids, names: list[str], show: Callable[[str], None]) 
             name = file.blob.name
             show(f"replacing file {number:,} of {len(blobs):,}: {name}")
             if not isinstance(file, LocalFile):
-                raise StoppedError(f"{name} cannot be read: {file.reason}", FINDINGS)
+                raise StoppedError(
+                    f"{name} cannot be read any more: {file.reason}. The erase is not complete:"
+                    " run the same command again as soon as the file can be read",
+                    ACT if file.needs_a_person else TRY_AGAIN,
+                )
             new = folder / name
             rewrite(file.path, new, name, ids)
             replacements.replace(file.blob, file.sha256, new)
