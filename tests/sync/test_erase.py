@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
