@@ -167,6 +167,7 @@ class Lists:
         self.plain = self.sent = 0
         self._describe = described()
         self._rights = found([{"PermissionsViewAllData": False, "PermissionsViewAllRecords": True}])
+        self._limits = answer({"DailyApiRequests": {"Max": 100_000, "Remaining": 90_000}})
         self._nothing = found([])
         self._lists: dict[tuple[str, str], Answer] = {}
         self._pages: dict[str, Answer] = {}
@@ -215,6 +216,8 @@ class Lists:
             return ("DeleteEvent", self._nothing) if is_about_deletes else ("rights", self._rights)
         if resource.startswith("query/"):
             return "queryAll", self._pages[resource.partition("/")[2]]
+        if resource == "limits":
+            return "limits", self._limits
         assert resource == "queryAll", path
         return self._first_page(given["q"])
 
