@@ -164,6 +164,12 @@ def test_an_event_without_a_usable_id_is_an_error(event_id: str, problem: str) -
     assert str(raised.value) == problem
 
 
+def test_an_id_of_one_character_is_usable() -> None:
+    """Publishers choose the id."""
+    (row,) = deletes(event=EVENT._replace(event_id="e"))
+    assert row.event_id.startswith("e:")
+
+
 def test_the_longest_key_fits_into_its_column() -> None:
     """It has 255 characters."""
     rows = deletes(event=EVENT._replace(event_id="x" * 219), Record_Id__c=f"{A},{B}")

@@ -17,6 +17,7 @@ import pytest
 from salesforce_client.src.app.errors import (
     CollectorError,
     LocalStorageError,
+    ReplayIdRejectedError,
     StorageRefusedError,
     StorageUnavailableError,
 )
@@ -70,6 +71,7 @@ class Store:
         uploading: is set when the first upload begins.
         org_ids: the orgs whose cursors were loaded or saved.
         begun: when each file was begun.
+        saved: all cursors that were to be saved.
         uploads: for each upload, the time in the name of the file, and the name of the thread.
         polls: all added rows of polls.
     """
@@ -82,6 +84,7 @@ class Store:
         self.uploading = threading.Event()
         self.org_ids: set[str] = set()
         self.begun: list[datetime] = []
+        self.saved: list[Cursor] = []
         self.uploads: list[tuple[datetime, str]] = []
         self.polls: list[Poll] = []
         self._files = 0
@@ -117,6 +120,7 @@ class Store:
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
         """Save the cursor if its version has not changed."""
         self.org_ids.add(cursor.org_id)
+        self.saved.append(cursor)
         self.step(
             "save", cursor.topic, cursor.position.replay_id.decode() if cursor.position else "begun"
         )
@@ -546,6 +550,64 @@ def test_a_topic_that_another_run_has_just_begun_is_left_to_that_run() -> None:
         poll.publisher.begin_from_latest(TWO)
     assert raised.value.text == (
         f"cursor of {TWO}: another run has just started this topic; the next poll continues"
+    )
+
+
+def failed(error: Exception) -> Run:
+    """A poll that has ended, in which both topics failed. Only ONE has a cursor."""
+    poll = Run()
+    for topic in (ONE, TWO):
+        poll.report.topics[topic].fail(error)
+        poll.report.topics[topic].end("failed")
+    poll.publisher.finish()
+    poll.publisher.close()
+    return poll
+
+
+def test_a_failed_topic_that_was_never_read_gets_a_cursor_with_the_time_of_the_poll() -> None:
+    """So the first poll that can read it knows since when events may be lost."""
+    poll = failed(ReplayIdRejectedError("no"))
+    poll.publisher.mark_unread()
+    assert poll.store.saved == [Cursor(ORG_ID, TWO, None, BEGAN_AT, begun=False)]
+    assert poll.store.versions == {ONE: "one-0", TWO: "None+"}
+
+
+def test_a_topic_that_did_not_fail_gets_no_such_cursor() -> None:
+    """It starts from the beginning of its events in any case."""
+    poll = Run()
+    poll.finish()
+    poll.publisher.mark_unread()
+    assert poll.store.saved == []
+
+
+@pytest.mark.parametrize("error", [UNAVAILABLE, StorageRefusedError("no")])
+def test_no_topic_gets_such_a_cursor_if_the_storage_failed(error: Exception) -> None:
+    """Then nobody knows whether the topic was ever read."""
+    poll = failed(error)
+    poll.publisher.mark_unread()
+    assert poll.store.saved == []
+
+
+def test_if_such_a_cursor_cannot_be_saved_the_others_still_are(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The topic has failed already, so the log says only that its time is lost."""
+    poll = Run()
+    three = "/event/Three__e"
+    poll.store.versions = {ONE: "", TWO: "", three: ""}
+    poll.report.topics[three] = TopicReport(three)
+    for topic in (ONE, TWO, three):
+        poll.publisher.cursor(topic)
+        poll.report.topics[topic].fail(ReplayIdRejectedError("no"))
+        poll.report.topics[topic].end("idle" if topic == ONE else "failed")
+    poll.store.failures[f"save {TWO}"] = UNAVAILABLE
+    poll.publisher.mark_unread()
+    poll.publisher.close()
+    assert [cursor.topic for cursor in poll.store.saved] == [TWO, three]
+    (line,) = [record.message for record in caplog.records]
+    assert line == (
+        f"topic={TWO} tried_at=lost reason=StorageUnavailableError:"
+        " the storage account does not answer"
     )
 
 

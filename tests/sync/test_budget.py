@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from math import inf
 from pathlib import Path
 
 import pytest
 
-from delete_sync.src.budget import Budget, host_seconds
+from delete_sync.src.budget import Budget, host_seconds, within
 from delete_sync.src.errors import SettingsError
 
 
@@ -78,3 +79,37 @@ def test_a_host_that_does_not_say_its_timeout_is_refused(
     host.write_text(json.dumps(content))
     with pytest.raises(SettingsError, match=r"functionTimeout in host\.json must be"):
         host_seconds(host, {}, 240)
+
+
+@pytest.mark.parametrize("seconds", [10.0, inf])
+def test_a_call_in_time_returns_its_result(seconds: float) -> None:
+    """Also without a bound: a thread cannot wait for infinity."""
+    assert within(seconds, lambda: "done", TimeoutError) == "done"
+
+
+def test_the_error_of_a_call_is_raised_to_its_caller() -> None:
+    """It is not lost in the thread of the call."""
+
+    def call() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match=r"^no$"):
+        within(10, call, TimeoutError)
+
+
+def test_a_call_that_takes_too_long_is_given_up() -> None:
+    """It goes on in a thread that does not keep the process alive."""
+    may_end = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def call() -> None:
+        threads.append(threading.current_thread())
+        may_end.wait(10)
+
+    with pytest.raises(TimeoutError, match=r"^late$"):
+        within(0.05, call, lambda: TimeoutError("late"))
+    (thread,) = threads
+    assert thread.daemon
+    assert thread.is_alive()
+    may_end.set()
+    thread.join(10)
