@@ -531,6 +531,7 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
         f"save {TWO} begun",
         f"save {TWO} a",
     ]
+    assert poll.store.saved[0] == Cursor(ORG_ID, TWO, None, BEGAN_AT)
     assert poll.report.topics[TWO].cursor == "moved"
 
 
