@@ -46,6 +46,9 @@ from azure.functions.timer import TimerRequest
 main(TimerRequest(past_due=False))
 """
 SETTINGS = {
+    "REQUESTS_CA_BUNDLE": "",  # reading this machine's own would count for one version only
+    "CURL_CA_BUNDLE": "",
+    "SSL_CERT_FILE": "",
     "SALESFORCE_CLIENT_ID": "x",
     "SALESFORCE_USERNAME": "x@example.com",
     "SALESFORCE_TOPICS": "/data/ChangeEvents",

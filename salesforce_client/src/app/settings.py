@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import ssl
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import NamedTuple, Optional
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.x509 import load_pem_x509_certificates
 
 from .addresses import beyond_host, fault_of_port, is_loopback, shown, split
 from .model.event_rules import EventRules
@@ -149,24 +145,6 @@ def _audience(login_url: str) -> str:
     return SANDBOX_LOGIN if SANDBOX_HOST.fullmatch(host) else LOGIN
 
 
-def _check_certificates(path: str) -> None:
-    """Check that a file has certificates in PEM form. OpenSSL decides, but is slow.
-
-    OpenSSL takes 20 ms for the usual list of authorities. ``cryptography`` takes 1 ms, but does not
-    accept as much.
-
-    Raises:
-        ssl.SSLError: it has none, or one of them is damaged.
-        OSError: the file cannot be read.
-    """
-    content = Path(path).read_bytes()
-    with contextlib.suppress(ValueError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some authorities break a rule that clients do not check
-        load_pem_x509_certificates(content)
-        return
-    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-
-
 class _Reader(SettingsReader):
     """Reads the settings that only the collector has."""
 
@@ -200,7 +178,7 @@ class _Reader(SettingsReader):
         for name in CA_FILES:
             if path := self.text(name):
                 try:
-                    _check_certificates(path)
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
                 except ssl.SSLError:
                     self.problem(
                         name, f"names {path}, which holds no certificate in PEM form", None
