@@ -10,7 +10,15 @@ from local.command_line import Terminal
 
 from delete_sync.src import errors as sync_errors
 from delete_sync.src.console import exit_code as sync_exit_code
-from salesforce_client.src.app.console import Console, StoppedError, duration, exit_code, failure
+from salesforce_client.src.app.console import (
+    ENDINGS,
+    EXIT_CODES,
+    Console,
+    StoppedError,
+    duration,
+    exit_code,
+    failure,
+)
 from salesforce_client.src.app.errors import (
     GapError,
     LimitExceededError,
@@ -134,3 +142,8 @@ def test_progress_in_a_pipe_is_one_line_for_each_new_text() -> None:
         show("2 events")
     assert err.getvalue() == "1 event\n2 events\n"
     assert out.getvalue() == ""
+
+
+def test_a_command_can_end_its_sentence_for_every_exit_code() -> None:
+    """A missing ending would hide what a poll or a sweep did behind an error of its own."""
+    assert ENDINGS.keys() == EXIT_CODES.keys()

@@ -28,6 +28,7 @@ EXIT_CODES = {
 ENDINGS = {
     WELL: "all is well",
     FINDINGS: "look at what is listed above",
+    USAGE: "correct the settings",
     TRY_AGAIN: "try again",
     ACT: "a person must act",
 }
