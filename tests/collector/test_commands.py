@@ -85,7 +85,7 @@ def topic(
             [],
             0,
             "1,001 event(s) read, 2 delete(s); 1 of 2 topic(s) not read to the end: the time was"
-            " up; all is well",
+            " up; the next poll continues",
         ),
         (
             [topic("failed", TopicError("x"))],

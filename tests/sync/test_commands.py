@@ -167,7 +167,13 @@ EMPTY = "the container has no event file"
         (
             Report("", files=3, refused_before=1),
             0,
-            "nothing was pending; 1 refused before, which the command status names; all is well",
+            "nothing was pending; 1 refused before, which the command status names",
+        ),
+        (
+            Report("", files=3, refused_before=1),
+            4,
+            "nothing was pending; 1 refused before, which the command status names;"
+            " a person must act",
         ),
         (
             Report("", files=3, synced=["a", "b"], inserted=1_000, recovered=1),

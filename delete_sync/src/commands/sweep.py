@@ -113,7 +113,9 @@ def said(report: Report, code: int) -> str:
         parts = [f"event files: {', '.join(became)}", f"{deletes:,} new delete(s)"]
     if report.refused_before:
         parts.append(f"{report.refused_before:,} refused before, which the command status names")
-    return "; ".join([*parts, ENDINGS[code]])
+    if code != WELL or not report.refused_before:  # what was refused is not well
+        parts.append(ENDINGS[code])
+    return "; ".join(parts)
 
 
 def told(report: Report, seconds: float) -> str:

@@ -104,8 +104,9 @@ def said(report: Report, code: int) -> str:
     topics = report.topics.values()
     received, deletes = (sum(getattr(it, one) for it in topics) for one in ("received", "deletes"))
     parts = [f"{received:,} event(s) read, {deletes:,} delete(s)" if received else "no new event"]
+    cut_off = sum(it.ended == "deadline" for it in topics)
     for number, what in (
-        (sum(it.ended == "deadline" for it in topics), "not read to the end: the time was up"),
+        (cut_off, "not read to the end: the time was up"),
         (sum(it.error is not None for it in topics), "failed"),
     ):
         if number:
@@ -113,7 +114,8 @@ def said(report: Report, code: int) -> str:
     if report.checks:
         checked = sum(it.outcome == LISTED for it in report.checks)
         parts.append(f"{checked:,} of {len(report.checks):,} object(s) checked")
-    return "; ".join([*parts, ENDINGS[code]])
+    ending = "the next poll continues" if code == WELL and cut_off else ENDINGS[code]
+    return "; ".join([*parts, ending])
 
 
 def _known(error: Exception) -> bool:
