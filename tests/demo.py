@@ -162,10 +162,7 @@ def demonstrate(ports: "tuple[int, int] | None") -> int:
         differences = show_table(settings, first, second)
         show_next_steps(kept=bool(ports))
         if ports:
-            screen.headline("The emulators run until you press Ctrl-C")
-            screen.line(addresses)
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+            screen.until_ctrl_c("The emulators run until you press Ctrl-C", addresses)
     return 1 if differences else 0
 
 

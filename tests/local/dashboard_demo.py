@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from datetime import datetime, timedelta, timezone
 
 from . import dashboard, emulators, screen
@@ -26,7 +25,5 @@ def demonstrate() -> int:
         now = datetime.now(timezone.utc).replace(microsecond=0)
         dashboard.fill(settings, now - timedelta(days=DAYS), now, screen.line)
         address = started.enter_context(dashboard.served(dashboard.login(settings)))
-        screen.headline(f"The dashboard is at {address} until you press Ctrl-C")
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
+        screen.until_ctrl_c(f"The dashboard is at {address} until you press Ctrl-C")
     return 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import apps
 
-KINDS = ("memory", "threads", "descriptors", "files")
+KINDS = ("memory", "heap", "objects", "threads", "descriptors", "files")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Told:
     Attributes:
         succeeded: whether ``main`` returned without an error.
         message: the error.
-        holdings: by the names of ``KINDS``. Memory is in MB.
+        holdings: by the names of ``KINDS``. Memory and heap are in MB.
     """
 
     succeeded: bool

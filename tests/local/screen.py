@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import sys
 import textwrap
 import threading
@@ -37,6 +38,18 @@ def line(text: str, indent: int = 2) -> None:
         break_on_hyphens=False,
     )
     print(wrapped, flush=True)
+
+
+def until_ctrl_c(title: str, *lines: str) -> None:
+    """Print a headline that names Ctrl-C, and the lines below it, and wait for it.
+
+    Whoever reads them may press it at once, so it is expected before the first one is printed.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        headline(title)
+        for text in lines:
+            line(text)
+        signal.pause()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

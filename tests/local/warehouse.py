@@ -33,6 +33,7 @@ def connect(settings: Mapping[str, str]) -> Iterator[Any]:
         schema=settings["SNOWFLAKE_SCHEMA"].upper(),
         login_timeout=20,
         network_timeout=60,
+        platform_detection_timeout_seconds=0.0,
     )
     try:
         yield connection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -225,6 +226,20 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(
         assert not in_use(demo.snowflake_port)
         with pytest.raises(ProcessLookupError):  # no process of the group is left
             os.killpg(demo.process.pid, 0)
+
+
+class Impatient(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C as soon as a line is there."""
+
+    def flush(self) -> None:
+        """Press it."""
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_the_demo_as_soon_as_it_is_named() -> None:
+    with contextlib.redirect_stdout(Impatient()) as told:
+        screen.until_ctrl_c("until you press Ctrl-C", "more")
+    assert told.getvalue() == "\n── until you press Ctrl-C\n"
 
 
 # -- tables

@@ -17,24 +17,24 @@ sys.path[:0] = [str(BENCHMARKS)]
 import growth  # noqa: E402  (found through the line above)
 
 POLLS, WARM_UP = 30, {"polls": 10, "sweeps": 2}
-MEMORY_MB = 10  # caches still fill
+# By all runs after those. The memory of a process, which includes what was freed, grows in steps
+# of 8 MB at first, so only the benchmark judges it. Snowflake's connector keeps nine objects for
+# each login.
+BOUNDS = {"heap": 0.1, "objects": 10, "threads": 0, "descriptors": 0, "files": 0}
+OF_LOGINS = 300
 
 
-def test_a_process_keeps_no_thread_no_descriptor_and_no_file_of_its_runs(
+def test_a_process_keeps_nothing_of_its_runs(
     settings: Mapping[str, str], account: Account, microsoft: apps.Worker
 ) -> None:
     """A poll in five reads everything again and meets faults. Most of these polls fail."""
-    runs = growth.measure(microsoft, POLLS, settings, account)
+    runs = growth.measure(microsoft, POLLS, settings, account, interval_seconds=600)
     for name, told in runs.items():
-        print("\n".join(growth.table({name: told}, every=50)))
+        print("\n".join(growth.table({name: told}, every=17)))
         assert told[-1].succeeded, told[-1].message
         more = growth.growth_of(told, WARM_UP[name])
-        assert more["memory"] < MEMORY_MB, name
-        assert {kind: more[kind] for kind in ("threads", "descriptors", "files")} == {
-            "threads": 0,
-            "descriptors": 0,
-            "files": 0,
-        }
+        more["objects"] -= OF_LOGINS if name == "sweeps" else 0
+        assert [kind for kind, bound in BOUNDS.items() if more[kind] > bound] == [], name
     assert [one.succeeded for one in runs["polls"]].count(False) > 2
     assert all(one.succeeded for one in runs["sweeps"])  # a refused statement is tried again
 
