@@ -371,10 +371,26 @@ def test_twin_files_are_equal(collector: str, sync: str) -> None:
     ).read_bytes()
 
 
+FUNCTIONS = ("TimerPoller", "SnowflakePusher")
+
+
+def is_about_garbage(node: ast.stmt) -> bool:
+    """Whether the statement is ``gc.disable()``, or imports something and then calls ``enable``."""
+    if isinstance(node, ast.Try):
+        imports = all(isinstance(inner, ast.ImportFrom) for inner in node.body)
+        return imports and [ast.unparse(it) for it in node.finalbody] == ["gc.enable()"]
+    return ast.unparse(node) == "gc.disable()"
+
+
 @pytest.mark.parametrize("path", OWN_CODE, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_nothing_but_definitions_runs_at_import_time(path: Path) -> None:
-    """Importing a module opens no client and no socket, and reads no file but packaged text."""
+    """Importing a module opens no client and no socket, and reads no file but packaged text.
+
+    The functions switch garbage collection off while they import the app, and do no more.
+    """
     for node in ast.parse(path.read_text()).body:
+        if path.parent.name in FUNCTIONS and is_about_garbage(node):
+            continue
         if isinstance(node, ast.Expr):
             assert isinstance(node.value, ast.Constant), ast.unparse(node)
         if isinstance(node, (ast.For, ast.While, ast.With, ast.Try)):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from local import apps, crashes, emulators, truth
 from local.account import Account
+from local.environments import REPOSITORY
 
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
@@ -40,6 +44,31 @@ def test_polls_and_sweeps_load_every_delete_whether_past_due_or_not(
         assert answer(swept)["status"] == "Success", swept.log
         assert f"past_due={past_due}" in swept.log
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, LATER)
+
+
+LOADED = """
+import gc, sys
+from pathlib import Path
+from local.invoke import load
+load(Path(sys.argv[1]), sys.argv[2])
+print(gc.isenabled())
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "function"),
+    [("salesforce_client", "TimerPoller"), ("delete_sync", "SnowflakePusher")],
+)
+def test_a_process_that_has_loaded_a_function_collects_garbage(app: str, function: str) -> None:
+    """The function switches the collection off while it imports its modules."""
+    told = subprocess.run(
+        [sys.executable, "-c", LOADED, REPOSITORY / app, function],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == "True\n"
 
 
 def test_a_failed_poll_reports_the_topic_and_the_reason_to_the_host(

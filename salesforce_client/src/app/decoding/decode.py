@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,7 +15,7 @@ import avro.schema
 
 from ..errors import DecodeError
 from .avro import Read, reader
-from .values import as_json
+from .values import as_json, as_json_without_doubles
 
 ANY_CHANGE_EVENT = Path(__file__).with_name("any_change_event.avsc")
 RECORD_ID = re.compile(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?|[A-Za-z0-9]{3,18}\*")
@@ -64,9 +64,9 @@ class Decoder:
             self._read = reader(schema)
             self.fields = _fields(avro.schema.make_avsc_object(schema, avro.name.Names()))
             self.is_change = "changeType" in dict(self.fields).get("ChangeEventHeader", ())
-            self._doubles = _has_doubles(schema)
+            self._json = _writer(schema)
             self._header = _header_of(schema)
-            self._doubles_in_header = _has_doubles(schema["fields"][:1])
+            self._header_json = _writer(schema["fields"][:1])
             self._body = _Body(schema["fields"][1:]) if self._header else None
         except Exception as error:  # noqa: BLE001  (a bad schema raises many kinds)
             raise DecodeError(f"not an Avro schema: {type(error).__name__}: {error}") from None
@@ -86,14 +86,14 @@ class Decoder:
                 found = self._body.read(payload, used)
                 if found is not None:
                     value, rest = found
-                    beginning = as_json(header, doubles=self._doubles_in_header)[:-1]
+                    beginning = self._header_json(header)[:-1]
                     return {**header, **value} if value else header, beginning + rest
             value, used = self._read(payload)
         except Exception as error:  # noqa: BLE001  (any error: unreadable bytes)
             raise _does_not_fit(error) from None
         if used != len(payload):
             raise DecodeError("the payload does not fit its schema: bytes are left over")
-        return value, as_json(value, doubles=self._doubles)
+        return value, self._json(value)
 
 
 class _Body:
@@ -142,9 +142,10 @@ class _Body:
         return (found, "".join([*texts, "}"])) if place == len(self._names) else None
 
 
-def _has_doubles(schema: Any) -> bool:
+def _writer(schema: Any) -> Callable[[Any], str]:
+    """The function that writes values of a schema as JSON."""
     text = json.dumps(schema)
-    return '"double"' in text or '"float"' in text
+    return as_json if '"double"' in text or '"float"' in text else as_json_without_doubles
 
 
 def _reader_where_simple(kind: Any) -> Read | None:

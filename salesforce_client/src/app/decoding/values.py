@@ -29,18 +29,15 @@ def _second(since_1970: int) -> str:
     return (EPOCH + timedelta(seconds=since_1970)).isoformat()[:19]
 
 
-def as_json(value: Any, *, doubles: bool = True) -> str:
-    """Compact JSON. Integers are exact and bytes are base64. NaN and infinities are strings.
+def as_json(value: Any) -> str:
+    """A decoded Avro value as compact JSON.
 
-    Args:
-        value: a decoded Avro value.
-        doubles: whether the value may contain doubles. If not, the function skips the search for
-            NaN and infinities, which takes most of the time.
+    Integers are exact and bytes are base64. NaN and infinities are strings.
     """
     try:
         quick = orjson.dumps(value, default=_base64)
         # orjson writes NaN and infinities as null, so a text with null needs the slow way.
-        if not doubles or (
+        if (
             b":null" not in quick
             and b",null" not in quick
             and b"[null" not in quick
@@ -50,6 +47,14 @@ def as_json(value: Any, *, doubles: bool = True) -> str:
     except orjson.JSONEncodeError:  # an integer of more than 64 bits
         pass
     return ENCODER.encode(_without_nan(value))
+
+
+def as_json_without_doubles(value: Any) -> str:
+    """The same for a value that has no doubles. The search for NaN takes most of the time."""
+    try:
+        return orjson.dumps(value, default=_base64).decode()
+    except orjson.JSONEncodeError:
+        return as_json(value)
 
 
 def _base64(value: Any) -> str:
