@@ -53,8 +53,6 @@ FAULTS = (
     "end_stream=2,rest_error=UNKNOWN_EXCEPTION:always",
 )
 CONTAINERS = ("EVENTS_CONTAINER", "CURSORS_CONTAINER")
-# Otherwise each thread may get a memory area of its own, which keeps what its largest run needed.
-ARENAS = {"MALLOC_ARENA_MAX": "2"}
 SNOWFLAKE = ("refuse", "end", "abort", "lose")
 
 
@@ -76,7 +74,7 @@ def measure(
 
     settings = {
         **settings,
-        **ARENAS,
+        **process.ARENAS,
         "MOCK_MODE": "false",
         "CHECK_OBJECTS": "Account,Contact",
         "MAX_RUN_SECONDS": "20",
