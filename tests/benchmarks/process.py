@@ -29,7 +29,9 @@ def begin() -> None:
 
 
 def told(command: Sequence[str], settings: Mapping[str, str], timeout: float | None = None) -> Any:
-    """Run a command with these settings and ``ARENAS``, and return its last line of output, read as JSON.
+    """Run a command with these settings, and return its last line of output, read as JSON.
+
+    ``ARENAS`` counts too.
 
     Raises:
         subprocess.SubprocessError: the command failed, or took longer than ``timeout`` seconds.

@@ -32,15 +32,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 import grpc
 
-from salesforce_client.src.app.mock_salesforce import (
-    MOST_STREAMS,
-    MockSalesforce,
-    certificate,
-    schemas,
-)
+from salesforce_client.src.app.mock_salesforce import MockSalesforce, certificate, schemas
 from salesforce_client.src.app.mock_salesforce.events import encode
 from salesforce_client.src.app.mock_salesforce.history import EPOCH
 from salesforce_client.src.app.mock_salesforce.ids import record_id
+from salesforce_client.src.app.mock_salesforce.pubsub_server import MOST_STREAMS
 from salesforce_client.src.app.mock_salesforce.pubsub_service import PubSubService
 from salesforce_client.src.app.salesforce.wire import pubsub_api_pb2 as wire
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pytest
 
 from salesforce_client.src.app.errors import SettingsError
-from salesforce_client.src.app.mock_salesforce import refuse_real_places
+from salesforce_client.src.app.mock_salesforce.places import refuse_real_places
 from salesforce_client.src.app.run import run
 
 REAL = (

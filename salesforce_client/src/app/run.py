@@ -70,7 +70,8 @@ def opened(environ: Mapping[str, str], *, person: bool = False) -> Iterator[App]
             )
             return
         # In production the mock is never loaded.
-        from .mock_salesforce import MockSalesforce, refuse_real_places  # noqa: PLC0415
+        from .mock_salesforce import MockSalesforce  # noqa: PLC0415
+        from .mock_salesforce.places import refuse_real_places  # noqa: PLC0415
 
         refuse_real_places(environ, service.url, allowed=settings.mock.allowed_in_azure)
         invented = settings.mock

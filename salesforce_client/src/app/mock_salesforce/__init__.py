@@ -7,24 +7,18 @@ The collector, or any other client, connects with them and runs its real code.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import ssl
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
 
-import grpc
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ..errors import SettingsError
-from ..salesforce.wire import pubsub_api_pb2
-from ..salesforce.wire.pubsub_api_pb2_grpc import add_PubSubServicer_to_server
-from . import certificate
+from . import certificate, pubsub_server
 from .faults import Faults, UnknownFaultError
 from .ids import record_id
 from .org import Org
@@ -37,40 +31,8 @@ CLIENT_ID = "3MVG9mockConsumerKeyOfTheDeleteTracker"
 USERNAME = "delete.tracker@example.com.mock"
 PRODUCTION, SANDBOX = "https://login.salesforce.com", "https://test.salesforce.com"
 DEFAULT_TOPICS = ("/event/Delete_Event__e", "/data/AccountChangeEvent", "/data/ChangeEvents")
-# On one connection; further calls wait (Salesforce "Pub/Sub API" guide, "Pub/Sub API Allocations").
-MOST_STREAMS = 1_000
-AZURE_MARKS = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID", "WEBSITE_POD_NAME")
-THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 # The user's values of these settings replace those of the mock.
 USERS_OWN = ("SALESFORCE_TOPICS", "IDLE_SECONDS")
-
-
-def refuse_real_places(environ: Mapping[str, str], storage_url: str, *, allowed: bool) -> None:
-    """Refuse to run if the mock's deletes could reach a real warehouse.
-
-    Args:
-        environ: the environment of this process.
-        storage_url: URL of the storage account that receives the event files.
-        allowed: the value of MOCK_MODE_IN_AZURE. If it is true, nothing is refused.
-
-    Raises:
-        SettingsError: this process runs in Azure, or the storage is not an emulator.
-    """
-    if allowed:
-        return
-    where = []
-    if (
-        any(environ.get(mark) for mark in AZURE_MARKS)
-        and environ.get("AZURE_FUNCTIONS_ENVIRONMENT") != "Development"
-    ):
-        where.append("in Azure")
-    url = urlsplit(storage_url)
-    if url.scheme != "http" and url.hostname not in THIS_MACHINE:
-        where.append(f"with the storage account {url.hostname}")
-    if where:
-        wanted = "set MOCK_MODE=false, or set MOCK_MODE_IN_AZURE=true to allow it"
-        harm = "the mock's invented deletes would reach the warehouse"
-        raise SettingsError([f"MOCK_MODE is true {' and '.join(where)}: {harm}; {wanted}"])
 
 
 class MockSalesforce:
@@ -207,14 +169,6 @@ class MockSalesforce:
         self.tokens.expire_tokens()
 
     def _serve(self, made: certificate.Certificate | None) -> str:
-        server = grpc.server(
-            ThreadPoolExecutor(max_workers=2 * MOST_STREAMS),
-            options=[
-                ("grpc.max_concurrent_streams", MOST_STREAMS),
-                ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-                ("grpc.so_reuseport", 0),
-            ],
-        )
         self._service = PubSubService(
             self.org,
             self.tokens.accepts,
@@ -223,19 +177,12 @@ class MockSalesforce:
             self._keepalive_seconds,
             self._batch_size,
         )
-        add_PubSubServicer_to_server(self._service, server)
-        if self._wants_reflection:
-            self.reflects = _reflect(server)
-        address = f"127.0.0.1:{self._ports[1]}"
-        if made:
-            port = server.add_secure_port(
-                address, grpc.ssl_server_credentials([(made.key, made.chain)])
-            )
-        else:
-            port = server.add_insecure_port(address)
-        server.start()
-        self._resources.callback(lambda: server.stop(grace=0).wait())
-        return f"127.0.0.1:{port}" if made else f"http://127.0.0.1:{port}"
+        served = pubsub_server.start(
+            self._service, self._ports[1], made, with_reflection=self._wants_reflection
+        )
+        self._resources.callback(served.stop)
+        self.reflects = served.reflects
+        return served.endpoint
 
 
 def _key_in(file: Path) -> rsa.RSAPrivateKey:
@@ -255,17 +202,6 @@ def _key_in(file: Path) -> rsa.RSAPrivateKey:
         )
     )
     return key
-
-
-def _reflect(server: grpc.Server) -> bool:
-    """Answer server reflection. Return False if the package for it is not installed."""
-    try:
-        reflection = importlib.import_module("grpc_reflection.v1alpha.reflection")
-    except ImportError:
-        return False
-    service = pubsub_api_pb2.DESCRIPTOR.services_by_name["PubSub"].full_name
-    reflection.enable_server_reflection((service, reflection.SERVICE_NAME), server)
-    return True
 
 
 def _server_context(made: certificate.Certificate, folder: Path) -> ssl.SSLContext:
