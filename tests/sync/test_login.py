@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,6 +19,7 @@ from azure.storage.blob import ContainerClient
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from local import apps, emulators
+from local.environments import REPOSITORY
 from local.proxy import proxy
 
 from delete_sync.src.run import run
@@ -157,3 +160,44 @@ def test_the_connectors_caches_need_no_writable_home(settings: dict[str, str]) -
     swept = apps.sweep({**settings, "HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent/cache"})
     assert "refused=1" in swept.log
     assert "FilesRefusedError" in swept.log
+
+
+HOSTS = """
+import os, sys
+from azure.functions.timer import TimerRequest
+from pathlib import Path
+from local.invoke import load
+hosts = set()
+def note(event, arguments):
+    if event == "socket.getaddrinfo":
+        hosts.add(str(arguments[0]))
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        hosts.add(arguments[1][0])
+sys.addaudithook(note)
+main = load(Path(sys.argv[1]), "SnowflakePusher")
+try:
+    main(TimerRequest(past_due=False))
+finally:
+    print(*sorted(hosts))
+"""
+
+
+@pytest.mark.usefixtures("pending")
+def test_a_sweep_asks_nobody_but_the_storage_and_snowflake(
+    blob_settings: Mapping[str, str], snowflake_settings: Mapping[str, str]
+) -> None:
+    """By default, the connector asks at each login on which of three clouds it runs."""
+    ran = subprocess.run(
+        [sys.executable, "-c", HOSTS, REPOSITORY / "delete_sync"],
+        env={
+            **apps.inherited(),
+            **blob_settings,
+            **snowflake_settings,
+            "PYTHONPATH": str(REPOSITORY / "tests"),
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stdout == "127.0.0.1\n", ran.stderr
+    assert "is not a SQLite file" in ran.stderr
