@@ -126,6 +126,7 @@ def test_each_other_service_of_the_account_is_known(service: str) -> None:
         f"accountname=a;accountkey={KEY}",
         f"AccountName=a;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:10000/a;",
         f"AccountName=a;SharedAccessSignature={SAS}",
+        "AccountName=a;SharedAccessSignature=X",
         f"BlobEndpoint=https://a.blob.core.windows.net/;SharedAccessSignature=?{SAS}",
         f"BlobEndpoint=http://azurite:10000/a;AccountName=a;AccountKey={KEY}",
     ],
@@ -139,6 +140,7 @@ def test_a_connection_string_with_an_account_and_a_key_or_a_sas_is_accepted(text
     ("text", "fault"),
     [
         ("my-account", NO_STRING),
+        ("X", NO_STRING),
         ("AccountName", NO_STRING),
         (KEY, NO_STRING),
         ("UseDevelopmentStorage=yes", NO_STRING),
@@ -251,10 +253,37 @@ def test_a_port_is_a_number_from_1_to_65535(text: str) -> None:
     assert addresses.is_port(text)
 
 
-@pytest.mark.parametrize("text", ["", "0", "65536", "99999999999", "-1", "+1", "1.0", "http", "²"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "65536", "0065536", "99999999999", "-1", "+1", "1.0", "http", "²", "80:80"]
+)
 def test_any_other_text_is_no_port(text: str) -> None:
-    """Also a number with a sign or a fraction."""
+    """Also a number with a sign, a fraction or too many digits."""
     assert not addresses.is_port(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("https://host:70000", "70000"),
+        ("https://host:443:443", "443:443"),
+        ("https://[::1]:0", "0"),
+        ("https://me:hush@host:0", "0"),
+    ],
+)
+def test_the_port_that_a_url_cannot_have_is_named(url: str, port: str) -> None:
+    """Everything after the first colon of host and port counts. A password is not quoted."""
+    parts = addresses.split(url)
+    assert parts is not None
+    fault = f"has the port {port}: a port is a number from 1 to 65535"
+    assert addresses.fault_of_port(parts) == fault
+
+
+@pytest.mark.parametrize("url", ["https://host", "https://[::1]", "https://me:hush@host:443/a:b"])
+def test_a_url_may_have_no_port(url: str) -> None:
+    """The colons of an address, a password or a path are none of a port."""
+    parts = addresses.split(url)
+    assert parts is not None
+    assert addresses.fault_of_port(parts) == ""
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])

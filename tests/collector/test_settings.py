@@ -578,7 +578,7 @@ def test_a_login_url_that_is_more_than_a_host_is_reported(
     ]
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "70000", "-1", "port"])
+@pytest.mark.parametrize("port", ["0", "65536", "0065536", "70000", "-1", "port", "443:443"])
 def test_a_port_that_does_not_exist_is_reported(port: str) -> None:
     """The rule is the same for both addresses of Salesforce."""
     problem = f"has the port {port}: a port is a number from 1 to 65535"

@@ -64,12 +64,12 @@ def beyond_host(parts: SplitResult) -> str:
 
 def is_port(text: str) -> bool:
     """Whether the text is the number of a TCP port."""
-    return text.isascii() and text.isdigit() and 0 < int(text[: LONGEST_PORT + 1]) < 65536
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_PORT and 0 < int(text) < 65536
 
 
 def fault_of_port(parts: SplitResult) -> str:
     """A port that is not from 1 to 65535."""
-    _, colon, port = parts.netloc.rpartition("@")[2].rpartition("]")[2].rpartition(":")
+    _, colon, port = parts.netloc.rpartition("@")[2].rpartition("]")[2].partition(":")
     if colon and port and not is_port(port):
         return f"has the port {port}: a port is a number from 1 to 65535"
     return ""
@@ -111,7 +111,7 @@ def fault_of_connection_string(value: str) -> str:
     known = ("ACCOUNTNAME", "ACCOUNTKEY", "BLOBENDPOINT", "SHAREDACCESSSIGNATURE")
     if not all(equals for _, equals, _ in pairs) or not any(map(given.get, known)):
         return "is not a storage connection string (Name=value;…)"
-    return _fault_of_account(given) or _fault_of_endpoint(given.get("BLOBENDPOINT", ""))
+    return _fault_of_account(given) or _fault_of_endpoint(given.get("BLOBENDPOINT"))
 
 
 def _fault_of_account(given: dict[str, str]) -> str:
@@ -131,7 +131,7 @@ def _fault_of_account(given: dict[str, str]) -> str:
     return ""
 
 
-def _fault_of_endpoint(endpoint: str) -> str:
+def _fault_of_endpoint(endpoint: Optional[str]) -> str:
     if not endpoint:
         return ""
     parts = split(endpoint)
