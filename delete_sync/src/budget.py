@@ -116,9 +116,7 @@ def host_seconds(host: Path, environ: Mapping[str, str], run_seconds: float) -> 
         SettingsError: ``host.json`` does not say it, or a sweep with ``run_seconds`` would not end
             before that.
     """
-    text = environ.get(OVERRIDE) or str(
-        json.loads(host.read_text(encoding="utf-8")).get("functionTimeout")
-    )
+    text = environ.get(OVERRIDE) or str(json.loads(host.read_bytes()).get("functionTimeout"))
     if text == "-1":
         return math.inf
     found = TIMEOUT.fullmatch(text)

@@ -447,7 +447,7 @@ def test_latest_is_not_requested_again_after_its_stream_was_open() -> None:
 
 def test_latest_stays_latest_until_its_stream_is_open() -> None:
     """Before it opens the stream, the drain checks the topic, and the check may fail."""
-    backlog = Backlog(Preset.LATEST, BOUNDS, hold=True)
+    backlog = Backlog(Preset.LATEST, BOUNDS, hold=True, awaited=False)
     backlog.broken()
     assert backlog.resume is Preset.LATEST
 
@@ -586,7 +586,8 @@ def poll(
 ) -> Start:
     """Run one drain, and return where the next one starts."""
     moments = {event.key: event.at for event in topic}
-    backlog = Backlog(start, Bounds(f"{now:09.1f}", now + 420, 30, 285), hold=hold)
+    bounds = Bounds(f"{now:09.1f}", now + 420, 30, 285)
+    backlog = Backlog(start, bounds, hold=hold, awaited=False)
 
     def deliver(some: Sequence[Event]) -> Delivery:
         rows.update(event.event_id for event in some)

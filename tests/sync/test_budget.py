@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from delete_sync.src.budget import Budget, host_seconds, within
+from delete_sync.src.budget import Budget, host_seconds, out_of_time, within
 from delete_sync.src.errors import SettingsError
 
 
@@ -45,6 +45,20 @@ def test_statements_end_fifteen_seconds_before_the_host_ends_the_sweep() -> None
     assert budget.left() == 1
     clock.seconds = 1600
     assert budget.left() == 0
+
+
+def test_nothing_is_begun_with_less_than_a_second_left() -> None:
+    """It would not end in time. The error says what the sweep was doing."""
+    clock = Clock(1000)
+    budget = Budget.of(480, 600, clock)
+    clock.seconds = 1584
+    assert not budget.is_over()
+    clock.seconds = 1584.1
+    assert budget.is_over()
+    assert out_of_time("event file a.db").text == (
+        "event file a.db: no time is left before the host ends the invocation;"
+        " the next sweep goes on"
+    )
 
 
 def test_by_default_the_budget_has_the_clock_of_the_machine() -> None:

@@ -109,7 +109,7 @@ class Backlog:
         resume: where the next stream starts.
     """
 
-    def __init__(self, start: Start, bounds: Bounds, *, hold: bool, awaited: bool = False) -> None:
+    def __init__(self, start: Start, bounds: Bounds, *, hold: bool, awaited: bool) -> None:
         self.resume = start
         self._bounds = bounds
         self._hold = hold
