@@ -127,6 +127,8 @@ class Warehouse:
         batches: the batches that it has accepted.
         lines: the rows of these batches.
         on_disk: for each batch, accepted or not, the temporary files at that time.
+        digests: those of the erased records.
+        loading: called before each batch.
         fails: what a batch with rows of this file raises.
         elsewhere: files that another sweep loads shortly before the next batch.
         doubled: keys that are in the table more than once.
@@ -142,6 +144,8 @@ class Warehouse:
         self.batches: list[Batch] = []
         self.lines: list[dict[str, Any]] = []
         self.on_disk: list[list[str]] = []
+        self.digests: frozenset[str] = frozenset()
+        self.loading: Callable[[], object] = bool
         self.fails: dict[str, Exception] = {}
         self.elsewhere: set[str] = set()
         self.doubled: list[str] = []
@@ -163,8 +167,8 @@ class Warehouse:
         return [record for record in self.records_kept if first <= record.event_file <= last]
 
     def erased(self) -> frozenset[str]:
-        """No record."""
-        return frozenset()
+        """The digests that the test has set."""
+        return self.digests
 
     def oldest_first(self) -> list[str]:
         """The names of the files, in the order in which they were last loaded."""
@@ -172,6 +176,7 @@ class Warehouse:
 
     def load(self, batch: Batch, *, again: bool) -> Loaded:
         """Read the rows from the compressed files, and count each delete as inserted."""
+        self.loading()
         files = [file.name if file.figures else f"{file.name}:refused" for file in batch.files]
         self._steps.append(" ".join(["load", *files, *(["again"] if again else [])]))
         self.on_disk.append(files_below(self._temporary))

@@ -141,6 +141,8 @@ def test_the_polls_count_and_not_the_name_of_the_newest_file() -> None:
         (24, 23.9, False),
         (24, 24, False),
         (24, 24.1, True),
+        (24, -24, False),
+        (24, -24.1, True),
         (0, 1000, False),
         (LONGEST, 1000, False),
     ],
@@ -148,7 +150,7 @@ def test_the_polls_count_and_not_the_name_of_the_newest_file() -> None:
 def test_without_polls_the_name_of_the_newest_file_counts(
     limit: float, hours: float, silent: bool
 ) -> None:
-    """An older collector writes no polls."""
+    """An older collector writes no polls. A name of the future says nothing of today."""
     errors = told(Patience(0, limit), newest=name(hours))
     assert [type(error) for error in errors] == ([SilenceError] if silent else [])
 

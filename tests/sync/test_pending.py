@@ -311,6 +311,17 @@ def test_a_file_that_was_not_taken_is_left(world: World) -> None:
     assert (report.left, report.oldest_left) == (2, LeftFile(A, NO_TIME))
 
 
+def test_a_file_that_is_left_twice_counts_once(world: World) -> None:
+    """A search for a refused value tries to download a file again with each half."""
+    world.container.put(A, B)
+    files, report = pending(world)
+    for file in files:
+        files.take(file)
+    for name, reason in ((B, "first"), (B, "second"), (A, "first")):
+        files.leave(name, reason)
+    assert (report.left, report.oldest_left) == (2, LeftFile(A, "first"))
+
+
 # -- single files
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,20 @@ def test_rows_are_compressed_at_the_fastest_level(tmp_path: Path) -> None:
     writer.add(Rows((1, b"1\n")), blob("a.db"), SHA256)
     writer.finish()
     assert (tmp_path / "rows_0001.ndjson.gz").read_bytes()[8] == 4
+
+
+def test_the_thread_that_compresses_has_compressor_in_its_name(tmp_path: Path) -> None:
+    """A stack dump of a sweep that hangs shows what the sweep waits for."""
+    names: set[str] = set()
+
+    class Watched(Rows):
+        def lines(self) -> Iterator[tuple[int, bytes]]:
+            for portion in super().lines():
+                yield portion
+                names.update(thread.name for thread in threading.enumerate())
+
+    BatchWriter(tmp_path, "s1", 2).add(Watched((1, b"1\n"), (1, b"2\n")), blob("a.db"), SHA256)
+    assert "compressor_0" in names
 
 
 # -- size of the compressed files

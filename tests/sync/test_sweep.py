@@ -9,7 +9,7 @@ import contextlib
 import logging
 import random
 import sqlite3
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,18 @@ from delete_sync.src.errors import (
     WarehouseRefusedError,
     WarehouseUnavailableError,
 )
+from delete_sync.src.event_files.erasure import digest
 from delete_sync.src.event_files.file_format import FORMAT_VERSION
 from delete_sync.src.freshness import Patience
-from delete_sync.src.model import Due, EventBlob, Figures, LeftFile, StagedFile, TopicPoll
+from delete_sync.src.model import (
+    Due,
+    EventBlob,
+    Figures,
+    LeftFile,
+    StagedFile,
+    TopicPoll,
+    Unproven,
+)
 from delete_sync.src.report import Report
 from delete_sync.src.sync import Limits, sweep
 from salesforce_client.src.app.storage.blobs import blob_name
@@ -228,6 +237,19 @@ def test_a_reject_of_the_sync_is_identified_by_the_content_of_its_file(
     assert reject["reject_id"] == f"{sha256(content)}:1"
 
 
+def test_the_rows_of_an_erased_record_are_staged_without_its_data(world: World) -> None:
+    """The sweep knows only the digest of the record id, by which the tables leave out the row."""
+    record_id = str(DELETES[0].record_id)
+    world.warehouse.digests = frozenset({digest(record_id[:15])})
+    world.container.put(A)
+    world.sweep()
+    erased, other = (line for line in world.warehouse.lines if line["kind"] == "delete")
+    assert erased["record_id"][:15] == record_id[:15]
+    assert (erased["event_id"], erased["payload"]) == ("erased", {})
+    assert (erased["deleted_by"], erased["owner_id"]) == (None, None)
+    assert other["event_id"] == DELETES[1].event_id
+
+
 def test_a_sweep_without_a_pending_file_still_checks_what_is_there(world: World) -> None:
     """Duplicates, old files and silence have nothing to do with new files."""
     world.container.put(A)
@@ -306,6 +328,37 @@ def test_the_newest_file_may_be_in_the_container_or_only_in_the_load_records(
     world.warehouse.newest = loaded
     (error,) = world.sweep(patience=Patience(0, 2), hours=3).overdue
     assert f"its newest event file is {B}, begun 3.0 hours ago" in str(error)
+
+
+# -- which days are not proven
+
+
+def test_the_days_are_those_that_salesforce_still_lists(world: World) -> None:
+    """A day is asked about from its fifth to its fourteenth day."""
+    today = BEGUN_AT.date()
+
+    def days(age: int) -> Unproven:
+        moment = today - timedelta(days=age)
+        return Unproven("Account", "clock", moment, moment, 1)
+
+    world.warehouse.days = [days(age) for age in (4, 5, 14, 15)]
+    assert world.sweep().unproven == [days(5), days(14)]
+
+
+def test_a_view_that_cannot_be_read_fails_no_sweep(world: World) -> None:
+    """All rows are loaded."""
+    world.container.put(A)
+    world.warehouse.days = WarehouseRefusedError("unproven:\nno right", 3001)
+    report = world.sweep()
+    assert (report.synced, report.verdicts_unknown) == ([A], "unproven: no right")
+    report.raise_if_failed()
+
+
+def test_without_time_the_days_are_not_asked_for(world: World) -> None:
+    """The view may take long."""
+    world.container.put(A)
+    world.warehouse.days = WarehouseRefusedError("must not be asked", 3001)
+    assert world.sweep(run_seconds=1).verdicts_unknown == "the sweep had no time for it"
 
 
 # -- when a batch is full
@@ -486,6 +539,7 @@ def test_only_the_file_with_a_refused_value_is_refused(
         ("WARNING", f"batch=refused files=3 reason={BAD_VALUE.text}"),
         ("ERROR", f"event_file={B} state=refused reason={BAD_VALUE.text}"),
     ]
+    assert {it.sha256 for it in world.warehouse.records_kept} == {sha256(GOOD)}
     assert world.sweep().refused_before == 1
 
 
@@ -519,6 +573,20 @@ def test_if_each_file_is_refused_alone_with_one_number_the_table_is_at_fault(
     assert world.warehouse.records_kept == []
     world.warehouse.fails.clear()
     assert world.sweep().synced == [A, B, C]
+
+
+def test_a_file_that_the_search_cannot_download_does_not_clear_the_table(world: World) -> None:
+    """Nothing was loaded, so the table may still be at fault for the others."""
+    world.container.put(A, B, C)
+    world.warehouse.fails = dict.fromkeys((A, B), BAD_VALUE)
+
+    def archive() -> None:
+        world.container.downloads_fail[C] = archived(needs_a_person=False)
+
+    world.warehouse.loading = archive
+    with pytest.raises(WarehouseRefusedError, match="the table is at fault"):
+        world.sweep()
+    assert world.warehouse.records_kept == []
 
 
 def test_files_that_are_refused_with_different_numbers_are_at_fault_themselves(

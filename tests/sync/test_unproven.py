@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from local.event_files import check
-from local.in_memory import BEGUN_AT, A, World
 
-from delete_sync.src.errors import WarehouseRefusedError
 from delete_sync.src.model import Unproven
 from delete_sync.src.report import Report
 from delete_sync.src.run import run
@@ -92,37 +90,6 @@ def test_without_the_views_a_sweep_says_that_nobody_knows(
     (unknown,) = told(place)
     assert unknown.startswith("verdicts=unknown reason=unproven: ")
     assert "DELETE_TRACKER_COMPLETENESS" in unknown
-
-
-# -- in memory
-
-
-def test_the_days_are_those_that_salesforce_still_lists(world: World) -> None:
-    """A day is asked about from its fifth to its fourteenth day."""
-    today = BEGUN_AT.date()
-
-    def days(age: int) -> Unproven:
-        moment = today - timedelta(days=age)
-        return Unproven("Account", "clock", moment, moment, 1)
-
-    world.warehouse.days = [days(age) for age in (4, 5, 14, 15)]
-    assert world.sweep().unproven == [days(5), days(14)]
-
-
-def test_a_view_that_cannot_be_read_fails_no_sweep(world: World) -> None:
-    """All rows are loaded."""
-    world.container.put(A)
-    world.warehouse.days = WarehouseRefusedError("unproven:\nno right", 3001)
-    report = world.sweep()
-    assert (report.synced, report.verdicts_unknown) == ([A], "unproven: no right")
-    report.raise_if_failed()
-
-
-def test_without_time_the_days_are_not_asked_for(world: World) -> None:
-    """The view may take long."""
-    world.container.put(A)
-    world.warehouse.days = WarehouseRefusedError("must not be asked", 3001)
-    assert world.sweep(run_seconds=1).verdicts_unknown == "the sweep had no time for it"
 
 
 def test_the_log_has_a_line_for_each_object_and_reason() -> None:
