@@ -321,6 +321,14 @@ def test_one_value_that_is_not_a_text_becomes_one(field: str, column: str, value
     assert json.loads(row.payload) == {**VALUE, field: value}
 
 
+def test_several_values_that_are_not_texts_become_texts() -> None:
+    """Two of them, or all three, may have the same type."""
+    row = delete(Object_Name__c=7, Deleted_By__c=8)
+    assert (row.object_name, row.deleted_by, row.owner_id) == ("7", "8", VALUE["Owner_Id__c"])
+    row = delete(Object_Name__c=7, Deleted_By__c=8, Owner_Id__c=9)
+    assert (row.object_name, row.deleted_by, row.owner_id) == ("7", "8", "9")
+
+
 @pytest.mark.parametrize("nothing", [None, ""])
 @pytest.mark.parametrize(("field", "column"), [COLUMNS[0], COLUMNS[2]])
 def test_one_missing_value_leaves_its_column_empty(field: str, column: str, nothing: Any) -> None:

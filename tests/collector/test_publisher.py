@@ -67,6 +67,7 @@ class Store:
         steps: all steps, in order.
         failures: what a step raises, by the first words of the step.
         versions: the version of each cursor.
+        cursors: the stored cursors that a test needs.
         slow: if it is set, an upload waits for this event.
         uploading: is set when the first upload begins.
         org_ids: the orgs whose cursors were loaded or saved.
@@ -80,6 +81,7 @@ class Store:
         self.steps: list[str] = []
         self.failures: dict[str, Exception] = {}
         self.versions = {ONE: "one-0", TWO: ""}
+        self.cursors: dict[str, Cursor] = {}
         self.slow: Optional[threading.Event] = None
         self.uploading = threading.Event()
         self.org_ids: set[str] = set()
@@ -113,9 +115,9 @@ class Store:
         return f"{path.name}.db"
 
     def load_cursor(self, org_id: str, topic: str) -> StoredCursor:
-        """No position, only the cursor's version."""
+        """The cursor that the test has set, and its version."""
         self.org_ids.add(org_id)
-        return StoredCursor(None, self.versions[topic] or None)
+        return StoredCursor(self.cursors.get(topic), self.versions[topic] or None)
 
     def save_cursor(self, cursor: Cursor, etag: Optional[str]) -> Optional[str]:
         """Save the cursor if its version has not changed."""
@@ -533,6 +535,19 @@ def test_a_topic_that_is_begun_from_latest_has_a_cursor_without_a_position() -> 
     ]
     assert poll.store.saved[0] == Cursor(ORG_ID, TWO, None, BEGAN_AT)
     assert poll.report.topics[TWO].cursor == "moved"
+
+
+def test_a_topic_that_was_tried_before_keeps_the_time_of_the_first_try() -> None:
+    """Events since then may be lost, and the gap begins there."""
+    poll = Run()
+    first = "2026-01-20T00:00:00.000Z"
+    poll.store.versions[TWO] = "two-0"
+    poll.store.cursors[TWO] = Cursor(ORG_ID, TWO, None, first, begun=False)
+    poll.publisher.cursor(TWO)
+    poll.publisher.begin_from_latest(TWO)
+    poll.finish()
+    assert poll.store.saved == [Cursor(ORG_ID, TWO, None, first)]
+    assert poll.store.versions[TWO] == "two-0+"
 
 
 def test_a_topic_may_be_begun_from_latest_again_before_its_first_position() -> None:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salesforce_client.src.app.decoding.rows import Origin, fitting, noted, rejected, without_nul
+from salesforce_client.src.app.decoding.rows import (
+    Origin,
+    cursor_gap,
+    fitting,
+    noted,
+    rejected,
+    without_nul,
+)
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.model.events import Event
@@ -52,6 +59,23 @@ def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
         elsewhere.reject_id,
         *(rejected(one, ORIGIN, DecodeError("x")).reject_id for one in others),
     }
+
+
+def test_the_gap_of_a_topic_without_a_cursor_has_a_key_of_its_own() -> None:
+    """It is the same in each version of this app, so the same gap is one row."""
+    first = "2026-01-20T00:00:00.000Z"
+    gap = cursor_gap("not_readable", ORIGIN, None, first, first)
+    key = identity(ORIGIN.org_id, ORIGIN.topic, b"", "not_readable", first)
+    assert (gap.gap_id, gap.from_replay_id, gap.from_time) == (key, None, first)
+
+
+def test_a_text_of_exactly_255_characters_with_a_nul_is_not_cut() -> None:
+    """A longer one is."""
+    notes: dict[str, Any] = {}
+    assert fitting("\0" + "x" * 254, "object_name", notes) == "\ufffd" + "x" * 254
+    assert notes == {}
+    assert fitting("\0" + "x" * 255, "object_name", notes) == "\ufffd" + "x" * 254
+    assert notes == {"cut": ["object_name"]}
 
 
 @given(st.text(st.sampled_from("\0\ufffdab"), max_size=300))

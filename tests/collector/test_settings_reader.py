@@ -96,6 +96,13 @@ def test_a_misspelled_name_is_reported_although_the_setting_is_set() -> None:
     ]
 
 
+def test_a_misspelled_name_is_reported_behind_a_name_of_another_tool() -> None:
+    """Most names in the environment are of other tools."""
+    assert problems_with({"AAA": "1", "EVENT_CONTAINER": "a"}, "EVENTS_CONTAINER") == [
+        "EVENT_CONTAINER is not a setting: rename it to EVENTS_CONTAINER, or remove it"
+    ]
+
+
 def test_misspelled_names_are_reported_in_the_order_of_the_alphabet() -> None:
     """Two runs with the same settings report the same."""
     wrong = {"MAX_FILE_ROW": "1", "CURSOR_CONTAINER": "b", "EVENT_CONTAINER": "a"}

@@ -227,8 +227,11 @@ def test_the_number_of_changes_is_that_of_a_search_for_the_shortest_way(one: str
 
 @pytest.mark.parametrize(
     ("one", "two", "number"),
-    [("ab", "ba", 1), ("abc", "acb", 1), ("abc", "abx", 1), ("abc", "xyz", 3), ("ca", "abc", 3)],
+    [
+        *(("ab", "ba", 1), ("abc", "acb", 1), ("abc", "abx", 1), ("abc", "xyz", 3)),
+        *(("ca", "abc", 3), ("aaa", "a", 2), ("a", "aaa", 2)),
+    ],
 )
 def test_a_swap_of_neighbours_is_one_change(one: str, two: str, number: int) -> None:
-    """No letter is changed twice, so the last pair needs three changes and not two."""
+    """No letter is changed twice, so ``ca`` and ``abc`` need three changes and not two."""
     assert changes(one, two, 9) == number
