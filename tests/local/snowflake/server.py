@@ -16,11 +16,10 @@ from urllib.parse import quote
 from fakesnow.converter import from_binding
 from fakesnow.server import _write_bucket_file
 from fakesnow.transforms import SERVER_VERSION, stage
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from . import control, statements
 from .account import Account, Login
@@ -39,7 +38,7 @@ class Server:
         self.account = Account()
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._running: dict[str, Session] = {}
-        self.app = Starlette(
+        self.app = Router(
             routes=[
                 Route("/session/v1/login-request", self.log_in, methods=["POST"]),
                 Route("/session/token-request", self.renew, methods=["POST"]),
@@ -130,7 +129,7 @@ class Server:
     async def _answer(self, session: Session, body: Any, request: Request) -> dict[str, Any]:
         query_id = str(uuid.uuid4())
         try:
-            result = await run_in_threadpool(run, session, body)
+            result, answer = await run_in_threadpool(answered, session, body)
         except StatementError as error:
             return _refusal(error, query_id)
         if result.upload:
@@ -143,7 +142,7 @@ class Server:
                 "statementTypeId": result.type_id,
                 "finalDatabaseName": session.database,
                 "finalSchemaName": session.schema,
-                **await run_in_threadpool(result.answer),
+                **answer,
             },
         }
 
@@ -169,6 +168,12 @@ class Server:
 
     def _session(self, request: Request) -> Optional[Session]:
         return self.account.sessions.get(request.headers.get("Authorization", "")[17:-1])
+
+
+def answered(session: Session, body: dict[str, Any]) -> tuple[Result, dict[str, Any]]:
+    """Run the statement of a request. Returns its result, also in the form of an answer."""
+    result = run(session, body)
+    return result, {} if result.upload else result.answer()
 
 
 def run(session: Session, body: dict[str, Any]) -> Result:
