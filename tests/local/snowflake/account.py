@@ -157,11 +157,10 @@ class Account:
                 "AND ext_table_name = ?",
                 list(key),
             )
-            for column, length in lengths.items():
-                octets = min(length * 4, 16777216)
-                duck.execute(
-                    f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?)", [*key, column, length, octets]
-                )
+            rows = [[*key, it, size, min(size * 4, 16777216)] for it, size in lengths.items()]
+            if rows:
+                values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
+                duck.execute(f"INSERT INTO {table} VALUES {values}", list(itertools.chain(*rows)))
 
     @staticmethod
     def load_history(session: Session, key: Key) -> str:

@@ -39,7 +39,7 @@ class Rights:
     warehouses: set[str] = field(default_factory=set)
     owners: dict[Object, str] = field(default_factory=dict)
     _inherited: dict[str, set[str]] = field(default_factory=dict)
-    _privileges: dict[tuple[str, Object], set[str]] = field(default_factory=dict)
+    _privileges: dict[Object, dict[str, set[str]]] = field(default_factory=dict)
     _future: list[tuple[str, str, Name, set[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -61,7 +61,8 @@ class Rights:
         self._inherited.pop(role, None)
         for inherited in self._inherited.values():
             inherited.discard(role)
-        self._privileges = {key: one for key, one in self._privileges.items() if key[0] != role}
+        for granted in self._privileges.values():
+            granted.pop(role, None)
 
     def grant_role(self, role: str, to: str) -> None:
         """Let the role ``to`` have all privileges of another role."""
@@ -82,11 +83,11 @@ class Rights:
 
     def grant(self, role: str, privileges: Iterable[str], what: Object) -> None:
         """Grant privileges on an object."""
-        self._privileges.setdefault((role, what), set()).update(privileges)
+        self._privileges.setdefault(what, {}).setdefault(role, set()).update(privileges)
 
     def revoke(self, role: str, privileges: Iterable[str], what: Object) -> None:
         """Take privileges on an object away."""
-        self._privileges.get((role, what), set()).difference_update(privileges)
+        self._granted(what, role).difference_update(privileges)
 
     def grant_future(self, role: str, privileges: Iterable[str], kind: str, inside: Name) -> None:
         """Grant privileges on all objects of a kind that will be made in a schema or database."""
@@ -110,24 +111,25 @@ class Rights:
     def forget(self, what: Object) -> None:
         """An object was dropped, with all grants on it."""
         self.owners.pop(what, None)
-        self._privileges = {key: one for key, one in self._privileges.items() if key[1] != what}
+        self._privileges.pop(what, None)
 
     def rename(self, what: Object, name: Name) -> None:
         """Give an object another name. Its grants stay."""
         new = (what[0], name)
         self.owners[new] = self.owners.pop(what)
-        for (role, granted), privileges in list(self._privileges.items()):
-            if granted == what:
-                self._privileges[role, new] = privileges
-                del self._privileges[role, what]
+        if what in self._privileges:
+            self._privileges[new] = self._privileges.pop(what)
 
     def privileges(self, roles: Iterable[str], what: Object) -> set[str]:
         """What these roles may do with an object. ``OWNERSHIP`` stands for everything."""
         own = set(roles)
         found = {"OWNERSHIP"} if self.owners.get(what) in own else set()
         for role in own:
-            found |= self._privileges.get((role, what), set())
+            found |= self._granted(what, role)
         return found
+
+    def _granted(self, what: Object, role: str) -> set[str]:
+        return self._privileges.get(what, {}).get(role, set())
 
     def objects(self, kind: str) -> Iterator[Name]:
         """The names of all objects of a kind."""
