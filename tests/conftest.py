@@ -5,6 +5,7 @@ Each test gets containers and a schema of its own in them.
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:
         environments.visibly = capture.global_and_fixture_disabled
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection visit what stays until the end: all modules and all tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
