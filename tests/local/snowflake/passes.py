@@ -35,7 +35,7 @@ class _Passes:
     def transform(self, change: Callable[..., Any], *, copy: bool, **options: Any) -> _Passes:
         """Run one pass, if the statement has a node of its kinds."""
         wanted = _kinds(_function(change))
-        if not wanted or any(issubclass(kind, wanted) for kind in self._kinds):
+        if not wanted or not wanted.isdisjoint(self._kinds):
             self.statement = self.statement.transform(change, copy=copy, **options)
             self._find_kinds()
         return self
@@ -52,8 +52,14 @@ def _function(change: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def _kinds(change: Callable[..., Any]) -> tuple[type, ...]:
+def _kinds(change: Callable[..., Any]) -> frozenset[type]:
     """The kinds of node that a pass asks for, or none if it does not ask in this way."""
     listed = ",".join(KINDS.findall(inspect.getsource(change)))
     names = {name.strip().removeprefix("exp.") for name in listed.split(",")}
-    return tuple(getattr(exp, name) for name in sorted(names) if hasattr(exp, name))
+    kinds = [getattr(exp, name) for name in names if hasattr(exp, name)]
+    return frozenset().union(*(_with_subkinds(kind) for kind in kinds))
+
+
+def _with_subkinds(kind: type) -> set[type]:
+    direct: list[type] = type.__subclasses__(kind)
+    return {kind}.union(*map(_with_subkinds, direct))
