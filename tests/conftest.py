@@ -6,7 +6,6 @@ Each test gets containers and a schema of its own in them.
 from __future__ import annotations
 
 import gc
-import os
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,12 +21,7 @@ HOURLY = 3600.0  # seconds: one event an hour, so 72 of them are retained
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the apps faster, and show the progress of installations, which pytest would hide.
-
-    At each login, Snowflake's connector asks three clouds whether it runs there. No test needs the
-    answer, and the question takes as long as a login with the stand-in.
-    """
-    os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
+    """Start the apps faster, and show the progress of installations, which pytest would hide."""
     apps.started = forks.started
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture:

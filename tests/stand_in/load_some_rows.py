@@ -29,6 +29,7 @@ def main(port: str, schema: str, file: str) -> None:
         autocommit=False,
         login_timeout=20,
         network_timeout=60,
+        platform_detection_timeout_seconds=0.0,
         session_parameters={"TIMEZONE": "UTC"},
     )
 
