@@ -63,9 +63,8 @@ def appending(session: Session, statement: exp.Expr, key: Key) -> Iterator[None]
         try:
             with reading.snapshot(session, read, write=True, adds=change):
                 yield
-                after = int(session.duck.execute(highest).fetchall()[0][0])
-                if after > before:
-                    check_lengths(session, key, before)
+                check_lengths(session, key, before)
+            after = int(session.duck.execute(highest).fetchall()[0][0])
         except BaseException:
             account.versions.drop(change)
             raise
