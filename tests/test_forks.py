@@ -47,7 +47,9 @@ STATE = """
         "group": [os.getpgid(0), os.getsid(0)],
         "parent": os.getppid(),
         "handlers": [str(signal.getsignal(it)).partition(" at ")[0] for it in signal.Signals],
-        "ignored": [it for it in open("/proc/self/status") if it.startswith(("Sig", "Shd"))],
+        # Not SigQ: it counts the waiting signals of all processes of the user.
+        "ignored": [it for it in open("/proc/self/status")
+                    if it.startswith(("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt"))],
         "limits": [resource.getrlimit(it) for it in range(16)],
         "umask": os.umask(0),
         "log": [logging.root.level, len(logging.root.handlers)],

@@ -12,8 +12,8 @@ from pathlib import Path
 from . import environments, node
 from .environments import REPOSITORY
 
-# Three tests at a time on two cores, because most of them wait for servers.
-ALL_TESTS = ["-m", "pytest", "--numprocesses", "3", "--dist", "worksteal"]
+# Four tests at a time on two cores, because most of them wait for servers.
+ALL_TESTS = ["-m", "pytest", "--numprocesses", "4", "--dist", "worksteal"]
 BENCHMARKS = (
     *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
     *("topics", "checks", "comparison", "small", "instance"),
