@@ -1,4 +1,7 @@
-"""Builds the adapters from the settings, each when it is needed."""
+"""Builds the adapters from the settings, each when it is needed.
+
+A sweep does not import the modules of those that only commands need, so that it starts earlier.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,27 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azure.storage.blob import BlobServiceClient
 
 from .budget import Budget
 from .event_files.blobs import EventContainer
-from .event_files.contents import Contents
 from .event_files.downloads import downloads
 from .event_files.erasure import Ids
 from .event_files.file_format import FORMAT_VERSION
-from .event_files.replacement import Replacements
 from .model import Download, EventBlob
 from .scratch import scratch_folder
 from .settings import Settings
-from .warehouse.erasure import Eraser
-from .warehouse.inspection import Inspection
 from .warehouse.names import Identifier, names_of
-from .warehouse.overview import Overview
 from .warehouse.session import Session
+
+if TYPE_CHECKING:
+    from .event_files.contents import Contents
+    from .event_files.replacement import Replacements
+    from .warehouse.erasure import Eraser
+    from .warehouse.inspection import Inspection
+    from .warehouse.overview import Overview
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class App:
 
     def replacements(self) -> Replacements:
         """The container of the event files, to replace one."""
+        from .event_files.replacement import Replacements  # noqa: PLC0415
+
         return Replacements(self.service, self.settings.events_container)
 
     def folder(self) -> contextlib.AbstractContextManager[Path]:
@@ -77,6 +85,8 @@ class App:
 
     def contents(self, path: Path, name: str, sha256: str) -> Contents:
         """The content of an event file on this machine. The caller closes it."""
+        from .event_files.contents import Contents  # noqa: PLC0415
+
         return Contents(path, name, sha256)
 
     def session(self, purpose: str) -> Session:
@@ -100,18 +110,23 @@ class App:
     @contextlib.contextmanager
     def overview(self) -> Iterator[Overview]:
         """What the tables tell a person."""
+        from .warehouse.overview import Overview  # noqa: PLC0415
+
         with self.session("command") as session:
             yield Overview(session, self.names)
 
     @contextlib.contextmanager
     def inspection(self) -> Iterator[Inspection]:
         """What a sweep needs in Snowflake."""
+        from .warehouse.inspection import Inspection  # noqa: PLC0415
+
         with self.session("command") as session:
             yield Inspection(session, self.names)
 
     @contextlib.contextmanager
     def eraser(self, ids: Ids) -> Iterator[Eraser]:
         """Erases these records in Snowflake. Only the rights of the role itself count."""
+        from .warehouse.erasure import Eraser  # noqa: PLC0415
 
         def connect() -> Session:
             session = self.session("erase")

@@ -53,11 +53,13 @@ def test_two_sweeps_at_once_break_no_promise(runs: Runs, reading: str) -> None:
 
 def without_guard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the condition on the lock row's token out of every statement."""
-    for name, text in session.SQL.items():
+    for file in session.FOLDER.glob("*.sql"):
         guarded = re.sub(
-            r"JOIN {lock} g ON g\.token = %s", "JOIN (SELECT %s AS token) g ON 1 = 1", text
+            r"JOIN {lock} g ON g\.token = %s",
+            "JOIN (SELECT %s AS token) g ON 1 = 1",
+            session.SQL[file.stem],
         )
-        monkeypatch.setitem(session.SQL, name, guarded)
+        monkeypatch.setitem(session.SQL, file.stem, guarded)
 
 
 def without_known_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from delete_sync.src.warehouse.erasure import records_to_erase
 from delete_sync.src.warehouse.move import KEYS, clauses_of
 from delete_sync.src.warehouse.names import Identifier, names_of
 from delete_sync.src.warehouse.places import naming
-from delete_sync.src.warehouse.session import SQL
+from delete_sync.src.warehouse.session import FOLDER, SQL
 
 ORIGIN = names_of(Identifier("DELETE_TRACKER"), Identifier("AUDIT"), Identifier("OLD"))
 SNAPSHOT = Path(__file__).with_name("statements.sql")
@@ -59,7 +59,7 @@ def rendered() -> dict[str, str]:
     found = {}
     shared = {"insert_companion", "missing", "copy_rows", "count_unmoved", "unmoved"}
     shared |= {"erased_in_either"}
-    for name in sorted(SQL.keys() - shared):
+    for name in sorted({file.stem for file in FOLDER.glob("*.sql")} - shared):
         parts = {**PARTS, "files": "file:///tmp/rows_*.gz"} if name == "put" else PARTS
         found[name] = SQL[name].format(**NAMES, **parts, **nested(parts))
     for companion in COMPANIONS:

@@ -29,7 +29,6 @@ from ..errors import OutOfTimeError, WarehouseRefusedError, WarehouseUnavailable
 from .snowflake_errors import translated
 
 FOLDER = Path(__file__).with_name("sql")
-SQL = {file.stem: file.read_text(encoding="utf-8").strip() for file in FOLDER.glob("*.sql")}
 LOGIN_SECONDS = 60
 # The limit for one statement, with its retries and its wait for a lock. It is less than 300
 # seconds: if a transaction blocks another one and does nothing for that time, Snowflake ends it.
@@ -45,6 +44,17 @@ LAST_CLOSE_SECONDS = 2
 OVERSHOOT_SECONDS = 20
 LAST_OVERSHOOT_SECONDS = 1
 Result = TypeVar("Result")
+
+
+class _Statements(dict[str, str]):
+    """The statements by the names of their files. Each file is read when it is first needed."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = (FOLDER / f"{name}.sql").read_text(encoding="utf-8").strip()
+        return self[name]
+
+
+SQL = _Statements()
 
 
 class Session:
