@@ -34,6 +34,7 @@ WARM_UP = 50  # caches and pools are filled after so many runs
 BOUNDS = {
     "memory": 10.0,
     "heap": 1.0,
+    "blocks": 20_000.0,
     "objects": 10_000.0,
     "threads": 0.5,
     "descriptors": 0.5,
@@ -127,9 +128,9 @@ def growth_of(told: Sequence[Told], warm_up: int) -> dict[str, float]:
 def table(runs: Mapping[str, Sequence[Told]], every: int) -> list[str]:
     """The holdings after some of the runs, as a table."""
     lines = [
-        "| runs in one process | memory in MB | of C, in MB | Python's objects | threads"
+        "| runs in one process | memory in MB | of C, in MB | blocks of Python | objects | threads"
         " | descriptors | temporary files |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, told in runs.items():
         step = max(every * len(told) // 500, 1)

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import apps
 
-KINDS = ("memory", "heap", "objects", "threads", "descriptors", "files")
+KINDS = ("memory", "heap", "blocks", "objects", "threads", "descriptors", "files")
 
 
 @dataclass(frozen=True)

@@ -127,10 +127,11 @@ class _Allocations(ctypes.Structure):
 
 
 def holdings() -> dict[str, float]:
-    """What this process has: memory and the C library's part of it, in MB, and the numbers of
-    Python's objects, threads, descriptors, and temporary files.
+    """What this process has, in MB or as a number.
 
-    The memory includes what has been freed, but is kept for later. The other two do not.
+    ``memory`` includes what has been freed, but is kept for later. ``heap`` is what the C library
+    has given out, and ``blocks`` counts the small pieces that Python has given out itself.
+    ``objects`` are those that may refer to others, such as lists.
     Garbage is collected before. It may have connections, which Python otherwise closes later.
     """
     gc.collect()
@@ -138,6 +139,7 @@ def holdings() -> dict[str, float]:
     return {
         "memory": int(resident[0]) / 1024,
         "heap": _allocated() / 1024**2,
+        "blocks": sys.getallocatedblocks(),
         "objects": len(gc.get_objects()),
         "threads": sum(1 for _ in Path("/proc/self/task").iterdir()),
         "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
