@@ -296,7 +296,8 @@ ROWS = st.builds(
     event_id=st.uuids().map(str),
     topic=st.just("/event/X__e"),
     object_name=TEXT,
-    record_id=TEXT,
+    # To an id of 15 characters the sync adds the checksum, which has tests of its own.
+    record_id=TEXT.filter(lambda it: it is None or len(it) != 15),
     deleted_by=TEXT,
     deleted_date=TIMES,
     owner_id=TEXT,
