@@ -16,7 +16,6 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobProperties, BlobServiceClient
 
 from ..budget import Budget, out_of_time
@@ -71,6 +70,9 @@ def connect(
             if connection_string:
                 service = BlobServiceClient.from_connection_string(connection_string, **options)
             else:
+                # Loading it takes time of the start, and a connection string does not need it.
+                from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
                 ways = (
                     PERSONS_LOGIN if person else {"managed_identity_client_id": client_id or None}
                 )
