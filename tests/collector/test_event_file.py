@@ -130,6 +130,38 @@ def test_of_rows_with_the_same_key_the_earliest_stays(tmp_path: Path) -> None:
         connection.close()
 
 
+COMMON = delete(0)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"topic": "/other"}, id="topic"),
+        pytest.param({"ingested_at": "2026-02"}, id="time"),
+        pytest.param({"schema_id": "other"}, id="schema"),
+        pytest.param({"replay_id": b"\0\xff", "owner_id": "005", "payload": "{}"}, id="the rest"),
+    ],
+)
+def test_rows_keep_their_own_values(tmp_path: Path, different: dict[str, Any]) -> None:
+    """The values that the rows of a response have in common are bound once.
+
+    One row of another schema between others, as on a channel, keeps its own.
+    """
+    rows = [COMMON._replace(event_id=f"e{number}") for number in range(250)]
+    for number in (0, 1, 120, 249):
+        rows[number] = rows[number]._replace(**different)
+    file = EventFile(tmp_path / "x.db", BEGUN_AT)
+    file.add(rows)
+    file.close()
+    connection = sqlite3.connect(file.path)
+    columns = ", ".join(Delete._fields)
+    assert connection.execute(f"SELECT {columns} FROM events ORDER BY id").fetchall() == rows
+    types = "SELECT DISTINCT typeof(replay_id) FROM events"
+    assert connection.execute(types).fetchall() == [("blob",)]
+    connection.close()
+
+
 @pytest.mark.parametrize(
     ("rows", "page_bytes", "most_bytes"),
     [(0, 4096, 70_000), (20, 4096, 130_000), (600, 32768, 1_900_000), (5000, 32768, 12_000_000)],

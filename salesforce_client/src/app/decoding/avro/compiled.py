@@ -23,19 +23,36 @@ n = raw[at]; at += 1
 if n & 129:
     n += (raw[at] << 7) - 128; at += 1
     if n > 16383 or n & 1: raise Irregular"""
-MOST_BYTES = 10  # of a number of 64 bits
+
+
+def _indented(lines: Iterable[str]) -> Lines:
+    return (f"    {line}" for line in lines)
+
+
+def _bytes_of_number(name: str, most: int) -> list[str]:
+    """Code that adds up to ``most`` bytes of a number. It has one step for each byte.
+
+    A loop would take a fifth longer.
+    """
+    lines = [f"{name} = raw[at]; at += 1"]
+    for place in range(1, most):
+        inside = "    " * (place - 1)
+        lines += [
+            f"{inside}if {name} > {128**place - 1}:",
+            f"{inside}    {name} += (raw[at] << {7 * place}) - {128**place}; at += 1",
+        ]
+    return lines
 
 
 def _number() -> str:
-    """The code for a number. It has one step for each byte, because a loop takes a fifth longer."""
-    lines = ["n = raw[at]; at += 1"]
-    for place in range(1, MOST_BYTES):
-        inside = "    " * (place - 1)
-        lines += [
-            f"{inside}if n > {128**place - 1}:",
-            f"{inside}    n += (raw[at] << {7 * place}) - {128**place}; at += 1",
-        ]
-    lines += [f"{inside}    if n >> 64: raise Irregular"]
+    """The code for a number, which has up to 10 bytes.
+
+    The bytes from the fifth on are added up on their own, because Python is faster with numbers of
+    less than 30 bits. Each time has 6 bytes.
+    """
+    high = [*_bytes_of_number("high", 6), f"{'    ' * 5}if high >> 36: raise Irregular"]
+    beyond = ["if n > 268435455:", *_indented(high), "    n += high - 1 << 28"]
+    lines = [*_bytes_of_number("n", 4), *_indented(_indented(_indented(beyond)))]
     return "\n".join([*lines, "{into} = n >> 1 ^ -(n & 1)"])
 
 
@@ -46,8 +63,8 @@ PRIMITIVES = {
     "long": _number(),
     "float": "{into} = float_at(raw, at)[0]; at += 4",
     "double": "{into} = double_at(raw, at)[0]; at += 8",
-    "bytes": f"{LENGTH}\nend = at + (n >> 1); {{into}} = raw[at:end]; at = end",
-    "string": f"{LENGTH}\nend = at + (n >> 1); {{into}} = raw[at:end].decode(); at = end",
+    "bytes": f"{LENGTH}\n{{into}} = raw[at : (at := at + (n >> 1))]",
+    "string": f"{LENGTH}\n{{into}} = raw[at : (at := at + (n >> 1))].decode()",
 }
 
 
@@ -147,7 +164,3 @@ class _Code:
 
     def _variable(self) -> str:
         return f"v{next(self._number)}"
-
-
-def _indented(lines: Iterable[str]) -> Lines:
-    return (f"    {line}" for line in lines)
