@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model.ids import with_checksum
 from .faults import Faults
 from .history import ALL_CHANGES, CHANNEL
 from .listing import Record
 from .org import Org
+from .query_rules import TIMES, columns_of, ids_of, require
 from .rest_errors import RestError, fail
 from .rest_objects import SOBJECTS, Sight, Sobject, rest_time, sobject
 from .rhythm import BIN_DAYS
@@ -18,7 +18,6 @@ from .soql import Condition, MalformedQueryError, Query, parse
 
 Row = dict[str, Any]
 PERMISSION_SET_ID = "0PS5f000000MOCKAAA"
-TIMES = {"SystemModstamp", "LastModifiedDate"}
 FIELDS = {
     "DeleteEvent": ("Record", "SobjectName", "DeletedById", "DeletedDate"),
     "ObjectPermissions": ("SobjectType", "PermissionsViewAllRecords", "ParentId"),
@@ -69,12 +68,12 @@ class Queries:
             special = {"PlatformEventChannelMember": self._channel_members}
         answer = special.get(query.object_name)
         if answer:
-            wanted = _columns(query, FIELDS[query.object_name])
+            wanted = columns_of(query, FIELDS[query.object_name])
             return [_selected(query.object_name, wanted, row) for row in answer(query)]
         if tooling:
             fail("INVALID_TYPE", f"sObject type '{query.object_name}' is not supported.")
         entity = sobject(query.object_name, "INVALID_TYPE")
-        wanted = _columns(query, entity.fields)
+        wanted = columns_of(query, entity.fields)
         records = self._records(entity, query)
         return [
             _selected(entity.name, wanted, _fields(it))
@@ -85,8 +84,8 @@ class Queries:
     def _records(self, entity: Sobject, query: Query) -> list[Record]:
         now = self._org.now()
         allowed = {"Id", "IsDeleted"} if query.where("Id") else {"IsDeleted", *TIMES}
-        _require(query, allowed, {"IsDeleted"} if not query.where("Id") else {"Id"})
-        ids = [it for condition in query.where("Id") for it in _ids(condition)]
+        require(query, allowed, {"IsDeleted"} if not query.where("Id") else {"Id"})
+        ids = [it for condition in query.where("Id") for it in ids_of(condition)]
         found: Iterable[Record | None]
         if query.where("Id"):
             found = (self._org.listing.record(one, now) for one in dict.fromkeys(ids))
@@ -116,7 +115,7 @@ class Queries:
     def _delete_events(self, query: Query) -> list[Row]:
         if self._faults.on("no_delete_event"):
             fail("INVALID_TYPE", "sObject type 'DeleteEvent' is not supported.")
-        _require(query, {"SobjectName", "DeletedDate"}, {"SobjectName"})
+        require(query, {"SobjectName", "DeletedDate"}, {"SobjectName"})
         now = self._org.now()
         rows: list[Row] = []
         for name in SOBJECTS:
@@ -130,7 +129,7 @@ class Queries:
         return rows
 
     def _object_permissions(self, query: Query) -> list[Row]:
-        _require(query, {"SobjectType", "ParentId"}, {"SobjectType", "ParentId"})
+        require(query, {"SobjectType", "ParentId"}, {"SobjectType", "ParentId"})
         if not self._may_view_setup() or not self._is_of_user(query, "ParentId"):
             return []
         views_all = not self._faults.on("view_all_data")
@@ -146,7 +145,7 @@ class Queries:
         ]
 
     def _permission_sets(self, query: Query) -> list[Row]:
-        _require(query, {"Id"}, {"Id"})
+        require(query, {"Id"}, {"Id"})
         if not self._may_view_setup() or not self._is_of_user(query, "Id"):
             return []
         return [
@@ -171,7 +170,7 @@ class Queries:
         return assignee in (self._user_id, self._user_id[:15])
 
     def _channel_members(self, query: Query) -> list[Row]:
-        _require(query, {"EventChannel", "SelectedEntity"}, set())
+        require(query, {"EventChannel", "SelectedEntity"}, set())
         if not self._may_view_setup():
             return []
         filtered = self._faults.value("filtered_channel")
@@ -196,41 +195,6 @@ class Queries:
         if without == "type":
             fail("INVALID_TYPE", "sObject type is not supported.")
         return without is None
-
-
-def _ids(condition: Condition) -> tuple[str, ...]:
-    """Return the 18-character ids of a condition on ``Id``."""
-    values = condition.value if isinstance(condition.value, tuple) else (str(condition.value),)
-    if condition.operator not in ("IN", "=") or isinstance(condition.value, Query):
-        fail("MALFORMED_QUERY", "unexpected condition on Id")
-    for one in values:
-        if len(one) not in (15, 18) or not one.isalnum():
-            fail("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {one}")
-    return tuple(with_checksum(one[:15]) for one in values)
-
-
-def _require(query: Query, allowed: set[str], required: set[str]) -> None:
-    """Fail unless the query has conditions on these fields only, and on all that are required."""
-    given = {it.field for it in query.conditions}
-    twice = len(query.where("Id")) > 1
-    if twice or not given <= allowed or not required <= given:
-        fail("MALFORMED_QUERY", f"unexpected conditions on {query.object_name}: {sorted(given)}")
-    times = TIMES | {"DeletedDate"}
-    for it in query.conditions:
-        if (it.field in times) != isinstance(it.value, datetime):
-            fail("INVALID_FIELD", f"value of filter criterion for field '{it.field}' is wrong")
-
-
-def _columns(query: Query, known: Iterable[str]) -> list[str]:
-    """Return the selected fields in the spelling of the object."""
-    by_name = {name.lower(): name for name in known}
-    for field in query.fields:
-        if field.lower() not in by_name:
-            fail(
-                "INVALID_FIELD",
-                f"No such column '{field}' on entity '{query.object_name}'.",
-            )
-    return [by_name[field.lower()] for field in query.fields]
 
 
 def _selected(object_name: str, columns: list[str], row: Mapping[str, Any]) -> Row:
