@@ -6,7 +6,7 @@ import argparse
 import getpass
 from datetime import datetime, timedelta, timezone
 
-from ..console import USAGE, WELL, StoppedError
+from ..console import USAGE, WELL, Console, StoppedError
 from ..warehouse.overview import Known
 from .call import Call
 from .listing import moment
@@ -41,17 +41,12 @@ def run(options: argparse.Namespace, call: Call) -> int:
                 " changed: the command status shows the ids",
                 USAGE,
             )
-        who = f"{overview.user()} ({_system_user()})"[:LONGEST_WHO]
         done = [it for it in found if it.acknowledged_at]
+        who = f"{overview.user()} ({_system_user()})"[:LONGEST_WHO]
         for reason in found:
-            if reason in done:
-                continue
-            _refuse_open_gap(reason)
-            console.confirm(
-                f"Take the {reason.what} {reason.id} ({reason.source}: {reason.why}) off the view"
-                f" _incomplete, in the name of {who}?"
-            )
-            done.append(overview.acknowledge(reason, why, who))
+            if reason not in done:
+                _confirm(reason, who, console)
+                done.append(overview.acknowledge(reason, why, who))
     for it in done:
         console.line(
             f"{it.what} {it.id} was acknowledged by {it.acknowledged_who} at"
@@ -73,6 +68,19 @@ def run(options: argparse.Namespace, call: Call) -> int:
         }
     )
     return WELL
+
+
+def _confirm(reason: Known, who: str, console: Console) -> None:
+    """Ask the person, unless the reason may still end by itself.
+
+    Raises:
+        StoppedError: it may, or the person said no.
+    """
+    _refuse_open_gap(reason)
+    console.confirm(
+        f"Take the {reason.what} {reason.id} ({reason.source}: {reason.why}) off the view"
+        f" _incomplete, in the name of {who}?"
+    )
 
 
 def _refuse_open_gap(reason: Known) -> None:

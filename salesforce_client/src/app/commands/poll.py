@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 
 from ..adapters import App
-from ..console import ENDINGS, FINDINGS, WELL, duration, exit_code
+from ..console import ENDINGS, FINDINGS, WELL, Console, duration, exit_code
 from ..errors import CollectorError
 from ..model.times import moment_of, now
 from ..report import Report
@@ -57,31 +57,10 @@ def tell(report: Report, call: Call) -> int:
         report.raise_if_failed()
     except Exception as failed:  # noqa: BLE001  (the exit code and the text tell of it)
         code, error = exit_code(failed), failed
-    topics = list(report.topics.values())
-    found = any(it.rejected or it.gaps for it in topics) or report.unknown
+    found = any(it.rejected or it.gaps for it in report.topics.values()) or report.unknown
     if code == WELL and (found or any(it.outcome != LISTED or it.reason for it in report.checks)):
         code = FINDINGS
-    console.table(
-        ("topic", "ended", "received", "deletes", "rejected", "gaps", "cursor", "error"),
-        [
-            (
-                *(it.topic, it.ended, it.received, it.deletes, it.rejected, it.gaps, it.cursor),
-                type(it.error).__name__ if it.error else None,
-            )
-            for it in topics
-        ],
-    )
-    console.table(
-        ("object", "windows", "listed", "restored", "calls", "outcome", "reason"),
-        [
-            (it.object_name, it.windows, it.listed, it.restored, it.calls, it.outcome, it.reason)
-            for it in report.checks
-        ],
-    )
-    for topic in report.unknown:
-        console.line(f"{topic}: its objects are not known: name them in CHECK_OBJECTS")
-    for name in report.files:
-        console.line(f"event file {name}")
+    _show(report, console)
     console.line(said(report, code))
     if error:
         console.note(f"{type(error).__name__}: {error}" if _known(error) else _unexpected(error))
@@ -97,6 +76,31 @@ def tell(report: Report, call: Call) -> int:
         }
     )
     return code
+
+
+def _show(report: Report, console: Console) -> None:
+    """Print the tables of the topics and of the checks, and the event files."""
+    console.table(
+        ("topic", "ended", "received", "deletes", "rejected", "gaps", "cursor", "error"),
+        [
+            (
+                *(it.topic, it.ended, it.received, it.deletes, it.rejected, it.gaps, it.cursor),
+                type(it.error).__name__ if it.error else None,
+            )
+            for it in report.topics.values()
+        ],
+    )
+    console.table(
+        ("object", "windows", "listed", "restored", "calls", "outcome", "reason"),
+        [
+            (it.object_name, it.windows, it.listed, it.restored, it.calls, it.outcome, it.reason)
+            for it in report.checks
+        ],
+    )
+    for topic in report.unknown:
+        console.line(f"{topic}: its objects are not known: name them in CHECK_OBJECTS")
+    for name in report.files:
+        console.line(f"event file {name}")
 
 
 def said(report: Report, code: int) -> str:
