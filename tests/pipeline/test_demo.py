@@ -25,7 +25,10 @@ from local.installation import Part
 
 COLUMNS = 80
 START = """
-import sys
+import signal, sys
+# As in a terminal: what starts the tests may ignore signals, as nohup does.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, "tests")
 import demo
 sys.exit(demo.main(sys.argv[3:], int(sys.argv[1]), int(sys.argv[2])))
