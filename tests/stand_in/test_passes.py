@@ -22,6 +22,18 @@ OTHERS = (
     "SHOW PRIMARY KEYS IN TABLE t",
     "USE SCHEMA salesforce",
     "SELECT * FROM information_schema.tables",
+    'SELECT * FROM "INFORMATION_SCHEMA".databases',
+    "SELECT RANDOM() FROM a JOIN b ON c = d",
+    "SELECT a AS b, x.c FROM t JOIN x ON b = 1",
+    "SELECT OBJECT_CONSTRUCT('a', 1) AS o FROM t WHERE o IS NULL",
+    "SELECT seq.nextval",
+    "SELECT * FROM TABLE(RESULT_SCAN('a'))",
+    "SELECT * FROM IDENTIFIER('a.b')",
+    "SET a = 1",
+    "ALTER TABLE t CLUSTER BY (a)",
+    "ALTER TABLE t DROP CLUSTERING KEY",
+    "ALTER TABLE t SUSPEND RECLUSTER",
+    'SELECT "a", b.C, \'d\' AS "é" FROM "x"."y" z',
     "DROP SCHEMA other",
 )
 

@@ -50,6 +50,8 @@ class Account:
         self.duck = self.fakesnow.duck_conn.cursor()
         # A checkpoint would give rows new ids.
         self.duck.execute("SET GLOBAL checkpoint_threshold = '1TB'")
+        # A second thread for one statement costs more than it brings: the statements are small.
+        self.duck.execute("SET GLOBAL threads = 1")
         self.versions = Versions(self.fakesnow.duck_conn.cursor())
         self.duck.execute(PARSED)
         self.locks = Locks()

@@ -11,6 +11,7 @@ import sqlglot
 from sqlglot import exp
 
 from . import access
+from .passes import unchanged
 
 if TYPE_CHECKING:
     from .sessions import Session
@@ -27,7 +28,7 @@ fakesnow.macros.FS_TO_TIMESTAMP = Template(
     ).replace(" as TIMESTAMP)\n", ")\n")
 )
 # fakesnow makes the argument of SUM a float. Snowflake's SUM of integers is an integer.
-fakesnow.transforms.numeric_agg_implicit_cast = lambda expression: expression
+fakesnow.transforms.numeric_agg_implicit_cast = unchanged
 
 
 def translate(session: Session, statement: exp.Expr) -> exp.Expr:
