@@ -165,12 +165,30 @@ def test_the_compiled_engine_leaves_unusual_lengths_to_another_engine(
         )(length + bytes(20_000))
 
 
+NUMBER = {"type": "record", "name": "R", "fields": [{"name": "f", "type": "long"}]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        (b"\xfe" + b"\xff" * 8 + b"\x01", 2**63 - 1),
+        (b"\xff" * 9 + b"\x01", -(2**63)),
+        (b"\xff" * 9 + b"\x02", None),  # 65 bits
+        (b"\x80" * 9 + b"\x00", 0),
+        (b"\x80" * 3 + b"\x01", 2**20),
+        (b"\x80" * 4 + b"\x01", 2**27),
+        (b"\x80" * 5 + b"\x01", 2**34),
+    ],
+)
+def test_the_compiled_engine_reads_numbers_of_64_bits(raw: bytes, number: int | None) -> None:
+    """It leaves larger ones to the other engine."""
+    read = compiled(NUMBER, lambda _: ({"f": None}, 0))
+    assert read(raw) == ({"f": number}, 0 if number is None else len(raw))
+
+
 def test_the_compiled_engine_gives_up_an_endless_number_at_once() -> None:
     """With a wrong schema a long text may look like such a number."""
-    left_over = compiled(
-        {"type": "record", "name": "R", "fields": [{"name": "f", "type": "long"}]},
-        lambda _: ("left", 0),
-    )
+    left_over = compiled(NUMBER, lambda _: ("left", 0))
     began = time.perf_counter()
     assert left_over(b"\xff" * 10_000_000) == ("left", 0)
     assert time.perf_counter() - began < 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
+from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.dialect import parse_one
 from fakesnow.instance import FakeSnow
 from local.snowflake import passes
@@ -16,14 +17,21 @@ from local.snowflake import passes
 def main() -> None:
     """Read a list of statements, and print the list of those whose results differ."""
     fake = FakeSnow()
-    with fake.connect("AUDIT", "SALESFORCE") as connection, connection.cursor() as cursor:
-        differ = []
-        for sql in json.load(sys.stdin):
-            every = cursor._transform(parse_one(sql), None)
-            ours = passes.transformed(cursor, parse_one(sql))
-            if (every.sql("duckdb"), every.args.keys()) != (ours.sql("duckdb"), ours.args.keys()):
-                differ.append(sql)
+    by_schema = {
+        "SALESFORCE": json.load(sys.stdin),
+        "INFORMATION_SCHEMA": ["SELECT * FROM databases"],
+    }
+    differ = []
+    for schema, statements in by_schema.items():
+        with fake.connect("AUDIT", schema) as connection, connection.cursor() as cursor:
+            differ += [sql for sql in statements if _differs(cursor, sql)]
     print(json.dumps(differ))
+
+
+def _differs(cursor: FakeSnowflakeCursor, sql: str) -> bool:
+    every = cursor._transform(parse_one(sql), None)
+    ours = passes.transformed(cursor, parse_one(sql))
+    return (every.sql("duckdb"), every.args.keys()) != (ours.sql("duckdb"), ours.args.keys())
 
 
 if __name__ == "__main__":

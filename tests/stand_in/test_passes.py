@@ -27,6 +27,7 @@ OTHERS = (
     "SELECT a AS b, x.c FROM t JOIN x ON b = 1",
     "SELECT OBJECT_CONSTRUCT('a', 1) AS o FROM t WHERE o IS NULL",
     "SELECT seq.nextval",
+    'SELECT seq."nextval"',
     "SELECT * FROM TABLE(RESULT_SCAN('a'))",
     "SELECT * FROM IDENTIFIER('a.b')",
     "SET a = 1",

@@ -41,8 +41,8 @@ def run(options: argparse.Namespace, call: Call) -> int:
                 " changed: the command status shows the ids",
                 USAGE,
             )
-        done = [it for it in found if it.acknowledged_at]
         who = f"{overview.user()} ({_system_user()})"[:LONGEST_WHO]
+        done = [it for it in found if it.acknowledged_at]
         for reason in found:
             if reason not in done:
                 _confirm(reason, who, console)
@@ -71,10 +71,10 @@ def run(options: argparse.Namespace, call: Call) -> int:
 
 
 def _confirm(reason: Known, who: str, console: Console) -> None:
-    """Ask the person, unless the reason may still end by itself.
+    """Ask the person whether to acknowledge a reason.
 
     Raises:
-        StoppedError: it may, or the person said no.
+        StoppedError: a check may still close the gap, the person said no, or nobody can be asked.
     """
     _refuse_open_gap(reason)
     console.confirm(

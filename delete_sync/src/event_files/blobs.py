@@ -70,7 +70,7 @@ def connect(
             if connection_string:
                 service = BlobServiceClient.from_connection_string(connection_string, **options)
             else:
-                # Loading it takes time of the start, and a connection string does not need it.
+                # Loading it slows the start, and a connection string does not need it.
                 from azure.identity import DefaultAzureCredential  # noqa: PLC0415
 
                 ways = (

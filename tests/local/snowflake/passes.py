@@ -2,7 +2,7 @@
 
 fakesnow changes each statement in about eighty passes, and each pass visits every node. Nearly all
 passes look for a few kinds of node, and some for one name. The passes that would find nothing are
-left out, which takes most of the time off. ``test_passes.py`` compares the results with all passes.
+left out, which saves most of the time. ``test_passes.py`` compares the results with all passes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from sqlglot import exp
 
 KINDS = re.compile(r"isinstance\(\s*expression,\s*\(?([^()]+)\)")
-# What else must be in the statement, for passes whose own kinds nearly every statement has.
+# What else must be in the statement, for passes whose own kinds nearly every statement has, or that
+# ask in a helper. No statement has UNSET, which is not a Set.
 ALSO: dict[str, tuple[type, ...]] = {
     "alias_in_join": (exp.Join,),
     "alias_in_where": (exp.Anonymous,),
@@ -80,7 +81,7 @@ class _Passes:
         for name in self.statement.find_all(exp.Identifier):
             if isinstance(name.this, str) and not name.quoted:
                 name.set("this", name.this.upper())
-            self._names.add(name.name)
+            self._names.add(name.name.upper())
 
     def _find_kinds(self) -> None:
         self._kinds = {type(node) for node in self.statement.walk()}

@@ -13,7 +13,11 @@ TIMES = {"SystemModstamp", "LastModifiedDate"}
 
 
 def ids_of(condition: Condition) -> tuple[str, ...]:
-    """Return the 18-character ids of a condition on ``Id``."""
+    """Return the 18-character ids of a condition on ``Id``.
+
+    Raises:
+        RestError: the condition is not one on ids.
+    """
     values = condition.value if isinstance(condition.value, tuple) else (str(condition.value),)
     if condition.operator not in ("IN", "=") or isinstance(condition.value, Query):
         fail("MALFORMED_QUERY", "unexpected condition on Id")
@@ -24,7 +28,11 @@ def ids_of(condition: Condition) -> tuple[str, ...]:
 
 
 def require(query: Query, allowed: set[str], required: set[str]) -> None:
-    """Fail unless the query has conditions on these fields only, and on all that are required."""
+    """Check that the query has conditions on these fields only, and on all that are required.
+
+    Raises:
+        RestError: it has others, or a value does not fit its field.
+    """
     given = {it.field for it in query.conditions}
     twice = len(query.where("Id")) > 1
     if twice or not given <= allowed or not required <= given:
@@ -36,7 +44,11 @@ def require(query: Query, allowed: set[str], required: set[str]) -> None:
 
 
 def columns_of(query: Query, known: Iterable[str]) -> list[str]:
-    """Return the selected fields in the spelling of the object."""
+    """Return the selected fields in the spelling of the object.
+
+    Raises:
+        RestError: the object has no such field.
+    """
     by_name = {name.lower(): name for name in known}
     for field in query.fields:
         if field.lower() not in by_name:

@@ -37,9 +37,6 @@ PAGE_BYTES = 32_768
 # Rows of one INSERT. A response has up to 100 events. SQLite before 3.32 accepts at most 999 values
 # in a statement. A row of events has 11 values. A row of polls has 16, but a file has few of them.
 ROWS_AT_ONCE = 100 if sqlite3.sqlite_version_info >= (3, 32) else 60
-# Columns that usually have one value in all rows of a response. It is then bound once for all rows,
-# because to bind the values takes a third of the time of an INSERT.
-COMMON = ("topic", "ingested_at", "schema_id")
 # How many prepared statements are kept. The number is small, because each of them also keeps its
 # last values in memory. There is one statement for each table and number of rows.
 STATEMENTS_KEPT = 4
@@ -69,33 +66,27 @@ TABLES = {
 }
 
 
-def _insert(kind: Any, rows: Sequence[Row]) -> tuple[str, list[Any]]:
-    """The statement that inserts rows of the class ``kind`` at once, and its values.
+@functools.cache
+def _insert(row: type[Row], rows: int) -> str:
+    """The statement that inserts this number of rows at once.
 
     SQLite then releases Python's global lock once for all rows, and other threads run meanwhile.
     """
-    columns: dict[str, Any] = dict(zip(kind._fields, zip(*rows)))
-    has_common = all(
-        name in columns and columns[name].count(columns[name][0]) == len(rows) for name in COMMON
-    )
+    table, on_conflict = TABLES[row]
+    columns: tuple[str, ...] = row._fields
+    values = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {on_conflict}"  # noqa: S608
+
+
+def _values(kind: type[Row], rows: Sequence[Row]) -> list[Any]:
+    """The values of rows of one kind, one after another."""
+    values: list[Any] = list(itertools.chain.from_iterable(rows))
     if kind is Delete:
-        # For each ``bytes``, sqlite3 first searches an adapter, which takes three times as long as
-        # to bind the value. For a ``bytearray`` it does not.
-        columns["replay_id"] = map(bytearray, columns["replay_id"])
-    values = [columns.pop(name)[0] for name in COMMON if has_common]
-    values += itertools.chain.from_iterable(zip(*columns.values()))
-    return _statement(kind, len(rows), COMMON if has_common else ()), values
-
-
-@functools.cache
-def _statement(kind: type[Row], rows: int, common: Sequence[str]) -> str:
-    """The text of the statement. Its first values are those of the columns ``common``."""
-    table, on_conflict = TABLES[kind]
-    others = [name for name in kind._fields if name not in common]
-    marks = [*(f"?{number}" for number, _ in enumerate(common, 1)), *("?" * len(others))]
-    values = ", ".join([f"({', '.join(marks)})"] * rows)
-    columns = ", ".join([*common, *others])
-    return f"INSERT INTO {table} ({columns}) VALUES {values} {on_conflict}"  # noqa: S608
+        # For each ``bytes``, sqlite3 first searches for an adapter. That takes three times as long
+        # as binding it. For a ``bytearray`` it does not search.
+        places = slice(Delete._fields.index("replay_id"), None, len(Delete._fields))
+        values[places] = map(bytearray, values[places])
+    return values
 
 
 class EventFile:
@@ -141,7 +132,7 @@ class EventFile:
             with self._writing():
                 for kind, of_kind in itertools.groupby(rows, key=type):
                     while some := list(itertools.islice(of_kind, ROWS_AT_ONCE)):
-                        self._connection.execute(*_insert(kind, some))
+                        self._connection.execute(_insert(kind, len(some)), _values(kind, some))
                         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
                         self._bytes = pages * self._page_bytes
                         if self._page_bytes < PAGE_BYTES and self._bytes >= SMALL_BYTES:

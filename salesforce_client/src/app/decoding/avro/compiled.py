@@ -30,7 +30,7 @@ def _indented(lines: Iterable[str]) -> Lines:
 
 
 def _bytes_of_number(name: str, most: int) -> list[str]:
-    """Code that adds up to ``most`` bytes of a number. It has one step for each byte.
+    """Code that sums the bytes of a number: one step for each byte, ``most`` at most.
 
     A loop would take a fifth longer.
     """
@@ -47,8 +47,8 @@ def _bytes_of_number(name: str, most: int) -> list[str]:
 def _number() -> str:
     """The code for a number, which has up to 10 bytes.
 
-    The bytes from the fifth on are added up on their own, because Python is faster with numbers of
-    less than 30 bits. Each time has 6 bytes.
+    The bytes from the fifth on are summed on their own, because Python is faster with numbers of
+    less than 30 bits. A time in milliseconds has 6 bytes, and so two such sums.
     """
     high = [*_bytes_of_number("high", 6), f"{'    ' * 5}if high >> 36: raise Irregular"]
     beyond = ["if n > 268435455:", *_indented(high), "    n += high - 1 << 28"]
