@@ -42,7 +42,8 @@ def azurite() -> Iterator[emulators.Server]:
 
 @pytest.fixture(scope="session")
 def snowflake() -> Iterator[emulators.Server]:
-    with emulators.snowflake() as server:
+    # The statements of the tests are small: a second thread for one costs more than it brings.
+    with emulators.snowflake(threads=1) as server:
         yield server
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lint, types and tests: everything that must pass, in one command.
 
-    python3 tests/run.py              lint, types and tests (about 17 minutes)
+    python3 tests/run.py              lint, types and tests (about 15 minutes)
     python3 tests/run.py lint         code style, format and the width of all texts
     python3 tests/run.py types        mypy, strict
     python3 tests/run.py test [...]   all tests, or those that pytest's arguments choose

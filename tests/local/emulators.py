@@ -79,10 +79,16 @@ def azurite(
 
 
 @contextlib.contextmanager
-def snowflake(port: int = 0) -> Iterator[Server]:
-    """Run the stand-in for Snowflake. All connections share one empty account in memory."""
+def snowflake(port: int = 0, threads: int | None = None) -> Iterator[Server]:
+    """Run the stand-in for Snowflake. All connections share one empty account in memory.
+
+    Args:
+        port: where it listens. 0 is a free port.
+        threads: how many threads run a statement. None is one for each core.
+    """
     port = port or free_port()
     command = [str(environments.group("fakesnow")), "-m", "local.snowflake", str(port)]
+    command += [str(threads)] if threads else []
     with process("snowflake", command, port, {"PYTHONPATH": str(TESTS)}) as pid:
         yield Server(port, pid, snowflake_settings(port))
 

@@ -1,4 +1,7 @@
-"""``python -m local.snowflake PORT``: serve on this port of 127.0.0.1 until a signal."""
+"""``python -m local.snowflake PORT [THREADS]``: serve on this port of 127.0.0.1 until a signal.
+
+THREADS is how many threads run a statement. Without it, it is one for each core.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from .server import THREADS, Server
 COLLECT_AFTER = 100_000
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, threads: int | None = None) -> None:
     """Serve until the process gets a signal."""
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     config = uvicorn.Config(
-        Server().app,
+        Server(threads).app,
         "127.0.0.1",
         port,
         log_level="warning",
@@ -33,4 +36,4 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(*map(int, sys.argv[1:])))

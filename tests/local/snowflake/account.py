@@ -36,6 +36,9 @@ class Login:
 class Account:
     """One account on one fakesnow.
 
+    Args:
+        threads: how many threads run a statement. None is one for each core.
+
     Attributes:
         fakesnow: the emulator that runs the SQL.
         versions: which rows each session sees.
@@ -45,13 +48,13 @@ class Account:
         ddl: held while a statement changes the catalog, as DuckDB refuses two at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None) -> None:
         self.fakesnow = FakeSnow()
         self.duck = self.fakesnow.duck_conn.cursor()
         # A checkpoint would give rows new ids.
         self.duck.execute("SET GLOBAL checkpoint_threshold = '1TB'")
-        # A second thread for one statement costs more than it brings: the statements are small.
-        self.duck.execute("SET GLOBAL threads = 1")
+        if threads:
+            self.duck.execute(f"SET GLOBAL threads = {threads}")
         self.versions = Versions(self.fakesnow.duck_conn.cursor())
         self.duck.execute(PARSED)
         self.locks = Locks()

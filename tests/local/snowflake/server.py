@@ -32,10 +32,10 @@ ANSWERS = 200  # answers that are kept, because a client repeats a request with 
 
 
 class Server:
-    """The HTTP side of one account."""
+    """The HTTP side of one account. ``threads`` is as in ``Account``."""
 
-    def __init__(self) -> None:
-        self.account = Account()
+    def __init__(self, threads: int | None) -> None:
+        self.account = Account(threads)
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._running: dict[str, Session] = {}
         self.app = Router(
