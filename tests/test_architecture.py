@@ -375,10 +375,11 @@ FUNCTIONS = ("TimerPoller", "SnowflakePusher")
 
 
 def is_about_garbage(node: ast.stmt) -> bool:
-    """Whether the statement is ``gc.disable()``, or imports something and then calls ``enable``."""
+    """Whether the statement is ``gc.disable()``, or imports something and ends that."""
     if isinstance(node, ast.Try):
         imports = all(isinstance(inner, ast.ImportFrom) for inner in node.body)
-        return imports and [ast.unparse(it) for it in node.finalbody] == ["gc.enable()"]
+        ends = [ast.unparse(it) for it in node.finalbody]
+        return imports and ends == ["gc.freeze()", "gc.enable()"]
     return ast.unparse(node) == "gc.disable()"
 
 

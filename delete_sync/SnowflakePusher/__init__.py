@@ -6,12 +6,13 @@ import os
 
 import azure.functions as func
 
-# Modules make many objects and hardly any garbage. To look for it meanwhile takes a tenth of the
-# time of the imports.
+# Modules make many objects and hardly any garbage. To look for it takes a tenth of the time of the
+# imports, so Python does not look meanwhile, and not among these objects later.
 gc.disable()
 try:
     from ..src.run import run
 finally:
+    gc.freeze()
     gc.enable()
 
 log = logging.getLogger(__name__)
