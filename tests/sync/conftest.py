@@ -122,8 +122,8 @@ def place(
     snowflake_settings: Mapping[str, str],
     blob_settings: Mapping[str, str],
 ) -> Iterator[Place]:
-    """The set-up files were run. With the mark ``without_views``, the views were not made."""
-    files = FILES[:2] if request.node.get_closest_marker("without_views") else FILES
+    """The set-up files were run. The views were made only with the mark ``views``."""
+    files = FILES if request.node.get_closest_marker("views") else FILES[:2]
     schema = snowflake_settings["SNOWFLAKE_SCHEMA"].upper()
     user = {
         "SNOWFLAKE_USER": f"delete_sync_svc_{schema}",

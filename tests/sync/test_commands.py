@@ -327,6 +327,7 @@ def test_a_file_that_is_not_there_is_a_problem_of_usage(place: Place, put: Put, 
 # -- status
 
 
+@pytest.mark.views
 def test_the_status_counts_files_by_state_and_age(
     place: Place, put: Put, events: ContainerClient, done: list[Done]
 ) -> None:
@@ -350,6 +351,7 @@ def test_the_status_counts_files_by_state_and_age(
     assert f"refused: {refused}: it is not a SQLite file" in call.out
 
 
+@pytest.mark.views
 def test_the_status_of_a_good_target_is_well(place: Place, put: Put) -> None:
     put("e1")
     sync_command(place.settings, "sweep", "--yes")
@@ -358,6 +360,7 @@ def test_the_status_of_a_good_target_is_well(place: Place, put: Put) -> None:
     assert "open reasons: none" in call.out
 
 
+@pytest.mark.views
 def test_the_status_shows_what_is_open_and_what_views_say(
     place: Place, put: Put, done: list[Done]
 ) -> None:
@@ -395,6 +398,7 @@ def test_the_status_shows_what_is_open_and_what_views_say(
         assert word in call.out
 
 
+@pytest.mark.views
 def test_the_status_says_which_views_are_not_there(place: Place, put: Put) -> None:
     """It reads the tables then, and does not fail."""
     put("e1", reject("r-1"), gap("g", datetime.now(timezone.utc)))
@@ -418,6 +422,7 @@ def test_the_status_says_which_views_are_not_there(place: Place, put: Put) -> No
         assert f"unreadable: the view {view} cannot be read{so}: {cure}\n" in shown
 
 
+@pytest.mark.views
 @pytest.mark.parametrize("view", ["freshness", "completeness", "incomplete"])
 def test_the_status_is_not_well_if_a_view_cannot_be_read(place: Place, put: Put, view: str) -> None:
     """Nobody can tell then whether all is well."""
@@ -430,6 +435,7 @@ def test_the_status_is_not_well_if_a_view_cannot_be_read(place: Place, put: Put,
     assert text.startswith(f"the view _{view} cannot be read")
 
 
+@pytest.mark.views
 @pytest.mark.parametrize("views", [True, False])
 def test_the_status_says_that_it_does_not_show_all(place: Place, put: Put, views: bool) -> None:
     """It reads the oldest thousand, and counts the others."""
@@ -460,6 +466,7 @@ def test_the_status_before_the_first_sweep_says_so(
     assert "no table exists yet" in shown
 
 
+@pytest.mark.views
 def test_the_status_names_what_is_overdue(place: Place, put: Put) -> None:
     """It judges as a sweep does, with the same settings."""
     put(poll())
@@ -479,6 +486,7 @@ def open_ids(place: Place) -> set[str]:
     return {row[0] for row in place.rows("SELECT id FROM delete_tracker_incomplete")}
 
 
+@pytest.mark.views
 def test_a_reason_is_taken_off_the_view_with_name_time_and_reason(
     place: Place, put: Put, done: list[Done]
 ) -> None:
@@ -516,6 +524,7 @@ def test_without_consent_nothing_is_acknowledged(place: Place, put: Put, typed: 
     assert place.rows("SELECT * FROM delete_tracker_acknowledged") == []
 
 
+@pytest.mark.views
 def test_a_gap_that_checks_may_still_close_is_not_acknowledged(place: Place, put: Put) -> None:
     """After 15 days it is lost."""
     now = datetime.now(timezone.utc)

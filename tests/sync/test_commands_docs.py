@@ -11,6 +11,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
 from local.command_line import sync_command
 from local.environments import REPOSITORY
 from local.event_files import delete, poll
@@ -56,6 +57,7 @@ def printed(place: Place, line: str, folder: Path) -> str:
     return "".join(f"{row.rstrip()}\n" for row in text.splitlines())
 
 
+@pytest.mark.views
 def test_the_output_in_the_docs_is_what_the_commands_print(
     place: Place, put: Put, tmp_path: Path
 ) -> None:

@@ -37,7 +37,6 @@ from .conftest import PASSWORD, Place, Put
 TABLE = REPOSITORY / "tests/doctor-sync.md"
 STORAGE = "EVENTS_STORAGE"
 NEWER = REPOSITORY / "tests/contract/broken/newer_version.db"
-pytestmark = pytest.mark.without_views
 
 
 class Row(NamedTuple):

@@ -16,6 +16,7 @@ from local.event_files import check, delete, listed, poll, restore
 from .conftest import PASSWORD, Place, Put
 from .test_commands import DAMAGED, WHY, gap, reject
 
+pytestmark = pytest.mark.views
 LONG, ERASED = "0015f00000AbCdEAAV", "0015f00000XxXxXAAV"
 PARTS = (
     *("", "_loads", "_gaps", "_rejects", "_polls", "_restores", "_checks", "_listed", "_erased"),

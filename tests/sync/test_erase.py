@@ -121,6 +121,7 @@ def verdicts(place: Place) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.views
 def test_nothing_of_a_record_is_left_and_nothing_comes_back(
     eraser: Place,
     put: Put,
@@ -180,6 +181,7 @@ def test_nothing_of_a_record_is_left_and_nothing_comes_back(
     assert "1 of them erased" in books["told"]
 
 
+@pytest.mark.views
 def test_rows_that_arrive_later_are_not_inserted(eraser: Place, put: Put) -> None:
     """A check lists the record again, and a replay brings its event again.
 

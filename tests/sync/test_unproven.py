@@ -46,6 +46,7 @@ def line(name: str, reason: str, first: int, last: int, days: int) -> str:
     return f"unproven object={name} days={days} first={begin} last={end} reason={reason}"
 
 
+@pytest.mark.views
 def test_a_sweep_tells_which_old_days_a_person_can_get_proven(
     place: Place, put: Callable[..., str]
 ) -> None:
@@ -66,6 +67,7 @@ def test_a_sweep_tells_which_old_days_a_person_can_get_proven(
     ]
 
 
+@pytest.mark.views
 @pytest.mark.parametrize("outcome", ["clock", "no_rights", "failed"])
 def test_each_reason_that_a_person_can_remove_is_told(
     place: Place, put: Callable[..., str], outcome: str
@@ -81,7 +83,6 @@ def test_each_reason_that_a_person_can_remove_is_told(
     assert line("Odd", reason, 6, 6, 1) in told(place)
 
 
-@pytest.mark.without_views
 def test_without_the_views_a_sweep_says_that_nobody_knows(
     place: Place, put: Callable[..., str]
 ) -> None:
