@@ -91,6 +91,35 @@ def test_the_events_of_one_response_may_have_different_schemas() -> None:
     assert not any("_tracker" in row.payload for row in rows if row.object_name == "Account")
 
 
+def test_platform_events_of_two_schemas_are_read_each_with_its_own() -> None:
+    packaged = schemas.BY_ID[DELETE_EVENT].replace("Record_Id__c", "acme__Record_Id__c")
+    by_id = {**schemas.BY_ID, "packaged": packaged}
+    events = [platform(1), platform(2)._replace(schema_id="packaged")]
+    read = Interpreter(by_id.__getitem__, "00D", {}).read("/event/All__chn", events)
+    payloads = [json.loads(row.payload) for row in read.rows if isinstance(row, Delete)]
+    assert ["acme__Record_Id__c" in payload for payload in payloads] == [0, 1]
+
+
+USUAL = {
+    "Object_Name__c": "Account",
+    "Deleted_By__c": "005",
+    "Deleted_Date__c": COMMITTED,
+    "Owner_Id__c": "005",
+}
+
+
+@pytest.mark.parametrize("fields", [USUAL, {}], ids=["usual", "unusual"])
+def test_platform_events_become_rows_in_their_order(fields: dict[str, Any]) -> None:
+    """The result has the publishing time of the last event."""
+    later = {**fields, "CreatedDate": COMMITTED + 1000}
+    told = interpreter().read(PLATFORM, [platform(1, **fields), platform(2, **later)])
+    assert [row.record_id for row in told.rows if isinstance(row, Delete)] == [
+        record_id("Account", n) for n in (1, 2)
+    ]
+    assert (told.received, told.skipped, told.rejects) == (2, 0, [])
+    assert told.published_at == "2026-01-01T00:00:01.123Z"
+
+
 def test_events_become_rows_in_their_order() -> None:
     """The result also counts skipped events, and has the publishing time of the last event."""
     told = interpreter().read(

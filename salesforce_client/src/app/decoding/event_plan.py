@@ -15,7 +15,7 @@ from ..model.event_rules import Clause, EventRules
 log = logging.getLogger(__name__)
 
 OPERATION = "Operation__c"
-RESTORE, SKIP = "restore", "skip"
+DELETE, RESTORE, SKIP = "delete", "restore", "skip"
 UNDELETE = Clause(RESTORE, OPERATION, frozenset(("undelete",)))
 
 
@@ -129,7 +129,7 @@ class _Search:
         if self._rules.clauses is None:
             name = self._find(OPERATION, "the filter", "SALESFORCE_EVENT_FILTER")
             if not name:
-                return (), "delete"
+                return (), DELETE
             log.info(
                 "topic=%s schema_id=%s field=%s reason=the events name an operation, and"
                 " SALESFORCE_EVENT_FILTER has no rule for this topic: every event counts as a"
@@ -139,7 +139,7 @@ class _Search:
                 name,
                 name,
             )
-            return (UNDELETE._replace(field=name),), "delete"
+            return (UNDELETE._replace(field=name),), DELETE
         clauses = [
             clause._replace(
                 field=self._find(clause.field, "the filter", "SALESFORCE_EVENT_FILTER", needed=True)

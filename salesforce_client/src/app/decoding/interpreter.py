@@ -17,11 +17,15 @@ from .event_plan import EventPlan, plan
 from .platform_events import from_platform_event
 from .rows import Origin, cursor_gap, rejected
 from .times import read_time
+from .usual_events import usual_deletes
 from .values import time_of
 
 DEFAULT_RULES = EventRules()
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 Told = Sequence[Union[Delete, Restore, Gap]]
+# The rows of some events without rejected ones, how many events had no row, the rejected events,
+# and the last event that could be decoded.
+Reading = tuple[list[Row], int, list[RejectedEvent], Optional[Decoded]]
 
 
 class Interpreter:
@@ -60,6 +64,40 @@ class Interpreter:
             CollectorError: a schema could not be fetched for now. The caller retries the events.
         """
         origin = self._origin(topic, received_at)
+        rows, skipped, rejects, last = self._at_once(topic, events, origin) or self._one_by_one(
+            topic, events, origin
+        )
+        published = _published_at(last[0]) if last else None
+        if published:
+            published = _believed(published, origin.received_at)
+        rows += rejects
+        rows += self._schemas({reject.schema_id for reject in rejects})
+        return Delivery(rows, len(events), skipped, rejects, published)
+
+    def _at_once(self, topic: str, events: Sequence[Event], origin: Origin) -> Optional[Reading]:
+        """Read platform events of one schema. None if these are others, or one is rejected."""
+        if len({event.schema_id for event in events}) != 1:
+            return None
+        schema_id = events[0].schema_id
+        try:
+            decoder = self._decoder(schema_id)
+            if decoder.is_change:
+                return None
+            decoded = [decoder.decode(event.payload) for event in events]
+            event_plan = self._plan(topic, schema_id, decoder)
+            if deletes := usual_deletes(decoded, events, origin, event_plan):
+                return [*deletes], 0, [], decoded[-1]
+            told = [
+                from_platform_event(one, event, origin, event_plan)
+                for one, event in zip(decoded, events)
+            ]
+        except (DecodeError, SchemaError):
+            return None
+        skipped = sum(not rows for rows in told)
+        return [row for rows in told for row in rows], skipped, [], decoded[-1]
+
+    def _one_by_one(self, topic: str, events: Sequence[Event], origin: Origin) -> Reading:
+        """Read each event on its own, whatever it is."""
         # Nearly all events have the schema of the event before them.
         schema_id: Optional[str] = None
         event_plan: Optional[EventPlan] = None
@@ -88,12 +126,7 @@ class Interpreter:
             rows += told
             skipped += not told
             last = decoded
-        published = _published_at(last[0]) if last else None
-        if published:
-            published = _believed(published, origin.received_at)
-        rows += rejects
-        rows += self._schemas({reject.schema_id for reject in rejects})
-        return Delivery(rows, len(events), skipped, rejects, published)
+        return rows, skipped, rejects, last
 
     def cursor_gap(
         self,

@@ -8,7 +8,6 @@ makes the event a rejected event.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Union
 
 from ..errors import DecodeError
@@ -19,7 +18,6 @@ from .event_plan import RESTORE, SKIP, EventPlan
 from .record_ids import read_record_ids
 from .rows import (
     INSTEAD_OF_NUL,
-    LONGEST_TEXT,
     WITHOUT_ID,
     Origin,
     fitting,
@@ -29,10 +27,8 @@ from .rows import (
     without_nul,
 )
 from .times import read_time
+from .usual_events import LONGEST_ID, keys_of
 
-DIGEST_CHARACTERS = 16
-# So the key has room for a record id.
-LONGEST_ID = LONGEST_TEXT - len(f":{DIGEST_CHARACTERS * '0'}:{18 * '0'}")
 MOST_CHARACTERS = 16_000_000  # of the payloads of all rows of one event
 
 
@@ -70,9 +66,7 @@ def from_platform_event(
     if restored:
         notes["record_id_from"] = "checksum"
     user = user or value.get("CreatedById")
-    # Publishers choose the event id, and some use the same id again. The digest of the bytes
-    # distinguishes such events.
-    key = f"{event_id}:{sha256(content).hexdigest()[:DIGEST_CHARACTERS]}"
+    (key,) = keys_of((event_id,), (content,))
     if kind == RESTORE:
         key = key.replace("\0", INSTEAD_OF_NUL)
         keys = (
@@ -81,24 +75,13 @@ def from_platform_event(
             else {f"{key}:{record_id}": record_id for record_id in record_ids}
         )
         return restores(keys, origin, event, object_name, user, deleted_date)
-    # Nearly all events are like this. JSON without a backslash has no U+0000.
-    if not (
-        type(object_name) is type(user) is type(owner_id) is str
-        and object_name
-        and user
-        and owner_id
-        and len(object_name) + len(user) + len(owner_id) <= LONGEST_TEXT
-        and "\\" not in payload
-        and "\0" not in key
-    ):
-        object_name = fitting(object_name, "object_name", notes)
-        user = fitting(user, "deleted_by", notes)
-        owner_id = fitting(owner_id, "owner_id", notes)
-        plain = without_nul(payload)
-        if plain is not payload or "\0" in key:
-            key = key.replace("\0", INSTEAD_OF_NUL)
-            notes["nul_replaced"] = True
-        payload = plain
+    object_name = fitting(object_name, "object_name", notes)
+    user = fitting(user, "deleted_by", notes)
+    owner_id = fitting(owner_id, "owner_id", notes)
+    plain = without_nul(payload)
+    if plain is not payload or "\0" in key:
+        key = key.replace("\0", INSTEAD_OF_NUL)
+        notes["nul_replaced"] = True
     row = new_row(
         Delete,
         (
@@ -109,7 +92,7 @@ def from_platform_event(
             user,
             deleted_date,
             owner_id,
-            noted(payload, notes) if notes else payload,
+            noted(plain, notes) if notes else plain,
             origin.received_at,
             replay_id,
             schema_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import string
+from collections.abc import Sequence
 from typing import Union
 
 PLAIN = (string.ascii_letters + string.digits).encode()
@@ -38,6 +39,21 @@ def checksum(record_id: str) -> str:
         KeyError: it has fewer than 15 characters, or one that is not in ids.
     """
     return _of_cases(record_id.encode().translate(CASES))
+
+
+def have_checksums(record_ids: Sequence[str]) -> bool:
+    """Whether all of these are ids of 18 characters with the right checksum."""
+    joined = "".join(record_ids)
+    if set(map(len, record_ids)) != {18} or not joined.isascii():
+        return False
+    cases = joined.encode().translate(CASES)
+    try:
+        for record_id, at in zip(record_ids, range(0, len(cases), 18)):
+            if _of_cases(cases[at : at + 15]) != record_id[15:]:
+                return False
+    except KeyError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=1024)
