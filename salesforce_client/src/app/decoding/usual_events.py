@@ -1,6 +1,6 @@
 """Turns platform events into deletes, column by column, if all of them are as most events are.
 
-This takes two thirds of the time that ``platform_events`` takes for the same events.
+This is faster than ``platform_events``, because each check is made once for all events.
 """
 
 from __future__ import annotations
