@@ -44,6 +44,7 @@ UNUSUAL: tuple[dict[str, Any], ...] = (
     {"Record_Id__c": f"{A},{B}"},
     {"Record_Id__c": f"é{A[1:]}"},
     {"Record_Id__c": f"-{A[1:]}"},
+    {"Record_Id__c": f"\ud800{A[1:]}"},
     {"Deleted_Date__c": None},
     {"Deleted_Date__c": True},
     {"Deleted_Date__c": str(CREATED)},
@@ -142,6 +143,7 @@ def test_checksums_are_checked_together_as_alone(short: Sequence[str]) -> None:
     assert have_checksums([A, *whole])
     assert not have_checksums([A, *whole, A[:17] + "0"])
     assert not have_checksums([A, *whole, A[:17]])
+    assert not have_checksums([A, *whole, f"\ud800{A[1:]}"])
     assert have_checksums([f"{one}AAA" for one in short]) == (
         bool(short) and plain == short and all(one.endswith("AAA") for one in whole)
     )
