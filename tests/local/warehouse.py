@@ -41,6 +41,19 @@ def connect(settings: Mapping[str, str]) -> Iterator[Any]:
         connection.close()
 
 
+@contextlib.contextmanager
+def lock_row(settings: Mapping[str, str]) -> Iterator[bool]:
+    """Hold the lock row in an idle transaction. Yield whether Snowflake allowed it."""
+    with connect(settings) as stranger:
+        try:
+            query(stranger, "BEGIN")
+            query(stranger, "UPDATE delete_tracker_lock SET id = id")
+            held = True
+        except snowflake.connector.Error:
+            held = False
+        yield held
+
+
 def query(connection: Any, sql: str) -> tuple[list[str], Rows]:
     """Return the column names in lower case, and all rows."""
     with connection.cursor() as cursor:

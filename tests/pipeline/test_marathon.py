@@ -6,13 +6,14 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import marathon
 import pytest
-from local import disk, endings, harms, marathon_faults
+from local import disk, endings, harms, marathon_faults, warehouse
+from local.account import Account
 from local.apps import Invocation
 
 from salesforce_client.src.app.mock_salesforce.faults import FAULTS, Faults
@@ -70,6 +71,20 @@ def test_only_errors_that_an_app_knows_may_end_a_run(returncode: int, log: str, 
     """A run may also be ended from outside. Every other end is a finding of the marathon."""
     found = endings.wrong(Invocation(returncode, log))
     assert (wrong in found) if wrong else (found == "")
+
+
+@pytest.mark.parametrize(("do", "held"), [("refuse", False), ("lose", False), ("delay", True)])
+@pytest.mark.parametrize("words", ["BEGIN", "UPDATE"])
+def test_a_stranger_at_the_lock_row_meets_faults_too(
+    snowflake_settings: Mapping[str, str], account: Account, words: str, do: str, held: bool
+) -> None:
+    """They do not end the marathon. It counts that the row was not held."""
+    with warehouse.connect(snowflake_settings) as connection:
+        warehouse.query(connection, "CREATE TABLE delete_tracker_lock (id INTEGER)")
+    account.fault(do, words)
+    with warehouse.lock_row(snowflake_settings) as allowed:
+        assert allowed is held
+    assert account.happened() == {do: 1}
 
 
 def process(program: str) -> harms.Process:
