@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 import pytest
 
+from salesforce_client.src.app.decoding.decode import Decoder
 from salesforce_client.src.app.decoding.interpreter import Interpreter
 from salesforce_client.src.app.errors import (
     CollectorError,
@@ -118,6 +119,29 @@ def test_platform_events_become_rows_in_their_order(fields: dict[str, Any]) -> N
     ]
     assert (told.received, told.skipped, told.rejects) == (2, 0, [])
     assert told.published_at == "2026-01-01T00:00:01.123Z"
+
+
+def test_usual_platform_events_are_read_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them is read alone."""
+    monkeypatch.delattr(f"{Interpreter.__module__}.from_platform_event")
+    told = interpreter().read(PLATFORM, [platform(1, **USUAL), platform(2, **USUAL)])
+    assert len(told.rows) == 2
+
+
+def test_platform_events_are_decoded_once_also_if_one_is_not_usual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Decoding takes most of the time."""
+    decode, decoded = Decoder.decode, []
+
+    def counted(decoder: Decoder, payload: bytes) -> Any:
+        decoded.append(payload)
+        return decode(decoder, payload)
+
+    monkeypatch.setattr(Decoder, "decode", counted)
+    events = [platform(1, **USUAL), platform(2), platform(3, **USUAL)]
+    assert len(interpreter().read(PLATFORM, events).rows) == 3
+    assert decoded == [event.payload for event in events]
 
 
 def test_events_become_rows_in_their_order() -> None:

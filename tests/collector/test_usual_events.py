@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from salesforce_client.src.app.decoding.platform_events import from_platform_event
-from salesforce_client.src.app.decoding.usual_events import LONGEST_ID, usual_deletes
+from salesforce_client.src.app.decoding.rows import LONGEST_ID
+from salesforce_client.src.app.decoding.usual_events import usual_deletes
 from salesforce_client.src.app.decoding.values import as_json
 from salesforce_client.src.app.errors import DecodeError
 from salesforce_client.src.app.model.event_rules import Clause
@@ -111,23 +112,45 @@ def test_a_column_without_a_field_is_not_usual() -> None:
     assert together([event(1)], replace(PLAN, owner_id="")) is None
 
 
-@given(
-    some.lists(
-        some.builds(
-            event,
-            some.integers(0, 9),
-            event_id=some.sampled_from([None, "", "e\0", "i" * LONGEST_ID]),
-            Record_Id__c=some.sampled_from([A, B, A[:15], A.upper(), f"{A} {B}", "", None]),
-            Object_Name__c=some.one_of(some.none(), some.text()),
-            Deleted_By__c=some.one_of(some.none(), some.text()),
-            Owner_Id__c=some.one_of(some.integers(), some.text()),
-            Deleted_Date__c=some.one_of(some.none(), some.integers(FIRST - 2, LAST + 2)),
-        ),
-        min_size=1,
-        max_size=3,
-    )
+# JSON escapes a quote, a backslash and the control characters.
+PLAIN_TEXT = some.text(
+    some.characters(codec="utf-8", min_codepoint=32, exclude_characters='"\\'),
+    min_size=1,
+    max_size=255,
 )
-def test_rows_do_not_depend_on_the_way_in_which_events_are_read(events: Events) -> None:
+USUAL_EVENT = some.builds(
+    event,
+    some.integers(0, 9),
+    event_id=some.text("eé-09", min_size=1, max_size=LONGEST_ID),
+    Record_Id__c=some.sampled_from([A, B]),
+    Object_Name__c=PLAIN_TEXT,
+    Deleted_By__c=PLAIN_TEXT,
+    Owner_Id__c=PLAIN_TEXT,
+    Deleted_Date__c=some.integers(FIRST, LAST),
+    Note__c=some.one_of(some.none(), PLAIN_TEXT),
+)
+# One value of it is anything.
+ODD_EVENT = some.one_of(
+    some.builds(event, event_id=some.text()),
+    some.builds(event, Record_Id__c=some.one_of(some.none(), some.text("aA0\0é ,", max_size=40))),
+    some.builds(event, Object_Name__c=some.one_of(some.none(), some.integers(), some.text())),
+    some.builds(event, Deleted_By__c=some.one_of(some.none(), some.integers(), some.text())),
+    some.builds(event, Owner_Id__c=some.one_of(some.none(), some.integers(), some.text())),
+    some.builds(event, Deleted_Date__c=some.one_of(some.none(), some.integers(), some.text())),
+    some.builds(event, Note__c=some.text()),
+)
+
+
+@given(some.lists(USUAL_EVENT, min_size=1, max_size=4))
+def test_all_usual_events_are_read_together(events: Events) -> None:
+    assert together(events) == alone(events)
+
+
+@given(some.lists(USUAL_EVENT, max_size=2), ODD_EVENT, some.lists(USUAL_EVENT, max_size=2))
+def test_rows_do_not_depend_on_the_way_in_which_events_are_read(
+    before: Events, odd: tuple[Event, dict[str, Any]], after: Events
+) -> None:
+    events = [*before, odd, *after]
     rows = together(events)
     if rows is not None:
         try:
@@ -144,6 +167,7 @@ def test_checksums_are_checked_together_as_alone(short: Sequence[str]) -> None:
     assert not have_checksums([A, *whole, A[:17] + "0"])
     assert not have_checksums([A, *whole, A[:17]])
     assert not have_checksums([A, *whole, f"\ud800{A[1:]}"])
+    assert not have_checksums([])
     assert have_checksums([f"{one}AAA" for one in short]) == (
         bool(short) and plain == short and all(one.endswith("AAA") for one in whole)
     )

@@ -23,8 +23,8 @@ from .values import time_of
 DEFAULT_RULES = EventRules()
 CLOCKS_DIFFER_BY = timedelta(minutes=5)
 Told = Sequence[Union[Delete, Restore, Gap]]
-# The rows of some events without rejected ones, how many events had no row, the rejected events,
-# and the last event that could be decoded.
+# The rows of the events that could be read, how many of these had no row, the rejected events, and
+# the last event that could be decoded.
 Reading = tuple[list[Row], int, list[RejectedEvent], Optional[Decoded]]
 
 
@@ -75,7 +75,10 @@ class Interpreter:
         return Delivery(rows, len(events), skipped, rejects, published)
 
     def _at_once(self, topic: str, events: Sequence[Event], origin: Origin) -> Optional[Reading]:
-        """Read platform events of one schema. None if these are others, or one is rejected."""
+        """Read platform events of one schema, each of which can be read. Decode each once.
+
+        None for other events, and if one of them has to be rejected.
+        """
         if len({event.schema_id for event in events}) != 1:
             return None
         schema_id = events[0].schema_id
@@ -87,7 +90,7 @@ class Interpreter:
             event_plan = self._plan(topic, schema_id, decoder)
             if deletes := usual_deletes(decoded, events, origin, event_plan):
                 return [*deletes], 0, [], decoded[-1]
-            told = [
+            told = [  # one of them is not usual
                 from_platform_event(one, event, origin, event_plan)
                 for one, event in zip(decoded, events)
             ]

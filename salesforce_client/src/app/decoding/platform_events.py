@@ -18,16 +18,17 @@ from .event_plan import RESTORE, SKIP, EventPlan
 from .record_ids import read_record_ids
 from .rows import (
     INSTEAD_OF_NUL,
+    LONGEST_ID,
     WITHOUT_ID,
     Origin,
     fitting,
+    keys_of,
     new_row,
     noted,
     restores,
     without_nul,
 )
 from .times import read_time
-from .usual_events import LONGEST_ID, keys_of
 
 MOST_CHARACTERS = 16_000_000  # of the payloads of all rows of one event
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..model.events import Event
@@ -18,6 +19,9 @@ INSTEAD_OF_NUL = "\ufffd"  # the Unicode replacement character
 # Makes a named tuple of a plain one, in half the time that a call of its class takes.
 new_row = tuple.__new__
 LONGEST_TEXT = 255  # characters of a text column in Snowflake, also of the key
+DIGEST_CHARACTERS = 16
+# So the key of a platform event has room for a record id.
+LONGEST_ID = LONGEST_TEXT - len(f":{DIGEST_CHARACTERS * '0'}:{18 * '0'}")
 
 
 class Origin(NamedTuple):
@@ -26,6 +30,18 @@ class Origin(NamedTuple):
     org_id: str
     topic: str
     received_at: str
+
+
+def keys_of(event_ids: Sequence[str], contents: Sequence[bytes]) -> list[str]:
+    """The keys of platform events with these ids and these bytes.
+
+    Publishers choose the event id, and some use the same id again. The digest of the bytes
+    distinguishes such events.
+    """
+    return [
+        f"{event_id}:{sha256(content).hexdigest()[:DIGEST_CHARACTERS]}"
+        for event_id, content in zip(event_ids, contents)
+    ]
 
 
 def noted(payload: str, notes: Mapping[str, Any]) -> str:

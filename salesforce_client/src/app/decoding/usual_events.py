@@ -1,12 +1,11 @@
 """Turns platform events into deletes, column by column, if all of them are as most events are.
 
-This is faster than ``platform_events``, because each check is made once for all events.
+This is faster than ``platform_events``, because most checks are made once for all events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from itertools import repeat
 from typing import Optional
 
@@ -15,25 +14,9 @@ from ..model.ids import have_checksums
 from ..model.rows import Delete
 from .decode import Decoded
 from .event_plan import DELETE, EventPlan
-from .rows import LONGEST_TEXT, Origin, new_row
+from .rows import LONGEST_ID, LONGEST_TEXT, Origin, keys_of, new_row
 from .times import PLAIN_FROM, PLAIN_TO
 from .values import from_milliseconds
-
-DIGEST_CHARACTERS = 16
-# So the key has room for a record id.
-LONGEST_ID = LONGEST_TEXT - len(f":{DIGEST_CHARACTERS * '0'}:{18 * '0'}")
-
-
-def keys_of(event_ids: Sequence[str], contents: Sequence[bytes]) -> list[str]:
-    """The keys of platform events with these ids and these bytes.
-
-    Publishers choose the event id, and some use the same id again. The digest of the bytes
-    distinguishes such events.
-    """
-    return [
-        f"{event_id}:{sha256(content).hexdigest()[:DIGEST_CHARACTERS]}"
-        for event_id, content in zip(event_ids, contents)
-    ]
 
 
 def usual_deletes(
@@ -68,7 +51,8 @@ def usual_deletes(
         and min(times) >= PLAIN_FROM
         and max(times) < PLAIN_TO
         and have_checksums(record_ids)
-        and "\\" not in "".join(payloads)  # JSON without a backslash has no U+0000
+        # JSON without a backslash has no U+0000, so no value has it either.
+        and "\\" not in "".join(payloads)
         and "\0" not in "".join(event_ids)
     ):
         return None

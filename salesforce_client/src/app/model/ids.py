@@ -42,7 +42,7 @@ def checksum(record_id: str) -> str:
 
 
 def have_checksums(record_ids: Sequence[str]) -> bool:
-    """Whether all of these are ids of 18 characters with the right checksum."""
+    """Whether all of these are ids of 18 characters with the right checksum. False for none."""
     joined = "".join(record_ids)
     if set(map(len, record_ids)) != {18} or not joined.isascii():
         return False
