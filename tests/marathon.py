@@ -374,14 +374,14 @@ class Marathon:
         rejects = set(warehouse.query(connection, sql)[1])
         gaps = truth.recorded_gaps(connection)
         expired = truth.expired(org, TOPICS, since, until, gaps, MOST_WRONG)
-        rejected = {event_id for _, event_id in rejects}
+        excused = {event_id for _, event_id in rejects}
+        excused |= truth.nowhere_left(org, TOPICS, since, until, expired)
 
         def unexcused(keys: Iterable[Any]) -> list[Any]:
-            events = ((key, key[0].partition(":")[0]) for key in keys)
-            return [key for key, event in events if event not in rejected | expired]
+            return [key for key in keys if key[0].partition(":")[0] not in excused]
 
         lost, lost_restores = unexcused(difference.missing), unexcused(restores.missing)
-        unrecorded, unknown = truth.wrong_gaps(org, TOPICS, since, until, gaps, expired, rejects)
+        unrecorded, unknown = truth.wrong_gaps(org, TOPICS, since, until, gaps, expired | rejects)
         cursors = sum(gap.reason == "expired_cursor" for gap in gaps)
         self.outcome.counts.update(
             {

@@ -125,18 +125,34 @@ def expired(
     until: datetime,
     gaps: Sequence[RecordedGap],
     slack: timedelta = SLACK,
-) -> set[str]:
-    """The ids of the events that a gap of a cursor contains, on every topic that had them.
+) -> set[tuple[str, str]]:
+    """The topics and ids of the events that a gap of a cursor contains, on each of ``topics``.
 
     A clock that gave the times of a gap was wrong by ``slack`` at most.
     """
-    lost = [gap for gap in gaps if gap.reason == "expired_cursor"]
-    found = set()
-    for happening in org.history.between(since, until):
-        on = set(happening.topics) & set(topics)
-        if on and on <= {gap.topic for gap in lost if gap.has_lost(happening.at, slack)}:
-            found.add(happening.event_id)
-    return found
+    lost = [gap for gap in gaps if gap.reason == "expired_cursor" and gap.topic in topics]
+    return {
+        (gap.topic, happening.event_id)
+        for happening in org.history.between(since, until)
+        for gap in lost
+        if gap.topic in happening.topics and gap.has_lost(happening.at, slack)
+    }
+
+
+def nowhere_left(
+    org: Org,
+    topics: Sequence[str],
+    since: datetime,
+    until: datetime,
+    expired: set[tuple[str, str]],
+) -> set[str]:
+    """The ids of the events that have expired on every topic that had them."""
+    return {
+        happening.event_id
+        for happening in org.history.between(since, until)
+        if (on := set(happening.topics) & set(topics))
+        and {(topic, happening.event_id) for topic in on} <= expired
+    }
 
 
 def wrong_gaps(
@@ -145,8 +161,7 @@ def wrong_gaps(
     since: datetime,
     until: datetime,
     gaps: Sequence[RecordedGap],
-    expired: set[str],
-    rejected: set[tuple[str, str]],
+    excused: set[tuple[str, str]],
 ) -> tuple[list[tuple[str, str]], list[RecordedGap]]:
     """The gaps of events that are not recorded, and those that are unknown or recorded twice.
 
@@ -156,17 +171,15 @@ def wrong_gaps(
         since: the events happened later.
         until: they happened up to this time.
         gaps: the recorded ones.
-        expired: the ids of events that expired. Their gaps need not be recorded.
-        rejected: topic and id of rejected events. Their gaps neither.
+        excused: topic and id of expired and of rejected events. Their gaps need not be recorded.
     """
     told = {
         identity(org.org_id, topic, event_id, reason): (topic, event_id)
         for topic, event_id, reason in org.gaps(topics, since, until)
     }
     count = Counter(gap.gap_id for gap in gaps)
-    missing = [event for gap_id, event in told.items() if gap_id not in count]
     return (
-        [event for event in missing if event not in rejected and event[1] not in expired],
+        [event for gap_id, event in told.items() if gap_id not in count and event not in excused],
         [
             gap
             for gap in gaps

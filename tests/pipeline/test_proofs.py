@@ -12,7 +12,7 @@ from local import proofs, warehouse
 from local.comparison import Target
 from local.comparison import told as told_by
 from local.proofs import DATES_DIFFER, Claims, Gap, Latest, Told, Window
-from local.truth import RecordedGap, difference_of_restores, expired, wrong_gaps
+from local.truth import RecordedGap, difference_of_restores, expired, nowhere_left, wrong_gaps
 
 from salesforce_client.src.app.mock_salesforce.faults import Faults
 from salesforce_client.src.app.mock_salesforce.history import Change
@@ -267,21 +267,22 @@ def test_a_closed_gap_of_a_topic_whose_objects_are_unknown_is_blamed(
 
 
 def test_an_expired_cursor_excuses_what_was_older_than_72_hours_and_no_more(org: Org) -> None:
-    """An event on two topics is excused only if both have such a gap."""
-    begin, end = NOW - 6 * DAY, NOW - DAY
+    """Each topic is excused on its own. A delete is excused only if all its topics are."""
+    begin, end, since = NOW - 6 * DAY, NOW - DAY, SINCE - 3 * DAY
     gaps = [RecordedGap(topic, topic, "expired_cursor", begin, end) for topic in TOPICS]
-    excused = expired(org, TOPICS, SINCE - 3 * DAY, NOW, gaps)
-    times = [one.at for one in org.history.between(SINCE - 3 * DAY, NOW) if one.event_id in excused]
+    happenings = list(org.history.between(since, NOW))
+    everywhere = expired(org, TOPICS, since, NOW, gaps)
+    lost = nowhere_left(org, TOPICS, since, NOW, everywhere)
+    assert lost == {event_id for _, event_id in everywhere}
+    times = [one.at for one in happenings if one.event_id in lost]
     slack = timedelta(minutes=2)
     assert begin - slack <= min(times) < begin + DAY
     assert end - 4 * DAY < max(times) <= end - 3 * DAY + slack
-    only_accounts = expired(org, TOPICS, SINCE - 3 * DAY, NOW, gaps[1:2])
-    told_twice = [
-        one
-        for one in org.history.between(SINCE - 3 * DAY, NOW)
-        if one.event_id in only_accounts and "/data/ChangeEvents" in one.topics
-    ]
-    assert not told_twice
+    only_accounts = expired(org, TOPICS, since, NOW, gaps[1:2])
+    assert only_accounts == {one for one in everywhere if one[0] == TOPICS[1]} != set()
+    twice = {one.event_id for one in happenings if {TOPICS[1], TOPICS[2]} <= set(one.topics)}
+    assert twice & {event_id for _, event_id in only_accounts}
+    assert not twice & nowhere_left(org, TOPICS, since, NOW, only_accounts)
 
 
 def test_a_gap_of_an_event_must_be_recorded_once_unless_its_event_never_came(org: Org) -> None:
@@ -292,22 +293,18 @@ def test_a_gap_of_an_event_must_be_recorded_once_unless_its_event_never_came(org
         for topic, one, reason in published
     ]
     first = published[0][:2]
+    other_topic = next(one for one in TOPICS if one != first[0])
 
-    def wrong(
-        gaps: list[RecordedGap], lost: set[str], rejected: set[tuple[str, str]]
-    ) -> tuple[int, int]:
-        found = wrong_gaps(org, TOPICS, SINCE, NOW, gaps, lost, rejected)
+    def wrong(gaps: list[RecordedGap], *excused: tuple[str, str]) -> tuple[int, int]:
+        found = wrong_gaps(org, TOPICS, SINCE, NOW, gaps, set(excused))
         return len(found[0]), len(found[1])
 
-    assert wrong(recorded, set(), set()) == (0, 0)
-    assert wrong(recorded[1:], set(), set()) == (1, 0)
-    assert wrong(recorded[1:], {first[1]}, set()) == (0, 0)
-    assert wrong(recorded[1:], set(), {first}) == (0, 0)
-    assert wrong([*recorded, recorded[0]], set(), set()) == (0, 2)
-    assert wrong([*recorded, RecordedGap("x", TOPICS[0], "overflow", NOW, NOW)], set(), set()) == (
-        0,
-        1,
-    )
+    assert wrong(recorded) == (0, 0)
+    assert wrong(recorded[1:]) == (1, 0)
+    assert wrong(recorded[1:], first) == (0, 0)
+    assert wrong(recorded[1:], (other_topic, first[1])) == (1, 0)
+    assert wrong([*recorded, recorded[0]]) == (0, 2)
+    assert wrong([*recorded, RecordedGap("x", TOPICS[0], "overflow", NOW, NOW)]) == (0, 1)
 
 
 def test_a_restore_that_is_lost_or_doubled_or_unknown_is_found(

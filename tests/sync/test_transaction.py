@@ -83,19 +83,25 @@ def test_a_sweep_sends_these_statements(put: Put, sweep: Sweep, account: Account
     put(*ROWS)
     account.forget_statements()
     sweep()
-    statements = account.statements()
-    first, loading, due, comparing, last = sorted({one.session for one in statements})
-    sent = [one.sql for one in statements if one.session == loading]
+    sent = account.statements()
     # A stage with presigned URLs, as the stand-in has, gets another PUT for each compressed file.
-    staging = ["CREATE OR REPLACE TEMPORARY TABLE", "PUT 'file:", "PUT '", "COPY INTO", "COMMIT"]
+    sent = [one for one in sent if not one.sql.startswith("PUT 'file://rows")]
+    sessions = sorted({one.session for one in sent})
+    first, loading, due, comparing, last = (
+        [one.sql for one in sent if one.session == session] for session in sessions
+    )
+    staging = ["CREATE OR REPLACE TEMPORARY TABLE", "PUT 'file:///", "COPY INTO", "COMMIT"]
     words = [*staging, *TRANSACTION.values()]
-    assert len(sent) == len(words)
-    for text, its_words in zip(sent, words):
+    assert len(loading) == len(words)
+    for text, its_words in zip(loading, words):
         assert its_words in text
-    others = {one.sql.split()[0] for one in statements if one.session in (first, due, last)}
-    assert others == {"SELECT", "SHOW"}
+    assert {sql.split()[0] for sql in (*first, *due, *last)} == {"SELECT", "SHOW"}
+    # The numbers of docs/sweep.md, "Statements": the first session also lists one page. The
+    # comparison inserts nothing here, so it sends 8 statements instead of 9.
+    numbers = [len(one) for one in (first, loading, due, comparing, last)]
+    assert numbers == [6 + 1, 21, 1, 8, 3]
     # What the comparison sends: ``test_comparison_faults.py``.
-    assert next(one.sql.split()[0] for one in statements if one.session == comparing) == "UPDATE"
+    assert comparing[0].split()[0] == "UPDATE"
 
 
 @pytest.mark.parametrize("reading", READINGS)
