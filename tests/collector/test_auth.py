@@ -206,11 +206,24 @@ FOR_A_MOMENT = {
     "an error of the server as JSON": (500, {"error": "x"}),
     "too many requests as JSON": (429, {"error": "x"}),
     **{
+        f"HTTP {status}: {json.dumps(body)}": (status, body)
+        for status in (408, 425)
+        for body in ("", "<title>Request Timeout</title>", {"error": "x"})
+    },
+    "an error with the status of a success": (200, {"error": "unknown_error"}),
+    "an error of other REST services, too": (200, {"errorCode": "SERVER_UNAVAILABLE"}),
+    **{
         f"{error}: {words}": (400, {"error": error, "error_description": words})
         for error, words in (
             ("unknown_error", "retry your request"),
             ("UNKNOWN_ERROR", ""),
-            ("server_error", "an internal error occurred"),
+            ("server_error", ""),
+            ("x", "an internal error occurred"),
+            ("internal_error", ""),
+            ("internal_server_error", ""),
+            ("service_unavailable", "Service Unavailable"),
+            ("x", "Service Unavailable"),
+            ("invalid_grant", "token request is already being processed"),
             ("temporarily_unavailable", ""),
             ("rate_limit_exceeded", "x"),
             ("REQUEST_LIMIT_EXCEEDED", "x"),
@@ -298,6 +311,17 @@ def test_a_refusal_is_told_once_with_salesforces_words_and_the_advice() -> None:
         f"{url} refused the JWT: invalid_grant: inactive user –"
         " activate, unlock or unfreeze SALESFORCE_USERNAME"
     )
+
+
+def test_a_refusal_with_the_status_of_a_success_is_told_with_salesforces_words() -> None:
+    """That a token is missing would hide the reason."""
+    body = {"error": "invalid_grant", "error_description": "inactive user"}
+    words = "refused the JWT: invalid_grant: inactive user – activate, unlock or unfreeze"
+    with (
+        answering((200, body), (200, TOKEN)) as url,
+        pytest.raises(AuthenticationError, match=words),
+    ):
+        at(url)
 
 
 PROXY = "a proxy or firewall on the way"

@@ -205,6 +205,11 @@ def test_a_delete_that_names_its_records_leaves_no_gap() -> None:
 
 
 DELETED = change("DELETE", A)
+NO_TIME = "commitTimestamp is not a time of the years 1582 to 9999"
+NO_KEY = (
+    "the event's id and a record id make no key: together they have more than 254 characters, or"
+    " the record id has U+0000"
+)
 
 
 @pytest.mark.parametrize(
@@ -214,13 +219,18 @@ DELETED = change("DELETE", A)
         (change("GAP_DELETE", A, ""), "a GAP_DELETE of Account names no record id"),
         (with_header(DELETED, recordIds=[A, 7]), "a DELETE of Account names no record id"),
         (with_header(DELETED, recordIds=None), "a DELETE of Account names no record id"),
-        (with_header(DELETED, commitTimestamp=2**62), "commitTimestamp is not a time"),
+        *(
+            (with_header(it, commitTimestamp=time), NO_TIME)
+            for it in (DELETED, change("UNDELETE", A))
+            for time in (2**62, None, 253402300800000, -12244089600001)
+        ),
+        *(
+            (change(kind, A, record_id), NO_KEY)
+            for kind in ("DELETE", "UNDELETE")
+            for record_id in ("0" * 253, "001\0")
+        ),
         (change("UNDELETE"), "an UNDELETE of Account names no record id"),
         (change("GAP_UNDELETE", ""), "a GAP_UNDELETE of Account names no record id"),
-        (
-            with_header(change("UNDELETE", A), commitTimestamp=None),
-            "commitTimestamp is not a time",
-        ),
     ],
 )
 def test_an_event_that_cannot_become_a_row_raises_an_error(
@@ -230,6 +240,49 @@ def test_an_event_that_cannot_become_a_row_raises_an_error(
     with pytest.raises(DecodeError) as raised:
         deletes(decoded)
     assert str(raised.value) == message
+
+
+def test_what_just_fits_becomes_a_row() -> None:
+    """The key has 255 characters, and the times are the first and the last ones."""
+    (row,) = deletes(change("DELETE", "0" * 252))
+    assert len(row.event_id) == 255
+    for time, text in (
+        (-12244089600000, "1582-01-01T00:00:00.000Z"),
+        (253402300799999, "9999-12-31T23:59:59.999Z"),
+    ):
+        (row,) = deletes(with_header(DELETED, commitTimestamp=time))
+        assert row.deleted_date == text
+
+
+def test_an_event_with_too_long_an_id_raises_an_error() -> None:
+    """A key identifies a row, so it cannot be cut."""
+    with pytest.raises(DecodeError) as raised:
+        from_change_event(event(DELETED), EVENT._replace(event_id="x" * 237), ORIGIN)
+    assert str(raised.value) == NO_KEY
+    assert from_change_event(event(DELETED), EVENT._replace(event_id="x" * 236), ORIGIN)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("entityName", "object_name"), ("commitUser", "deleted_by"), ("OwnerId", "owner_id")],
+)
+def test_a_text_that_is_longer_than_its_column_is_cut_and_noted(name: str, column: str) -> None:
+    """The payload has the whole text, and the other notes stay."""
+    for length, notes in ((255, {"gap": True}), (256, {"gap": True, "cut": [column]})):
+        long = {name: "x" * length}
+        gap = change("GAP_DELETE", A)
+        decoded = {**gap, **long} if name == "OwnerId" else with_header(gap, **long)
+        (row,) = deletes(decoded)
+        assert getattr(row, column) == "x" * 255
+        payload = json.loads(row.payload)
+        assert payload.pop("_tracker") == notes
+        assert payload == decoded
+
+
+def test_the_object_of_a_gap_fits_into_its_column() -> None:
+    """A gap has no payload, so nothing is noted."""
+    (gap,) = gaps(with_header(change("GAP_OVERFLOW"), entityName="O\0" + "x" * 254))
+    assert gap.object_name == "O\ufffd" + "x" * 253
 
 
 def test_an_event_without_an_id_raises_an_error() -> None:

@@ -247,10 +247,16 @@ def cursor_at(org_id: str, at: str | None) -> bytes:
         (47, ""),
         (49, "Salesforce accepts the cursor for 72 hours only: run a poll"),
         (73, "Salesforce no longer accepts the cursor: the next poll records a gap"),
+        (0, ""),
+        (
+            -1,
+            "the cursor's time is in the future: set this machine's clock or, if it is right, run"
+            " a poll, which stores a new position",
+        ),
         (None, "the next poll records a gap"),
     ],
 )
-def test_the_status_warns_of_a_cursor_that_will_leave_a_gap(
+def test_the_status_warns_of_a_cursor_that_is_too_old_or_wrong(
     org: dict[str, str],
     mock: MockSalesforce,
     cursors: ContainerClient,
@@ -265,6 +271,20 @@ def test_the_status_warns_of_a_cursor_that_will_leave_a_gap(
     call = command(org, "status", "--json")
     assert call.json["topics"][0]["note"] == note
     assert call.code == (1 if note else 0)
+
+
+def test_a_poll_gives_a_cursor_of_the_future_a_new_position(
+    org: dict[str, str], mock: MockSalesforce, cursors: ContainerClient
+) -> None:
+    """So the advice of the status helps."""
+    assert command(org, "poll", "--yes").code == 0
+    (name,) = names(cursors)
+    stored = json.loads(cursors.download_blob(name).readall())
+    stored["position_at"] = "2130-01-01T00:00:00.000Z"
+    cursors.upload_blob(name, json.dumps(stored), overwrite=True)
+    assert command(org, "status").code == 1
+    assert command(org, "poll", "--yes").code == 0
+    assert command(org, "status").code == 0
 
 
 def test_the_status_names_cursors_that_nobody_uses(

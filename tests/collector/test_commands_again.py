@@ -157,6 +157,15 @@ def test_a_replay_keeps_the_time_up_to_which_the_topic_was_read() -> None:
             f"{EVENT}: the time of its cursor is not known, {NOTHING_CHANGED}. It finds out,"
             " and records the gap if there is one",
         ),
+        *(
+            (
+                stored(Position(b"1", hours_ago(-1), "e")),
+                from_a_file,
+                f"{EVENT}: the time of its cursor is in the future, {NOTHING_CHANGED}. It finds"
+                " out, and records the gap if there is one",
+            )
+            for from_a_file in (True, False)
+        ),
         (
             stored(None, hours_ago(1)),
             True,

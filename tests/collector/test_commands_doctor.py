@@ -34,7 +34,7 @@ from salesforce_client.src.app.commands.installation import versions
 from salesforce_client.src.app.commands.machine_checks import clock
 from salesforce_client.src.app.mock_salesforce import DEFAULT_TOPICS, MockSalesforce
 from salesforce_client.src.app.model.rows import Poll
-from salesforce_client.src.app.model.times import timestamp
+from salesforce_client.src.app.model.times import is_ahead, timestamp
 from salesforce_client.src.app.storage.event_file import EventFile
 
 TABLE = REPOSITORY / "tests/doctor.md"
@@ -88,7 +88,7 @@ class Place:
 
     def prepare(self, what: str) -> None:
         """Break what the row names."""
-        hours_ago = re.fullmatch(r"a cursor of (\d+) hours", what)
+        hours_ago = re.fullmatch(r"a cursor of (-?\d+) hours", what)
         if hours_ago:
             self.cursor(hours=int(hours_ago[1]))
         elif what:
@@ -101,8 +101,12 @@ class Place:
                 "a cursor of another topic": lambda: self.cursor(topic="/event/Other__e"),
                 "cursors of another org": self.two_orgs,
                 "cursors of another org alone": self.other_org,
+                "a cursor with a lease without end": lambda: self.leased(-1),
+                "a cursor with a lease of a minute": lambda: self.leased(60),
+                "progress with a lease without end": self.leased_progress,
                 "a foreign blob": lambda: self.events.upload_blob("notes.txt", b"x"),
                 "a poll of 30 hours ago": lambda: self.poll(hours=30),
+                "a poll of -2 hours ago": lambda: self.poll(hours=-2),
                 "a poll that failed": lambda: self.poll(error="SalesforceUnavailableError: x"),
             }
             ways[what]()
@@ -126,6 +130,16 @@ class Place:
         fields = {"org_id": self.org_id, "topic": topic, "replay_id": "AAAAAAAAAAAAAA=="}
         content = {**fields, "event_id": None, "position_at": at, "source": "event"}
         self.put_cursor(self.org_id, json.dumps(content).encode())
+
+    def leased(self, seconds: int) -> None:
+        """Store a cursor, and lease it."""
+        self.cursor()
+        self.cursors.get_blob_client(f"{self.org_id}{TOPIC}.json").acquire_lease(seconds)
+
+    def leased_progress(self) -> None:
+        """Store the progress of a check, and lease it."""
+        name = f"{self.org_id}/check/Account.json"
+        self.cursors.upload_blob(name, b"{}").acquire_lease(-1)
 
     def other_org(self) -> None:
         """Store a cursor of another org."""
@@ -302,7 +316,8 @@ def test_a_healthy_set_up_passes_every_check_and_nothing_is_left_behind(
     assert checks == [
         *("versions", "settings", "clock", "login"),
         *(f"container {events.container_name}", f"container {cursors.container_name}"),
-        *("last poll", "org", f"topic {TOPIC}", f"schema of {TOPIC}"),
+        *("last poll", "org", f"leases in {cursors.container_name}"),
+        *(f"topic {TOPIC}", f"schema of {TOPIC}"),
         *(f"stream of {TOPIC}", f"cursor of {TOPIC}"),
         *("limits", "DailyDeliveredPlatformEvents", "DailyApiRequests", "rights on Account"),
         *(f"write {events.container_name}", f"write {cursors.container_name}"),
@@ -317,7 +332,7 @@ def test_in_a_pipe_each_finding_is_a_line_with_what_to_do_below(
     call = doctor(*healthy)
     assert f"skipped  write {events.container_name}: nothing may be written\n" in call.out
     assert "         → allow it with --yes, or answer the question with y\n" in call.out
-    assert call.out.endswith("16 ok, 0 warning, 0 failure, 2 skipped\n")
+    assert call.out.endswith("17 ok, 0 warning, 0 failure, 2 skipped\n")
     assert call.code == 0
 
 
@@ -368,6 +383,12 @@ def test_a_clock_may_differ_by_half_a_minute(seconds: float, status: str, told: 
     """From two minutes on, Salesforce may refuse the JWT."""
     found = clock(seconds)
     assert (found.status, found.told) == (status, told)
+
+
+@pytest.mark.parametrize(("age", "ahead"), [(-301, True), (-300, False), (300, False)])
+def test_a_time_is_in_the_future_if_no_clock_differs_by_so_much(age: float, ahead: bool) -> None:
+    """Five minutes, as for the publishing time of an event."""
+    assert is_ahead(age) == ahead
 
 
 def test_the_versions_are_those_of_requirements_txt(tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ TOPIC, CHANNEL = "/event/Delete_Event__e", "/event/Deletes__chn"
 STANDARD = ("CreatedDate", "CreatedById")
 FIELDS = (*STANDARD, *DEFAULT_EVENT_FIELDS.values())
 DEFAULT = EventRules()
-SEE = "See 'EventFieldsError' in docs/operations.md"
+SEE = (
+    "If it was changed for events of a newer schema, undo the change until a poll has read the"
+    " older events. No poll moves the cursor past events that it cannot read in this way. See"
+    " 'EventFieldsError' in docs/operations.md"
+)
 
 
 def named(**fields: str) -> EventRules:
@@ -83,8 +87,8 @@ def test_without_a_field_for_the_record_id_the_topic_fails(name: str) -> None:
     """The error has the fields that there are, and the setting to correct."""
     assert fails(DEFAULT, *STANDARD, name) == (
         f"{TOPIC}: record_id needs Record_Id__c, which is not there. The events have these fields:"
-        f" CreatedDate, CreatedById, {name}. Correct SALESFORCE_EVENT_FIELDS for this topic. Its"
-        f" cursor does not move. {SEE}"
+        f" CreatedDate, CreatedById, {name}. Correct SALESFORCE_EVENT_FIELDS for this topic."
+        f" {SEE}"
     )
 
 
@@ -97,8 +101,8 @@ def test_every_field_that_a_setting_names_must_be_there() -> None:
         f"{TOPIC}: record_id needs Id__c, which is not there; owner_id needs Owner__c, which is not"
         " there; the filter needs Op__c, which is not there."
         f" The events have these fields: {', '.join(FIELDS)}."
-        " Correct SALESFORCE_EVENT_FIELDS and SALESFORCE_EVENT_FILTER for this topic. Its"
-        f" cursor does not move. {SEE}"
+        " Correct SALESFORCE_EVENT_FIELDS and SALESFORCE_EVENT_FILTER for this topic."
+        f" {SEE}"
     )
 
 
@@ -167,8 +171,8 @@ def test_two_fields_that_may_be_the_operation_fail_the_topic() -> None:
     assert fails(DEFAULT, *FIELDS, "a__Operation__c", "b__Operation__c") == (
         f"{TOPIC}: the filter needs Operation__c, and a__Operation__c and b__Operation__c may be"
         f" meant. The events have these fields: {', '.join(FIELDS)}, a__Operation__c,"
-        " b__Operation__c. Correct SALESFORCE_EVENT_FILTER for this topic. Its"
-        f" cursor does not move. {SEE}"
+        " b__Operation__c. Correct SALESFORCE_EVENT_FILTER for this topic."
+        f" {SEE}"
     )
 
 

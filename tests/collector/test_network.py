@@ -267,7 +267,7 @@ def test_a_proxy_that_refuses_needs_a_person_and_is_named(
         assert str(status) in str(error).partition(" – ")[0]
 
 
-@pytest.mark.parametrize("status", [408, 429, 502, 503])
+@pytest.mark.parametrize("status", [408, 425, 429, 502, 503])
 def test_a_proxy_that_fails_for_now_is_named_and_tried_again(
     org: MockSalesforce, company: ConnectProxy, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
@@ -393,7 +393,11 @@ def test_each_release_of_the_clients_words_the_certificate_of_another_host(reaso
 
 
 @pytest.mark.parametrize(
-    ("status", "needs_a_person"), [(200, True), (403, True), (404, True), (502, False)]
+    ("status", "needs_a_person"),
+    [
+        *((200, True), (403, True), (404, True)),
+        *((408, False), (425, False), (429, False), (502, False)),
+    ],
 )
 def test_an_answer_of_http_alone_is_not_one_of_salesforce(
     status: int, needs_a_person: bool

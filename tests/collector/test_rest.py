@@ -304,6 +304,7 @@ def test_a_new_session_that_is_refused_is_an_error_for_a_person() -> None:
         (503, ""),
         (502, ""),
         (500, "UNKNOWN_EXCEPTION"),
+        *((status, "") for status in (408, 425, 429)),
         (
             403,
             "REQUEST_LIMIT_EXCEEDED",

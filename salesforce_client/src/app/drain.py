@@ -7,6 +7,7 @@ to retry. ``publisher.py`` uploads what is delivered and moves the cursor.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 import threading
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple, Optional, Protocol
 
 from .backlog import Backlog, Bounds, End
-from .errors import CollectorError, GapError
+from .errors import CollectorError, EventFieldsError, GapError
 from .model.events import Event, Response, Session
 from .model.positions import Position, Preset, Start
 from .model.rows import Delivery, Gap
@@ -246,17 +247,33 @@ class Drain:
             if response:
                 rpc_id = response.rpc_id
                 if events := backlog.received(response, now):
-                    delivery = self._records.read(self._topic, events)
-                    position = backlog.decoded(events, delivery)
-                    if position:
-                        self._retries.moved()
-                    self._hand_over(delivery, position, rpc_id)
+                    self._take(events, rpc_id)
                 now = clock()
             if end := backlog.look(now, silent=not response):
                 rest = self._records.read(self._topic, end.rest) if end.rest else Delivery()
                 self._hand_over(rest, end.position, rpc_id)
                 return end, rest
         return None, Delivery()
+
+    def _take(self, events: Sequence[Event], rpc_id: str) -> None:
+        """Read events of whole groups, and hand them over.
+
+        If one of them lacks a field that a setting names, the groups before it are handed over
+        first. Otherwise a setting that fits only those would never get past them.
+        """
+        try:
+            delivery = self._records.read(self._topic, events)
+        except EventFieldsError:
+            groups = [list(it) for _, it in itertools.groupby(events, lambda it: it.replay_id)]
+            if len(groups) == 1:
+                raise
+            for group in groups:
+                self._take(group, rpc_id)
+            return
+        position = self._backlog.decoded(events, delivery)
+        if position:
+            self._retries.moved()
+        self._hand_over(delivery, position, rpc_id)
 
     def _hand_over(self, delivery: Delivery, position: Optional[Position], rpc_id: str) -> None:
         """Deliver rows and a position. The first position takes the noted gaps with it.

@@ -25,7 +25,10 @@ CREATED = int(NOW.timestamp() * 1000) - 60_000
 A, B = record_id("Account", 1), record_id("Account", 2)
 
 
-def publish(org: Org, event_id: str, **fields: Any) -> None:
+WITH_REASON = schemas.SECOND_VERSIONS[schemas.DELETE_EVENT]
+
+
+def publish(org: Org, event_id: str, *, schema: str = schemas.ARCHIVE_EVENT, **fields: Any) -> None:
     """Publish a platform event. A field that is not named has a usual value."""
     value = {
         "CreatedDate": CREATED,
@@ -35,7 +38,6 @@ def publish(org: Org, event_id: str, **fields: Any) -> None:
         "Deleted_Date__c": CREATED - 1000,
         **fields,
     }
-    schema = schemas.ARCHIVE_EVENT
     org.mock.org.publish(ARCHIVE, event_id, schemas.schema_id(schema), encode(schema, value))
 
 
@@ -44,8 +46,8 @@ def test_a_topic_without_the_field_that_a_setting_names_fails_and_loses_nothing(
 ) -> None:
     """If the events of a topic do not have the field of the record id, or another field that
     ``SALESFORCE_EVENT_FIELDS`` names, the topic fails with ``EventFieldsError``. The error lists
-    the fields that there are. The cursor does not move, and the other topics continue. When the
-    setting is right, the next poll reads all events.
+    the fields that there are. The cursor does not move past these events, and the other topics
+    continue. When the setting is right, the next poll reads all events.
     """
     org = salesforce()
     report = org.poll(
@@ -62,6 +64,48 @@ def test_a_topic_without_the_field_that_a_setting_names_fails_and_loses_nothing(
     assert keys(rows()) == org.published(topics=(ACCOUNT,))
     org.poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
     assert keys([row for row in rows() if row["topic"] == EVENT]) == org.published(topics=(EVENT,))
+
+
+def test_a_setting_for_a_newer_schema_fails_until_the_older_events_are_read(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """If a setting names a field that only newer events have, the topic fails while older events
+    wait. Without this change of the setting, a poll reads them.
+    """
+    org = salesforce()
+    publish(org, "old")
+    publish(org, "new", schema=WITH_REASON, Reason__c=record_id("User", 2))
+    newer = {"SALESFORCE_TOPICS": ARCHIVE, "SALESFORCE_EVENT_FIELDS": "owner_id=Reason__c"}
+    topic = org.poll(**newer).topics[ARCHIVE]
+    assert "undo the change until a poll has read the older events" in str(topic.error)
+    assert (topic.cursor, rows()) == ("unchanged", [])
+    org.poll(SALESFORCE_TOPICS=ARCHIVE).raise_if_failed()
+    publish(org, "newer", schema=WITH_REASON, Reason__c=record_id("User", 3))
+    org.poll(**newer).raise_if_failed()
+    assert event_ids(rows()) == ["new", "newer", "old"]
+    owners = {row["event_id"].partition(":")[0]: row["owner_id"] for row in rows()}
+    assert owners["newer"] == record_id("User", 3)
+
+
+def test_a_setting_for_an_older_schema_reads_the_events_before_the_first_newer_one(
+    salesforce: Callable[..., Org], rows: Rows
+) -> None:
+    """If events of several schemas wait and the setting fits only the first ones, these become
+    rows, and the cursor moves to the first event that lacks the field. There the topic fails.
+    With the setting for the newer events, the next poll reads the rest.
+    """
+    org = salesforce()
+    for event_id in ("a", "b"):
+        publish(org, event_id, schema=WITH_REASON, Reason__c=A, Record_Id__c=None)
+    for event_id in ("c", "d"):
+        publish(org, event_id, Record_Id__c=B)
+    older = {"SALESFORCE_TOPICS": ARCHIVE, "SALESFORCE_EVENT_FIELDS": "record_id=Reason__c"}
+    topic = org.poll(**older).topics[ARCHIVE]
+    assert isinstance(topic.error, EventFieldsError)
+    assert (topic.cursor, event_ids(rows())) == ("moved", ["a", "b"])
+    org.poll(SALESFORCE_TOPICS=ARCHIVE).raise_if_failed()
+    assert event_ids(rows()) == ["a", "b", "c", "d"]
+    assert not rows("rejected_events")
 
 
 def test_a_field_whose_name_differs_only_in_case_is_found(

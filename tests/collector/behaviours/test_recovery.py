@@ -123,8 +123,8 @@ def test_a_login_is_retried_if_the_login_host_is_down_for_a_moment(
     salesforce: Callable[..., Org], fault: str
 ) -> None:
     """If the login host is down for a moment, the collector retries, with a new JWT each time. The
-    host may say so with a status, with an error such as ``unknown_error: retry your request``, or
-    with a page for people.
+    host may say so with a status (408, 425, 429, 5xx), with an error such as ``unknown_error:
+    retry your request``, or with a page for people.
     """
     salesforce(fault).poll(SALESFORCE_TOPICS=EVENT).raise_if_failed()
 

@@ -80,13 +80,16 @@ def _of_app(console: Console, app: App, listen: float) -> Iterator[Finding]:
 
 def _of_polls(app: App, org_id: str, *, reached: bool) -> Iterator[Finding]:
     if not reached:
-        yield skipped("last poll, org, cursors, writing", "see above", "correct the storage first")
+        unseen = "last poll, org, leases, cursors, writing"
+        yield skipped(unseen, "see above", "correct the storage first")
         return
     yield looked("last poll", lambda: _last_poll(app))
     if org_id:
         yield looked("org", lambda: storage_checks.orgs(app, org_id), f"{org_id}, no other")
+        about = f"leases in {app.settings.cursors_container}"
+        yield looked(about, lambda: storage_checks.leases(app, org_id), "none on the org's blobs")
     else:
-        yield skipped("org", "nobody is logged in", "correct the login first")
+        yield skipped("org, leases", "nobody is logged in", "correct the login first")
 
 
 def _last_poll(app: App) -> Finding:

@@ -12,7 +12,7 @@ from ..console import TRY_AGAIN, USAGE, WELL, StoppedError
 from ..errors import CollectorError
 from ..model.limits import DELIVERIES
 from ..model.positions import Cursor, Position, StoredCursor
-from ..model.times import moment_of
+from ..model.times import is_ahead, moment_of
 from ..salesforce.pubsub import PubSub
 from ..storage.blobs import blob_name
 from .call import Call
@@ -105,10 +105,11 @@ def moved_back(topic: str, stored: StoredCursor, position: Optional[Position]) -
             USAGE,
         )
     read_until = old.position.at if old.position else old.tried_at
-    if old.position and read_until is None:
+    if old.position and (read_until is None or is_ahead(_age_seconds(read_until))):
         raise StoppedError(
-            f"{topic}: the time of its cursor is not known, so events may be lost. Nothing was"
-            " changed: run a poll first. It finds out, and records the gap if there is one",
+            f"{topic}: the time of its cursor is {'in the future' if read_until else 'not known'},"
+            " so events may be lost. Nothing was changed: run a poll first. It finds out, and"
+            " records the gap if there is one",
             USAGE,
         )
     if position is None:
@@ -126,7 +127,11 @@ def _is_old(position: Position) -> bool:
     """Whether Salesforce may no longer accept the position. One without a time counts as old."""
     if position.at is None:
         return True
-    return datetime.now(timezone.utc) - moment_of(position.at) > EARLIEST_REACHES
+    return _age_seconds(position.at) > EARLIEST_REACHES.total_seconds()
+
+
+def _age_seconds(at: str) -> float:
+    return (datetime.now(timezone.utc) - moment_of(at)).total_seconds()
 
 
 def _position(app: App, name: str, topic: str) -> Position:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Optional, Union
 
 from ..adapters import App
+from ..console import duration
 from ..errors import ReplayIdRejectedError
 from ..model.positions import Position, Preset, StoredCursor
+from ..model.times import is_ahead
 from ..salesforce.pubsub import PubSub
 from .findings import Finding, failure, looked, ok, warning
 
@@ -71,7 +73,7 @@ def _stream(
 
 
 def cursor(name: str, stored: StoredCursor, age_seconds: Optional[int], preset: str) -> Finding:
-    """The cursor of a topic can be read, and is young enough.
+    """The cursor of a topic can be read, is young enough, and is not of the future.
 
     Args:
         name: the topic.
@@ -95,7 +97,19 @@ def cursor(name: str, stored: StoredCursor, age_seconds: Optional[int], preset: 
                 "set it to EARLIEST, unless that is meant",
             )
         return ok(about, "there is none: the first poll begins at the oldest event")
-    hours = (age_seconds or 0) / 3600
+    return ok(about, "can be read") if age_seconds is None else _by_age(about, age_seconds)
+
+
+def _by_age(about: str, age_seconds: int) -> Finding:
+    if is_ahead(age_seconds):
+        return failure(
+            about,
+            f"its time is {duration(-age_seconds)} in the future: this machine's clock is wrong, or"
+            " the cursor is damaged",
+            "set this machine's clock; if it is right, run the command poll, which stores a new"
+            " position",
+        )
+    hours = max(age_seconds, 0) / 3600
     told = f"{hours:.0f} hours old"
     if hours > 72:
         return failure(
@@ -105,4 +119,4 @@ def cursor(name: str, stored: StoredCursor, age_seconds: Optional[int], preset: 
         )
     if hours > 48:
         return warning(about, f"{told}: Salesforce accepts it for 72 hours", "run the command poll")
-    return ok(about, told if age_seconds is not None else "can be read")
+    return ok(about, told)

@@ -13,7 +13,7 @@ from ..errors import CollectorError
 from ..model.checks import Progress
 from ..model.positions import StoredCursor
 from ..model.rows import Poll
-from ..model.times import moment_of
+from ..model.times import is_ahead, moment_of
 from ..objects import Objects
 from ..storage.cursors import Cursors
 from .poll import LISTED
@@ -160,7 +160,12 @@ def topic_of(
         notes.append("the next poll records a gap")
     if not objects_known:
         notes.append("nothing of it is proven: name its objects in CHECK_OBJECTS")
-    if age is not None and age > LOST_SECONDS:
+    if age is not None and is_ahead(age):
+        notes.append(
+            "the cursor's time is in the future: set this machine's clock or, if it is right, run a"
+            " poll, which stores a new position"
+        )
+    elif age is not None and age > LOST_SECONDS:
         notes.append("Salesforce no longer accepts the cursor: the next poll records a gap")
     elif age is not None and age > OLD_SECONDS:
         notes.append("Salesforce accepts the cursor for 72 hours only: run a poll")

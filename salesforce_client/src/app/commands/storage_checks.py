@@ -10,11 +10,12 @@ from typing import Optional
 from ..adapters import App
 from ..console import duration
 from ..model.rows import Poll
-from ..model.times import moment_of
+from ..model.times import is_ahead, moment_of
 from .findings import Finding, failure, looked, ok, skipped, warning
 
 # The timer polls every half hour by default, and Salesforce keeps events for 72 hours.
 SILENT_HOURS = 24
+SHOWN = 3  # names of blobs
 
 
 def containers(app: App) -> Iterator[Finding]:
@@ -112,6 +113,28 @@ def orgs(app: App, org_id: str) -> Optional[Finding]:
     )
 
 
+def leases(app: App, org_id: str) -> Optional[Finding]:
+    """No cursor and no blob of the checks has a lease. The collector itself takes none."""
+    about = f"leases in {app.settings.cursors_container}"
+    leased = app.cursors().leased(org_id) if app.cursors().exists() else ()
+    if not leased:
+        return None
+    names = ", ".join(it.name for it in leased[:SHOWN])
+    more = f" and {len(leased) - SHOWN} more" if len(leased) > SHOWN else ""
+    told = f"a lease keeps every poll from replacing {names}{more}"
+    end = (
+        f"az storage blob lease break --account-name {app.service.account_name}"
+        f" --container-name {app.settings.cursors_container} --blob-name {leased[0].name}"
+    )
+    if any(it.endless for it in leased):
+        return failure(about, told, f"end the lease of each blob, for example: {end}")
+    return warning(
+        about,
+        f"{told}; it ends within a minute",
+        f"run doctor again then; if it stays, find what renews the lease, and end it: {end}",
+    )
+
+
 def last_poll(newest: Mapping[str, Poll], *, cursors: bool) -> Finding:
     """The timer runs, and its polls succeed.
 
@@ -129,7 +152,13 @@ def last_poll(newest: Mapping[str, Poll], *, cursors: bool) -> Finding:
         return ok("last poll", "no poll yet")
     last = max(poll.began_at for poll in newest.values())
     age = (datetime.now(timezone.utc) - moment_of(last)).total_seconds()
-    told = f"{duration(age)} ago"
+    if is_ahead(age):
+        return failure(
+            "last poll",
+            f"it began {duration(-age)} in the future: a clock is wrong",
+            "set the clocks of this machine and of the machine of the app",
+        )
+    told = f"{duration(max(age, 0))} ago"
     if age > SILENT_HOURS * 3600:
         return failure(
             "last poll",

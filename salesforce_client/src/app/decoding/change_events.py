@@ -15,11 +15,21 @@ from ..model.events import Event
 from ..model.ids import identity
 from ..model.rows import Delete, Gap, Restore
 from .decode import TELLS_OF_DELETES, Decoded, Fields
-from .rows import INSTEAD_OF_NUL, WITHOUT_ID, Origin, new_row, noted, restores, without_nul
+from .rows import (
+    LONGEST_TEXT,
+    WITHOUT_ID,
+    Origin,
+    fitting,
+    new_row,
+    noted,
+    restores,
+    without_nul,
+)
 from .values import text, time_of
 
 # A restore needs only the header of its event, so the body is not read (``Decoder``).
 TELLS_OF_RESTORES = frozenset(("UNDELETE", "GAP_UNDELETE"))
+EARLIEST_TIME = "1582"  # the sync accepts no time before this year
 
 
 def from_change_event(
@@ -41,7 +51,7 @@ def from_change_event(
 
     Raises:
         DecodeError: the event can be read but cannot become a row, because it has no id, no record
-            id or no time.
+            id or no time, or because the ids make no key.
     """
     if not event.event_id:
         raise DecodeError(WITHOUT_ID)
@@ -51,8 +61,8 @@ def from_change_event(
     if not restored and header["changeType"] not in TELLS_OF_DELETES:
         return ()
     committed = time_of(header.get("commitTimestamp"))
-    if committed is None:
-        raise DecodeError("commitTimestamp is not a time")
+    if committed is None or committed < EARLIEST_TIME:
+        raise DecodeError(f"commitTimestamp is not a time of the years {EARLIEST_TIME} to 9999")
     if restored:
         return _restores(header, committed, event, origin)
     assert payload is not None  # it is None only if the event reports no delete
@@ -72,14 +82,22 @@ def _deletes(
     origin: Origin,
     notes: Mapping[str, Any],
 ) -> Sequence[Union[Delete, Gap]]:
-    record_ids = _record_ids(header)
+    record_ids = _record_ids(header, event)
     if header["changeType"] == "GAP_DELETE":
         notes = {**notes, "gap": True}
     plain = without_nul(payload)
-    if plain is not payload:
-        payload, notes = plain, {**notes, "nul_replaced": True}
-        owner_id = owner_id and owner_id.replace("\0", INSTEAD_OF_NUL)
     object_name, deleted_by = text(header.get("entityName")), text(header.get("commitUser"))
+    if (
+        plain is not payload
+        or len(object_name or "") > LONGEST_TEXT
+        or len(deleted_by or "") > LONGEST_TEXT
+        or len(owner_id or "") > LONGEST_TEXT
+    ):
+        notes = {**notes, "nul_replaced": True} if plain is not payload else {**notes}
+        payload = plain
+        object_name = fitting(object_name, "object_name", notes)
+        deleted_by = fitting(deleted_by, "deleted_by", notes)
+        owner_id = fitting(owner_id, "owner_id", notes)
     rows: list[Union[Delete, Gap]] = []
     unnamed = False
     for record_id in record_ids:
@@ -114,7 +132,7 @@ def _restores(
     header: Mapping[str, Any], committed: str, event: Event, origin: Origin
 ) -> Sequence[Union[Restore, Gap]]:
     """The restores. A pattern names no record, so it is only a gap."""
-    record_ids = _record_ids(header)
+    record_ids = _record_ids(header, event)
     keys = {f"{event.event_id}:{one}": one for one in record_ids if one[-1] != "*"}
     found = restores(
         keys, origin, event, header.get("entityName"), header.get("commitUser"), committed
@@ -124,14 +142,20 @@ def _restores(
     return [*found, _gap("wildcard", header, committed, event, origin)]
 
 
-def _record_ids(header: Mapping[str, Any]) -> Sequence[str]:
-    """The record ids of a change event, each once."""
+def _record_ids(header: Mapping[str, Any], event: Event) -> Sequence[str]:
+    """The record ids of a change event, each once. Each of them makes a key with the event's id."""
     named = header.get("recordIds")
     record_ids: Sequence[Any] = named if isinstance(named, list) else ()
+    longest = LONGEST_TEXT - len(event.event_id) - 1
     for record_id in record_ids:
         if not record_id or not isinstance(record_id, str):
             record_ids = ()
             break
+        if len(record_id) > longest or "\0" in record_id:
+            raise DecodeError(
+                "the event's id and a record id make no key: together they have more than"
+                f" {LONGEST_TEXT - 1} characters, or the record id has U+0000"
+            )
     if not record_ids:
         kind = header["changeType"]
         raise DecodeError(
@@ -189,7 +213,7 @@ def _gap(
         gap_id=identity(origin.org_id, origin.topic, event.event_id, reason),
         topic=origin.topic,
         reason=reason,
-        object_name=text(header.get("entityName")),
+        object_name=fitting(header.get("entityName"), "object_name", {}),
         from_replay_id=event.replay_id,
         from_time=committed,
         to_time=committed,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+# The clocks of two machines differ by less.
+CLOCKS_DIFFER_BY_SECONDS = 5 * 60
+
 
 def timestamp(moment: datetime) -> str:
     """The moment as text, in the form that this app uses. The moment must have a time zone."""
@@ -13,6 +16,11 @@ def timestamp(moment: datetime) -> str:
 def now() -> str:
     """The present time as text, in the form that this app uses."""
     return timestamp(datetime.now(timezone.utc))
+
+
+def is_ahead(age_seconds: float) -> bool:
+    """Whether a time of this age is so far in the future that a clock or the time is wrong."""
+    return age_seconds < -CLOCKS_DIFFER_BY_SECONDS
 
 
 def moment_of(text: str) -> datetime:

@@ -18,8 +18,11 @@ from ..errors import NetworkRefusedError
 
 # How requests and gRPC report the answer of a proxy that makes no tunnel.
 ANSWER_OF_PROXY = re.compile(r"(?:Tunnel connection failed:|proxy returned response code) (\d{3})")
-# How gRPC reports an answer of HTTP alone. With a status of 5xx, Salesforce may be down.
-ANSWER_WITHOUT_GRPC = re.compile(r"Received http2 header with status: [1-4]")
+# How gRPC reports an answer of HTTP alone.
+ANSWER_WITHOUT_GRPC = re.compile(r"Received http2 header with status: (\d{3})")
+# The same request may succeed a little later (RFC 9110, RFC 8470, RFC 6585): a time-out, an early
+# request, too many requests. So may any request that the server itself could not handle (5xx).
+TEMPORARY = (408, 425, 429)
 OTHER_HOST = (
     "Hostname mismatch",
     "Hostname Verification Check failed",
@@ -66,7 +69,7 @@ class Route(NamedTuple):
             return f"the certificate is that of another host: check {self.setting}"
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             return self._cure_of_certificate()
-        if any(words in reason for words in OTHER_PROTOCOL) or ANSWER_WITHOUT_GRPC.search(reason):
+        if any(words in reason for words in OTHER_PROTOCOL) or _refused_without_grpc(reason):
             return (
                 f"this was not the answer of {self.host}: check {self.setting}, and whether a proxy"
                 " or firewall inspects the connection"
@@ -74,12 +77,12 @@ class Route(NamedTuple):
         return ""
 
     def cure_of_status(self, status: int) -> str:
-        """What a person must do if a proxy answers with this HTTP status. Empty for 408, 429, 5xx.
+        """What a person must do if a proxy answers with this HTTP status. Empty if it is temporary.
 
         Args:
             status: the status. Salesforce itself has not answered.
         """
-        if status in (408, 429) or status >= 500:
+        if is_temporary(status):
             return ""
         who = f"the proxy {self.proxy_name}" if self.proxy else "a proxy or firewall on the way"
         if status == 407:
@@ -102,6 +105,11 @@ class Route(NamedTuple):
             "the certificate was not issued by a known authority: if your company inspects TLS, set"
             " REQUESTS_CA_BUNDLE to a PEM file with its authority"
         )
+
+
+def is_temporary(status: int) -> bool:
+    """Whether an HTTP status says that the same request may succeed a little later."""
+    return status in TEMPORARY or status >= 500
 
 
 def route_to(url: str, setting: str, ca_file: str = "") -> Route:
@@ -148,6 +156,11 @@ def _proxy(found: str, host: str) -> str:
 def _host_of(url: str) -> str:
     """Host and port of a URL, without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _refused_without_grpc(reason: str) -> bool:
+    answer = ANSWER_WITHOUT_GRPC.search(reason)
+    return answer is not None and not is_temporary(int(answer[1]))
 
 
 def _is_this_machine(host: str) -> bool:

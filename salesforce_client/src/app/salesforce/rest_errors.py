@@ -19,6 +19,7 @@ from ..errors import (
     ListTrimmedError,
     SessionExpiredError,
 )
+from .network import is_temporary
 
 SHOWN_CHARACTERS = 120
 INVALID_QUERY_LOCATOR = "INVALID_QUERY_LOCATOR"
@@ -76,7 +77,7 @@ def is_for_now(status: int, refusal: Refusal) -> bool:
     """Whether the same request may succeed some seconds later."""
     if refusal.code == "REQUEST_LIMIT_EXCEEDED":
         return bool(CONCURRENT.search(refusal.message))
-    return refusal.code not in SHORTER and (status in (408, 429) or status >= 500)
+    return refusal.code not in SHORTER and is_temporary(status)
 
 
 def error_of(status: int, refusal: Refusal, about: str) -> CollectorError:

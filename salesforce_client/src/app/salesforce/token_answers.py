@@ -19,13 +19,13 @@ from ..errors import (
     CollectorError,
     NetworkRefusedError,
 )
-from .network import Route
+from .network import Route, is_temporary
 
 # Refusals that another attempt may cure, whatever their HTTP status.
 FOR_NOW = re.compile(
-    r"unknown_error|server_error|temporarily_unavailable|server_unavailable|rate_limit_exceeded"
-    r"|request_limit_exceeded|retry your request|try again|rate exceeded|too many (requests|logins)"
-    r"|temporarily unavailable",
+    r"unknown_error|(server|internal)[_ ]error|(temporarily|server|service)[_ ]unavailable"
+    r"|(rate|request)_limit_exceeded|rate exceeded|too many (requests|logins)"
+    r"|retry your request|try again|already being processed",
     re.IGNORECASE,
 )
 # The page of a service that is down, as people see it in a browser.
@@ -104,9 +104,14 @@ ADVICE = (
 
 
 def token_of(answer: Response) -> Optional[Mapping[str, Any]]:
-    """The JSON object of a successful answer. None if the login failed."""
+    """The JSON object of a successful answer. None if the login failed.
+
+    An answer that names an error is none, whatever its HTTP status.
+    """
     content = _json(answer)
-    return content if answer.status_code == 200 and isinstance(content, dict) else None
+    if answer.status_code != 200 or not isinstance(content, dict) or _said(content)[0]:
+        return None
+    return content
 
 
 def refusal(answer: Response, login_url: str, route: Route) -> Union[CollectorError, str]:
@@ -127,10 +132,8 @@ def refusal(answer: Response, login_url: str, route: Route) -> Union[CollectorEr
         content = content[0]
     if not isinstance(content, dict):
         return _page(said, answer, route)
-    error = str(content.get("error") or content.get("errorCode") or "")
-    description = str(content.get("error_description") or content.get("message") or "")
-    text = _shown(f"{error}: {description}")
-    if status == 429 or status >= 500 or FOR_NOW.search(text):
+    text = _shown(": ".join(_said(content)))
+    if is_temporary(status) or FOR_NOW.search(text):
         return f"HTTP {status}, {text}"
     return AuthenticationError(f"{login_url} refused the JWT: {text} – {advice(text)}")
 
@@ -138,6 +141,14 @@ def refusal(answer: Response, login_url: str, route: Route) -> Union[CollectorEr
 def advice(text: str) -> str:
     """What a person must do about ``<error>: <error_description>``."""
     return next(told for words, told in ADVICE if re.search(words, text, re.IGNORECASE))
+
+
+def _said(content: Mapping[str, Any]) -> tuple[str, str]:
+    """The error that an answer names, and its description. Both are empty if it names none."""
+    return (
+        str(content.get("error") or content.get("errorCode") or ""),
+        str(content.get("error_description") or content.get("message") or ""),
+    )
 
 
 def _json(answer: Response) -> Any:
@@ -175,7 +186,7 @@ def _page(said: str, answer: Response, route: Route) -> Union[CollectorError, st
     with_text = f" without JSON ({shown})" if shown else " without JSON"
     if status in (403, 407):
         return NetworkRefusedError(f"{said}{with_text} – {route.cure_of_status(status)}")
-    if status == 429 or status >= 500 or MAINTENANCE.search(text):
+    if is_temporary(status) or MAINTENANCE.search(text):
         return f"HTTP {status}{with_text}{route.through}"
     return AuthenticationError(
         f"{said}{with_text}{route.through}: check that SALESFORCE_LOGIN_URL is the login host"

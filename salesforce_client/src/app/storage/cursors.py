@@ -30,6 +30,13 @@ class Listed(NamedTuple):
     topic: str
 
 
+class Leased(NamedTuple):
+    """A blob that has a lease. Only a lease without end stays if nobody renews it."""
+
+    name: str
+    endless: bool
+
+
 class Cursors:
     """The container of cursors."""
 
@@ -76,6 +83,21 @@ class Cursors:
             StorageUnavailableError, StorageRefusedError: the container cannot be listed.
         """
         return list(self._names(f"{org_id}/"))
+
+    def leased(self, org_id: str) -> Sequence[Leased]:
+        """The blobs of an org that have a lease, also those that are no cursors.
+
+        Nobody can replace such a blob without the id of the lease (Microsoft Learn, "Lease Blob").
+
+        Raises:
+            StorageUnavailableError, StorageRefusedError: the container cannot be listed.
+        """
+        with translated(f"container {self._container.container_name}"):
+            return [
+                Leased(blob.name, blob.lease.duration == "infinite")
+                for blob in self._container.list_blobs(name_starts_with=f"{org_id}/")
+                if blob.lease.status == "locked"
+            ]
 
     def org_ids(self) -> Sequence[str]:
         """The orgs that have a folder.
