@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any, Optional, Union
 
 from ..errors import DecodeError, SchemaError
 from ..model.event_rules import EventRules
 from ..model.events import Event
 from ..model.rows import Delete, Delivery, Gap, RejectedEvent, Restore, Row, Schema
-from ..model.times import moment_of, timestamp
+from ..model.times import is_ahead, moment_of, timestamp
 from .change_events import from_change_event
 from .decode import Decoded, Decoder, decode_header
 from .event_plan import EventPlan, plan
@@ -21,7 +21,6 @@ from .usual_events import usual_deletes
 from .values import time_of
 
 DEFAULT_RULES = EventRules()
-CLOCKS_DIFFER_BY = timedelta(minutes=5)
 Told = Sequence[Union[Delete, Restore, Gap]]
 # The rows of the events that could be read, how many of these had no row, the rejected events, and
 # the last event that could be decoded.
@@ -208,6 +207,6 @@ def _believed(published_at: str, received_at: str) -> Optional[str]:
     None if the publishing time is more than five minutes after ``received_at``. Clocks do not
     differ by so much, so the event is damaged.
     """
-    if moment_of(published_at) - moment_of(received_at) > CLOCKS_DIFFER_BY:
+    if is_ahead((moment_of(received_at) - moment_of(published_at)).total_seconds()):
         return None
     return min(published_at, received_at)
