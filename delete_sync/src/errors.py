@@ -172,7 +172,7 @@ class FilesRefusedError(ActionNeededError):
 
 
 class FilesUnavailableError(ActionNeededError):
-    """Event files cannot be read, and the next sweep cannot read them either.
+    """Event files cannot be read, and the next sweep can probably not read them either.
 
     They stay pending. The other pending files are loaded, or left for the next sweep.
     """

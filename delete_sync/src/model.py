@@ -88,7 +88,7 @@ class LocalFile(NamedTuple):
 class UnavailableFile(NamedTuple):
     """An event file that this sweep cannot download, and why. The next sweep tries again.
 
-    ``needs_a_person`` is true if the next sweep cannot download it either.
+    ``needs_a_person`` is true if the next sweep can probably not download it either.
     """
 
     blob: EventBlob

@@ -137,9 +137,10 @@ def process(
     environment: Mapping[str, str] = MappingProxyType({}),
     cwd: Path | None = None,
 ) -> Iterator[int]:
-    """Start a server process, wait until its port answers, and yield its process id.
+    """Start a server process, wait until it listens on its port, and yield its process id.
 
-    It runs in a temporary folder, unless ``cwd`` is another one.
+    It runs in a temporary folder, unless ``cwd`` is another one. If it ends before it listens, for
+    example because another program has the port, its output is in the error.
 
     At the end, also on Ctrl-C, the server ends with every process that it started.
     """
@@ -170,11 +171,35 @@ def _wait(name: str, process: subprocess.Popen[bytes], port: int, output: Path) 
                 f"{output.read_text()[-2000:]}"
             )
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+            if _listens(process.pid, port):
+                return
         time.sleep(0.05)
     raise RuntimeError(
         f"{name} did not open port {port} within {START_SECONDS} s:\n{output.read_text()[-2000:]}"
     )
+
+
+def _listens(session: int, port: int) -> bool:
+    """Whether a process of this session listens on the port, and not another program.
+
+    Without Linux' ``/proc`` nobody can tell, so every listener counts.
+    """
+    if not Path("/proc/net/tcp").exists():
+        return True
+    tables = [path for path in map(Path, ("/proc/net/tcp", "/proc/net/tcp6")) if path.exists()]
+    lines = [line.split() for table in tables for line in table.read_text().splitlines()[1:]]
+    listening = {
+        f"socket:[{line[9]}]"
+        for line in lines
+        if line[3] == "0A" and int(line[1].rpartition(":")[2], 16) == port
+    }
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended, or another user owns it
+            if os.getsid(int(folder.name)) == session:
+                files = {os.readlink(link) for link in (folder / "fd").iterdir()}
+                if files & listening:
+                    return True
+    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

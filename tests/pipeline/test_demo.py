@@ -18,7 +18,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from local import environments, installation, node, screen
+from local import emulators, environments, installation, node, screen
 from local.emulators import free_port, in_use
 from local.environments import LOCAL, REPOSITORY
 from local.installation import Part
@@ -199,6 +199,16 @@ def test_a_port_that_another_program_has_on_all_addresses_is_in_use() -> None:
     assert not in_use(port)
     with socket.create_server(("", 0)) as server:
         assert in_use(server.getsockname()[1])
+
+
+def test_an_emulator_whose_port_another_program_takes_tells_what_it_said() -> None:
+    """That the port answers does not show that the emulator runs."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        pytest.raises(RuntimeError, match=r"(?s)^Azurite ended with exit code 1 .*EADDRINUSE"),
+        emulators.azurite(other.getsockname()[1]),
+    ):
+        pytest.fail("it counts as running")
 
 
 # -- an end before the end

@@ -19,11 +19,12 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import ContainerClient
 from local import emulators
-from local.in_memory import DAMAGED, GOOD, A, B, C, D, World, sha256
+from local.in_memory import BEGUN_AT, DAMAGED, GOOD, A, B, C, D, World, sha256
 from local.proxy import Answer, Request, proxy
 
 from delete_sync.src.budget import RESERVE_SECONDS, Budget
 from delete_sync.src.errors import (
+    FilesUnavailableError,
     OutOfTimeError,
     StorageRefusedError,
     StorageUnavailableError,
@@ -38,6 +39,7 @@ from delete_sync.src.event_files.blobs import EventContainer
 from delete_sync.src.freshness import Patience
 from delete_sync.src.model import EventBlob
 from delete_sync.src.report import Report
+from salesforce_client.src.app.storage.blobs import blob_name
 
 
 @contextlib.contextmanager
@@ -434,10 +436,10 @@ def test_a_file_that_storage_refuses_is_unreadable(
     assert str(raised.value).startswith(message)
 
 
-def test_a_download_that_fails_for_now_ends_the_sweep(
+def test_a_download_that_fails_for_now_is_no_error_of_the_file_alone(
     events: ContainerClient, azurite: emulators.Server, tmp_path: Path
 ) -> None:
-    """Storage is busy, so the next file would fail too."""
+    """If Storage is busy, the next file fails too. Only the sweep can see whether it does."""
     put(events, A)
     with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
         (blob,) = listed(container)
@@ -471,6 +473,43 @@ def test_each_file_that_cannot_be_loaded_is_named_and_the_others_are_loaded(
     assert f"{B}: event file {B}: No. (AuthorizationFailure)" in told
     assert f"{C}: its content does not match the SHA-256 in its metadata" in told
     assert D not in told
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_file_whose_download_always_fails_stops_no_other_file(
+    events: ContainerClient, azurite: emulators.Server, world: World, status: int
+) -> None:
+    """Each sweep loads the files before and after it, and fails with the file's name."""
+    put(events, A)
+    put(events, B)
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = lambda request: (
+            (status, error("InternalError")) if f"/{B}" in request.path else None
+        )
+        for names in ([A, C], [D]):
+            put(events, names[-1])
+            report = world.sweep(store=container)
+            assert (report.synced, list(report.unavailable), report.left) == (names, [B], 1)
+            with pytest.raises(FilesUnavailableError, match=rf"{B}: .*No\. \(InternalError\)"):
+                report.raise_if_failed()
+        through.before = lambda _: None
+        assert world.sweep(store=container).synced == [B]
+
+
+def test_a_storage_that_no_longer_answers_ends_the_sweep_after_the_retries_of_one_file(
+    events: ContainerClient, azurite: emulators.Server, world: World
+) -> None:
+    """It is asked for no more files than are downloaded at once."""
+    names = [blob_name(BEGUN_AT, number) for number in range(40)]
+    for name in names:
+        put(events, name)
+    with proxy(azurite.port) as through, at(through.port, events.container_name) as container:
+        through.before = lambda request: (
+            None if "comp=list" in request.path else (503, error("ServerBusy"))
+        )
+        with pytest.raises(StorageUnavailableError, match=r"No\. \(ServerBusy\)"):
+            world.sweep(store=container)
+    assert len({it.path for it in through.seen if "/events_" in it.path}) == 4
 
 
 @pytest.mark.parametrize("full", [False, True])

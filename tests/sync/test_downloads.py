@@ -153,16 +153,78 @@ def test_a_folder_that_disappears_is_an_error_of_the_disk(tmp_path: Path) -> Non
             next(files)
 
 
-def test_if_storage_does_not_answer_the_error_reaches_the_reader(tmp_path: Path) -> None:
-    """The files before it are yielded first, and the folder is removed."""
+BUSY = StorageUnavailableError("busy")
+
+
+def outcome(failing: str, names: str, folder: Path) -> str:
+    """What the reader gets of these blobs if downloads of some fail: capitals are unavailable.
+
+    If the storage counts as silent, the text ends with an exclamation mark.
+    """
     source = Source()
-    source.fails["b"] = StorageUnavailableError("busy")
-    with downloads(
-        source, [blob("a"), blob("b"), blob("c")], tmp_path, Budget.of(600, 600)
-    ) as files:
-        assert next(files).blob == blob("a")
-        with pytest.raises(StorageUnavailableError, match="busy"):
-            next(files)
+    source.fails = {name: BUSY for name in failing}
+    source.fails["x"] = UnreadableBlobError("it is archived", needs_a_person=False)
+    got = ""
+    with downloads(source, [blob(it) for it in names], folder, Budget.of(600, 600)) as files:
+        try:
+            for file in files:
+                if isinstance(file, UnavailableFile) and file.blob.name != "x":
+                    assert file == UnavailableFile(file.blob, "busy", needs_a_person=True)
+                    got += file.blob.name.upper()
+                else:
+                    got += file.blob.name
+        except StorageUnavailableError as error:
+            assert error.text == "busy"
+            got += "!"
+    assert list(folder.iterdir()) == []
+    return got
+
+
+@pytest.mark.parametrize(
+    ("failing", "names", "got"),
+    [
+        ("c", "abcdefgh", "abCdefgh"),
+        ("a", "abcdefgh", "Abcdefgh"),
+        ("h", "abcdefgh", "abcdefgH"),
+        ("bcd", "abcdefgh", "aBCDefgh"),
+        ("bcdfgh", "abcdefgh", "aBCDeFGH"),
+        ("fgh", "abcdefgh", "abcdeFGH"),
+        ("bcde", "abcdefgh", "a!"),
+        ("abcd", "abcdefgh", "!"),
+        ("abcdefgh", "abcdefgh", "!"),
+        ("a", "a", "!"),
+        ("abc", "abc", "!"),
+        ("abc", "abcx", "ABCx"),
+        ("abc", "xabc", "xABC"),
+    ],
+)
+def test_a_download_that_fails_is_its_files_fault_unless_four_in_a_row_or_all_fail(
+    failing: str, names: str, got: str, tmp_path: Path
+) -> None:
+    """The order stays. A storage that says that a file is archived has answered."""
+    assert outcome(failing, names, tmp_path) == got
+
+
+def test_a_failed_download_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    source = Source()
+    source.fails["a"] = BUSY
+    with downloads(source, [blob("a"), blob("b")], tmp_path, Budget.of(600, 600)) as files:
+        assert len(list(files)) == 2
+        (folder,) = tmp_path.iterdir()
+        assert [path.name for path in folder.iterdir()] == ["b"]
+
+
+def test_if_storage_does_not_answer_no_more_files_are_tried(tmp_path: Path) -> None:
+    """Those under way are waited for, because they fail at the same time. The folder is removed."""
+    source = Source()
+    names = [str(number) for number in range(100)]
+    source.fails = dict.fromkeys(names, BUSY)
+    with (
+        downloads(source, [blob(it) for it in names], tmp_path, Budget.of(600, 600)) as files,
+        pytest.raises(StorageUnavailableError, match="busy"),
+    ):
+        next(files)
+    assert sorted(source.asked) == names[:4]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import sqlite3
+import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -322,6 +323,18 @@ def test_other_blobs_in_the_container_are_ignored(
     report = sweep()
     report.raise_if_failed()
     assert report.files == 1
+
+
+@pytest.mark.parametrize("name", ["[a]", '[!a]*? "q"', "it's", "back\\slash [a"])
+def test_the_temporary_directory_may_have_any_name(
+    put: Put, sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The connector takes the path of PUT for a pattern, and Snowflake takes it for a literal."""
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    put("e1")
+    assert sweep().inserted == 1
 
 
 def test_batches_are_bounded_and_each_is_committed(put: Put, sweep: Sweep, query: Query) -> None:

@@ -137,7 +137,8 @@ class EventContainer:
 
         Raises:
             UnreadableBlobError: this blob cannot be read.
-            StorageUnavailableError: the download failed.
+            StorageUnavailableError: the download failed. The fault may be the storage's or the
+                blob's.
             LocalStorageError: the file could not be written.
             OutOfTimeError: the sweep has no time left.
         """

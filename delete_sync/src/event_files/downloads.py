@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Protocol
 
 from ..budget import Budget, out_of_time
-from ..errors import UnreadableBlobError
+from ..errors import StorageUnavailableError, UnreadableBlobError
 from ..model import Download, EventBlob, LocalFile, UnavailableFile
 from ..scratch import local_storage, scratch_folder
 
 AT_ONCE = 4
+# If so many downloads fail one after another, the storage does not answer. If it answers nothing at
+# all, they run at the same time, so this takes as long as one of them.
+FAILED_IN_A_ROW = AT_ONCE
 # How many bytes may be on the disk at once, including the file that is being read.
 BYTES_ON_DISK = 256 * 1024 * 1024
 LARGEST_FILE = 2 * 1024 * 1024 * 1024
@@ -44,6 +47,9 @@ def downloads(
 ) -> Iterator[Iterator[Download]]:
     """Yield all ``blobs`` in their order. Each is downloaded shortly before the reader needs it.
 
+    A download that fails may be the fault of its blob or of the storage. The next downloads show
+    which it is: until then the reader does not get the file.
+
     Args:
         source: where the event files are.
         blobs: the event files to download.
@@ -54,7 +60,7 @@ def downloads(
 
     Raises:
         LocalStorageError: the disk is full or fails.
-        StorageUnavailableError: Blob Storage does not answer.
+        StorageUnavailableError: ``FAILED_IN_A_ROW`` downloads failed, or no blob could be read.
         OutOfTimeError: the sweep has no time left.
     """
     with scratch_folder("files", within=scratch) as folder:
@@ -63,6 +69,20 @@ def downloads(
             yield ahead.in_order()
         finally:
             ahead.end()
+
+
+class _FailedError(Exception):
+    """The storage did not answer the request for a blob, or answered that it cannot now.
+
+    Attributes:
+        file: the blob, if the fault is its own. Then nobody knows whether waiting helps.
+        error: the error, if the storage is at fault.
+    """
+
+    def __init__(self, blob: EventBlob, error: StorageUnavailableError) -> None:
+        self.file = UnavailableFile(blob, error.text, needs_a_person=True)
+        self.error = error
+        super().__init__(error.text)
 
 
 class _Ahead:
@@ -85,16 +105,45 @@ class _Ahead:
         self._under_way: deque[tuple[EventBlob, Future[Download]]] = deque()
 
     def in_order(self) -> Iterator[Download]:
+        failed: list[UnavailableFile] = []  # since the last download that the storage answered
+        error: StorageUnavailableError | None = None
+        answered = False
+        for download in self._finished():
+            try:
+                downloaded = download.result()
+            except _FailedError as failure:
+                failed.append(failure.file)
+                error = failure.error
+                if len(failed) == FAILED_IN_A_ROW:
+                    raise error from None
+            else:
+                yield from failed
+                failed.clear()
+                answered = True
+                yield downloaded
+        if error and not answered:
+            raise error
+        yield from failed
+
+    def _finished(self) -> Iterator[Future[Download]]:
+        """The downloads that have ended, in the order of their blobs.
+
+        After one that failed, those under way go on alone, so that a storage that does not answer
+        is given up as soon as they have failed too.
+        """
         following = next(self._waiting, None)
+        in_doubt = False
         while following is not None or self._under_way:
-            following = self._go_on(following, 0)
+            if not (in_doubt and self._under_way):
+                following = self._go_on(following, 0)
             blob, download = self._under_way[0]
             if not wait([download], self._limit()).done:
                 raise out_of_time(f"event file {blob.name}")
             self._under_way.popleft()
-            downloaded = download.result()
-            following = self._go_on(following, blob.size)
-            yield downloaded
+            in_doubt = isinstance(download.exception(), _FailedError)
+            if not in_doubt:
+                following = self._go_on(following, blob.size)
+            yield download
 
     def _go_on(self, following: EventBlob | None, on_disk: int) -> EventBlob | None:
         """Begin downloads as far as they fit. Returns the first file that does not."""
@@ -133,9 +182,11 @@ def _fetch(source: Source, blob: EventBlob, folder: Path) -> Download:
         )
     try:
         sha256 = source.download(blob, path)
-    except UnreadableBlobError as error:
+    except (UnreadableBlobError, StorageUnavailableError) as error:
         with local_storage(f"event file {blob.name}"):
             path.unlink(missing_ok=True)
+        if isinstance(error, StorageUnavailableError):
+            raise _FailedError(blob, error) from None
         return UnavailableFile(blob, str(error), error.needs_a_person)
     if blob.sha256 not in ("", sha256):
         return LocalFile(

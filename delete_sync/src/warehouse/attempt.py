@@ -5,6 +5,7 @@ Sources: Snowflake documentation, pages "MERGE", "COPY INTO <table>", "PUT".
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -157,6 +158,11 @@ class Attempt(Guarded):
         )
 
 
-def _file_url(path: Path) -> str:
-    """The URL for PUT, to be written in single quotes (page "PUT")."""
-    return "file://{}".format(path.as_posix().replace("\\", "\\\\").replace("'", "\\'"))
+def _file_url(parts: Path) -> str:
+    """The URL for PUT, to be written in single quotes (page "PUT").
+
+    Only the name of ``parts`` is a pattern. The connector expands the whole path with ``glob``, and
+    the temporary directory of the machine may have any name.
+    """
+    path = f"{glob.escape(parts.parent.as_posix())}/{parts.name}"
+    return "file://{}".format(path.replace("\\", "\\\\").replace("'", "\\'"))
