@@ -196,7 +196,7 @@ def _listens(session: int, port: int) -> bool:
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or another user owns it
             if os.getsid(int(folder.name)) == session:
-                files = {os.readlink(link) for link in (folder / "fd").iterdir()}
+                files = {str(link.readlink()) for link in (folder / "fd").iterdir()}
                 if files & listening:
                     return True
     return False

@@ -162,7 +162,7 @@ def outcome(failing: str, names: str, folder: Path) -> str:
     If the storage counts as silent, the text ends with an exclamation mark.
     """
     source = Source()
-    source.fails = {name: BUSY for name in failing}
+    source.fails = dict.fromkeys(failing, BUSY)
     source.fails["x"] = UnreadableBlobError("it is archived", needs_a_person=False)
     got = ""
     with downloads(source, [blob(it) for it in names], folder, Budget.of(600, 600)) as files:
@@ -173,8 +173,7 @@ def outcome(failing: str, names: str, folder: Path) -> str:
                     got += file.blob.name.upper()
                 else:
                     got += file.blob.name
-        except StorageUnavailableError as error:
-            assert error.text == "busy"
+        except StorageUnavailableError:
             got += "!"
     assert list(folder.iterdir()) == []
     return got
