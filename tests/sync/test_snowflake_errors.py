@@ -118,6 +118,32 @@ def test_the_message_about_a_value_names_the_column_and_not_the_value() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("number", "text", "kept"),
+    [
+        (
+            100090,
+            "Duplicate row detected during DML action\nRow Values: ['Jane Doe', 1, \"O'Neil\"]",
+            "Duplicate row detected during DML action Row Values…",
+        ),
+        (100999, "Failed to read 'Jane' of 'O'Neil' here", "Failed to read …"),
+        (100000, 'No value {"name": "Jane"} fits', "No value …"),
+        (100051, "Division by zero", "Division by zero"),
+        (100080, "Columns (Jane) do not match", "Columns …"),
+        (2003, "Object 'DB.SCHEMA.T' does not exist", "Object 'DB.SCHEMA.T' does not exist"),
+        (99999, "Object 'T' is odd", "Object 'T' is odd"),
+        (101000, "Object 'T' is odd", "Object 'T' is odd"),
+    ],
+)
+@pytest.mark.parametrize("kind", [errors.ProgrammingError, errors.OperationalError])
+def test_the_message_about_data_of_a_statement_quotes_none(
+    number: int, text: str, kept: str, kind: type
+) -> None:
+    """Erasing does not reach logs. Names of objects stay, because a person needs them."""
+    raised = translate(error(number, "42P18", kind, text), "merge")
+    assert raised.text.startswith(f"merge: {kept} (error {number}, SQLSTATE 42P18) – ")
+
+
 def test_only_errors_of_the_connector_are_translated() -> None:
     with pytest.raises(WarehouseUnavailableError, match=r"^COMMIT: "), translated("COMMIT"):
         raise errors.OperationalError(msg="gone", errno=250003)

@@ -65,6 +65,11 @@ OF_A_VALUE = {
     100078,  # text too long
     100082,  # larger than Snowflake's limit
 }
+# Errors of the data of a statement, which appear when it runs. Also the text of another one than
+# ``OF_A_VALUE`` may quote values, for example 100090 a whole row ("Row Values: […]").
+AT_RUN_TIME = range(100_000, 101_000)
+# Where a value may begin in such a text. The words before it say what is wrong.
+QUOTED = re.compile(r"""[:'"\[{(].*""", re.DOTALL)
 _KEY = (
     "check that SNOWFLAKE_USER has the public key of SNOWFLAKE_PRIVATE_KEY "
     "(ALTER USER … SET RSA_PUBLIC_KEY = …), and that this machine's clock is right"
@@ -177,6 +182,8 @@ def translate(error: Any, doing: str, *, emulator: bool = False) -> SyncError:
         return DataRefusedError(f"{doing}: Snowflake refuses a value{where} {about}", number)
     # Without the number, which stands at the end. Version 5 of the connector has no raw_msg.
     text = getattr(error, "raw_msg", None) or error.msg or str(error)
+    if number in AT_RUN_TIME:
+        text = QUOTED.sub("…", text)
     message = f"{doing}: {' '.join(text.split())[:1000]} {about}"
     if number in TRANSIENT or (number not in OF_A_PERSON and isinstance(error, UNANSWERED)):
         advice = ADVICE.get(number, IF_IT_STAYS)

@@ -39,6 +39,17 @@ def _alias(statement: exp.Merge) -> exp.TableAlias:
     return (table.args.get("alias") or exp.TableAlias(this=table.this)).copy()
 
 
+def _twice(session: Session, target: exp.Subquery, row: int) -> StatementError:
+    """The refusal of a MERGE that matches a row twice. Its text has the values of the row.
+
+    Source: answers of live accounts in public issue trackers.
+    """
+    rows = exp.select("*").from_(target).where(exp.column(reading.ROW_ID).eq(row))
+    (_, *values), *_ = reading.run(session, rows).fetchall()
+    text = f"Duplicate row detected during DML action\nRow Values: {values}"
+    return StatementError("100090", "42P18", text)
+
+
 def _insert_new(session: Session, statement: exp.Merge, key: Key, when: exp.When) -> int:
     """Insert the rows of the source that match no row of the target."""
     target = reading.seen(session, key, _alias(statement), latest=False)
@@ -87,7 +98,8 @@ def _by_candidates(
             continue
         ids = [int(row[0]) for row in reading.run(session, candidates.copy()).fetchall()]
         if len(set(ids)) != len(ids):
-            raise StatementError("100090", "42P18", "Duplicate row detected during DML action")
+            twice = next(one for one in ids if ids.count(one) > 1)
+            raise _twice(session, reading.seen(session, key, target_alias, latest=False), twice)
         removed += ids
         if isinstance(then, exp.Update):
             target = reading.seen(session, key, target_alias.copy(), latest=False)
