@@ -203,7 +203,21 @@ def test_in_is_refused_for_a_text_with_a_collation(session: Session, account: Ac
     account.set(parameters={"DEFAULT_DDL_COLLATION": "en-ci"})
     assert session.refused(statement) == "000002"
     assert session.refused("SELECT k FROM t WHERE (name, k) IN (('a', 1))") == "000002"
+    assert session.refused("SELECT k FROM t WHERE COALESCE(name, '') IN ('a')") == "000002"
     assert session("SELECT k FROM t WHERE v:name::VARCHAR IN ('a')") == []
+
+
+def test_like_is_refused_for_a_text_with_a_collation(session: Session, account: Account) -> None:
+    """If the collation has a language. Source: pages "LIKE" and "Collation support"."""
+    statement = "SELECT k FROM t WHERE COALESCE(name, '') NOT LIKE '%*'"
+    columns = "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'NOTHING%'"
+    assert session(statement) == []
+    account.set(parameters={"DEFAULT_DDL_COLLATION": "en-ci"})
+    for one in (statement, statement.replace("LIKE", "ILIKE")):
+        assert session.refused(one) == "000002"
+    assert session.refused("SELECT k FROM t WHERE name LIKE ANY ('a%', 'b%')") == "000002"
+    assert session("SELECT k FROM t WHERE v:name::VARCHAR LIKE 'a%'") == []
+    assert session(columns) == []
 
 
 def test_a_file_with_a_key_twice_is_refused_by_copy(session: Session, tmp_path: Path) -> None:

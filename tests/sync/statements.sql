@@ -2106,15 +2106,15 @@ SELECT
     topic AS told_by,
     NULL::VARCHAR AS event_file
 FROM "DELETE_TRACKER"
-WHERE record_id IN (%s, %s)
+WHERE record_id = %s OR record_id = %s
 UNION ALL
 SELECT 'restore', restore_id, object_name, restored_date, topic, event_file
 FROM "DELETE_TRACKER_RESTORES"
-WHERE record_id IN (%s, %s)
+WHERE record_id = %s OR record_id = %s
 UNION ALL
 SELECT 'listed delete', check_id, object_name, deleted_date, listed_by, event_file
 FROM "DELETE_TRACKER_LISTED"
-WHERE record_id IN (%s, %s)
+WHERE record_id = %s OR record_id = %s
 ORDER BY 4, 1, 2;
 
 -- secondary_roles_off
@@ -2305,7 +2305,10 @@ FROM "DELETE_TRACKER_COMPLETENESS" d
 JOIN (SELECT DISTINCT object_name FROM "DELETE_TRACKER_CHECKS" WHERE checked_at >= %s) c
     ON c.object_name = d.object_name
 WHERE d.verdict = 'unproven' AND d.day BETWEEN %s AND %s
-    AND d.reason IN ('not covered', 'sight unknown', 'clock', 'no rights', 'check failed')
+    AND (
+        d.reason = 'not covered' OR d.reason = 'sight unknown' OR d.reason = 'clock'
+        OR d.reason = 'no rights' OR d.reason = 'check failed'
+    )
 GROUP BY d.object_name, d.reason
 ORDER BY d.object_name, d.reason;
 

@@ -151,6 +151,44 @@ def test_no_statement_begins_a_transaction_or_changes_the_session() -> None:
     }
 
 
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+DOCS = REPOSITORY / "docs"
+OF_SNOWFLAKE = re.compile(r"\b(information_schema|account_usage)\.")
+# What is read from a VARIANT is cast, and a cast has no collation.
+ON_A_TEXT = re.compile(r"(?<!::VARCHAR )(?<!::VARCHAR NOT )\bIN\s*\(|\bI?LIKE\b|\bRLIKE\b|\bREGEXP")
+
+
+def documented() -> dict[str, str]:
+    """The statements of the set-up, the examples and the dashboard, by their places."""
+    found = {}
+    for path in sorted((DOCS / "setup/snowflake").rglob("*.sql")):
+        for number, statement in enumerate(path.read_text().split(";"), 1):
+            found[f"{path.name} {number}"] = re.sub("--.*", "", statement)
+    for path in sorted((DOCS / "setup/snowflake").rglob("*.py")):
+        found[path.name] = path.read_text()
+    for path in (*sorted(DOCS.rglob("*.md")), *REPOSITORY.glob("*/README.md")):
+        blocks = re.findall(r"```sql\n(.*?)```", path.read_text(), re.DOTALL)
+        for number, block in enumerate(blocks):
+            found[f"{path.relative_to(REPOSITORY)} {number}"] = re.sub("--.*", "", block)
+    return found
+
+
+def test_no_statement_uses_what_a_text_with_a_collation_does_not_support() -> None:
+    """With DEFAULT_DDL_COLLATION, every text column of the tables has a collation.
+
+    IN does not support one, and LIKE none with a language. Snowflake's own tables have none.
+    Source: pages "[NOT] IN", "[NOT] LIKE" and "Collation support".
+    """
+    everything = {**STATEMENTS, **documented()}
+    assert len(everything) > len(STATEMENTS) + 50
+    wrong = {
+        name
+        for name, text in everything.items()
+        if ON_A_TEXT.search(text) and not OF_SNOWFLAKE.search(text)
+    }
+    assert wrong == set()
+
+
 def test_the_columns_of_a_table_are_read_from_the_statement_that_creates_it() -> None:
     """So the check of an existing table cannot differ from a new table."""
     assert columns_of("lock") == [

@@ -7,7 +7,11 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 import pytest
-from local.event_files import check
+from local import emulators
+from local.account import Account
+from local.command_line import sync_command
+from local.event_files import check, delete
+from local.set_up import statements
 
 from delete_sync.src.model import Unproven
 from delete_sync.src.report import Report
@@ -81,6 +85,27 @@ def test_each_reason_that_a_person_can_remove_is_told(
     )
     reason = "check failed" if outcome == "failed" else outcome.replace("_", " ")
     assert line("Odd", reason, 6, 6, 1) in told(place)
+
+
+@pytest.mark.views
+def test_an_account_with_a_default_collation_has_verdicts_and_is_searched(
+    place: Place, put: Callable[..., str], snowflake: emulators.Server
+) -> None:
+    """Every text column has the collation. The views, the sweep and the commands work with it."""
+    record = "001000000000001AAA"
+    Account(snowflake, place.schema).set(parameters={"DEFAULT_DDL_COLLATION": "en-ci"})
+    for statement in statements("3_views.sql", place.schema):
+        place.admin(statement)
+    put(delete("e1", record_id=record), *(checked("Odd", age, "no_rights") for age in (3, 6)))
+    assert line("Odd", "no rights", 6, 6, 1) in told(place)
+    call = sync_command(place.settings, "find", "--record", record, "--json")
+    assert call.code == 0, call.text
+    assert [(it["what"], it["id"]) for it in call.json["tables"]] == [("delete", "e1")]
+    status = sync_command(place.settings, "status", "--json")
+    assert "error" not in status.json, status.text
+    for name in ("questions.sql", "monitoring.sql"):
+        for statement in statements(name, place.schema):
+            place.admin(statement)
 
 
 def test_without_the_views_a_sweep_says_that_nobody_knows(

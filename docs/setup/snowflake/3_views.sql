@@ -199,7 +199,7 @@ told AS (
         COALESCE(record_id, event_id) AS record
     FROM delete_tracker t
     LEFT JOIN delete_tracker_erased e ON e.record_sha256 = SHA2(t.record_id, 256)
-    WHERE COALESCE(record_id, '') NOT LIKE '%*' AND e.record_sha256 IS NULL
+    WHERE RIGHT(COALESCE(record_id, ''), 1) <> '*' AND e.record_sha256 IS NULL
 ),
 
 -- Is a row more than ten minutes later than the record's row before it?
@@ -855,7 +855,7 @@ WITH changes AS (
         event_id
     FROM delete_tracker t
     LEFT JOIN delete_tracker_erased e ON e.record_sha256 = SHA2(t.record_id, 256)
-    WHERE COALESCE(record_id, '') NOT LIKE '%*' AND e.record_sha256 IS NULL
+    WHERE RIGHT(COALESCE(record_id, ''), 1) <> '*' AND e.record_sha256 IS NULL
 )
 
 SELECT

@@ -30,6 +30,7 @@ def check(session: Session, statement: exp.Expr) -> None:
     no_literal_with_key_twice(statement)
     if session.parameter("DEFAULT_DDL_COLLATION"):
         no_in_with_collation(statement)
+        no_like_with_collation(statement)
 
 
 def no_json_in_values(statement: exp.Expr) -> None:
@@ -56,12 +57,29 @@ def no_in_with_collation(statement: exp.Expr) -> None:
     Source: pages "[NOT] IN" and "Parameters".
     """
     for one in statement.find_all(exp.In):
-        for operand in (one.this, *one.expressions):
-            parts = operand.expressions if isinstance(operand, exp.Tuple) else [operand]
-            if any(isinstance(part, exp.Column) for part in parts) and _of_user_table(statement):
-                raise StatementError(
-                    "000002", "0A000", "Unsupported feature 'IN with a collated argument'."
-                )
+        if _of_user_table(statement) and any(map(_has_collation, (one.this, *one.expressions))):
+            raise StatementError(
+                "000002", "0A000", "Unsupported feature 'IN with a collated argument'."
+            )
+
+
+def no_like_with_collation(statement: exp.Expr) -> None:
+    """LIKE does not support a collation with a language. See ``no_in_with_collation``.
+
+    Source: pages "[NOT] LIKE" and "Collation support".
+    """
+    for one in statement.find_all(exp.Like, exp.ILike):
+        if _of_user_table(statement) and any(map(_has_collation, (one.this, one.expression))):
+            raise StatementError(
+                "000002", "0A000", "Unsupported feature 'LIKE with a collated argument'."
+            )
+
+
+def _has_collation(value: exp.Expr) -> bool:
+    """Whether a column is in a value. What is read from a VARIANT is cast and has no collation."""
+    if isinstance(value, (exp.Cast, exp.Select)):
+        return False
+    return isinstance(value, exp.Column) or any(map(_has_collation, value.iter_expressions()))
 
 
 def _of_user_table(statement: exp.Expr) -> bool:
