@@ -17,6 +17,8 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
     ServiceRequestError,
 )
+from azure.core.pipeline import PipelineContext, PipelineRequest
+from azure.core.pipeline.transport import HttpRequest, RequestsTransport
 from azure.storage.blob import ContainerClient
 from local import emulators
 from local.in_memory import BEGUN_AT, DAMAGED, GOOD, A, B, C, D, World, sha256
@@ -36,6 +38,7 @@ from delete_sync.src.errors import (
 from delete_sync.src.event_files import blobs
 from delete_sync.src.event_files.blob_errors import translated
 from delete_sync.src.event_files.blobs import EventContainer
+from delete_sync.src.event_files.transport import BoundedRetry
 from delete_sync.src.freshness import Patience
 from delete_sync.src.model import EventBlob
 from delete_sync.src.report import Report
@@ -446,6 +449,22 @@ def test_a_download_that_fails_for_now_is_no_error_of_the_file_alone(
         through.before = lambda _: (429, error("TooManyRequests"))
         with pytest.raises(StorageUnavailableError, match=f"^event file {A}: "):
             container.download(blob, tmp_path / "x")
+
+
+def test_the_answer_to_a_try_that_is_repeated_keeps_no_connection(
+    azurite: emulators.Server,
+) -> None:
+    """The storage client drops it unread, and keeps it in its history meanwhile."""
+    with proxy(azurite.port) as through:
+        through.before = lambda _: (503, error("ServerBusy"))
+        retry = BoundedRetry(Budget.of(60, 600))
+        request = HttpRequest("GET", f"http://127.0.0.1:{through.port}/")
+        settings = retry.configure_retries(PipelineRequest(request, PipelineContext(None)))
+        with RequestsTransport() as transport:
+            answer = transport.send(request, stream=True)
+            assert emulators.connections_to(through.port) == 1
+            assert retry.increment(settings, request, response=answer)
+            assert emulators.connections_to(through.port) == 0
 
 
 # -- whole sweeps

@@ -68,6 +68,19 @@ class BoundedRetry(ExponentialRetry):
         super().__init__(initial_backoff=1, increment_base=2, retry_total=3)
         self._budget = budget
 
+    def increment(
+        self, settings: dict[str, Any], request: Any, response: Any = None, error: Any = None
+    ) -> bool:
+        """Whether to try again.
+
+        Then the answer to a download is closed. The storage client drops it unread, and its
+        connection would stay open until Python collects it.
+        """
+        again = bool(super().increment(settings, request, response=response, error=error))
+        if again and response is not None:
+            response.internal_response.close()
+        return again
+
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
         """How many seconds to wait before the next try."""
         return min(float(super().get_backoff_time(settings)), self._budget.left())
