@@ -208,7 +208,7 @@ DELETED = change("DELETE", A)
 NO_TIME = "commitTimestamp is not a time of the years 1582 to 9999"
 NO_KEY = (
     "the event's id and a record id make no key: together they have more than 254 characters, or"
-    " the record id has U+0000"
+    " one of them has U+0000"
 )
 
 
@@ -260,6 +260,14 @@ def test_an_event_with_too_long_an_id_raises_an_error() -> None:
         from_change_event(event(DELETED), EVENT._replace(event_id="x" * 237), ORIGIN)
     assert str(raised.value) == NO_KEY
     assert from_change_event(event(DELETED), EVENT._replace(event_id="x" * 236), ORIGIN)
+
+
+@pytest.mark.parametrize("kind", ["DELETE", "UNDELETE"])
+def test_an_event_whose_own_id_has_nul_raises_an_error(kind: str) -> None:
+    """Snowflake stores no U+0000, and without it the key could be that of another event."""
+    with pytest.raises(DecodeError) as raised:
+        from_change_event(event(change(kind, A)), EVENT._replace(event_id="x\0"), ORIGIN)
+    assert str(raised.value) == NO_KEY
 
 
 @pytest.mark.parametrize(

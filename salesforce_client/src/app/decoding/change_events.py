@@ -82,7 +82,7 @@ def _deletes(
     origin: Origin,
     notes: Mapping[str, Any],
 ) -> Sequence[Union[Delete, Gap]]:
-    record_ids = _record_ids(header, event)
+    keys = _keys(header, event)
     if header["changeType"] == "GAP_DELETE":
         notes = {**notes, "gap": True}
     plain = without_nul(payload)
@@ -100,14 +100,14 @@ def _deletes(
         owner_id = fitting(owner_id, "owner_id", notes)
     rows: list[Union[Delete, Gap]] = []
     unnamed = False
-    for record_id in record_ids:
+    for key, record_id in keys.items():
         wildcard = record_id[-1] == "*"
         unnamed = unnamed or wildcard
         rows.append(
             new_row(
                 Delete,
                 (
-                    f"{event.event_id}:{record_id}",
+                    key,
                     origin.topic,
                     object_name,
                     record_id,
@@ -132,37 +132,38 @@ def _restores(
     header: Mapping[str, Any], committed: str, event: Event, origin: Origin
 ) -> Sequence[Union[Restore, Gap]]:
     """The restores. A pattern names no record, so it is only a gap."""
-    record_ids = _record_ids(header, event)
-    keys = {f"{event.event_id}:{one}": one for one in record_ids if one[-1] != "*"}
+    keys = _keys(header, event)
+    named = {key: record_id for key, record_id in keys.items() if record_id[-1] != "*"}
     found = restores(
-        keys, origin, event, header.get("entityName"), header.get("commitUser"), committed
+        named, origin, event, header.get("entityName"), header.get("commitUser"), committed
     )
-    if len(keys) == len(record_ids):
+    if len(named) == len(keys):
         return found
     return [*found, _gap("wildcard", header, committed, event, origin)]
 
 
-def _record_ids(header: Mapping[str, Any], event: Event) -> Sequence[str]:
-    """The record ids of a change event, each once. Each of them makes a key with the event's id."""
-    named = header.get("recordIds")
-    record_ids: Sequence[Any] = named if isinstance(named, list) else ()
-    longest = LONGEST_TEXT - len(event.event_id) - 1
-    for record_id in record_ids:
+def _keys(header: Mapping[str, Any], event: Event) -> Mapping[str, str]:
+    """The record ids of a change event, each by the key that it makes with the event's id."""
+    record_ids = header.get("recordIds")
+    keys: dict[str, str] = {}
+    for record_id in record_ids if isinstance(record_ids, list) else ():
         if not record_id or not isinstance(record_id, str):
-            record_ids = ()
+            keys = {}
             break
-        if len(record_id) > longest or "\0" in record_id:
+        key = f"{event.event_id}:{record_id}"
+        if len(key) > LONGEST_TEXT or "\0" in key:
             raise DecodeError(
                 "the event's id and a record id make no key: together they have more than"
-                f" {LONGEST_TEXT - 1} characters, or the record id has U+0000"
+                f" {LONGEST_TEXT - 1} characters, or one of them has U+0000"
             )
-    if not record_ids:
+        keys[key] = record_id
+    if not keys:
         kind = header["changeType"]
         raise DecodeError(
             f"{'an' if kind[0] == 'U' else 'a'} {kind} of {text(header.get('entityName'))}"
             " names no record id"
         )
-    return record_ids if len(record_ids) == 1 else list(dict.fromkeys(record_ids))
+    return keys
 
 
 BITMAPS = {
