@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import threading
@@ -26,7 +27,7 @@ import drain  # noqa: E402  (found through the lines above)
 import page  # noqa: E402
 import process  # noqa: E402
 import sweep  # noqa: E402
-from local import apps, limits  # noqa: E402
+from local import apps, environments, limits  # noqa: E402
 
 INSTANCE_MB = 512
 # Microsoft Learn, "Azure Functions Flex Consumption plan hosting", Instance sizes: an instance has
@@ -153,7 +154,9 @@ def main() -> int:
     for cores in (CORES, 1.0):
         with tempfile.TemporaryDirectory() as folder:
             lines += on(cores, Path(folder))
-    about = f"Each ran once, with a limit of {LIMIT_MB} MB.\nMachine: {page.machine()}."
+    told = "import platform; print(platform.python_version())"
+    python = subprocess.check_output([environments.group("runtime"), "-c", told], text=True).strip()
+    about = f"Each ran once, with a limit of {LIMIT_MB} MB.\nMachine: {page.machine(python)}."
     page.write("instance", "\n".join([*lines, "", about]))
     return 0
 

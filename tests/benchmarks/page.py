@@ -44,14 +44,16 @@ def _title(line: str) -> str:
     return line.split("|")[1].strip()
 
 
-def machine() -> str:
-    """Describe this machine: cores, processor, Python version and system."""
+def machine(python: str = platform.python_version()) -> str:
+    """Describe this machine: cores, processor, Python version and system.
+
+    Args:
+        python: the version of the Python that ran the apps, if it is another one.
+    """
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     model = next(
         (line.partition(": ")[2].strip() for line in lines if line.startswith("model name")),
         platform.machine(),
     )
-    return (
-        f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {platform.system()}"
-    )
+    return f"{os.cpu_count()} cores ({model}), Python {python}, {platform.system()}"
