@@ -183,7 +183,8 @@ def calls(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
         cells = [title, *(f"{by_kind.get(kind, 0)}" for kind in KINDS), f"{sum(by_kind.values())}"]
         cells += [f"{states[state]:,}" for state in ("bin", "purged", "unknown")]
         nothing = sum(number == DELETES for number in without.values())
-        lines.append(f"| {' | '.join([*cells, str(one['restores']), str(nothing)])} |")
+        cells += [f"{one['restores']:,}", str(nothing)]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
