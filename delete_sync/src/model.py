@@ -89,11 +89,14 @@ class UnavailableFile(NamedTuple):
     """An event file that this sweep cannot download, and why. The next sweep tries again.
 
     ``needs_a_person`` is true if the next sweep can probably not download it either.
+    ``storage_failed`` is true if the storage did not answer, or answered that it cannot now. Then
+    nobody knows whether waiting helps.
     """
 
     blob: EventBlob
     reason: str
     needs_a_person: bool
+    storage_failed: bool = False
 
 
 Download = Union[LocalFile, UnavailableFile]

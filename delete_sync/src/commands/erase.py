@@ -142,6 +142,9 @@ def _search(
     """The event files that name the records.
 
     Fills ``unreadable``, and ``refused`` with the keys of rejects that sweeps made of their rows.
+
+    Raises:
+        StoppedError: the storage fails for a file. It may be read soon, so it is not left out.
     """
     blobs = [blob for page in app.events().pages() for blob in page]
     with app.local_files(blobs) as downloads:
@@ -149,6 +152,11 @@ def _search(
             name = file.blob.name
             show(f"file {number:,} of {len(blobs):,}: {name}")
             if not isinstance(file, LocalFile):
+                if file.storage_failed:
+                    raise StoppedError(
+                        f"{file.reason}. Nothing was changed: run the same command again",
+                        TRY_AGAIN,
+                    )
                 unreadable[name] = file.reason
                 continue
             try:
@@ -176,7 +184,7 @@ def _rewrite(app: App, ids: Ids, names: list[str], show: Callable[[str], None]) 
                 raise StoppedError(
                     f"{name} cannot be read any more: {file.reason}. The erase is not complete:"
                     " run the same command again as soon as the file can be read",
-                    ACT if file.needs_a_person else TRY_AGAIN,
+                    ACT if file.needs_a_person and not file.storage_failed else TRY_AGAIN,
                 )
             new = folder / name
             rewrite(file.path, new, name, ids)

@@ -75,12 +75,12 @@ class _FailedError(Exception):
     """The storage did not answer the request for a blob, or answered that it cannot now.
 
     Attributes:
-        file: the blob, if the fault is its own. Then nobody knows whether waiting helps.
+        file: the blob, if the fault is its own.
         error: the error, if the storage is at fault.
     """
 
     def __init__(self, blob: EventBlob, error: StorageUnavailableError) -> None:
-        self.file = UnavailableFile(blob, error.text, needs_a_person=True)
+        self.file = UnavailableFile(blob, error.text, needs_a_person=True, storage_failed=True)
         self.error = error
         super().__init__(error.text)
 

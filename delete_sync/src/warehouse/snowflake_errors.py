@@ -180,7 +180,7 @@ def translate(error: Any, doing: str, *, emulator: bool = False) -> SyncError:
         column = re.search(r"failed on column ([\w.\"]{1,255})", str(error.msg or ""))
         where = f" of the column {column.group(1)}" if column else ""
         return DataRefusedError(f"{doing}: Snowflake refuses a value{where} {about}", number)
-    # Without the number, which stands at the end. Version 5 of the connector has no raw_msg.
+    # Without the number, which stands at the end. Not each version of the connector has raw_msg.
     text = getattr(error, "raw_msg", None) or error.msg or str(error)
     if number in AT_RUN_TIME:
         text = QUOTED.sub("…", text)

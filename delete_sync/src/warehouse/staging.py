@@ -20,7 +20,7 @@ from ..scratch import local_storage, scratch_folder
 # Compressed size of a file. Each file costs requests, so 1 MB is slower; 16 MB is no faster
 # (docs/performance.md). The connector has four files in memory.
 PART_BYTES = 8_000_000
-# Level 6 saves a tenth of the bytes, and takes a fifth more processor time of a sweep.
+# Level 6 saves a tenth of the bytes, and takes 15 % more processor time of a sweep.
 LEVEL = 1
 NOTHING = Figures(0, 0, 0, None, None)
 
