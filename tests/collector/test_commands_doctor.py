@@ -107,6 +107,8 @@ class Place:
                 "a foreign blob": lambda: self.events.upload_blob("notes.txt", b"x"),
                 "a poll of 30 hours ago": lambda: self.poll(hours=30),
                 "a poll of -2 hours ago": lambda: self.poll(hours=-2),
+                "a poll of -240 hours ago, and three that failed": self.failing_since_the_future,
+                "polls of -240 and of 30 hours ago": self.silent_since_the_future,
                 "a poll that failed": lambda: self.poll(error="SalesforceUnavailableError: x"),
             }
             ways[what]()
@@ -149,6 +151,17 @@ class Place:
         """Store cursors of both orgs."""
         self.cursor()
         self.other_org()
+
+    def failing_since_the_future(self) -> None:
+        """Upload the file of a poll of the future, and those of polls that failed since."""
+        self.poll(hours=-240)
+        for hours in (0.5, 1, 1.5):
+            self.poll(hours, error="AuthenticationError: x")
+
+    def silent_since_the_future(self) -> None:
+        """Upload the file of a poll of the future, and that of an old one."""
+        self.poll(hours=-240)
+        self.poll(hours=30)
 
     def poll(self, hours: float = 0.5, error: str | None = None) -> None:
         """Upload the file of a poll."""
@@ -279,6 +292,19 @@ def test_the_doctor_names_what_is_broken(
         assert secret not in call.text
 
 
+def test_the_status_too_tells_of_failed_polls_behind_a_file_of_the_future(
+    mock: MockSalesforce,
+    blob_settings: Mapping[str, str],
+    events: ContainerClient,
+    cursors: ContainerClient,
+    tmp_path: Path,
+) -> None:
+    """Nobody would look for a failure if the poll of the future counted as the last one."""
+    place_of(mock, events, cursors, tmp_path).failing_since_the_future()
+    call = command({**blob_settings, **mock.settings, **CHECKED}, "status", "--json")
+    assert call.json["topics"][0]["note"] == "the last poll failed: AuthenticationError"
+
+
 def test_the_table_has_enough_broken_set_ups() -> None:
     """A new check needs a row. Each run of the doctor looks for those that no literal names."""
     assert len(ROWS) >= 30
@@ -316,8 +342,8 @@ def test_a_healthy_set_up_passes_every_check_and_nothing_is_left_behind(
     assert checks == [
         *("versions", "settings", "clock", "login"),
         *(f"container {events.container_name}", f"container {cursors.container_name}"),
-        *("last poll", "org", f"leases in {cursors.container_name}"),
-        *(f"topic {TOPIC}", f"schema of {TOPIC}"),
+        *(f"names in {events.container_name}", "last poll", "org"),
+        *(f"leases in {cursors.container_name}", f"topic {TOPIC}", f"schema of {TOPIC}"),
         *(f"stream of {TOPIC}", f"cursor of {TOPIC}"),
         *("limits", "DailyDeliveredPlatformEvents", "DailyApiRequests", "rights on Account"),
         *(f"write {events.container_name}", f"write {cursors.container_name}"),
@@ -332,7 +358,7 @@ def test_in_a_pipe_each_finding_is_a_line_with_what_to_do_below(
     call = doctor(*healthy)
     assert f"skipped  write {events.container_name}: nothing may be written\n" in call.out
     assert "         → allow it with --yes, or answer the question with y\n" in call.out
-    assert call.out.endswith("17 ok, 0 warning, 0 failure, 2 skipped\n")
+    assert call.out.endswith("18 ok, 0 warning, 0 failure, 2 skipped\n")
     assert call.code == 0
 
 

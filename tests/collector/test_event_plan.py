@@ -18,9 +18,9 @@ STANDARD = ("CreatedDate", "CreatedById")
 FIELDS = (*STANDARD, *DEFAULT_EVENT_FIELDS.values())
 DEFAULT = EventRules()
 SEE = (
-    "If it was changed for events of a newer schema, undo the change until a poll has read the"
-    " older events. No poll moves the cursor past events that it cannot read in this way. See"
-    " 'EventFieldsError' in docs/operations.md"
+    "If it was changed for events of a newer schema, undo the change until the older events are"
+    " read: by a poll or, if they are rejected events, by reprocess. No poll moves the cursor past"
+    " events that it cannot read in this way. See 'EventFieldsError' in docs/operations.md"
 )
 
 

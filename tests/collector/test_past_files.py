@@ -66,7 +66,7 @@ def test_the_newest_poll_is_found_behind_the_files_of_a_large_check(
     add(0, poll("a"))
     for number in range(41):
         add(1 + number)
-    assert past.newest(["a", "b"]) == {"a": poll("a"), "b": poll("b", -1800)}
+    assert past.newest(["a", "b"], NOW) == {"a": poll("a"), "b": poll("b", -1800)}
 
 
 def test_polls_are_searched_in_two_days_of_files_and_not_in_more(past: PastFiles, add: Add) -> None:
@@ -74,7 +74,17 @@ def test_polls_are_searched_in_two_days_of_files_and_not_in_more(past: PastFiles
     add(-48 * 3600 - 1, poll("old"))
     add(-48 * 3600, poll("a", -48 * 3600))
     add(0)
-    assert past.newest(["a", "old"]) == {"a": poll("a", -48 * 3600)}
+    assert past.newest(["a", "old"], NOW) == {"a": poll("a", -48 * 3600)}
+
+
+def test_files_and_polls_of_the_future_hide_none_of_today(past: PastFiles, add: Add) -> None:
+    """A clock was ahead once. The two days count from the newest file that is not ahead."""
+    add(-48 * 3600, poll("a", -48 * 3600))
+    add(-1, poll("b", 301))
+    add(0, poll("b", 300))
+    later = [add(seconds, poll("a", seconds)) for seconds in (301, 240 * 3600)]
+    assert past.newest(["a", "b"], NOW) == {"a": poll("a", -48 * 3600), "b": poll("b", 300)}
+    assert past.ahead(NOW) == later
 
 
 def test_no_more_files_are_read_than_allowed(
@@ -84,7 +94,7 @@ def test_no_more_files_are_read_than_allowed(
     events.create_container()
     for number in range(201):
         events.upload_blob(blob_name(NOW, number), b"")
-    assert past.newest(["a"]) == {}
+    assert past.newest(["a"], NOW) == {}
     assert len(caplog.messages) == 200
     assert caplog.messages[0].startswith(
         f"file={blob_name(NOW, 200)} polls=unreadable reason=event file {blob_name(NOW, 200)}:"
@@ -142,7 +152,7 @@ def test_files_of_version_1_tell_of_rejected_events_and_of_nothing_else(
     events.create_container()
     name = blob_name(NOW)
     events.upload_blob(name, (CONTRACT / "golden/v1.db").read_bytes())
-    assert past.newest(["a"]) == {}
+    assert past.newest(["a"], NOW) == {}
     assert past.last_position(name, "/event/Delete_Event__e") is None
     assert past.unresolved() == ([name], [])
 

@@ -142,7 +142,7 @@ class TopicError(ActionNeededError):
 
 
 class EventFieldsError(ActionNeededError):
-    """The events of a topic lack fields that the settings name. The cursor does not move."""
+    """Events of a topic lack fields that the settings name. The cursor stays before the first."""
 
 
 class RequestRefusedError(ActionNeededError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from typing import Optional
 
 from ..adapters import App
@@ -80,9 +81,11 @@ def _of_app(console: Console, app: App, listen: float) -> Iterator[Finding]:
 
 def _of_polls(app: App, org_id: str, *, reached: bool) -> Iterator[Finding]:
     if not reached:
-        unseen = "last poll, org, leases, cursors, writing"
+        unseen = "last poll, names, org, leases, cursors, writing"
         yield skipped(unseen, "see above", "correct the storage first")
         return
+    about = f"names in {app.settings.events_container}"
+    yield looked(about, lambda: storage_checks.names(app), "none has a time in the future")
     yield looked("last poll", lambda: _last_poll(app))
     if org_id:
         yield looked("org", lambda: storage_checks.orgs(app, org_id), f"{org_id}, no other")
@@ -94,7 +97,8 @@ def _of_polls(app: App, org_id: str, *, reached: bool) -> Iterator[Finding]:
 
 def _last_poll(app: App) -> Finding:
     polls, cursors = app.past_files(), app.cursors()
-    newest = polls.newest(app.settings.topics) if polls.exists() else {}
+    now = datetime.now(timezone.utc)
+    newest = polls.newest(app.settings.topics, now) if polls.exists() else {}
     return storage_checks.last_poll(
         newest, cursors=not newest and cursors.exists() and bool(cursors.listed())
     )

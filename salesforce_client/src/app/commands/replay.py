@@ -106,10 +106,12 @@ def moved_back(topic: str, stored: StoredCursor, position: Optional[Position]) -
         )
     read_until = old.position.at if old.position else old.tried_at
     if old.position and (read_until is None or is_ahead(_age_seconds(read_until))):
+        time, first = "not known", "run a poll first"
+        if read_until:
+            time, first = "in the future", "check this machine's clock, and run a poll first"
         raise StoppedError(
-            f"{topic}: the time of its cursor is {'in the future' if read_until else 'not known'},"
-            " so events may be lost. Nothing was changed: run a poll first. It finds out, and"
-            " records the gap if there is one",
+            f"{topic}: the time of its cursor is {time}, so events may be lost. Nothing was"
+            f" changed: {first}. It finds out, and records the gap if there is one",
             USAGE,
         )
     if position is None:

@@ -83,7 +83,7 @@ def state_of(app: App) -> State:
     cursors, polls, names = app.cursors(), app.past_files(), app.settings.topics
     began = cursors.exists()
     listed = cursors.listed() if began else ()
-    newest = polls.newest(names) if polls.exists() else {}
+    newest = polls.newest(names, datetime.now(timezone.utc)) if polls.exists() else {}
     objects = _objects(app, org_id) if org_id and began else None
     with ThreadPoolExecutor(AT_ONCE, "status") as pool:
         stored = list(pool.map(lambda it: _load(cursors, org_id, it) if began else None, names))

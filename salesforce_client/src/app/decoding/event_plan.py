@@ -121,9 +121,10 @@ class _Search:
                 f"{self._topic}: {'; '.join(self._problems)}."
                 f" The events have these fields: {', '.join(self._fields)}."
                 f" Correct {' and '.join(dict.fromkeys(self._settings))} for this topic. If it was"
-                " changed for events of a newer schema, undo the change until a poll has read the"
-                " older events. No poll moves the cursor past events that it cannot read in this"
-                " way. See 'EventFieldsError' in docs/operations.md"
+                " changed for events of a newer schema, undo the change until the older events are"
+                " read: by a poll or, if they are rejected events, by reprocess. No poll moves the"
+                " cursor past events that it cannot read in this way. See 'EventFieldsError' in"
+                " docs/operations.md"
             )
         return EventPlan(**found, clauses=clauses, otherwise=otherwise)
 

@@ -20,7 +20,7 @@ from azure.storage.blob import ContainerClient
 from ..errors import EventFileError
 from ..model.positions import Position
 from ..model.rows import Poll
-from ..model.times import timestamp
+from ..model.times import is_ahead, moment_of, timestamp
 from ..scratch import local_storage
 from .blob_errors import translated
 from .blobs import begun_at, blob_name
@@ -79,11 +79,20 @@ class PastFiles:
         """The names of the blobs that are no event files. Errors are as above."""
         return [name for name in self._blobs() if not begun_at(name)]
 
-    def newest(self, topics: Sequence[str]) -> dict[str, Poll]:
-        """The newest poll of each topic, as far as the newest files tell. Errors are as below."""
+    def ahead(self, now: datetime) -> Sequence[str]:
+        """The names of a time in the future: a clock is or was wrong. Errors are as above."""
+        return [name for name in self.names() if _is_ahead(begun_at(name), now)]
+
+    def newest(self, topics: Sequence[str], now: datetime) -> dict[str, Poll]:
+        """The newest poll of each topic, as far as the newest files tell. Errors are as below.
+
+        Files and polls of the future say nothing of today, so they do not count.
+        """
         found: dict[str, Poll] = {}
-        for name in self._newest_names():
+        for name in self._newest_names(now):
             for poll in self.polls(name):
+                if _is_ahead(moment_of(poll.began_at), now):
+                    continue
                 if poll.topic not in found or poll.began_at > found[poll.topic].began_at:
                     found[poll.topic] = poll
             if set(topics) <= set(found):
@@ -148,9 +157,10 @@ class PastFiles:
         with translated(f"container {self._events.container_name}"):
             yield from self._events.list_blob_names()
 
-    def _newest_names(self) -> Sequence[str]:
-        """The names of the newest files, the newest first."""
-        names = sorted(self.names(), reverse=True)[:FILES_TO_READ]
+    def _newest_names(self, now: datetime) -> Sequence[str]:
+        """The names of the newest files up to now, the newest first."""
+        past = (name for name in self.names() if not _is_ahead(begun_at(name), now))
+        names = sorted(past, reverse=True)[:FILES_TO_READ]
         newest = begun_at(names[0]) if names else None
         return [it for it in names if newest and it >= blob_name(newest - LOOK_BACK)]
 
@@ -191,6 +201,10 @@ class PastFiles:
                 old.unlink()
             path.write_bytes(content)
         return path
+
+
+def _is_ahead(moment: Optional[datetime], now: datetime) -> bool:
+    return moment is not None and is_ahead((now - moment).total_seconds())
 
 
 def _published_at(payload: str) -> Optional[str]:
