@@ -443,7 +443,8 @@ def test_a_bundle_that_cannot_be_used_is_reported(
 def with_negative_serial_number(pem: str) -> str:
     """The certificate with a number that breaks a rule. Its signature no longer matches."""
     found = x509.load_pem_x509_certificate(pem.encode())
-    number = found.serial_number.to_bytes(20, "big")
+    serial = found.serial_number
+    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")  # as DER has it
     der = found.public_bytes(serialization.Encoding.DER)
     at = der.index(number)
     return ssl.DER_cert_to_PEM_cert(der[:at] + bytes([number[0] | 128]) + der[at + 1 :])
