@@ -87,6 +87,13 @@ def test_files_and_polls_of_the_future_hide_none_of_today(past: PastFiles, add: 
     assert past.ahead(NOW) == later
 
 
+def test_a_poll_whose_begin_is_no_time_hides_none(past: PastFiles, add: Add) -> None:
+    """Somebody has changed the file."""
+    add(0, poll("a"))
+    add(1, poll("a", 1)._replace(began_at="soon"))
+    assert past.newest(["a"], NOW) == {"a": poll("a")}
+
+
 def test_no_more_files_are_read_than_allowed(
     past: PastFiles, events: ContainerClient, caplog: pytest.LogCaptureFixture
 ) -> None:

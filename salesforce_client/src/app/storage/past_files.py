@@ -20,7 +20,7 @@ from azure.storage.blob import ContainerClient
 from ..errors import EventFileError
 from ..model.positions import Position
 from ..model.rows import Poll
-from ..model.times import is_ahead, moment_of, timestamp
+from ..model.times import CLOCKS_DIFFER_BY_SECONDS, is_ahead, timestamp
 from ..scratch import local_storage
 from .blob_errors import translated
 from .blobs import begun_at, blob_name
@@ -88,10 +88,11 @@ class PastFiles:
 
         Files and polls of the future say nothing of today, so they do not count.
         """
+        latest = timestamp(now + timedelta(seconds=CLOCKS_DIFFER_BY_SECONDS))
         found: dict[str, Poll] = {}
         for name in self._newest_names(now):
             for poll in self.polls(name):
-                if _is_ahead(moment_of(poll.began_at), now):
+                if poll.began_at > latest:
                     continue
                 if poll.topic not in found or poll.began_at > found[poll.topic].began_at:
                     found[poll.topic] = poll
