@@ -17,7 +17,7 @@ STYLE = ["-m ruff check .", "-m ruff format --check .", "-m tests.local.prose"]
 TOOLS = [
     f"tests/setup/in_{tool}.py" for tool in ("az", "bicep", "github", "kusto", "salesforce", "snow")
 ]
-ALL_TESTS = "-m pytest --numprocesses 4 --dist worksteal"
+ALL_TESTS = "-m pytest --numprocesses 5 --dist worksteal"
 
 
 def steps(*arguments: str) -> list[str]:

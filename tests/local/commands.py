@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from . import environments, node
 from .environments import REPOSITORY
 
-# Four tests at a time on two cores, because most of them wait for servers.
-ALL_TESTS = ["-m", "pytest", "--numprocesses", "4", "--dist", "worksteal"]
+# Five tests at a time on two cores, because most of them wait for servers.
+ALL_TESTS = ["-m", "pytest", "--numprocesses", "5", "--dist", "worksteal"]
 BENCHMARKS = (
     *("startup", "telemetry", "steps", "drain", "sweep", "sweep_steps", "flat", "listing"),
     *("topics", "checks", "comparison", "small", "instance"),
@@ -116,14 +117,18 @@ def _has_mypy() -> bool:
 
 
 def _install_for_all_tests() -> None:
-    """Install now what the tests would install one by one, where nobody sees the progress."""
+    """Install now what the tests would install one by one, where nobody sees the progress.
+
+    All at once, because the npm packages take as long as all the others.
+    """
     install: list[Callable[[], object]] = [
         *(partial(environments.group, name) for name in GROUPS),
         node.node_modules,
         partial(environments.wheels, "3.13"),
     ]
-    for part in install:
-        try:
-            part()
-        except environments.MissingInterpreterError as missing:
-            environments.say(f"not installed: {missing}; the tests that need it do not run")
+    with ThreadPoolExecutor(len(install)) as pool:
+        for part in [pool.submit(part) for part in install]:
+            try:
+                part.result()
+            except environments.MissingInterpreterError as missing:
+                environments.say(f"not installed: {missing}; the tests that need it do not run")

@@ -93,14 +93,20 @@ class Turns:
         self.chance = chance
         self.holders: dict[str, object] = {}  # the session that has the lock of a table
         self._condition = threading.Condition()
-        self._waiting: dict[int, tuple[str, object]] = {}  # the lock that a thread wants, for whom
+        # The lock that a thread wants, and for whom. Threads count from 0: what the system calls
+        # them differs by run, and the same seed must choose the same one.
+        self._waiting: dict[int, tuple[str, object]] = {}
+        self._me = threading.local()
         self._turn: int | None = None
         self._alive = 0
         self._failures: list[BaseException] = []
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
         """Run the jobs until all of them end."""
-        threads = [threading.Thread(target=self._job, args=(job,), daemon=True) for job in jobs]
+        threads = [
+            threading.Thread(target=self._job, args=numbered, daemon=True)
+            for numbered in enumerate(jobs)
+        ]
         self._alive = len(threads)
         for thread in threads:
             thread.start()
@@ -125,7 +131,7 @@ class Turns:
 
     def wait(self, lock: str = "", session: object = None) -> None:
         """Wait for this thread's turn, and until no other session has the lock."""
-        me = threading.get_ident()
+        me = self._me.number
         with self._condition:
             self._waiting[me] = (lock, session)
             if self._turn == me:
@@ -137,7 +143,8 @@ class Turns:
         """The session's transaction has ended."""
         self.holders = {name: one for name, one in self.holders.items() if one is not session}
 
-    def _job(self, job: Callable[[], None]) -> None:
+    def _job(self, number: int, job: Callable[[], None]) -> None:
+        self._me.number = number
         self.wait()
         try:
             job()

@@ -15,17 +15,31 @@ from local import interleavings, warehouse
 from local.account import Account
 from local.interleavings import Faults, Result
 
+from delete_sync.src.report import Report
 from delete_sync.src.warehouse import session
 from delete_sync.src.warehouse.attempt import Attempt
 
 READINGS = ("silent", "error")
 Runs = Callable[..., Iterator[Result]]
 TABLES = ("", "_loads", "_gaps", "_rejects", "_polls")
+Put = Callable[..., str]
+Sweep = Callable[..., Report]
 
 
 @pytest.fixture
-def runs(snowflake_settings: Mapping[str, str], account: Account, tmp_path: Path) -> Runs:
-    """Run some seeds one after another, each with empty tables."""
+def runs(
+    put: Put,
+    sweep: Sweep,
+    snowflake_settings: Mapping[str, str],
+    account: Account,
+    tmp_path: Path,
+) -> Runs:
+    """Run some seeds one after another, each with empty tables.
+
+    An ordinary sweep makes the tables, so a run has the same statements whatever ran before it.
+    """
+    put("e")
+    sweep()
 
     def several(
         reading: str, blind: str, seeds: range, faults: Faults | None = None
@@ -34,8 +48,7 @@ def runs(snowflake_settings: Mapping[str, str], account: Account, tmp_path: Path
             account.set(reading=reading, blind=blind, seed=seed)
             with warehouse.connect(snowflake_settings) as connection:
                 for table in TABLES:
-                    warehouse.query(connection, f"DROP TABLE IF EXISTS delete_tracker{table}")
-                warehouse.query(connection, "DROP TABLE IF EXISTS delete_tracker_lock")
+                    warehouse.query(connection, f"DELETE FROM delete_tracker{table}")
             yield interleavings.run(seed, snowflake_settings, account, tmp_path, faults)
 
     return several
@@ -82,12 +95,12 @@ def without_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # The rule, the reading of an ended transaction, what goes wrong without the rule, and seeds. The
-# first of them shows it on most machines.
+# first of them shows it. After a change of the statements it may be a later one.
 RULES = [
-    (without_guard, "silent", "doubled", range(103, 150)),
-    (without_known_token, "silent", "doubled", range(102, 150)),
-    (without_known_token, "error", "doubled", range(102, 150)),
-    (without_read_back, "silent", "green_but_not_loaded", range(114, 150)),
+    (without_guard, "silent", "doubled", range(106, 150)),
+    (without_known_token, "silent", "doubled", range(125, 150)),
+    (without_known_token, "error", "doubled", range(103, 150)),
+    (without_read_back, "silent", "green_but_not_loaded", range(102, 150)),
 ]
 
 
