@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from . import environments, node
+from . import environments, node, screen
 from .environments import REPOSITORY
 
 # Five tests at a time on two cores, because most of them wait for servers.
@@ -126,7 +126,7 @@ def _install_for_all_tests() -> None:
         node.node_modules,
         partial(environments.wheels, "3.13"),
     ]
-    with ThreadPoolExecutor(len(install)) as pool:
+    with screen.working("installing"), ThreadPoolExecutor(len(install)) as pool:
         for part in [pool.submit(part) for part in install]:
             try:
                 part.result()

@@ -269,5 +269,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Print progress at once, even into a pipe."""
-    print(line, flush=True)
+    """Print progress at once, even into a pipe. At a terminal, in place of ``screen.working``."""
+    cleared = screen.CLEARED if sys.stdout.isatty() else ""
+    print(f"{cleared}{line}\n", end="", flush=True)

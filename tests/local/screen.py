@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 USUAL_WIDTH = 100  # if the output is not a terminal
+CLEARED = "\r\033[K"  # a terminal's line
+_shown = threading.Lock()  # held while ``working`` shows a time
 
 
 def width() -> int:
@@ -104,8 +106,11 @@ def _text(value: Any) -> str:
 
 @contextlib.contextmanager
 def working(what: str) -> Iterator[None]:
-    """At a terminal, show for how long ``what`` has been going on. The line disappears then."""
-    if not sys.stdout.isatty():
+    """At a terminal, show for how long ``what`` has been going on. The line disappears then.
+
+    What is shown within it, also by other threads, is a part of it and not shown.
+    """
+    if not sys.stdout.isatty() or not _shown.acquire(blocking=False):
         yield
         return
     ended, began = threading.Event(), time.monotonic()
@@ -121,4 +126,5 @@ def working(what: str) -> Iterator[None]:
     finally:
         ended.set()
         ticking.join()
-        print("\r\033[K", end="", flush=True)
+        print(CLEARED, end="", flush=True)
+        _shown.release()
