@@ -95,7 +95,7 @@ class Rows:
         )
 
     def cursor_gap(
-        self, topic: str, reason: str, cursor: bytes | None, *, since: str | None, version: str
+        self, topic: str, reason: str, cursor: bytes | None, *, since: str | None
     ) -> Gap:
         """Return a gap named after the topic and the reason."""
         return Gap(f"{topic} {reason}", topic, reason, None, cursor, since, None, "2026")

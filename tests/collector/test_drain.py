@@ -130,10 +130,9 @@ class Decoding:
         cursor: Optional[bytes],
         *,
         since: Optional[str],
-        version: str,
     ) -> Gap:
         """A gap that shows the arguments."""
-        return Gap(f"gap {version}", topic, reason, None, cursor, since, None, BEGAN_AT)
+        return Gap("gap", topic, reason, None, cursor, since, None, BEGAN_AT)
 
 
 class Stop(threading.Event):
@@ -382,8 +381,8 @@ def test_a_rejected_replay_id_leaves_a_gap_and_retained_events_are_read_again(cl
     streams = Streams(
         clock, [ReplayIdRejectedError("corrupted")], [response("1"), *quiet(60), EMPTY_RESPONSE]
     )
-    run = Run(streams, clock, Beginning(CURSOR, version="7"))
-    gap = Gap("gap 7", TOPIC, "expired_cursor", None, b"cursor", CURSOR.at, None, BEGAN_AT)
+    run = Run(streams, clock, Beginning(CURSOR))
+    gap = Gap("gap", TOPIC, "expired_cursor", None, b"cursor", CURSOR.at, None, BEGAN_AT)
     assert run.taken == [(1, [gap], b"empty")]
     assert streams.starts == [CURSOR, Preset.EARLIEST]
     assert run.outcome.why == "caught_up"
@@ -444,7 +443,7 @@ def test_the_gap_of_a_topic_that_could_not_be_read_comes_with_its_first_position
     """It is recorded once, and the operator learns that events may be lost."""
     streams = Streams(clock, [response("1"), response("2"), *quiet(60), EMPTY_RESPONSE])
     run = Run(streams, clock, Beginning(Preset.EARLIEST, hold=True, unread_since=SINCE))
-    gap = Gap(f"gap {SINCE}", TOPIC, "not_readable", None, None, SINCE, None, BEGAN_AT)
+    gap = Gap("gap", TOPIC, "not_readable", None, None, SINCE, None, BEGAN_AT)
     assert run.taken == [(1, [gap], b"1"), (1, [], b"empty")]
     assert isinstance(run.outcome.error, GapError)
     assert str(run.outcome.error) == (

@@ -61,12 +61,31 @@ def test_a_rejected_event_has_the_same_key_at_each_delivery() -> None:
     }
 
 
-def test_the_gap_of_a_topic_without_a_cursor_has_a_key_of_its_own() -> None:
-    """It is the same in each version of this app, so the same gap is one row."""
+def test_the_gap_of_a_topic_without_a_cursor_begins_with_the_first_try() -> None:
+    """Its key is the same in each version of this app, so the same gap is one row."""
     first = "2026-01-20T00:00:00.000Z"
-    gap = cursor_gap("not_readable", ORIGIN, None, first, first)
-    key = identity(ORIGIN.org_id, ORIGIN.topic, b"", "not_readable", first)
+    gap = cursor_gap("not_readable", ORIGIN, None, first)
+    key = identity(ORIGIN.org_id, ORIGIN.topic, b"", "not_readable", ORIGIN.received_at)
     assert (gap.gap_id, gap.from_replay_id, gap.from_time) == (key, None, first)
+
+
+def test_each_poll_that_finds_a_cursor_unusable_makes_a_gap_of_its_own() -> None:
+    """The first of them may be killed before it moves the cursor. The gap of the next one ends
+    later, and it must not count as the same.
+    """
+    gaps = [
+        cursor_gap(reason, origin, cursor, None)
+        for reason in ("expired_cursor", "unreadable_cursor")
+        for origin in (
+            ORIGIN,
+            ORIGIN._replace(received_at="2026-02-05T00:00:00.000Z"),
+            ORIGIN._replace(org_id="00E"),
+            ORIGIN._replace(topic="/data/ChangeEvents"),
+        )
+        for cursor in (b"old", b"")
+    ]
+    assert len({gap.gap_id for gap in gaps}) == len(gaps)
+    assert {gap.to_time for gap in gaps} == {ORIGIN.received_at, "2026-02-05T00:00:00.000Z"}
 
 
 def test_a_text_of_exactly_255_characters_with_a_nul_is_not_cut() -> None:

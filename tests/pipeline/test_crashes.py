@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,45 @@ def test_a_collector_killed_at_any_step_loses_and_duplicates_nothing(
     assert apps.poll(first).succeeded
     assert apps.sweep(settings).succeeded
     assert not truth.difference(connection, Org(3600), DEFAULT_TOPICS, NOW - RETENTION, NOW)
+
+
+def test_what_expires_after_a_kill_is_in_a_gap_too(
+    settings: Mapping[str, str], azurite: emulators.Server, connection: Any
+) -> None:
+    """If the cursor has expired, and the collector is killed after it has uploaded the first file
+    and before it saves the cursor, the next poll finds the same cursor. If more events have
+    expired until then, they are in a second gap. The first gap ends before them.
+    """
+    topic = DEFAULT_TOPICS[0]
+
+    def at(days: int) -> tuple[dict[str, str], apps.Worker]:
+        moment = NOW + timedelta(days=days)
+        shift = {"CLOCK_SHIFT_SECONDS": str((moment - datetime.now(timezone.utc)).total_seconds())}
+        mock = {"MOCK_NOW": moment.isoformat(), "MOCK_FAULTS": "strict_retention"}
+        some = {"SALESFORCE_TOPICS": topic, "MAX_FILE_ROWS": "5"}
+        return {**settings, **mock, **some}, apps.Worker(
+            "invoke_shifted.py", environment=lambda _: shift
+        )
+
+    first, worker = at(0)
+    assert apps.finish(apps.start(*crashes.COLLECTOR, first, worker)).succeeded
+    expired, worker = at(5)
+    crashes.run_until_ended(
+        *(crashes.COLLECTOR, expired, azurite, crashes.through_storage, crashes.cursor),
+        worker=worker,
+    )
+    again, worker = at(10)
+    assert "(expired_cursor)" in apps.finish(apps.start(*crashes.COLLECTOR, again, worker)).log
+    assert apps.sweep({**settings, "MAX_SILENCE_HOURS": "0"}).succeeded
+    org, since, until = Org(3600), NOW - RETENTION, NOW + timedelta(days=10)
+    gaps = truth.recorded_gaps(connection)
+    lost = {event for _, event in truth.expired(org, [topic], since, until, gaps)}
+    found = truth.difference(connection, org, [topic], since, until)
+    assert found.missing
+    assert {key.partition(":")[0] for key, *_ in found.missing} <= lost
+    assert (found.twice, found.unknown) == ([], [])
+    ends = sorted(gap.end.date() for gap in gaps if gap.reason == "expired_cursor")
+    assert ends == [(NOW + timedelta(days=days)).date() for days in (5, 10)]
 
 
 @pytest.mark.parametrize(("when", "reading"), [("before", "silent"), ("after", "error")])

@@ -75,7 +75,8 @@ CREATE TABLE restores (
 
 -- Stretches of a topic that can no longer be retrieved.
 CREATE TABLE gaps (
-    -- SHA-256 of org, topic, old cursor or event id, and reason, in hex
+    -- SHA-256 in hex: of org, topic, event id and reason, or of org, topic, old cursor, reason and
+    -- to_time
     gap_id         TEXT PRIMARY KEY,
     topic          TEXT NOT NULL,
     -- expired_cursor, unreadable_cursor, overflow, wildcard or not_readable

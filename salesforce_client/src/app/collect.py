@@ -201,9 +201,7 @@ class Collection:
         """Decide where to start: at the cursor, or at a preset if no cursor is usable."""
         stored = self._publisher.cursor(topic)
         if stored.unreadable is not None:
-            return Beginning(
-                Preset.EARLIEST, hold=True, unreadable=stored.unreadable, version=stored.etag or ""
-            )
+            return Beginning(Preset.EARLIEST, hold=True, unreadable=stored.unreadable)
         if stored.cursor is None:
             return Beginning(self._replay_preset, hold=True)
         position = stored.cursor.position
@@ -219,9 +217,7 @@ class Collection:
                 age,
             )
         # A negative age means that a clock was wrong. The real age is then not known.
-        return Beginning(
-            position, hold=not timedelta(0) <= age <= HOLD_AFTER, version=stored.etag or ""
-        )
+        return Beginning(position, hold=not timedelta(0) <= age <= HOLD_AFTER)
 
     def _beginning_of_unread(self, cursor: Cursor) -> Beginning:
         """Decide where to start a topic that was never read, or that is read again by a replay.

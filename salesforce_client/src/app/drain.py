@@ -77,7 +77,6 @@ class Records(Protocol):
         cursor: Optional[bytes],
         *,
         since: Optional[str],
-        version: str,
     ) -> Gap:
         """The gap that an unusable cursor leaves, or a topic that could not be read."""
 
@@ -102,7 +101,6 @@ class Beginning(NamedTuple):
         start: the position, or a preset if there is none.
         hold, awaited: the topic is held or awaited, as ``backlog.py`` explains.
         unreadable: the bytes of the stored cursor, if they could not be read.
-        version: the ETag of the stored cursor.
         unread_since: since when no poll has read the topic, if events since then may be lost. This
             is UTC text.
     """
@@ -111,7 +109,6 @@ class Beginning(NamedTuple):
     hold: bool = False
     awaited: bool = False
     unreadable: Optional[bytes] = None
-    version: str = ""
     unread_since: Optional[str] = None
 
 
@@ -291,9 +288,7 @@ class Drain:
 
     def _leave_gap_of_unread(self, since: str) -> None:
         """Note the gap of a topic that no poll has read since then. Events are lost only now."""
-        self._gaps.append(
-            self._records.cursor_gap(self._topic, "not_readable", None, since=since, version=since)
-        )
+        self._gaps.append(self._records.cursor_gap(self._topic, "not_readable", None, since=since))
         self._told.append(
             f"no poll could read this topic since {since}, and this is the first one that could."
             " Events since then may be lost. This gap (not_readable) is recorded."
@@ -302,10 +297,7 @@ class Drain:
 
     def _leave_gap(self, reason: str, cursor: bytes, since: Optional[str], why: str) -> None:
         """Note a gap. It is stored with the next position."""
-        version = self._beginning.version
-        self._gaps.append(
-            self._records.cursor_gap(self._topic, reason, cursor, since=since, version=version)
-        )
+        self._gaps.append(self._records.cursor_gap(self._topic, reason, cursor, since=since))
         self._told.append(
             f"{why}; the cursor's time is {since or 'not known'}."
             " The collector starts again from EARLIEST and reads all events that are still there."

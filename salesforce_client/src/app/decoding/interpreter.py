@@ -137,10 +137,9 @@ class Interpreter:
         cursor: Optional[bytes],
         *,
         since: Optional[str],
-        version: str,
     ) -> Gap:
         """The gap of an unusable cursor. See ``rows.cursor_gap``."""
-        return cursor_gap(reason, self._origin(topic), cursor, since, version)
+        return cursor_gap(reason, self._origin(topic), cursor, since)
 
     def _origin(self, topic: str, received_at: Optional[str] = None) -> Origin:
         return Origin(self._org_id, topic, received_at or timestamp(datetime.now(timezone.utc)))

@@ -128,12 +128,14 @@ def rejected(event: Event, origin: Origin, error: Exception) -> RejectedEvent:
     )
 
 
-def cursor_gap(
-    reason: str, origin: Origin, cursor: bytes | None, since: str | None, version: str
-) -> Gap:
+def cursor_gap(reason: str, origin: Origin, cursor: bytes | None, since: str | None) -> Gap:
     """The gap of an unusable cursor, or of a topic that could not be read, until now.
 
     The drain reads all events that Salesforce still has, unless it starts from LATEST.
+
+    Each poll that notices it makes a gap of its own. A poll may be killed after it has stored a gap
+    and before it has moved the cursor. The next poll finds the same cursor, and more events may
+    have expired until then.
 
     Args:
         reason: ``expired_cursor``, ``unreadable_cursor`` or ``not_readable``.
@@ -141,12 +143,9 @@ def cursor_gap(
         cursor: the replay id that Salesforce rejected, or the bytes that could not be read. None if
             the topic was never read.
         since: the time of the cursor's position, or of the first try, if it is known.
-        version: the ETag of the stored cursor. If the same bytes fail again later, their ETag is
-            another one, so they make another gap. For a topic that was never read, the time of the
-            first try.
     """
     return Gap(
-        gap_id=identity(origin.org_id, origin.topic, cursor or b"", reason, version),
+        gap_id=identity(origin.org_id, origin.topic, cursor or b"", reason, origin.received_at),
         topic=origin.topic,
         reason=reason,
         object_name=None,
