@@ -408,7 +408,9 @@ class Marathon:
         from local import proofs
 
         at = max(window.checked_at for window in said.windows)
-        reach = (self._last - 15 * DAY + timedelta(hours=2), self._last - timedelta(minutes=35))
+        # A window ends 30 minutes before what Salesforce covers.
+        ends = org.listing.covered(self._last) - timedelta(minutes=35)
+        reach = (self._last - 15 * DAY + timedelta(hours=2), ends)
         happened = org.changes(OBJECTS, self._begin - 14 * DAY, self._last)
         alive, older = proofs.live_but_confirmed(org, said, *reach, at)
         hidden = proofs.hidden_for_good(org, said, OBJECTS, self._begin - 14 * DAY, reach[1], at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -128,6 +129,23 @@ def test_a_missing_delete_needs_the_reason_that_dates_differ(org: Org, true: Cla
     change = in_window(org, true)
     unproven = on_its_day(without(true, change), change, NOT_COVERED)
     assert set(findings(org, unproven)) == {"missing"}
+
+
+def test_a_delete_may_be_unclear_to_an_earlier_one_of_its_record(org: Org, true: Claims) -> None:
+    """If no check covers its day, that is the reason, and not that the dates differ."""
+    times = Counter(row.record_id for row in true.deletes)
+    change = next(
+        one
+        for one in deletes(org)
+        if times[one.record_id] == 2
+        and SINCE < one.dated < UNTIL
+        and not one.drifts_at
+        and org.history.last(one.record_id, NOW) == one
+    )
+    lacks = without(true, change)
+    assert findings(org, on_its_day(lacks, change, NOT_COVERED)) == {}
+    checked = on_its_day(lacks, change, ("unproven", "tracked but not listed"))
+    assert set(findings(org, checked)) == {"missing"}
 
 
 def test_a_delete_that_no_check_listed_is_no_false_proof(org: Org, true: Claims) -> None:
