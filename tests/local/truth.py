@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from azure.storage.blob import ContainerClient
 
+from salesforce_client.src.app.mock_salesforce.events import own_id
 from salesforce_client.src.app.mock_salesforce.org import RETENTION, Org
 from salesforce_client.src.app.model.ids import identity
 
@@ -146,12 +147,19 @@ def nowhere_left(
     until: datetime,
     expired: set[tuple[str, str]],
 ) -> set[str]:
-    """The ids of the events that have expired on every topic that had them."""
+    """The ids of the events that have expired on every topic that had them.
+
+    Also those of their parts, for an org that splits events and gives each part an id of its own.
+    """
     return {
-        happening.event_id
+        event_id
         for happening in org.history.between(since, until)
         if (on := set(happening.topics) & set(topics))
         and {(topic, happening.event_id) for topic in on} <= expired
+        for event_id in (
+            happening.event_id,
+            *(own_id(happening.event_id, record_id) for record_id in happening.ids),
+        )
     }
 
 

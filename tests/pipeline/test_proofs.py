@@ -291,7 +291,7 @@ def test_an_expired_cursor_excuses_what_was_older_than_72_hours_and_no_more(org:
     happenings = list(org.history.between(since, NOW))
     everywhere = expired(org, TOPICS, since, NOW, gaps)
     lost = nowhere_left(org, TOPICS, since, NOW, everywhere)
-    assert lost == {event_id for _, event_id in everywhere}
+    assert lost & {one.event_id for one in happenings} == {event_id for _, event_id in everywhere}
     times = [one.at for one in happenings if one.event_id in lost]
     slack = timedelta(minutes=2)
     assert begin - slack <= min(times) < begin + DAY
@@ -301,6 +301,18 @@ def test_an_expired_cursor_excuses_what_was_older_than_72_hours_and_no_more(org:
     twice = {one.event_id for one in happenings if {TOPICS[1], TOPICS[2]} <= set(one.topics)}
     assert twice & {event_id for _, event_id in only_accounts}
     assert not twice & nowhere_left(org, TOPICS, since, NOW, only_accounts)
+
+
+def test_the_parts_of_a_split_event_are_lost_with_it() -> None:
+    """Each part has an id of its own."""
+    org = Org(1800, lambda: NOW, Faults("split=own"))
+    begin, end = NOW - 6 * DAY, NOW - DAY
+    gaps = [RecordedGap(topic, topic, "expired_cursor", begin, end) for topic in TOPICS]
+    lost = nowhere_left(org, TOPICS, SINCE, NOW, expired(org, TOPICS, SINCE, NOW, gaps))
+    deletes = {it.key.partition(":")[0]: it.at for it in org.deletes(TOPICS, SINCE, NOW)}
+    assert deletes.keys() - {one.event_id for one in org.history.between(SINCE, NOW)}
+    expected = {event_id for event_id, at in deletes.items() if at <= end - 3 * DAY}
+    assert deletes.keys() & lost == expected != set()
 
 
 def test_a_gap_of_an_event_must_be_recorded_once_unless_its_event_never_came(org: Org) -> None:

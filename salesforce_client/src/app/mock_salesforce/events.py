@@ -116,10 +116,10 @@ def event(
     parts: list[tuple[str, bytes]] = []
     if split and len(ids) > 1 and step.change in ("DELETE", "GAP_DELETE"):
         for one in ids:
-            own_id = str(uuid.uuid5(uuid.UUID(event_id), one)) if split == "own" else event_id
-            keys[one] = f"{own_id}:{one}"
+            part_id = own_id(event_id, one) if split == "own" else event_id
+            keys[one] = f"{part_id}:{one}"
             header = {**value["ChangeEventHeader"], "recordIds": [one]}
-            parts.append((own_id, encode(schema, {**value, "ChangeEventHeader": header})))
+            parts.append((part_id, encode(schema, {**value, "ChangeEventHeader": header})))
     deletes = happening.told_as in ("EVENT", "DELETE", "GAP_DELETE")
     restores = happening.told_as in RESTORES
     told = [(keys[one], step.entity, one, happening.user, happening.at) for one in ids]
@@ -157,6 +157,11 @@ def _platform_event(happening: Happening, kilobytes: int) -> dict[str, Any]:
         "Record_Name__c": f"{chance.choice(LAST_NAMES)} {happening.number}"
         + "x" * 1024 * kilobytes,
     }
+
+
+def own_id(event_id: str, record_id: str) -> str:
+    """The id of the part of a split event that names this record."""
+    return str(uuid.uuid5(uuid.UUID(event_id), record_id))
 
 
 def _change(happening: Happening, owner: Callable[[str], str]) -> dict[str, Any]:
