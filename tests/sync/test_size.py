@@ -65,7 +65,7 @@ def test_memory_stays_flat_over_half_a_million_rows(
     events.create_container()
     text = "x" * 400
     for number, (rows, payload) in enumerate(
-        [(400_000, f'{{"text":"{text}"}}'), (100_000, f'{{"text": "{text}"}}')]
+        [(250_000, f'{{"text":"{text}"}}'), (250_000, f'{{"text": "{text}"}}')]
     ):
         file = EventFile(tmp_path / "x.db", BEGUN_AT)
         file.add([delete(f"{number}-{row}", payload=payload) for row in range(rows)])
